@@ -1,0 +1,69 @@
+# Everything is done in the project's own environment, .venv; make help lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := check
+.PHONY: help demo test test-fast check format lint type render bench lock clean servers
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# A bare Debian has no ensurepip: the environment is made without pip, and pip installs into it from outside.
+define new_venv
+	test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet --require-hashes -r $(1)
+	$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+endef
+
+$(VENV)/.exporter: requirements/exporter.txt pyproject.toml
+	@echo "installing droidscope into $(VENV) ..."
+	@$(call new_venv,requirements/exporter.txt)
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml
+	@echo "installing droidscope and what its tests need into $(VENV) ..."
+	@$(call new_venv,requirements/dev.txt)
+	@touch $(VENV)/.exporter
+
+demo: $(VENV)/.exporter ## exporter, fleet and (if installed) Prometheus and Alertmanager; ARGS="--once --seconds 20"
+	@$(BIN)/droidscope demo $(ARGS)
+
+servers: ## install Prometheus and Alertmanager from Debian's packages, where this user may
+	@tests/install-servers
+
+test: $(VENV)/.dev servers ## all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.dev ## the tests that take no time
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+check: format render lint type test ## all a commit needs
+
+format: $(VENV)/.dev ## format the code
+	@$(BIN)/ruff format --quiet exporter tests bench
+	@$(BIN)/ruff check --quiet --fix exporter tests bench || true
+
+lint: $(VENV)/.dev ## lint the code and compare the rendered files with their source
+	@$(BIN)/ruff format --check --quiet exporter tests bench
+	@$(BIN)/ruff check exporter tests bench
+	@$(BIN)/python -m droidscope.mixin --check
+
+type: $(VENV)/.dev ## type-check the package and the use of its public API
+	@$(BIN)/mypy
+
+render: $(VENV)/.dev ## render prometheus/, alertmanager/ and grafana/
+	@$(BIN)/python -m droidscope.mixin
+
+bench: $(VENV)/.dev ## measure ingest, exposition and instrumentation, as ratios
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+lock: $(VENV)/.dev ## resolve the requirements anew
+	@$(BIN)/uv pip compile -q pyproject.toml --all-extras --group dev --generate-hashes --universal --no-emit-index-url --no-header -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --extra exporter --extra sdk --extra quality --group build -c requirements/dev.txt --generate-hashes --universal --no-emit-index-url --no-header -o requirements/exporter.txt
+
+clean: ## remove what was made here
+	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -1,0 +1,211 @@
+"""
+Wires the rooms into one exporter: the only place that knows them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+import uvicorn
+
+from droidscope import __version__
+from droidscope.config import Address, Settings
+from droidscope.errors import ConfigError
+from droidscope.exposition.page import Page
+from droidscope.exposition.text import Renderer
+from droidscope.head.foreign import ForeignSettings
+from droidscope.head.head import Head
+from droidscope.head.labels import SeriesLimits
+from droidscope.head.settings import HeadSettings, Price
+from droidscope.ingest.grpc import OtlpGrpc
+from droidscope.ingest.http import OtlpHttp
+from droidscope.ingest.sink import Limits
+from droidscope.mapping.batch import Mapper
+from droidscope.pipeline import Pipeline
+from droidscope.selfmetrics import SelfMetrics
+from droidscope.store.store import Store
+from droidscope.views import Views
+from droidscope.web.pages import web_app
+
+log = structlog.get_logger(__name__)
+
+STOP_SECONDS: Final = 2.0
+"""
+Time requests under way get to end at a stop.
+"""
+
+
+class Exporter:
+    """
+    One exporter. `run` serves until SIGTERM or SIGINT.
+
+    *announce* gets the one line that says it is ready.
+
+    Raises:
+        StoreError: If the store cannot be used.
+    """
+
+    def __init__(self, settings: Settings, announce: Callable[[str], None] = print) -> None:
+        self._settings = settings
+        self._announce = announce
+        self._ready = threading.Event()
+        labels = tuple(settings.resource_labels)
+        self.meter = SelfMetrics(__version__, settings.queue_limit_bytes)
+        self.store = Store(
+            settings.store,
+            segment_bytes=settings.segment_bytes,
+            segment_ns=_ns(settings.segment_interval),
+            retention_days=settings.retention / timedelta(days=1),
+        )
+        head = Head(_head_settings(settings), _series_limits(settings, labels), _foreign_settings(settings))
+        self.pipeline = Pipeline(
+            self.store,
+            head,
+            Mapper(tuple(settings.resource_labels.values())),
+            self.meter,
+            queue_limit_bytes=settings.queue_limit_bytes,
+        )
+        self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
+        self._views = Views(self.pipeline, self.store, self.meter)
+        self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
+
+    async def run(self) -> None:
+        """
+        Start, serve, and stop in order: ports first, then the store.
+
+        Raises:
+            ConfigError: If an address cannot be bound.
+            StoreError: If the store is damaged.
+        """
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        settings, limits = self._settings, Limits(max_body_bytes=self._settings.max_body_bytes)
+        web = _Server(self._web(), settings.listen, "listen")
+        otlp_http = _Server(OtlpHttp(self.pipeline, limits, self.meter), settings.otlp_http, "otlp_http")
+        otlp_grpc = OtlpGrpc(self.pipeline, str(settings.otlp_grpc), limits, self.meter)
+        async with web:
+            await asyncio.to_thread(self._recover)
+            self.pipeline.start()
+            try:
+                async with otlp_http:
+                    grpc_port = otlp_grpc.start()
+                    self._ready.set()
+                    grpc_address = settings.otlp_grpc._replace(port=grpc_port)
+                    self._announce(self._ready_line(web.address, otlp_http.address, grpc_address))
+                    await stopping.wait()
+                    self._ready.clear()
+                    log.info("stopping")
+                    await asyncio.to_thread(otlp_grpc.stop, STOP_SECONDS)
+            finally:
+                await asyncio.to_thread(self.pipeline.stop)
+        log.info("stopped")
+
+    def _web(self) -> Any:  # noqa: ANN401 - an ASGI application
+        return web_app(self._page, self._views.status(self._ready), self._views.summary)
+
+    def _recover(self) -> None:
+        replayed = self.pipeline.recover(lambda frames: log.info("replaying the log", frames=frames))
+        log.info("store is open", path=str(self._settings.store), replayed_requests=replayed)
+
+    def _ready_line(self, web: Address, otlp_http: Address, otlp_grpc: Address) -> str:
+        return (
+            f"droidscope {__version__} is ready: OTLP/gRPC on {otlp_grpc}, OTLP/HTTP on {otlp_http}, "
+            f"pages on http://{web}, store in {self._settings.store}"
+        )
+
+
+class _Server:
+    """
+    uvicorn on one address, as a context; signals are the exporter's business.
+    """
+
+    def __init__(self, app: Any, address: Address, setting: str) -> None:  # noqa: ANN401 - an ASGI application
+        self._socket = _bound(address, setting)
+        self.address = address._replace(port=self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=round(STOP_SECONDS),
+            timeout_keep_alive=75,
+        )
+        self._server = _Uvicorn(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0.005)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """
+        Leave signals alone.
+        """
+        yield
+
+
+def _bound(address: Address, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        msg = f"{setting} is {address}, which cannot be bound: {error.strerror}"
+        raise ConfigError(msg) from error
+    return listener
+
+
+def _ns(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1) * 1000
+
+
+def _optional_ns(duration: timedelta | None) -> int | None:
+    return None if duration is None else _ns(duration)
+
+
+def _head_settings(settings: Settings) -> HeadSettings:
+    return HeadSettings(
+        silent_after_ns=_optional_ns(settings.session_silent_after),
+        stalled_after_ns=_ns(settings.session_stalled_after),
+        lost_after_ns=_optional_ns(settings.session_lost_after),
+        limit_ns=_ns(settings.session_limit),
+        pattern_limits_ns={pattern: _ns(limit) for pattern, limit in settings.pattern_limits.items()},
+        prices={model: Price(**prices.model_dump()) for model, prices in settings.prices.items()},
+    )
+
+
+def _foreign_settings(settings: Settings) -> ForeignSettings:
+    return ForeignSettings(
+        settle_after_ns=_ns(settings.session_settle_after), idle_after_ns=_ns(settings.session_idle_after)
+    )
+
+
+def _series_limits(settings: Settings, labels: tuple[str, ...]) -> SeriesLimits:
+    return SeriesLimits(
+        values=settings.label_limit,
+        series=settings.series_limit,
+        hold_ns=_ns(settings.birth_hold),
+        resource_labels=labels,
+    )

@@ -1,0 +1,22 @@
+"""
+The `droidscope` command, which needs the extra [exporter].
+"""
+
+from __future__ import annotations
+
+import sys
+
+from droidscope.errors import MissingExtraError
+
+
+def main() -> int:
+    """
+    Run the command line; without its dependencies, say which command installs them.
+    """
+    try:
+        from droidscope.commands import droidscope  # noqa: PLC0415 - click comes with the extra
+    except ImportError as error:
+        sys.stderr.write(f"{MissingExtraError('the droidscope command', 'exporter')} ({error})\n")
+        return 1
+    droidscope(prog_name="droidscope")
+    return 0

@@ -1,0 +1,162 @@
+"""
+The commands: thin; each parses, calls one function, and ends with an exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from droidscope import __version__, config
+from droidscope.errors import DroidscopeError
+
+
+class Commands(click.Group):
+    """
+    Turns every error of ours into one line and exit code 1.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """
+        Run the command.
+        """
+        try:
+            return super().invoke(ctx)
+        except DroidscopeError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="droidscope")
+def droidscope() -> None:
+    """
+    Performance analytics for orchestrators of AI agents.
+
+    `droidscope serve` receives OpenTelemetry from orchestrators and serves their KPIs to Prometheus.
+    """
+
+
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    The options every command that reads settings has.
+    """
+    options = [
+        click.option("--config", "file", type=FILE, help="YAML file; also $DROIDSCOPE_CONFIG."),
+        click.option("--store", type=DIRECTORY, help="Directory of the store."),
+        click.option("--listen", metavar="ADDR", help="Address of the pages and /metrics [127.0.0.1:9788]."),
+        click.option("--otlp-http", metavar="ADDR", help="Address for OTLP over HTTP [127.0.0.1:4318]."),
+        click.option("--otlp-grpc", metavar="ADDR", help="Address for OTLP over gRPC [127.0.0.1:4317]."),
+        click.option("--log-level", type=click.Choice(LOG_LEVELS), help="What to log."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@droidscope.command()
+@settings_options
+def serve(file: Path | None, **flags: object) -> None:
+    """
+    Run the exporter until SIGTERM or Ctrl-C.
+
+    Every setting is also a variable DROIDSCOPE_<NAME> and a key of the configuration file; flags win
+    over variables, variables over the file. `droidscope config show` prints them all.
+    """
+    settings = config.load(file, flags)
+    import uvloop  # noqa: PLC0415 - what only the server needs starts with it
+
+    from droidscope.app import Exporter  # noqa: PLC0415 - likewise
+    from droidscope.logs import configure_logs  # noqa: PLC0415 - likewise
+
+    configure_logs(settings.log_level, settings.log_format)
+    uvloop.run(Exporter(settings, announce=click.echo).run())
+
+
+@droidscope.group("config")
+def config_() -> None:
+    """
+    Check or show the configuration.
+    """
+
+
+@config_.command()
+@settings_options
+def check(file: Path | None, **flags: object) -> None:
+    """
+    Validate settings as `serve` would; exit code 1 and one line for each fault.
+    """
+    config.load(file, flags)
+    click.echo("configuration is valid")
+
+
+@config_.command()
+@settings_options
+def show(file: Path | None, **flags: object) -> None:
+    """
+    Print the settings in force, as a configuration file.
+    """
+    click.echo(config.as_text(config.load(file, flags)), nl=False)
+
+
+@droidscope.command()
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--to", default="http://127.0.0.1:4318", show_default=True, help="Or https:// or grpc://HOST:PORT."
+)
+def replay(files: tuple[Path, ...], to: str) -> None:
+    """
+    Send recorded OTLP to an exporter: records of a 4-byte length and a protobuf export request.
+
+    The name of each FILE starts with its signal: traces, metrics or logs.
+    """
+    from droidscope import replay as player  # noqa: PLC0415 - grpcio takes a while to import
+
+    size = sum(path.stat().st_size for path in files)
+    with click.progressbar(length=size, label="replay", file=sys.stderr) as bar:
+        sent = 0
+
+        def progress(_path: Path, summary: player.ReplaySummary) -> None:
+            nonlocal sent
+            bar.update(summary.sent_bytes - sent)
+            sent = summary.sent_bytes
+
+        summary = player.replay(files, to, progress=progress)
+    click.echo(f"{summary.requests} requests, {summary.sent_bytes} bytes, {summary.retries} retries")
+    if summary.rejected or summary.message:
+        click.echo(f"{summary.rejected} items rejected: {summary.message}", err=True)
+
+
+@droidscope.group()
+def rules() -> None:
+    """
+    Prometheus and Alertmanager configuration.
+    """
+
+
+@rules.command()
+@click.option("--check", is_flag=True, help="Compare instead of writing; exit code 1 if anything differs.")
+@click.option("--root", type=DIRECTORY, default=Path(), help="Where to [here].")
+@click.option("--webhook", metavar="URL", help="Post alerts of every severity there.")
+def render(*, check: bool, root: Path, webhook: str | None) -> None:
+    """
+    Write prometheus/ and alertmanager/ from the thresholds and the metric catalogue.
+    """
+    from droidscope.mixin import render as mixin  # noqa: PLC0415 - only this command needs it
+
+    files = {**mixin.render_prometheus(), **mixin.render_alertmanager(webhook)}
+    if not check:
+        mixin.write(files, root)
+        return
+    difference = mixin.drift(files, root)
+    click.echo(difference, nl=False)
+    if difference:
+        raise SystemExit(1)

@@ -1,0 +1,294 @@
+"""
+Settings of the exporter: defaults < file < environment < flags, validated once, at start.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal, NamedTuple
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from droidscope.errors import ConfigError
+
+ENV_PREFIX: Final = "DROIDSCOPE_"
+ENV_OTHERS: Final = frozenset({"DROIDSCOPE_CONFIG", "DROIDSCOPE_URL"})
+"""
+Variables with our prefix that are no settings.
+"""
+
+RESERVED_LABELS: Final = frozenset({"severity", "alertname", "type", "job", "instance", "le", "quantile"})
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
+_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB)\Z")
+_SIZES: Final = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_HIGHEST_PORT: Final = 65_535
+
+
+class Address(NamedTuple):
+    """
+    A host and port to listen on; port 0 takes any free one.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """
+        Whether only this machine can reach it.
+        """
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _address(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        msg = "expected HOST:PORT, such as 127.0.0.1:9788"
+        raise ValueError(msg)
+    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what ":9788" means everywhere
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    if isinstance(value, str) and (match := _DURATION.match(value)):
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    if isinstance(value, timedelta):
+        return value
+    msg = "expected a duration, such as 10s, 5m, 2h or 30d"
+    raise ValueError(msg)
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        msg = "expected a duration above zero"
+        raise ValueError(msg)
+    return value
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str) and (match := _SIZE.match(value)):
+        return int(match[1]) * _SIZES[match[2]]
+    return value
+
+
+Listen = Annotated[Address, BeforeValidator(_address)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=1024)]
+
+
+class Prices(BaseModel):
+    """
+    US dollars for a million tokens of one model.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(0, ge=0)
+    output: float = Field(0, ge=0)
+    cache_read: float = Field(0, ge=0)
+    cache_write: float = Field(0, ge=0)
+
+
+class Settings(BaseModel):
+    """
+    Everything that can be set. `droidscope config show` prints what is in force.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: Path = Field(
+        default_factory=lambda: (
+            Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "droidscope"
+        ),
+        description="Directory of the store.",
+    )
+    listen: Listen = Field(Address("127.0.0.1", 9788), description="Address of the pages and /metrics.")
+    otlp_http: Listen = Field(Address("127.0.0.1", 4318), description="Address for OTLP over HTTP.")
+    otlp_grpc: Listen = Field(Address("127.0.0.1", 4317), description="Address for OTLP over gRPC.")
+    insecure: bool = Field(
+        default=False,
+        description="Allow addresses other machines can reach, with no TLS and no authentication.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What to log.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: JSON unless on a terminal."
+    )
+
+    max_body_bytes: Size = Field(16 * 1024**2, description="Largest request, decompressed.")
+    queue_limit_bytes: Size = Field(64 * 1024**2, description="Bytes that may wait to become durable.")
+    retention: Duration = Field(timedelta(days=30), description="How long stored records are kept.")
+    segment_bytes: Size = Field(
+        64 * 1024**2, description="Size of a log segment; a checkpoint goes with each."
+    )
+    segment_interval: Duration = Field(timedelta(minutes=15), description="A checkpoint at least this often.")
+
+    session_settle_after: Duration = Field(
+        timedelta(seconds=10),
+        description="A foreign session whose outermost span ended is over after this quiet.",
+    )
+    session_idle_after: Duration = Field(
+        timedelta(minutes=10), description="Any foreign session is over after this."
+    )
+    session_silent_after: Duration | None = Field(
+        None, description="Nothing received for this long: silent. Default 10m with alive events, else 60m."
+    )
+    session_stalled_after: Duration = Field(
+        timedelta(minutes=30), description="Alive, but no progress: stalled."
+    )
+    session_lost_after: Duration | None = Field(
+        None, description="Nothing received for this long: lost. Default 60m with alive events, else 180m."
+    )
+    session_limit: Duration = Field(timedelta(minutes=120), description="How long a session may take.")
+    pattern_limits: dict[str, Duration] = Field(default_factory=dict, description="The same, by pattern.")
+    prices: dict[str, Prices] = Field(
+        default_factory=dict, description="Prices by model, for work that gives no cost."
+    )
+
+    resource_labels: dict[str, str] = Field(
+        default_factory=lambda: {"environment": "deployment.environment.name"},
+        description="Further labels of every series: label name to resource attribute.",
+    )
+    birth_hold: Duration = Field(
+        timedelta(seconds=60), description="How long a new series shows its value before it."
+    )
+    label_limit: int = Field(200, ge=1, description="Values of a label, per orchestrator, before `other`.")
+    series_limit: int = Field(5000, ge=1, description="Series of a family, per orchestrator, before `other`.")
+
+    @model_validator(mode="after")
+    def _loopback_unless_insecure(self) -> Settings:
+        for key in ("listen", "otlp_http", "otlp_grpc"):
+            address: Address = getattr(self, key)
+            if not address.loopback and not self.insecure:
+                msg = (
+                    f"{key} is {address}, which other machines can reach without TLS or authentication; "
+                    "use a loopback address, or set insecure: true behind a proxy that has both"
+                )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_our_own(self) -> Settings:
+        for label in self.resource_labels:
+            if label in RESERVED_LABELS or label == "orchestrator" or not _LABEL.match(label):
+                msg = f"resource_labels names {label!r}; expected a label name that is not taken"
+                raise ValueError(msg)
+        return self
+
+
+def load(
+    file: Path | None = None,
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """
+    The settings in force: *flags* that are not None win, then the environment, then *file*.
+
+    Raises:
+        ConfigError: One line for each setting that is unknown or does not fit.
+    """
+    environ = os.environ if environ is None else environ
+    path = file or (Path(environ["DROIDSCOPE_CONFIG"]) if environ.get("DROIDSCOPE_CONFIG") else None)
+    given: dict[str, tuple[str, object]] = {}
+    if path:
+        given.update({key: (str(path), value) for key, value in _from_file(path).items()})
+    given.update(_from_environment(environ))
+    given.update({key: ("flag", value) for key, value in (flags or {}).items() if value is not None})
+    try:
+        return Settings.model_validate({key: value for key, (_, value) in given.items()})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(fault, given) for fault in error.errors())) from None
+
+
+def _from_file(path: Path) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise ConfigError(msg) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{path} is not YAML: {error}"
+        raise ConfigError(msg) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        msg = f"{path} holds {type(content).__name__}; expected a mapping of settings"
+        raise ConfigError(msg)
+    return content
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
+    """
+    Settings given as DROIDSCOPE_*; mappings are JSON or YAML.
+    """
+    found: dict[str, tuple[str, object]] = {}
+    for name, value in environ.items():
+        if not name.startswith(ENV_PREFIX) or name in ENV_OTHERS or not value:
+            continue
+        key = name.removeprefix(ENV_PREFIX).lower()
+        is_mapping = key in Settings.model_fields and str(Settings.model_fields[key].annotation).startswith(
+            "dict"
+        )
+        try:
+            found[key] = (name, yaml.safe_load(value) if is_mapping else value)
+        except yaml.YAMLError:
+            found[key] = (name, value)
+    return found
+
+
+def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> str:
+    """
+    One line that names the setting, where it was set, its value and what was expected.
+    """
+    if not fault["loc"]:
+        return str(fault["ctx"]["error"])
+    key = ".".join(str(part) for part in fault["loc"])
+    source = given.get(str(fault["loc"][0]), ("default", None))[0]
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(sorted(Settings.model_fields))
+        return f"{key} ({source}) is no setting; expected one of {known}"
+    expectation = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{key} ({source}) is {fault['input']!r:.80}; {expectation[:1].lower()}{expectation[1:]}"
+
+
+def as_text(settings: Settings) -> str:
+    """
+    The settings as a configuration file that says the same.
+    """
+    plain = json.loads(settings.model_dump_json())
+    for key in ("listen", "otlp_http", "otlp_grpc"):
+        plain[key] = str(getattr(settings, key))
+    for key, value in settings:
+        if isinstance(value, timedelta):
+            plain[key] = f"{value.total_seconds():.15g}s"
+    plain["pattern_limits"] = {
+        key: f"{value.total_seconds():.15g}s" for key, value in settings.pattern_limits.items()
+    }
+    return yaml.safe_dump({key: value for key, value in plain.items() if value is not None}, sort_keys=False)

@@ -1,0 +1,3 @@
+"""
+Names and limits, each written once: attributes, the metric catalogue, thresholds.
+"""

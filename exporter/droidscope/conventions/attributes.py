@@ -1,0 +1,204 @@
+"""
+Attribute, event and instrument names of our semantic conventions, with their pinned sources.
+
+Names under `orchestrator.` are ours. `gen_ai.*` names are copies pinned to the GenAI semantic
+conventions v0.1.0 (github.com/open-telemetry/semantic-conventions-genai): they are in Development
+and the constants of the Python package are deprecated. `error.type` and `service.*` are stable in
+the core conventions v1.42.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+SCOPE: Final = "droidscope"
+"""
+Instrumentation scope of everything our decorators emit; its version is the schema's version.
+"""
+
+SCHEMA_VERSION: Final = "1.0.0"
+
+
+class Kind(StrEnum):
+    """
+    What a span of ours is: the value of `orchestrator.kind`.
+    """
+
+    SESSION = "session"
+    PHASE = "phase"
+    TASK = "task"
+    ATTEMPT = "attempt"
+    TOOL = "tool"
+    MESSAGE = "message"
+    GATE = "gate"
+    SYNTHESIS = "synthesis"
+
+
+class Outcome(StrEnum):
+    """
+    How something ended; each kind uses the members that `kpis.md` lists for it.
+    """
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    LOST = "lost"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    SUCCEEDED = "succeeded"
+    PASSED = "passed"
+    INTEGRATED = "integrated"
+    CONFLICT = "conflict"
+    GATE_FAILED = "gate_failed"
+    ACCEPTED = "accepted"
+    ANSWERED = "answered"
+    LATE = "late"
+    UNANSWERED = "unanswered"
+    REJECTED = "rejected"
+
+
+class MessageType(StrEnum):
+    """
+    The four types of messages between droids.
+    """
+
+    QUERY = "query"
+    RESPONSE = "response"
+    COORDINATION = "coordination"
+    DISCOVERY = "discovery"
+
+
+class Severity(StrEnum):
+    """
+    Severities of findings, gates, conflicts and alerts, the worst first.
+    """
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+# --- resource
+SERVICE_NAME: Final = "service.name"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+DEPLOYMENT_ENVIRONMENT: Final = "deployment.environment.name"
+
+# --- standard attributes
+ERROR_TYPE: Final = "error.type"
+OPERATION: Final = "gen_ai.operation.name"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+AGENT_NAME: Final = "gen_ai.agent.name"
+TOOL_NAME: Final = "gen_ai.tool.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+
+# --- ids every span of ours carries, as deep as it is inside
+KIND: Final = "orchestrator.kind"
+SESSION_ID: Final = "orchestrator.session.id"
+PATTERN_ID: Final = "orchestrator.pattern.id"
+PHASE_ID: Final = "orchestrator.phase.id"
+TASK_ID: Final = "orchestrator.task.id"
+TASK_TYPE: Final = "orchestrator.task.type"
+
+# --- session
+PATTERN_NAME: Final = "orchestrator.pattern.name"
+SESSION_OUTCOME: Final = "orchestrator.session.outcome"
+SESSION_PLAN: Final = "orchestrator.session.plan"
+SESSION_PLANNED_SECONDS: Final = "orchestrator.session.planned_seconds"
+
+# --- phase
+PHASE_NAME: Final = "orchestrator.phase.name"
+PHASE_OUTCOME: Final = "orchestrator.phase.outcome"
+PHASE_DEPENDS_ON: Final = "orchestrator.phase.depends_on"
+PHASE_PLANNED_SECONDS: Final = "orchestrator.phase.planned_seconds"
+PHASE_BLOCKED_SECONDS: Final = "orchestrator.phase.blocked_seconds"
+
+# --- task and attempt
+TASK_ATTEMPTS: Final = "orchestrator.task.attempts"
+"""
+On a task: how many attempts it emitted; 0 where the task itself is its one attempt.
+"""
+TASK_ATTEMPT: Final = "orchestrator.task.attempt"
+TASK_OUTCOME: Final = "orchestrator.task.outcome"
+"""
+Optional, on a task (completed, failed) or an attempt (succeeded, failed): wins over the status.
+"""
+
+# --- outputs of a task or an attempt; scores are 0..100
+OUTPUT_FILES_CREATED: Final = "orchestrator.output.files_created"
+OUTPUT_CODE_QUALITY: Final = "orchestrator.output.code_quality_score"
+OUTPUT_TEST_COVERAGE: Final = "orchestrator.output.test_coverage"
+OUTPUT_SECURITY: Final = "orchestrator.output.security_score"
+OUTPUT_FINDINGS: Final = "orchestrator.output.findings."
+"""
+Prefix; the severity follows: `orchestrator.output.findings.critical`.
+"""
+OUTPUT_ISSUES: Final = "orchestrator.output.issues"
+OUTPUT_TEST_PASS_RATIO: Final = "orchestrator.output.test_pass_ratio"
+"""
+Share of the tests run that passed, 0..1; for other backends, our exporter ignores it.
+"""
+COST_USD: Final = "orchestrator.cost.usd"
+
+# --- message
+MESSAGE_ID: Final = "orchestrator.message.id"
+MESSAGE_TYPE: Final = "orchestrator.message.type"
+MESSAGE_SENDER: Final = "orchestrator.message.sender"
+MESSAGE_RECEIVER: Final = "orchestrator.message.receiver"
+MESSAGE_CORRELATION_ID: Final = "orchestrator.message.correlation_id"
+MESSAGE_DEADLINE_SECONDS: Final = "orchestrator.message.deadline_seconds"
+MESSAGE_OUTCOME: Final = "orchestrator.message.outcome"
+
+# --- gate
+GATE_ID: Final = "orchestrator.gate.id"
+GATE_CATEGORY: Final = "orchestrator.gate.category"
+GATE_SEVERITY: Final = "orchestrator.gate.severity"
+GATE_PASSED: Final = "orchestrator.gate.passed"
+GATE_SCORE: Final = "orchestrator.gate.score"
+
+# --- synthesis
+SYNTHESIS_CONFLICTS: Final = "orchestrator.synthesis.conflicts"
+SYNTHESIS_UNRESOLVED: Final = "orchestrator.synthesis.unresolved_conflicts"
+SYNTHESIS_MISSING: Final = "orchestrator.synthesis.missing_components"
+SYNTHESIS_GATES_PASSED: Final = "orchestrator.synthesis.gates_passed"
+
+# --- conflict: a span event, and at once a log event of the same id
+CONFLICT_EVENT: Final = "orchestrator.conflict"
+CONFLICT_ID: Final = "orchestrator.conflict.id"
+"""
+Unique id shared by the span event and the log event of one conflict, so that it counts once.
+"""
+CONFLICT_TYPE: Final = "orchestrator.conflict.type"
+CONFLICT_SEVERITY: Final = "orchestrator.conflict.severity"
+
+# --- log events, for what has not ended yet
+STARTED_EVENT: Final = "orchestrator.started"
+PROGRESS_EVENT: Final = "orchestrator.progress"
+BLOCKED_EVENT: Final = "orchestrator.blocked"
+UNBLOCKED_EVENT: Final = "orchestrator.unblocked"
+ALIVE_EVENT: Final = "orchestrator.alive"
+PROGRESS_RATIO: Final = "orchestrator.progress.ratio"
+BLOCKED_REASON: Final = "orchestrator.blocked.reason"
+
+# --- counters the instrumentation sends as OTLP metrics
+CLIENT_RECORDS: Final = "orchestrator.client.records"
+CLIENT_TASKS: Final = "orchestrator.client.tasks"
+CLIENT_RETRIES: Final = "orchestrator.client.retries"
+CLIENT_MESSAGES: Final = "orchestrator.client.messages"
+CLIENT_CONFLICTS: Final = "orchestrator.client.conflicts"
+CLIENT_TASK_DURATION: Final = "orchestrator.client.task.duration"
+CLIENT_SESSION_DURATION: Final = "orchestrator.client.session.duration"
+RECORD_KIND: Final = "kind"
+"""
+Label of `orchestrator.client.records`: a `Kind`, or `conflict`.
+"""
+CLIENT_DROPPED: Final = "orchestrator.client.dropped"
+DROP_REASON: Final = "reason"
+"""
+Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid or report.
+"""

@@ -1,0 +1,141 @@
+"""
+Every limit, written once: alert rules, panel steps, report colours and findings read these.
+
+Limits, severities and actions of the seven alerts are those of the specification; windows, sample
+counts and holds are ours (docs/kpis.md#alerts).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from droidscope.conventions.attributes import Severity
+
+
+class Threshold(NamedTuple):
+    """
+    One alert's limit.
+
+    *limit* is in the unit of what is compared: a ratio 0..1, seconds, points of 100, or a count.
+    *minimum* is the sample count below which nothing can be said (0: none). *window* and *hold*
+    are Prometheus durations.
+    """
+
+    name: str
+    category: Literal["performance", "quality", "communication"]
+    breached: Literal["above", "below"]
+    limit: float
+    minimum: int
+    window: str
+    hold: str
+    severity: Severity
+    action: str
+
+
+LOW_SUCCESS_RATE: Final = Threshold(
+    "SessionSuccessRateLow",
+    "performance",
+    "below",
+    0.70,
+    5,
+    "24h",
+    "5m",
+    Severity.HIGH,
+    "investigate_pattern_issues",
+)
+LONG_DURATION: Final = Threshold(
+    "SessionDurationLong",
+    "performance",
+    "above",
+    7200,
+    0,
+    "1h",
+    "0m",
+    Severity.MEDIUM,
+    "review_phase_optimization",
+)
+HIGH_ERROR_RATE: Final = Threshold(
+    "DroidErrorRateHigh",
+    "performance",
+    "above",
+    0.25,
+    10,
+    "1h",
+    "5m",
+    Severity.CRITICAL,
+    "immediate_investigation",
+)
+LOW_CODE_QUALITY: Final = Threshold(
+    "DroidCodeQualityLow", "quality", "below", 60, 3, "24h", "5m", Severity.MEDIUM, "code_review_required"
+)
+SECURITY_ISSUES: Final = Threshold(
+    "SecurityFindingsOpen",
+    "quality",
+    "above",
+    0,
+    0,
+    "0s",
+    "0m",
+    Severity.CRITICAL,
+    "immediate_security_review",
+)
+RESPONSE_TIME_HIGH: Final = Threshold(
+    "DroidResponseTimeHigh",
+    "communication",
+    "above",
+    300,
+    3,
+    "1h",
+    "5m",
+    Severity.LOW,
+    "monitor_communication_efficiency",
+)
+COMMUNICATION_CONFLICTS: Final = Threshold(
+    "CommunicationConflicts",
+    "communication",
+    "above",
+    0,
+    0,
+    "1h",
+    "0m",
+    Severity.MEDIUM,
+    "conflict_resolution_required",
+)
+
+ALERTS: Final = (
+    LOW_SUCCESS_RATE,
+    LONG_DURATION,
+    HIGH_ERROR_RATE,
+    LOW_CODE_QUALITY,
+    SECURITY_ISSUES,
+    RESPONSE_TIME_HIGH,
+    COMMUNICATION_CONFLICTS,
+)
+
+RECENT_FAILURE_WINDOW: Final = "3h"
+"""
+A low success rate needs a session that did not complete within this, so that the alert can resolve.
+"""
+
+# --- limits that no alert has but boards and scores share
+
+SUCCESS_TARGET: Final = 0.85
+"""
+Success ratio from which a pattern or droid is fine; the specification's own optimisation limit.
+"""
+EFFICIENCY_LOW: Final = 60.0
+"""
+Efficiency or collaboration score below which a droid needs improvement.
+"""
+RESPONSE_LIMIT_SECONDS: Final = 300.0
+"""
+A response this slow or slower scores 0.
+"""
+DEFAULT_DEADLINE_SECONDS: Final = 900.0
+"""
+A query without a deadline of its own is late after this.
+"""
+MESSAGES_PLATEAU: Final = (10.0, 20.0, 50.0)
+"""
+Messages a session: full balance from the first to the second, none at the third.
+"""

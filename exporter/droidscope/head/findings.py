@@ -1,0 +1,57 @@
+"""
+The security findings of each droid's latest report in each pattern: what is still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from droidscope.conventions.attributes import Severity
+
+FindingsKey = tuple[tuple[str, ...], str, str]
+"""
+An orchestrator's label values, a pattern and a droid.
+"""
+
+
+class Report(Struct, frozen=True):
+    """
+    When a report was made (Unix nanoseconds) and what it found, by severity.
+    """
+
+    time_ns: int
+    findings: dict[Severity, int]
+
+
+class OpenFindings:
+    """
+    The newest report by key; reports may arrive in any order.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[FindingsKey, Report] = {}
+
+    def report(self, key: FindingsKey, time_ns: int, findings: dict[Severity, int]) -> None:
+        """
+        Take in a report, unless a newer one is known.
+        """
+        known = self._latest.get(key)
+        if known is None or known.time_ns <= time_ns:
+            self._latest[key] = Report(time_ns, findings)
+
+    def __iter__(self) -> Iterator[tuple[FindingsKey, Report]]:
+        return iter(self._latest.items())
+
+    def dump(self) -> list[tuple[FindingsKey, Report]]:
+        """
+        The state for a checkpoint.
+        """
+        return list(self._latest.items())
+
+    def load(self, dump: list[tuple[FindingsKey, Report]]) -> None:
+        """
+        Go on from a checkpoint.
+        """
+        self._latest = dict(dump)

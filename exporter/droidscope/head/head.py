@@ -1,0 +1,144 @@
+"""
+The head: everything known now, in memory, made by the frames of the log and by nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from droidscope.conventions import metrics as m
+from droidscope.head.emitted import EmittedCounts, Stream
+from droidscope.head.findings import FindingsKey, OpenFindings, Report
+from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
+from droidscope.head.labels import SeriesLimits
+from droidscope.head.series import Series, SeriesDump
+from droidscope.head.sessions import Sessions, SessionsDump
+from droidscope.head.settings import HeadSettings
+from droidscope.head.tally import Tally
+from droidscope.kpi.windows import Windows, WindowsDump
+from droidscope.mapping.batch import Mapped
+from droidscope.model.records import AnyRecord, Emitted
+
+VERSION = 1
+"""
+Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
+"""
+
+
+class HeadDump(Struct):
+    """
+    The whole head, for a checkpoint.
+    """
+
+    version: int
+    series: SeriesDump
+    windows: WindowsDump
+    sessions: SessionsDump
+    foreign: ForeignDump
+    findings: list[tuple[FindingsKey, Report]]
+    emitted: list[tuple[Stream, int]]
+
+
+class Head:
+    """
+    Takes mapped requests in, and lets time pass.
+
+    Not thread-safe: whoever reads it while another writes holds a lock of its own.
+    """
+
+    def __init__(self, settings: HeadSettings, limits: SeriesLimits, foreign: ForeignSettings) -> None:
+        self.settings = settings
+        self.series = Series(limits)
+        self.windows = Windows()
+        self.sessions = Sessions(settings)
+        self.foreign = ForeignSessions(foreign)
+        self.findings = OpenFindings()
+        self._emitted = EmittedCounts()
+        self._tally = Tally(settings, self.series, self.windows, self.sessions, self.findings)
+
+    def take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
+        """
+        Take in what one request brought, after all that was due before it.
+        """
+        self.advance(clock_ns, wall_ns)
+        self._take_records(mapped.records, clock_ns)
+        for trace_id, own in mapped.own_spans:
+            self.foreign.own(trace_id, own, clock_ns)
+        for orchestrator, step in mapped.steps:
+            self.foreign.add(step, orchestrator, clock_ns)
+
+    def _take_records(self, records: Iterable[AnyRecord], clock_ns: int) -> None:
+        for record in records:
+            if isinstance(record, Emitted):
+                self._emitted.take(
+                    record, lambda who, kind, grown: self._count_emitted(who, kind, grown, clock_ns)
+                )
+            else:
+                self._tally.take(record, clock_ns)
+
+    def _count_emitted(self, who: str, kind: str, grown: int, clock_ns: int) -> None:
+        self.series.count(m.CLIENT_RECORDS_EMITTED, (), (who, kind), grown, clock_ns=clock_ns)
+
+    def next_due(self) -> int | None:
+        """
+        The uptime before which letting time pass changes nothing; None if it never does.
+        """
+        due = [
+            clock for clock in (self.sessions.next_due(), self.foreign.next_deadline()) if clock is not None
+        ]
+        return min(due, default=None)
+
+    def advance(self, clock_ns: int, wall_ns: int) -> None:
+        """
+        Do all that is due by now: settle foreign sessions, close, lose and forget our own.
+        """
+        self.windows.advance(wall_ns)
+        self._take_records(self.foreign.settle(clock_ns), clock_ns)
+        for session in self.sessions.due(clock_ns):
+            if session.close_clock is not None:
+                self._tally.close(session)
+            elif session.running:
+                self._tally.lose(session, clock_ns, wall_ns)
+            else:
+                self.sessions.forget(session)
+                continue
+            self.sessions.schedule(session)
+
+    def dump(self) -> bytes:
+        """
+        The head as bytes, for a checkpoint.
+        """
+        self._tally.forget_admitted()
+        return msgspec.msgpack.encode(
+            HeadDump(
+                VERSION,
+                self.series.dump(),
+                self.windows.dump(),
+                self.sessions.dump(),
+                self.foreign.dump(),
+                self.findings.dump(),
+                self._emitted.dump(),
+            )
+        )
+
+    def load(self, data: bytes) -> None:
+        """
+        Go on from a checkpoint.
+
+        Raises:
+            msgspec.ValidationError: If it is of another version or shape.
+        """
+        dump = msgspec.msgpack.decode(data, type=HeadDump)
+        if dump.version != VERSION:
+            msg = f"the checkpoint has version {dump.version}; expected {VERSION}"
+            raise msgspec.ValidationError(msg)
+        self.series.load(dump.series)
+        self.windows = Windows.load(dump.windows)
+        self._tally.windows = self.windows
+        self.sessions.load(dump.sessions)
+        self.foreign.load(dump.foreign)
+        self.findings.load(dump.findings)
+        self._emitted.load(dump.emitted)

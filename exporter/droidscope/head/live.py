@@ -1,0 +1,163 @@
+"""
+The live gauges: what runs, what is silent, stalled or over its limit, as of now.
+
+Computed at each scrape from the sessions in memory, so what is gone disappears with the next one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import Severity
+from droidscope.head.head import Head
+from droidscope.head.settings import HeadSettings
+from droidscope.head.state import SessionState
+
+Gauge = tuple[m.MetricSpec, tuple[str, ...], float]
+"""
+A gauge's spec, all its label values with the orchestrator's first, and its value.
+"""
+
+SHOWN_SESSIONS = 100
+"""
+Sessions an orchestrator that get gauges of their own: the oldest.
+"""
+
+SECOND_NS = 1_000_000_000
+
+
+def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
+    """
+    All live gauges of a head, at this uptime and wall time.
+    """
+    running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
+    known = {(session.orchestrator, session.pattern) for session in head.sessions}
+    yield from _by_pattern(running, known, head.settings, clock_ns, wall_ns)
+    yield from _by_session(running)
+    yield from _phases(running)
+    yield from _attempts(head, running)
+    for (orchestrator, pattern, droid), report in head.findings:
+        for severity in Severity:
+            count = report.findings.get(severity, 0)
+            yield m.FINDINGS_OPEN, (*orchestrator, pattern, droid, severity), count
+
+
+def foreign_sessions(head: Head) -> Iterator[SessionState]:
+    """
+    The foreign sessions that have not settled, as sessions; their children are all that is known.
+    """
+    for active in head.foreign.active():
+        yield SessionState(
+            orchestrator=active.orchestrator,
+            id=active.session,
+            own=False,
+            pattern=active.pattern,
+            start_ns=active.start_ns,
+            first_clock=active.last_clock_ns,
+            last_clock=active.last_clock_ns,
+            moved_clock=active.last_clock_ns,
+            droids=set(active.droids),
+        )
+
+
+def _by_pattern(
+    running: Iterable[SessionState],
+    known: Iterable[tuple[tuple[str, ...], str]],
+    settings: HeadSettings,
+    clock_ns: int,
+    wall_ns: int,
+) -> Iterator[Gauge]:
+    active = dict.fromkeys(known, 0)
+    silent: Counter[tuple[str, ...]] = Counter()
+    stalled: Counter[tuple[str, ...]] = Counter()
+    over: Counter[tuple[str, ...]] = Counter()
+    oldest: dict[tuple[str, ...], int] = {}
+    for session in running:
+        key = (session.orchestrator, session.pattern)
+        labels = (*session.orchestrator, session.pattern)
+        active[key] = active.get(key, 0) + 1
+        silent[labels] += is_silent(session, settings, clock_ns)
+        stalled[labels] += is_stalled(session, settings, clock_ns)
+        over[labels] += wall_ns - session.start_ns > settings.limit_of(session.pattern)
+        oldest[labels] = min(oldest.get(labels, session.start_ns), session.start_ns)
+    for (orchestrator, pattern), count in active.items():
+        labels = (*orchestrator, pattern)
+        yield m.SESSIONS_ACTIVE, labels, count
+        yield m.SESSIONS_SILENT, labels, silent[labels]
+        yield m.SESSIONS_STALLED, labels, stalled[labels]
+        yield m.SESSIONS_OVER_LIMIT, labels, over[labels]
+    for labels, start_ns in oldest.items():
+        yield m.SESSION_OLDEST_START, labels, start_ns / SECOND_NS
+
+
+def is_silent(session: SessionState, settings: HeadSettings, clock_ns: int) -> bool:
+    """
+    Whether nothing has arrived of a running session for too long.
+    """
+    return clock_ns - session.last_clock >= settings.silent_ns(alive_seen=session.alive_seen)
+
+
+def is_stalled(session: SessionState, settings: HeadSettings, clock_ns: int) -> bool:
+    """
+    Whether a running session is alive but has not moved for too long.
+    """
+    return clock_ns - session.moved_clock >= settings.stalled_after_ns and not is_silent(
+        session, settings, clock_ns
+    )
+
+
+def progress_ratio(session: SessionState) -> float | None:
+    """
+    What the orchestrator last reported, else the finished share of its plan; None without either.
+    """
+    if session.progress is not None:
+        return session.progress
+    if not session.plan:
+        return None
+    return len(session.finished_phases & set(session.plan)) / len(session.plan)
+
+
+def droids_at_work(session: SessionState) -> set[str]:
+    """
+    The droids with an attempt in flight, or of a foreign session those seen so far.
+    """
+    return set(session.attempts.values()) if session.own else session.droids
+
+
+def _by_session(running: Iterable[SessionState]) -> Iterator[Gauge]:
+    shown: Counter[tuple[str, ...]] = Counter()
+    for session in sorted(running, key=lambda session: (session.start_ns, session.id)):
+        shown[session.orchestrator] += 1
+        if shown[session.orchestrator] > SHOWN_SESSIONS:
+            continue
+        labels = (*session.orchestrator, session.id, session.pattern)
+        yield m.ACTIVE_SESSION_INFO, (*labels, session.phase), 1
+        yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
+        yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))
+        yield m.ACTIVE_SESSION_CONFLICTS, labels, len(session.conflicts)
+        progress = progress_ratio(session)
+        if progress is not None:
+            yield m.ACTIVE_SESSION_PROGRESS, labels, progress
+
+
+def _phases(running: Iterable[SessionState]) -> Iterator[Gauge]:
+    counts: Counter[tuple[str, ...]] = Counter()
+    for session in running:
+        for phase, state in session.phases.items():
+            if state.running:
+                which = "blocked" if state.blocked else "running"
+                counts[*session.orchestrator, session.pattern, phase, which] += 1
+    for labels, count in counts.items():
+        yield m.PHASES_ACTIVE, labels, count
+
+
+def _attempts(head: Head, running: Iterable[SessionState]) -> Iterator[Gauge]:
+    counts = {(*session.orchestrator, droid): 0 for session in head.sessions for droid in session.droids}
+    for session in running:
+        for droid in session.attempts.values():
+            labels = (*session.orchestrator, droid)
+            counts[labels] = counts.get(labels, 0) + 1
+    for labels, count in counts.items():
+        yield m.ATTEMPTS_ACTIVE, labels, count

@@ -1,0 +1,254 @@
+"""
+Decorator and context manager in one object, for functions, coroutines and generators of both kinds.
+
+The object only knows how to make an activity; each call and each block has one of its own, so it may be
+shared by concurrent calls.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+
+from opentelemetry.context import attach, detach, get_current
+
+from droidscope.instrument import activity as activities
+from droidscope.instrument.activity import Activity
+from droidscope.instrument.providers import current
+
+if TYPE_CHECKING:
+    from contextvars import Token
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+
+A = TypeVar("A", bound=Activity)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Operation(Generic[A]):
+    """
+    What `session`, `phase`, `task` … return: for `@`, for `with`, for `async with`.
+    """
+
+    __slots__ = ("_make", "_open")
+
+    def __init__(self, make: Callable[[], A]) -> None:
+        self._make = make
+        self._open: list[A] = []
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """
+        *function*, with one activity around each call; around each iteration for generators.
+        """
+        return cast("Callable[P, R]", _wrapper_for(function)(function, self._make))
+
+    def __enter__(self) -> A:
+        """
+        Begin, and return what is going on.
+        """
+        activity = self._make()
+        self._open.append(activity)
+        emitter = current()
+        if emitter is not None:
+            activity.begin(emitter)
+        return activity
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """
+        End; the exception goes on.
+        """
+        activity = self._innermost()
+        if activity is not None:
+            self._open.remove(activity)
+            activity.end(error)
+
+    async def __aenter__(self) -> A:
+        """
+        As `__enter__`; nothing is awaited.
+        """
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """
+        As `__exit__`; nothing is awaited.
+        """
+        self.__exit__(kind, error, traceback)
+
+    def _innermost(self) -> A | None:
+        """
+        The activity that the block which ends here began: of several open at once, the one around us.
+        """
+        if len(self._open) > 1:
+            around = activities.around(self._open)
+            if around is not None:
+                return around
+        return self._open[-1] if self._open else None
+
+
+def _wrapper_for(function: Callable[..., Any]) -> Callable[..., Any]:
+    called = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    for is_kind, wrapper in (
+        (inspect.iscoroutinefunction, _coroutine),
+        (inspect.isasyncgenfunction, _async_generator),
+        (inspect.isgeneratorfunction, _generator),
+    ):
+        if is_kind(function) or is_kind(called):
+            return wrapper
+    return _function
+
+
+def _function(function: Callable[P, R], make: Callable[[], Activity]) -> Callable[P, R]:
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        emitter = current()
+        if emitter is None:
+            return function(*args, **kwargs)
+        activity = make()
+        activity.begin(emitter)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            activity.end(error)
+            raise
+        activity.end()
+        return result
+
+    return wrapper
+
+
+def _coroutine(
+    function: Callable[P, Awaitable[R]], make: Callable[[], Activity]
+) -> Callable[P, Awaitable[R]]:
+    @wraps(function)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        emitter = current()
+        if emitter is None:
+            return await function(*args, **kwargs)
+        activity = make()
+        activity.begin(emitter)
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            activity.end(error)
+            raise
+        activity.end()
+        return result
+
+    return wrapper
+
+
+class _Steps:
+    """
+    The context of a generator's body: entered for each step and left between steps, since what runs
+    between them is its consumer. What the body itself enters is kept for its next step.
+    """
+
+    __slots__ = ("_activity", "_context", "_token")
+
+    def __init__(self, make: Callable[[], Activity]) -> None:
+        self._activity = make()
+        emitter = current()
+        if emitter is not None:
+            self._activity.begin(emitter, enter=False)
+        self._context = self._activity.context if self._activity.emitter is not None else None
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        if self._context is not None:
+            self._token = attach(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            self._context = get_current()
+            detach(self._token)
+            self._token = None
+
+    def end(self, error: BaseException | None = None) -> None:
+        self._activity.end(error)
+
+
+def _generator(
+    function: Callable[P, Generator[Any, Any, R]], make: Callable[[], Activity]
+) -> Callable[P, Generator[Any, Any, R]]:
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, R]:
+        if current() is None:
+            return (yield from function(*args, **kwargs))
+        steps = _Steps(make)
+        try:
+            result = yield from _in_steps(function(*args, **kwargs), steps)
+        except BaseException as error:
+            steps.end(error)
+            raise
+        steps.end()
+        return result
+
+    return wrapper
+
+
+def _in_steps(generator: Generator[Any, Any, R], steps: _Steps) -> Generator[Any, Any, R]:
+    """
+    `yield from generator`, with each step of it inside *steps*.
+    """
+    resume: Callable[[], Any] = lambda: next(generator)  # noqa: E731 - one of three ways to go on
+    while True:
+        try:
+            with steps:
+                item = resume()
+        except StopIteration as stop:
+            return cast("R", stop.value)
+        try:
+            sent = yield item
+        except GeneratorExit:
+            with steps:
+                generator.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is handed on to the generator
+            resume = _bound(generator.throw, error)
+        else:
+            resume = _bound(generator.send, sent)
+
+
+def _bound(method: Callable[[Any], Any], value: object) -> Callable[[], Any]:
+    return lambda: method(value)
+
+
+def _async_generator(
+    function: Callable[P, AsyncGenerator[Any, Any]], make: Callable[[], Activity]
+) -> Callable[P, AsyncGenerator[Any, Any]]:
+    @wraps(function)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Any, Any]:
+        generator = function(*args, **kwargs)
+        steps = _Steps(make)
+        resume: Callable[[], Awaitable[Any]] = generator.__anext__
+        try:
+            while True:
+                try:
+                    with steps:
+                        item = await resume()
+                except StopAsyncIteration:
+                    break
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    with steps:
+                        await generator.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - it is handed on to the generator
+                    resume = _bound(generator.athrow, error)
+                else:
+                    resume = _bound(generator.asend, sent)
+        except BaseException as error:
+            steps.end(error)
+            raise
+        steps.end()
+
+    return wrapper

@@ -1,0 +1,162 @@
+"""
+Analytics for an existing orchestrator class: `class Mine(ds.AnalyticsOrchestrator, Base)`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from queue import Empty, Full, Queue
+from threading import Lock, Thread
+from typing import Any, Final, Protocol
+
+from droidscope.errors import DroidscopeError
+from droidscope.instrument import client
+from droidscope.instrument.activity import Session
+from droidscope.instrument.client import Period
+from droidscope.instrument.decorators import Operation
+from droidscope.instrument.guard import logger, quietly, warn_once
+from droidscope.instrument.providers import after_fork_in_child
+
+QUEUE_LIMIT: Final = 16
+IDLE_SECONDS: Final = 10.0
+
+
+class AnalyticsOrchestrator:
+    """
+    Wraps `execute_task` of the class beside it in a session, and asks the exporter on its behalf.
+
+    Put it before the class it wraps. A class that overrides `execute_task` itself calls `super()`, or
+    decorates its own with `droidscope.session`.
+    """
+
+    analytics_pattern: Any = None
+    """
+    The pattern of the sessions: a word, or a method that takes what `execute_task` takes and returns
+    one; by default the name of the class.
+    """
+
+    def execute_task(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the wrapped class has it
+        """
+        The wrapped `execute_task`, inside a session: a coroutine where that is one.
+        """
+        pattern = self._pattern_of(*args, **kwargs) or type(self).__name__
+        inherited = getattr(super(), "execute_task")  # noqa: B009 - whoever comes next has it
+        return Operation(partial(_WatchedSession, self, pattern))(inherited)(*args, **kwargs)
+
+    def get_performance_dashboard(self) -> Any:  # noqa: ANN401 - JSON
+        """
+        What goes on now, from the exporter at DROIDSCOPE_URL.
+
+        It waits for the answer; from a coroutine call it by `asyncio.to_thread`.
+
+        Raises:
+            DroidscopeError: If the exporter does not answer; the message names the URL.
+        """
+        return client.dashboard()
+
+    def generate_performance_report(self, period: Period) -> Any:  # noqa: ANN401 - JSON
+        """
+        The report of the latest whole period: daily, weekly or monthly. It waits, as above.
+
+        Raises:
+            DroidscopeError: If the exporter does not answer; the message names the URL.
+        """
+        return client.report(period)
+
+    def handle_alerts(self, alerts: list[Any]) -> None:
+        """
+        Called with the active alerts after a session, if there are any, on a thread of its own.
+
+        Logs them; override it to do more. What it raises is logged.
+        """
+        logger.warning("%d alerts are active after a session: %s", len(alerts), alerts)
+
+    @quietly
+    def _pattern_of(self, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - as the wrapped class has it
+        pattern = self.analytics_pattern
+        return str(pattern(*args, **kwargs) if callable(pattern) else pattern or "")
+
+
+class Handler(Protocol):
+    """
+    Someone who wants to hear of alerts.
+    """
+
+    def handle_alerts(self, alerts: list[Any]) -> None:
+        """
+        Hear of them.
+        """
+
+
+class _WatchedSession(Session):
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: Handler, pattern: str) -> None:
+        super().__init__(pattern)
+        self._owner = owner
+
+    @quietly
+    def end(self, error: BaseException | None = None) -> None:
+        super().end(error)
+        WATCH.look(self._owner)
+
+
+class Watch:
+    """
+    Asks the exporter for alerts after sessions: on one daemon thread, which ends when there is nothing to do.
+    """
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """
+        Begin anew: a forked child has neither the thread nor anything to ask.
+        """
+        self._waiting: Queue[Handler] = Queue(QUEUE_LIMIT)
+        self._lock = Lock()
+        self._thread: Thread | None = None
+
+    def look(self, handler: Handler) -> None:
+        """
+        Have *handler* told of active alerts soon; with too many waiting, the next session's end will do.
+        """
+        with self._lock:
+            try:
+                self._waiting.put_nowait(handler)
+            except Full:
+                return
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="droidscope-alerts", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                handler = self._waiting.get(timeout=self._idle_seconds)
+            except Empty:
+                with self._lock:
+                    if self._waiting.empty():
+                        self._thread = None
+                        return
+            else:
+                _tell(handler)
+
+
+@quietly
+def _tell(handler: Handler) -> None:
+    from droidscope.instrument.sdk import flush  # noqa: PLC0415 - an extra; a provider is set, so it is there
+
+    flush()  # else the exporter has not heard of the session that has just ended
+    try:
+        active = client.alerts()
+    except DroidscopeError as error:
+        warn_once("alerts", "no alerts to handle: %s", error)
+        return
+    if active:
+        handler.handle_alerts(active)
+
+
+WATCH: Final = Watch()
+after_fork_in_child(WATCH.restart)

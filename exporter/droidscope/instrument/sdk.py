@@ -1,0 +1,300 @@
+"""
+The SDK for those who have none: providers with OTLP exporters from the standard OTEL_* variables.
+
+Needs the extra `sdk`; everything else of the instrumentation does not.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from threading import Lock, Thread
+from time import monotonic
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from opentelemetry import metrics, trace
+from opentelemetry._logs import get_logger_provider, set_logger_provider
+from opentelemetry.context import Context
+
+from droidscope.conventions import attributes as names
+from droidscope.errors import ConfigError, MissingExtraError
+from droidscope.instrument import activity as activities
+from droidscope.instrument.guard import logger, quietly
+
+try:
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+except ImportError:
+    raise MissingExtraError("sending telemetry", "sdk") from None
+
+EXIT_SECONDS: Final = 5.0
+"""
+The longest the end of the process waits for what is still to be sent.
+"""
+
+_METRIC_INTERVAL_MILLIS: Final = 15_000
+_PROTOCOLS: Final = {
+    "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
+    "grpc": "opentelemetry.exporter.otlp.proto.grpc",
+}
+_SIGNALS: Final = {
+    "traces": ("trace_exporter", "OTLPSpanExporter"),
+    "logs": ("_log_exporter", "OTLPLogExporter"),
+    "metrics": ("metric_exporter", "OTLPMetricExporter"),
+}
+
+
+class Provider(Protocol):
+    """
+    What the three providers of the SDK have in common.
+    """
+
+    def force_flush(self, timeout_millis: int = ...) -> bool:
+        """
+        Send what is waiting.
+        """
+
+    def shutdown(self) -> None:
+        """
+        Send what is waiting, and end.
+        """
+
+
+class IdSpanProcessor(SpanProcessor):
+    """
+    Copies the ids of the session, phase and task around them onto spans of other libraries.
+
+    `configure` adds it; whoever has an SDK of their own adds it to their tracer provider, so that the
+    spans of an instrumented framework say which session and task they belong to.
+    """
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """
+        Add what the span does not say itself.
+        """
+        if span.instrumentation_scope is None or span.instrumentation_scope.name != names.SCOPE:
+            self._copy_ids(span, parent_context)
+
+    @quietly
+    def _copy_ids(self, span: Span, context: Context | None) -> None:
+        said = span.attributes or {}
+        span.set_attributes(
+            {name: value for name, value in activities.ids(context).items() if name not in said}
+        )
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """
+        Nothing is left to do.
+        """
+
+    def shutdown(self) -> None:
+        """
+        There is nothing to end.
+        """
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
+        """
+        Nothing ever waits.
+        """
+        return True
+
+
+_configured: list[Provider] = []
+_lock: Final = Lock()
+_state = {"called": False}
+
+
+def configure(
+    *,
+    service_name: str | None = None,
+    endpoint: str | None = None,
+    protocol: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    resource_attributes: Mapping[str, str] | None = None,
+) -> None:
+    """
+    Set up OpenTelemetry to send what droidscope sees by OTLP, once per process.
+
+    A provider that is already set is used and not replaced. What is not given here is taken from the
+    standard OTEL_* variables; metrics go out every 15 s unless OTEL_METRIC_EXPORT_INTERVAL says
+    otherwise. Nothing is lost at the end of the process if the exporter answers within 5 s; if it is
+    down, the orchestrator does not notice.
+
+    Args:
+        service_name: The orchestrator's name (OTEL_SERVICE_NAME).
+
+        endpoint: Base URL of the exporter, `http://127.0.0.1:4318` by default
+            (OTEL_EXPORTER_OTLP_ENDPOINT).
+
+        protocol: `http/protobuf`, the default, or `grpc` (OTEL_EXPORTER_OTLP_PROTOCOL).
+
+        headers: Headers of each request, such as an authorization.
+
+        resource_attributes: More about this process, such as `deployment.environment.name`.
+
+    Raises:
+        ConfigError: If the protocol is unknown.
+        MissingExtraError: If the SDK is not installed.
+    """
+    destination = _Destination(endpoint, protocol, headers)
+    with _lock:
+        if _state["called"]:
+            logger.warning("droidscope.configure() was called before; the first call stands")
+            return
+        _state["called"] = True
+        _set_up(destination, service_name, resource_attributes or {})
+
+
+class _Destination:
+    """
+    Makes the exporter of each signal.
+    """
+
+    def __init__(self, endpoint: str | None, protocol: str | None, headers: Mapping[str, str] | None) -> None:
+        self._endpoint = endpoint
+        self._headers = headers
+        self._protocols = {signal: _protocol(signal, protocol) for signal in _SIGNALS}
+
+    def exporter(self, signal: str) -> Any | None:  # noqa: ANN401 - one of three unrelated classes
+        if os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip() == "none":
+            return None
+        protocol = self._protocols[signal]
+        module, name = _SIGNALS[signal]
+        arguments: dict[str, Any] = {}
+        if self._endpoint is not None:
+            is_http = protocol == "http/protobuf"
+            arguments["endpoint"] = f"{self._endpoint.rstrip('/')}/v1/{signal}" if is_http else self._endpoint
+        if self._headers is not None:
+            arguments["headers"] = dict(self._headers)
+        return getattr(import_module(f"{_PROTOCOLS[protocol]}.{module}"), name)(**arguments)
+
+
+def _protocol(signal: str, given: str | None) -> str:
+    general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = (
+        given or os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or general or "http/protobuf"
+    )
+    if protocol not in _PROTOCOLS:
+        msg = f"protocol is {protocol!r}; expected one of {', '.join(_PROTOCOLS)}"
+        raise ConfigError(msg)
+    return protocol
+
+
+def _set_up(destination: _Destination, service_name: str | None, more: Mapping[str, str]) -> None:
+    resource = _resource(service_name, more)
+    if _is_free(trace.get_tracer_provider()):
+        trace.set_tracer_provider(_tracer_provider(destination, resource))
+    if _is_free(get_logger_provider()):
+        set_logger_provider(_logger_provider(destination, resource))
+    if _is_free(metrics.get_meter_provider()):
+        metrics.set_meter_provider(_meter_provider(destination, resource))
+    _follow(trace.get_tracer_provider())
+    atexit.register(shutdown)
+
+
+def _is_free(provider: object) -> bool:
+    """
+    Whether nobody has set a provider: the stand-ins of the API have nothing to flush.
+    """
+    if not hasattr(provider, "force_flush"):
+        return True
+    logger.info("a %s is already set up; droidscope uses it", type(provider).__name__)
+    return False
+
+
+def _resource(service_name: str | None, more: Mapping[str, str]) -> Resource:
+    """
+    That of the tracer provider in use, so that counts and spans are of one process; else a new one.
+    """
+    in_use = getattr(trace.get_tracer_provider(), "resource", None)
+    if isinstance(in_use, Resource):
+        return in_use
+    named = {names.SERVICE_NAME: service_name} if service_name is not None else {}
+    resource = Resource.create({**more, **named})
+    if names.SERVICE_INSTANCE_ID in resource.attributes:
+        return resource
+    return resource.merge(Resource({names.SERVICE_INSTANCE_ID: str(uuid4())}))
+
+
+# None of them shuts itself down at exit: that could take minutes with an exporter that is down.
+def _tracer_provider(destination: _Destination, resource: Resource) -> TracerProvider:
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    exporter = destination.exporter("traces")
+    if exporter is not None:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    _configured.append(provider)
+    return provider
+
+
+def _logger_provider(destination: _Destination, resource: Resource) -> LoggerProvider:
+    provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    exporter = destination.exporter("logs")
+    if exporter is not None:
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    _configured.append(provider)
+    return provider
+
+
+def _meter_provider(destination: _Destination, resource: Resource) -> MeterProvider:
+    exporter = destination.exporter("metrics")
+    # The reader knows OTEL_METRIC_EXPORT_INTERVAL itself, but its own default is a minute.
+    interval = None if "OTEL_METRIC_EXPORT_INTERVAL" in os.environ else _METRIC_INTERVAL_MILLIS
+    readers = (
+        [] if exporter is None else [PeriodicExportingMetricReader(exporter, export_interval_millis=interval)]
+    )
+    provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    _configured.append(provider)
+    return provider
+
+
+def _follow(provider: object) -> None:
+    if isinstance(provider, TracerProvider):
+        provider.add_span_processor(IdSpanProcessor())
+
+
+def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
+    """
+    Send what is waiting in the providers in use; False if that took longer than *timeout_seconds*, or failed.
+
+    It blocks: for scripts and tests, not for droids at work.
+    """
+    in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
+    return _all_of([each.force_flush for each in in_use if hasattr(each, "force_flush")], timeout_seconds)
+
+
+def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
+    """
+    Send what is waiting and end what `configure` set up; False if that took longer than *timeout_seconds*.
+
+    It happens by itself at the end of the process, and only once.
+    """
+    with _lock:
+        ending = [provider.shutdown for provider in _configured]
+        _configured.clear()
+    return _all_of(ending, timeout_seconds)
+
+
+def _all_of(actions: Sequence[Callable[[], object]], timeout_seconds: float) -> bool:
+    """
+    Whether all *actions*, each on a thread that may be left behind, came to a good end in time.
+    """
+    done: list[bool] = []
+
+    def run(action: Callable[[], object]) -> None:
+        done.append(quietly(action)() is not False)
+
+    threads = [Thread(target=run, args=(action,), daemon=True) for action in actions]
+    for thread in threads:
+        thread.start()
+    deadline = monotonic() + timeout_seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - monotonic()))
+    return len(done) == len(threads) and all(done)

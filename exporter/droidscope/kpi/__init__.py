@@ -1,0 +1,3 @@
+"""
+Key performance indicators: facts summed over minute windows, and pure functions of them.
+"""

@@ -1,0 +1,218 @@
+"""
+Which KPIs there are: for each subject, metric, value and sample count.
+
+An explicit list, so that reading it is knowing what is exposed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+
+from droidscope.conventions import metrics
+from droidscope.conventions.metrics import KPIS, WINDOWS, MetricSpec, samples_of
+from droidscope.kpi import communication, efficiency, patterns, quality, ratios
+from droidscope.kpi.facts import NANO
+from droidscope.kpi.subjects import DroidFacts, OrchestratorFacts, PatternFacts, by_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from droidscope.kpi.windows import Windows
+
+Facts = TypeVar("Facts")
+Gauge = tuple[MetricSpec, tuple[str, ...], float]
+"""
+A metric, its label values (the orchestrator's own first, the window last) and its value.
+"""
+
+
+class Kpi(NamedTuple, Generic[Facts]):
+    """
+    One KPI: its metric, its value (None where absent) and how many samples are behind it.
+
+    *samples* is the value's denominator where it has one, else its n, for composites tasks
+    ended; None for metrics without a samples sibling.
+    """
+
+    spec: MetricSpec
+    value: Callable[[Facts], float | None]
+    samples: Callable[[Facts], float] | None
+
+
+ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorFacts], ...]] = (
+    Kpi(
+        metrics.TASK_COMPLETION_RATIO,
+        lambda facts: ratios.task_completion_ratio(facts.work),
+        lambda facts: facts.work.tasks_ended,
+    ),
+    Kpi(
+        metrics.SESSION_SUCCESS_RATIO,
+        lambda facts: ratios.session_success_ratio(facts.sessions),
+        lambda facts: facts.sessions.sessions_ended,
+    ),
+    Kpi(
+        metrics.PHASE_SUCCESS_RATIO,
+        lambda facts: ratios.phase_success_ratio(facts.flow),
+        lambda facts: facts.flow.phases_ended,
+    ),
+    Kpi(
+        metrics.ERROR_RATIO,
+        lambda facts: ratios.error_ratio(facts.work),
+        lambda facts: facts.work.attempts_ended,
+    ),
+    Kpi(
+        metrics.RETRY_RATIO,
+        lambda facts: ratios.retry_ratio(facts.work),
+        lambda facts: facts.work.attempts_ended,
+    ),
+    Kpi(
+        metrics.INTEGRATION_SUCCESS_RATIO,
+        lambda facts: ratios.integration_success_ratio(facts.flow),
+        lambda facts: facts.flow.syntheses,
+    ),
+    Kpi(
+        metrics.COMMUNICATION_SUCCESS_RATIO,
+        lambda facts: communication.success_ratio(facts.traffic),
+        lambda facts: facts.traffic.messages,
+    ),
+    Kpi(
+        metrics.COMMUNICATION_CONFLICT_RATIO,
+        lambda facts: communication.conflict_ratio(facts.traffic),
+        lambda facts: facts.traffic.messages,
+    ),
+    Kpi(
+        metrics.COMMUNICATION_EFFICIENCY_RATIO,
+        lambda facts: communication.efficiency_ratio(facts.traffic),
+        lambda facts: facts.traffic.messages,
+    ),
+    Kpi(
+        metrics.COMMUNICATION_WAIT_RATIO,
+        lambda facts: communication.wait_ratio(facts.traffic),
+        lambda facts: facts.traffic.phase_ns / NANO,  # the denominator is time, at this edge in seconds
+    ),
+    Kpi(
+        metrics.EFFICIENCY_SCORE,
+        lambda facts: efficiency.orchestrator_efficiency(facts).score,
+        lambda facts: facts.work.tasks_ended,
+    ),
+    Kpi(
+        metrics.EFFICIENCY_WEIGHT,
+        lambda facts: efficiency.orchestrator_efficiency(facts).weight,
+        None,
+    ),
+)
+
+DROID_KPIS: Final[tuple[Kpi[DroidFacts], ...]] = (
+    Kpi(
+        metrics.DROID_TASK_COMPLETION_RATIO,
+        lambda facts: ratios.task_completion_ratio(facts.work),
+        lambda facts: facts.work.tasks_ended,
+    ),
+    Kpi(
+        metrics.DROID_ERROR_RATIO,
+        lambda facts: ratios.error_ratio(facts.work),
+        lambda facts: facts.work.attempts_ended,
+    ),
+    Kpi(
+        metrics.DROID_RETRY_RATIO,
+        lambda facts: ratios.retry_ratio(facts.work),
+        lambda facts: facts.work.attempts_ended,
+    ),
+    Kpi(
+        metrics.DROID_RESPONSE_SCORE,
+        lambda facts: communication.response_score(facts.queries),
+        lambda facts: facts.queries.queries,
+    ),
+    Kpi(
+        metrics.DROID_EFFICIENCY_SCORE,
+        lambda facts: efficiency.droid_efficiency(facts).score,
+        lambda facts: facts.work.tasks_ended,
+    ),
+    Kpi(
+        metrics.DROID_EFFICIENCY_WEIGHT,
+        lambda facts: efficiency.droid_efficiency(facts).weight,
+        None,
+    ),
+    Kpi(
+        metrics.DROID_COLLABORATION_SCORE,
+        communication.collaboration_score,
+        lambda facts: facts.work.tasks_ended,
+    ),
+    Kpi(
+        metrics.DROID_CODE_QUALITY_SCORE,
+        lambda facts: quality.mean_score(facts.code_quality),
+        lambda facts: facts.code_quality.n,
+    ),
+    Kpi(
+        metrics.DROID_TEST_COVERAGE_SCORE,
+        lambda facts: quality.mean_score(facts.test_coverage),
+        lambda facts: facts.test_coverage.n,
+    ),
+    Kpi(
+        metrics.DROID_SECURITY_SCORE,
+        lambda facts: quality.mean_score(facts.security),
+        lambda facts: facts.security.n,
+    ),
+    Kpi(
+        metrics.DROID_QUALITY_CONSISTENCY_RATIO,
+        lambda facts: quality.consistency_ratio(facts.code_quality),
+        lambda facts: facts.code_quality.n,
+    ),
+)
+
+PATTERN_KPIS: Final[tuple[Kpi[PatternFacts], ...]] = (
+    Kpi(
+        metrics.PATTERN_SUCCESS_RATIO,
+        lambda facts: ratios.session_success_ratio(facts.sessions),
+        lambda facts: facts.sessions.sessions_ended,
+    ),
+    Kpi(
+        metrics.PATTERN_COST_PER_SUCCESS,
+        patterns.cost_per_success_usd,
+        None,
+    ),
+    Kpi(
+        metrics.PATTERN_COST_EFFICIENCY_RATIO,
+        patterns.cost_efficiency_ratio,
+        lambda facts: facts.sessions.sessions_completed,
+    ),
+    Kpi(
+        metrics.PATTERN_CODE_QUALITY_SCORE,
+        lambda facts: quality.mean_score(facts.code_quality),
+        lambda facts: facts.code_quality.n,
+    ),
+)
+
+_SAMPLES: Final = {spec: samples_of(spec) for spec in KPIS}
+
+
+def gauges(windows: Windows, now_ns: int, budgets_usd: Mapping[str, float] | None = None) -> Iterator[Gauge]:
+    """
+    Every KPI that is present, each followed by its samples sibling where it has one.
+
+    In order of orchestrator, window, subject and catalogue. Nothing may be added to *windows*
+    while this runs.
+
+    Args:
+        windows: The facts.
+        now_ns: Where the windows end.
+        budgets_usd: Configured cost per success by pattern.
+    """
+    windows.advance(now_ns)
+    for orchestrator in windows.orchestrators():
+        for window in WINDOWS:
+            facts = by_subject(windows.totals(orchestrator, window, now_ns), budgets_usd)
+            yield from _gauges(ORCHESTRATOR_KPIS, facts.orchestrator, (*orchestrator, window))
+            for droid, droid_facts in facts.droids.items():
+                yield from _gauges(DROID_KPIS, droid_facts, (*orchestrator, droid, window))
+            for pattern, pattern_facts in facts.patterns.items():
+                yield from _gauges(PATTERN_KPIS, pattern_facts, (*orchestrator, pattern, window))
+
+
+def _gauges(kpis: Iterable[Kpi[Facts]], facts: Facts, labels: tuple[str, ...]) -> Iterator[Gauge]:
+    for kpi in kpis:
+        value = kpi.value(facts)
+        if value is not None:
+            yield kpi.spec, labels, value
+            if kpi.samples:
+                yield _SAMPLES[kpi.spec], labels, kpi.samples(facts)

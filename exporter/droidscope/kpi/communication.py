@@ -1,0 +1,104 @@
+"""
+Communication: how well messages do their work, and how a droid takes part.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions.thresholds import MESSAGES_PLATEAU
+from droidscope.kpi.composites import composite
+from droidscope.kpi.facts import NANO
+from droidscope.kpi.statistics import clip, median_of_counts, ratio
+
+if TYPE_CHECKING:
+    from droidscope.kpi.subjects import DroidFacts, Queries, Traffic
+
+
+def success_ratio(traffic: Traffic) -> float | None:
+    """
+    Queries answered in time and other messages accepted, of messages, 0 to 1; None without any.
+
+    Definition: docs/kpis.md#communication-per-orchestrator
+    """
+    return ratio(traffic.messages_delivered, traffic.messages)
+
+
+def conflict_ratio(traffic: Traffic) -> float | None:
+    """
+    Conflicts per message, at most 1; None without messages.
+
+    Definition: docs/kpis.md#communication-per-orchestrator
+    """
+    conflicts = ratio(traffic.conflicts, traffic.messages)
+    return None if conflicts is None else clip(conflicts)
+
+
+def efficiency_ratio(traffic: Traffic) -> float | None:
+    """
+    Success ratio x (1 - conflict ratio), 0 to 1; None without messages.
+
+    Definition: docs/kpis.md#communication-per-orchestrator
+    """
+    success, conflicts = success_ratio(traffic), conflict_ratio(traffic)
+    return None if success is None or conflicts is None else success * (1 - conflicts)
+
+
+def wait_ratio(traffic: Traffic) -> float | None:
+    """
+    Phase time covered by waiting queries, of phase time, 0 to 1; None without phase time.
+
+    Definition: docs/kpis.md#communication-per-orchestrator
+    """
+    return ratio(traffic.wait_ns, traffic.phase_ns)
+
+
+def response_score(queries: Queries) -> float | None:
+    """
+    100 x the mean response credit of the queries put to a droid; None without queries.
+
+    A second costs a third of a point, so that five minutes are worth nothing; late, unanswered
+    and rejected queries are worth nothing either.
+
+    Definition: docs/kpis.md#droids
+    """
+    credit = ratio(queries.query_credit, queries.queries * NANO)
+    return None if credit is None else 100 * credit
+
+
+def answered_ratio(queries: Queries) -> float | None:
+    """
+    U: queries answered in time, of those put to a droid, 0 to 1; None without queries.
+
+    Definition: docs/kpis.md#droids
+    """
+    return ratio(queries.queries_answered, queries.queries)
+
+
+def message_balance(messages: float) -> float:
+    """
+    B: how near *messages* sent a session are to the right number, 0 to 1.
+
+    It grows to 1 at the start of the plateau, stays there, and falls to 0 after it.
+
+    Definition: docs/kpis.md#droids
+    """
+    full, over, none = MESSAGES_PLATEAU
+    return min(clip(messages / full), clip(1 - (messages - over) / (none - over)))
+
+
+def collaboration_score(droid: DroidFacts) -> float | None:
+    """
+    K: 0.4 balance of messages + 0.3 response + 0.3 answered in time, 0 to 100.
+
+    None if under half of the weight is present: a droid nobody asked has only its balance.
+
+    Definition: docs/kpis.md#droids
+    """
+    messages = median_of_counts(droid.session_messages)
+    response = response_score(droid.queries)
+    return composite(
+        (40, None if messages is None else message_balance(messages)),
+        (30, None if response is None else response / 100),
+        (30, answered_ratio(droid.queries)),
+    ).score

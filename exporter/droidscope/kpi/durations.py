@@ -1,0 +1,39 @@
+"""
+Mean durations in nanoseconds; quantiles come from the histograms.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.kpi.statistics import ratio
+
+if TYPE_CHECKING:
+    from droidscope.kpi.subjects import Queries, Sessions, Work
+
+
+def mean_task_ns(work: Work) -> float | None:
+    """
+    Mean duration of completed tasks; None if none completed.
+
+    Definition: docs/kpis.md#orchestration-per-orchestrator
+    """
+    return ratio(work.task_ns, work.tasks_completed)
+
+
+def mean_session_ns(sessions: Sessions) -> float | None:
+    """
+    Mean duration of completed sessions; None if none completed.
+
+    Definition: docs/kpis.md#orchestration-per-orchestrator
+    """
+    return ratio(sessions.session_ns, sessions.sessions_completed)
+
+
+def mean_response_ns(queries: Queries) -> float | None:
+    """
+    Mean time to the answers of a droid, late ones too; None without answers.
+
+    Definition: docs/kpis.md#alerts-thresholds-and-severities-of-the-seed
+    """
+    return ratio(queries.query_ns, queries.queries_timed)

@@ -1,0 +1,83 @@
+"""
+Efficiency scores: the one number for an orchestrator and for a droid.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.kpi.communication import collaboration_score, response_score
+from droidscope.kpi.composites import Composite, composite
+from droidscope.kpi.quality import mean_score
+from droidscope.kpi.ratios import error_ratio, phase_success_ratio, task_completion_ratio
+from droidscope.kpi.statistics import clip, ratio
+
+if TYPE_CHECKING:
+    from droidscope.kpi.subjects import DroidFacts, Flow, OrchestratorFacts
+
+
+def plan_adherence(flow: Flow) -> float | None:
+    """
+    Planned of actual duration, at most 1, over completed sessions with a plan; None without any.
+
+    Definition: docs/kpis.md#orchestration-per-orchestrator
+    """
+    adherence = ratio(flow.planned_ns, flow.actual_ns)
+    return None if adherence is None else clip(adherence)
+
+
+def orchestrator_efficiency(facts: OrchestratorFacts) -> Composite:
+    """
+    0.5 task completion + 0.3 phase success + 0.2 plan adherence, 0 to 100.
+
+    Definition: docs/kpis.md#orchestration-per-orchestrator
+    """
+    return composite(
+        (50, task_completion_ratio(facts.work)),
+        (30, phase_success_ratio(facts.flow)),
+        (20, plan_adherence(facts.flow)),
+    )
+
+
+def droid_efficiency(facts: DroidFacts) -> Composite:
+    """
+    E of one droid's window: see `efficiency_of_parts`.
+
+    Definition: docs/kpis.md#droids
+    """
+    return efficiency_of_parts(
+        completion=task_completion_ratio(facts.work),
+        quality=mean_score(facts.code_quality),
+        collaboration=collaboration_score(facts),
+        error=error_ratio(facts.work),
+        response=response_score(facts.queries),
+    )
+
+
+def efficiency_of_parts(
+    *,
+    completion: float | None,
+    quality: float | None,
+    collaboration: float | None,
+    error: float | None,
+    response: float | None,
+) -> Composite:
+    """
+    E = 100 (0.30 C + 0.25 Q + 0.20 K + 0.15 (1 - e) + 0.10 R).
+
+    Args:
+        completion: C, task completion ratio.
+        quality: 100 Q, mean code quality score.
+        collaboration: 100 K, collaboration score.
+        error: e, error ratio of attempts.
+        response: 100 R, response score.
+
+    Definition: docs/kpis.md#droids
+    """
+    return composite(
+        (30, completion),
+        (25, None if quality is None else quality / 100),
+        (20, None if collaboration is None else collaboration / 100),
+        (15, None if error is None else 1 - error),
+        (10, None if response is None else response / 100),
+    )

@@ -1,0 +1,160 @@
+"""
+The closed set of facts: what the head adds to the minute windows as things end.
+
+A key is `(fact, *labels)`, all of them strings; an amount is an integer, so that order never
+changes a sum. A fact belongs to the minute in which its subject ended; a revision adds the
+difference, which may be negative, to that same minute.
+
+    fact              labels                                        amount
+    tasks             pattern, droid, task_type, outcome            tasks ended
+    attempts          droid, task_type, outcome                     attempts ended
+    retries           droid, task_type                              attempts after the first of a task
+    task_ns           droid, task_type                              duration of completed tasks, ns
+    sessions          pattern, outcome                              sessions ended or lost
+    session_ns        pattern                                       duration of completed sessions, ns
+    phases            pattern, phase, outcome                       phases ended
+    phase_ns          -                                             duration of phases, ns
+    planned_ns        -                                             plans of completed sessions, ns
+    actual_ns         -                                             duration of those with a plan, ns
+    syntheses         pattern, outcome                              syntheses
+    messages          sender, message_type, outcome                 messages
+    queries           droid, outcome                                queries put to the droid
+    query_credit      droid                                         response credit of queries, 1e-9
+    query_ns          droid                                         time to answers, ns
+    queries_timed     droid                                         answers whose time that is
+    conflicts         pattern                                       conflicts
+    wait_ns           -                                             phase time under waiting queries, ns
+    session_messages  droid, n                                      sessions in which it sent n messages
+    scores            score, pattern, droid, task_type, statistic   n; sum, 1e-6; squares, 1e-12 points
+    cost              pattern                                       cost of sessions, 1e-9 USD
+
+`session_messages` is over ended sessions in which at least two droids had a task and this one had
+one; n is a decimal number and may be `0`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Key = tuple[str, ...]
+"""
+A fact and its labels.
+"""
+
+NANO: Final = 1_000_000_000
+"""
+Nanoseconds in a second, units in a whole response credit, and units in a US dollar.
+"""
+MICRO: Final = 1_000_000
+"""
+Micro-points in a point of a score.
+"""
+
+
+class Fact(StrEnum):
+    """
+    What is added up; the table above says of what and in which unit.
+    """
+
+    TASKS = "tasks"
+    ATTEMPTS = "attempts"
+    RETRIES = "retries"
+    TASK_NS = "task_ns"
+    SESSIONS = "sessions"
+    SESSION_NS = "session_ns"
+    PHASES = "phases"
+    PHASE_NS = "phase_ns"
+    PLANNED_NS = "planned_ns"
+    ACTUAL_NS = "actual_ns"
+    SYNTHESES = "syntheses"
+    MESSAGES = "messages"
+    QUERIES = "queries"
+    QUERY_CREDIT = "query_credit"
+    QUERY_NS = "query_ns"
+    QUERIES_TIMED = "queries_timed"
+    CONFLICTS = "conflicts"
+    WAIT_NS = "wait_ns"
+    SESSION_MESSAGES = "session_messages"
+    SCORES = "scores"
+    COST = "cost"
+
+
+class Score(StrEnum):
+    """
+    The scores outputs can have.
+    """
+
+    CODE_QUALITY = "code_quality"
+    TEST_COVERAGE = "test_coverage"
+    SECURITY = "security"
+
+
+class Statistic(StrEnum):
+    """
+    The three sums from which mean and standard deviation follow.
+    """
+
+    N = "n"
+    SUM = "sum"
+    SQUARES = "squares"
+
+
+LABELS: Final[dict[Fact, tuple[str, ...]]] = {
+    Fact.TASKS: ("pattern", "droid", "task_type", "outcome"),
+    Fact.ATTEMPTS: ("droid", "task_type", "outcome"),
+    Fact.RETRIES: ("droid", "task_type"),
+    Fact.TASK_NS: ("droid", "task_type"),
+    Fact.SESSIONS: ("pattern", "outcome"),
+    Fact.SESSION_NS: ("pattern",),
+    Fact.PHASES: ("pattern", "phase", "outcome"),
+    Fact.PHASE_NS: (),
+    Fact.PLANNED_NS: (),
+    Fact.ACTUAL_NS: (),
+    Fact.SYNTHESES: ("pattern", "outcome"),
+    Fact.MESSAGES: ("sender", "message_type", "outcome"),
+    Fact.QUERIES: ("droid", "outcome"),
+    Fact.QUERY_CREDIT: ("droid",),
+    Fact.QUERY_NS: ("droid",),
+    Fact.QUERIES_TIMED: ("droid",),
+    Fact.CONFLICTS: ("pattern",),
+    Fact.WAIT_NS: (),
+    Fact.SESSION_MESSAGES: ("droid", "n"),
+    Fact.SCORES: ("score", "pattern", "droid", "task_type", "statistic"),
+    Fact.COST: ("pattern",),
+}
+"""
+The labels of each fact, in the order they have in its keys.
+"""
+
+
+def of_score(
+    score: Score, pattern: str, droid: str, task_type: str, points: float
+) -> Iterator[tuple[Key, int]]:
+    """
+    The three facts one score of 0..100 *points* adds, as (key, amount).
+    """
+    micro_points = round(points * MICRO)
+    place = (Fact.SCORES, score, pattern, droid, task_type)
+    yield (*place, Statistic.N), 1
+    yield (*place, Statistic.SUM), micro_points
+    yield (*place, Statistic.SQUARES), micro_points**2
+
+
+def response_credit(response_ns: int) -> int:
+    """
+    What an answer in time is worth: clip(1 - t/300), in units of 1e-9, rounded down.
+
+    Queries that were answered late or never are worth 0 whatever their time, which is for the
+    caller to know.
+
+    Definition: docs/kpis.md#droids
+    """
+    limit_ns = round(RESPONSE_LIMIT_SECONDS * NANO)
+    left_ns = min(limit_ns, max(0, limit_ns - response_ns))
+    return left_ns * NANO // limit_ns

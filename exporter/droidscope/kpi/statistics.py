@@ -1,0 +1,91 @@
+"""
+The statistics KPIs are made of; absent is None.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Z_95: Final = 1.959964
+"""
+Quantile of the normal distribution that bounds a two-sided 95 % interval.
+"""
+
+
+def clip(value: float) -> float:
+    """
+    The nearest number within 0 and 1.
+    """
+    return min(1.0, max(0.0, value))
+
+
+def ratio(part: int, whole: int) -> float | None:
+    """
+    *part* of *whole*, or None of nothing.
+
+    Definition: docs/kpis.md#conventions
+    """
+    return part / whole if whole else None
+
+
+def population_sd(n: int, total: int, squares: int) -> float | None:
+    """
+    Population standard deviation from count, sum and sum of squares; None of nothing.
+
+    The variance is computed in integers, so nothing cancels and it is never negative.
+
+    Definition: docs/kpis.md#conventions
+    """
+    return math.sqrt(n * squares - total * total) / n if n else None
+
+
+def median_of_counts(counts: Mapping[int, int]) -> float | None:
+    """
+    Median of a multiset given as value -> how often; None of nothing.
+
+    With an even number of values it lies halfway between the middle two.
+
+    Definition: docs/kpis.md#conventions
+    """
+    n = sum(counts.values())
+    if not n:
+        return None
+    return (_ranked(counts, (n - 1) // 2) + _ranked(counts, n // 2)) / 2
+
+
+def _ranked(counts: Mapping[int, int], rank: int) -> int:
+    """
+    The value at *rank*, from 0, in ascending order.
+    """
+    passed = 0
+    for value in sorted(counts):
+        passed += counts[value]
+        if passed > rank:
+            return value
+    raise IndexError(rank)
+
+
+def wilson_interval(successes: int, n: int) -> tuple[float, float] | None:
+    """
+    Wilson score interval at 95 % of the ratio behind *successes* of *n*; None of nothing.
+
+    It holds its level for small n, and always contains successes / n.
+
+    Definition: docs/kpis.md#conventions
+    """
+    if not n:
+        return None
+
+    estimate = successes / n
+    z2 = Z_95 * Z_95
+    centre = estimate + z2 / (2 * n)
+    margin = Z_95 * math.sqrt(estimate * (1 - estimate) / n + z2 / (4 * n * n))
+    scale = 1 + z2 / n
+    # Rounding may leave the ends a hair inside the estimate at 0 of n and n of n.
+    return max(0.0, min(estimate, (centre - margin) / scale)), min(
+        1.0, max(estimate, (centre + margin) / scale)
+    )

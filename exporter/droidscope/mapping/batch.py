@@ -1,0 +1,140 @@
+"""
+One decoded request -> what it means: our own records, and the steps of foreign sessions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from droidscope.conventions.attributes import SERVICE_NAME
+from droidscope.mapping import own
+from droidscope.mapping.foreign import classify
+from droidscope.model.foreign import OwnSpan, Step
+from droidscope.model.otlp import Batch, Resource
+from droidscope.model.records import Alive, AnyRecord, Emitted, Started
+
+UNKNOWN_SERVICE: Final = "unknown_service"
+"""
+What an SDK calls a service that nobody named.
+"""
+
+Item = TypeVar("Item")
+
+
+class Mapped(Struct):
+    """
+    What a request brought.
+
+    *rejected* counts unusable items by reason, *misfits* optional values left out; *message* is
+    about the first of either. *stored* counts items that mean something, *ignored* sound ones that do not.
+    """
+
+    records: list[AnyRecord] = field(default_factory=list)
+    steps: list[tuple[tuple[str, ...], Step]] = field(default_factory=list)
+    own_spans: list[tuple[bytes, OwnSpan]] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+    misfits: int = 0
+    message: str = ""
+    stored: int = 0
+    ignored: int = 0
+    orchestrators: set[str] = field(default_factory=set)
+
+    def note_own(self, trace_id: bytes, span_id: bytes, parent_id: bytes, record: AnyRecord) -> None:
+        """
+        Note what foreign spans below a span of ours need to know of it.
+        """
+        if not isinstance(record, Emitted):
+            has_usage = getattr(record, "usage", None) is not None
+            ended = not isinstance(record, (Started, Alive))
+            self.own_spans.append((trace_id, OwnSpan(span_id, parent_id, record.place, has_usage, ended)))
+
+    @property
+    def matters(self) -> bool:
+        """
+        Whether anything of it is worth keeping.
+        """
+        return bool(self.records or self.steps)
+
+
+class Mapper:
+    """
+    Maps requests; *resource_labels* are the resource attributes that become labels, in order.
+    """
+
+    def __init__(self, resource_labels: tuple[str, ...]) -> None:
+        self._resource_labels = resource_labels
+
+    def map(self, batch: Batch) -> Mapped:
+        """
+        The meaning of a request's good items; a bad one never harms its neighbours.
+        """
+        mapped = Mapped(ignored=batch.ignored, rejected=Counter(batch.rejected), message=batch.message)
+        names: dict[int, tuple[str, ...]] = {}
+        for span in batch.spans:
+            orchestrator = self._orchestrator(span.resource, names, mapped)
+            step = classify(span)
+            if step is None:
+                for record in _mapped_by(own.map_span, span, orchestrator, mapped)[:1]:
+                    mapped.note_own(span.trace_id, span.span_id, span.parent_id, record)
+            else:
+                mapped.steps.append((orchestrator, step))
+                mapped.stored += 1
+        for log in batch.logs:
+            orchestrator = self._orchestrator(log.resource, names, mapped)
+            for record in _mapped_by(own.map_log, log, orchestrator, mapped):
+                if log.trace_id and isinstance(record, (Started, Alive)):
+                    mapped.note_own(log.trace_id, log.span_id, b"", record)
+        for point in batch.points:
+            orchestrator = self._orchestrator(point.resource, names, mapped)
+            _mapped_by(own.map_point, point, orchestrator, mapped)
+        return mapped
+
+    def _orchestrator(
+        self, resource: Resource, names: dict[int, tuple[str, ...]], mapped: Mapped
+    ) -> tuple[str, ...]:
+        known = names.get(id(resource))
+        if known is None:
+            attributes = resource.attributes
+            labels = (attributes.get(key, "") for key in (SERVICE_NAME, *self._resource_labels))
+            known = tuple(label if isinstance(label, str) else str(label) for label in labels)
+            names[id(resource)] = known = (known[0] or UNKNOWN_SERVICE, *known[1:])
+            mapped.orchestrators.add(known[0])
+        return known
+
+
+def relevant(batch: Batch) -> Batch:
+    """
+    The batch without the logs and metric points that mean nothing to us; they count as ignored.
+    """
+    logs = tuple(log for log in batch.logs if own.is_own_log(log))
+    points = tuple(point for point in batch.points if own.is_own_point(point))
+    ignored = batch.ignored + len(batch.logs) - len(logs) + len(batch.points) - len(points)
+    return msgspec.structs.replace(batch, logs=logs, points=points, ignored=ignored)
+
+
+def _mapped_by(
+    map_item: Callable[[Item, own.Orchestrator], tuple[list[AnyRecord], list[str]]],
+    item: Item,
+    orchestrator: own.Orchestrator,
+    mapped: Mapped,
+) -> list[AnyRecord]:
+    """
+    The records of one item, already added to *mapped*; none if it is unusable.
+    """
+    try:
+        records, misfits = map_item(item, orchestrator)
+    except own.UnusableError as error:
+        mapped.rejected[error.reason] += 1
+        mapped.message = mapped.message or str(error)
+        return []
+    mapped.records += records
+    mapped.stored += 1
+    mapped.misfits += len(misfits)
+    if misfits:
+        mapped.message = mapped.message or misfits[0]
+    return records

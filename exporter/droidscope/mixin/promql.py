@@ -1,0 +1,195 @@
+"""
+Builds PromQL whose every metric and label is in the catalogue: a typo fails when the query is built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+from droidscope.conventions import metrics
+from droidscope.conventions.metrics import MetricSpec
+
+Part = Literal["", "sum", "count", "bucket"]
+"""
+Which series of a histogram or a summary; empty for a counter or a gauge.
+"""
+
+Z95: Final = 1.959964
+"""
+Half-width, in standard errors, of the Wilson interval at 95 % (docs/kpis.md#conventions).
+"""
+
+RANKED_FROM: Final = 5
+"""
+Samples from which a droid or a pattern takes part in a ranking (docs/kpis.md#rankings-and-insights).
+"""
+
+_DOMAIN: Final = "orchestrator_"
+_MATCHER: Final = re.compile(r"(\w+)(=~|!~|!=|=)\"")
+
+
+class Recording(NamedTuple):
+    """
+    A series that a recording rule keeps: its name, its labels and what it is computed from.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    expr: str
+
+
+class Scope(NamedTuple):
+    """
+    What a query is restricted to: labels that are variables of the board it stands on; none in rules.
+    """
+
+    variables: tuple[str, ...] = ()
+
+    def select(self, metric: MetricSpec, *matchers: str, part: Part = "") -> str:
+        """
+        An instant selector of *metric*, with its variables and then *matchers* (`outcome="failed"`).
+
+        Raises:
+            ValueError: If the metric has no such part, or a matcher names a label it does not have.
+        """
+        if (part != "") != (metric.kind in {"histogram", "summary"}):
+            raise ValueError(f"{metric.name} is a {metric.kind}; part is {part!r}")
+        name = f"{metric.name}_{part}" if part else metric.name
+        return self._selector(name, _labels(metric, part), matchers)
+
+    def recorded(self, rule: Recording, *matchers: str) -> str:
+        """
+        An instant selector of a recorded series.
+        """
+        return self._selector(rule.name, rule.labels, matchers)
+
+    def increase(
+        self, metric: MetricSpec, by: Sequence[str], window: str, *matchers: str, part: Part = ""
+    ) -> str:
+        """
+        How much a counter rose over *window*, `increase` first and summed after.
+        """
+        _demand(metric.name, _labels(metric, part), by)
+        return sum_by(by, f"increase({self.select(metric, *matchers, part=part)}[{window}])")
+
+    def mean(self, metric: MetricSpec, by: Sequence[str], window: str, *matchers: str) -> str:
+        """
+        Mean observation of a histogram or summary over *window*; absent where nothing was observed.
+        """
+        total, count = (self.increase(metric, by, window, *matchers, part=part) for part in ("sum", "count"))
+        return quotient(total, count)
+
+    def quantile(self, q: float, metric: MetricSpec, by: Sequence[str], window: str, *matchers: str) -> str:
+        """
+        Quantile of a histogram over *window*, from its buckets.
+        """
+        buckets = self.increase(metric, (*by, "le"), window, *matchers, part="bucket")
+        return f"histogram_quantile({number(q)}, {buckets})"
+
+    def rate(self, metric: MetricSpec, by: Sequence[str], window: str = "$__rate_interval") -> str:
+        """
+        Events per second.
+        """
+        _demand(metric.name, _labels(metric, ""), by)
+        return sum_by(by, f"rate({self.select(metric)}[{window}])")
+
+    def newest(self, metric: MetricSpec, by: Sequence[str], *matchers: str) -> str:
+        """
+        A gauge as it stands, from the one exporter that has it.
+        """
+        _demand(metric.name, _labels(metric, ""), by)
+        return f"max by ({', '.join(by)}) ({self.select(metric, *matchers)})"
+
+    def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> str:
+        """
+        A KPI gauge over one of its windows, from the one exporter that has it: never averaged.
+        """
+        return self.newest(metric, by, f'{metrics.WINDOW}="{window}"')
+
+    def ranked(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> tuple[str, str]:
+        """
+        A KPI gauge and its sample count, of those alone with samples enough to rank.
+        """
+        samples = f"{self.kpi(metrics.samples_of(metric), by, window)} >= {RANKED_FROM}"
+        return f"({self.kpi(metric, by, window)} and {samples})", f"({samples})"
+
+    def unsuccessful(self, by: Sequence[str], window: str) -> str:
+        """
+        Sessions that failed or were lost within *window*, those that completed after all aside.
+        """
+        bad = self.increase(metrics.SESSIONS, by, window, 'outcome!="completed"')
+        recovered = self.increase(metrics.SESSIONS_RECOVERED, by, window, 'outcome="completed"')
+        # Nothing recovered yet may mean no series, and a difference with nothing is nothing.
+        return f"(\n  {bad}\n  - {recovered}\n  or {bad}\n)"
+
+    def success(self, by: Sequence[str], window: str) -> str:
+        """
+        Sessions completed of those ended or lost within *window*; absent where none were.
+        """
+        return f"1 - {quotient(self.unsuccessful(by, window), self.increase(metrics.SESSIONS, by, window))}"
+
+    def recorded_sum(self, rule: Recording, by: Sequence[str]) -> str:
+        """
+        A recorded numerator or denominator, summed to the labels *by*.
+        """
+        _demand(rule.name, rule.labels, by)
+        return sum_by(by, self.recorded(rule))
+
+    def _selector(self, name: str, labels: Sequence[str], matchers: Sequence[str]) -> str:
+        scoped = [f'{label}=~"${label}"' for label in self.variables if label in labels]
+        for matcher in matchers:
+            found = _MATCHER.match(matcher)
+            _demand(name, labels, [found[1] if found else matcher])
+        inside = ", ".join((*scoped, *matchers))
+        return f"{name}{{{inside}}}" if inside else name
+
+
+def sum_by(by: Sequence[str], expr: str) -> str:
+    """
+    The sum of *expr* by the labels *by*, or of all of it where there are none.
+    """
+    return f"sum by ({', '.join(by)}) ({expr})" if by else f"sum({expr})"
+
+
+def quotient(numerator: str, denominator: str) -> str:
+    """
+    A ratio that is absent, not NaN, where the denominator is 0.
+    """
+    return f"{numerator} / ({denominator} > 0)"
+
+
+def wilson_lower(ratio: str, count: str) -> str:
+    """
+    Lower bound of the Wilson interval of *ratio* over *count* events: ranks fairly where events are few.
+    """
+    z2 = f"{Z95**2:.6f}"
+    # The text of both may compare or combine, so each stands in brackets wherever it is used.
+    spread = f"sqrt(({ratio}) * (1 - ({ratio})) / ({count}) + {z2} / (4 * ({count}) ^ 2))"
+    return f"(({ratio}) + {z2} / (2 * ({count})) - {Z95} * {spread}) / (1 + {z2} / ({count}))"
+
+
+def number(value: float) -> str:
+    """
+    A limit as PromQL and sentences write it: 0.3, not 0.30000000000000004.
+    """
+    return f"{round(value, 9):.10g}"
+
+
+def at_least(count: int) -> str:
+    """
+    The comparison "n >= count" for an `increase`, which is fractional: half a unit of slack.
+    """
+    return f"> {number(count - 0.5)}"
+
+
+def _labels(metric: MetricSpec, part: Part) -> tuple[str, ...]:
+    own = (metrics.ORCHESTRATOR, *metric.labels) if metric.name.startswith(_DOMAIN) else metric.labels
+    return (*own, "le") if part == "bucket" else own
+
+
+def _demand(name: str, labels: Sequence[str], wanted: Sequence[str]) -> None:
+    for label in wanted:
+        if label not in labels:
+            raise ValueError(f"{name} has no label {label}; it has {', '.join(labels)}")

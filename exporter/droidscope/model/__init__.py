@@ -1,0 +1,3 @@
+"""
+What flows between the rooms: decoded telemetry (`otlp`) and the records made of it (`records`).
+"""

@@ -1,0 +1,278 @@
+"""
+The records: what any source's telemetry means in our terms. Frozen; times in integer nanoseconds.
+
+A mapper makes them, the head takes them in. `place` says where a record belongs; everything else
+is the record's own. Empty strings stand for "not given"; None stands for "not known".
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from droidscope.conventions.attributes import Outcome, Severity
+
+
+class Place(Struct, frozen=True, gc=False):
+    """
+    Where a record belongs.
+
+    *orchestrator* is its label values: the service name, then one per configured resource label
+    ("" where absent). *task* and *droid* are those of the enclosing task, if any. *own* is False
+    for records of foreign conventions.
+    """
+
+    orchestrator: tuple[str, ...]
+    session: str
+    pattern: str = ""
+    phase: str = ""
+    task: str = ""
+    task_type: str = ""
+    droid: str = ""
+    trace_id: str = ""
+    own: bool = True
+
+
+class Usage(Struct, frozen=True, gc=False):
+    """
+    Tokens and cost of one model's work. *cost_usd* is None where the source gave none.
+    """
+
+    model: str = ""
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cost_usd: float | None = None
+
+
+class Output(Struct, frozen=True, gc=False):
+    """
+    What a task or attempt produced; scores 0..100, None where not given.
+
+    *findings* counts security findings by severity (zeros after a clean report), None without one.
+    """
+
+    files_created: int | None = None
+    code_quality: float | None = None
+    test_coverage: float | None = None
+    security: float | None = None
+    findings: dict[Severity, int] | None = None
+    issues: tuple[str, ...] = ()
+
+
+NO_OUTPUT = Output()
+
+
+class Record(Struct, frozen=True, kw_only=True, tag_field="record"):
+    """
+    What all records share. *span_id* is the span's in hexadecimal, "" where there is none.
+    """
+
+    place: Place
+    start_ns: int
+    end_ns: int
+    span_id: str = ""
+
+    @property
+    def duration_ns(self) -> int:
+        """
+        Nanoseconds from start to end, 0 where clocks ran backwards.
+        """
+        return max(0, self.end_ns - self.start_ns)
+
+
+class Session(Record, frozen=True, tag="session"):
+    """
+    An ended session. *plan* lists phase ids; *planned_ns* is None without a declared plan.
+    """
+
+    outcome: Outcome
+    error_type: str = ""
+    pattern_name: str = ""
+    plan: tuple[str, ...] = ()
+    planned_ns: int | None = None
+
+
+class Phase(Record, frozen=True, tag="phase"):
+    """
+    An ended phase.
+    """
+
+    outcome: Outcome
+    error_type: str = ""
+    name: str = ""
+    depends_on: tuple[str, ...] = ()
+    planned_ns: int | None = None
+    blocked_ns: int = 0
+
+
+class Task(Record, frozen=True, tag="task"):
+    """
+    An ended task. *attempts* is how many attempts it emitted; 0: the task is its one attempt.
+    """
+
+    outcome: Outcome
+    error_type: str = ""
+    attempts: int = 0
+    output: Output = NO_OUTPUT
+    usage: Usage | None = None
+
+
+class Attempt(Record, frozen=True, tag="attempt"):
+    """
+    One try of one droid at one task; *number* counts from 1.
+    """
+
+    outcome: Outcome
+    error_type: str = ""
+    number: int = 1
+    output: Output = NO_OUTPUT
+    usage: Usage | None = None
+
+
+class ToolCall(Record, frozen=True, tag="tool"):
+    """
+    A call of a tool by the droid of its place.
+    """
+
+    tool: str
+    outcome: Outcome
+
+
+class ModelRequest(Record, frozen=True, tag="model_request"):
+    """
+    A request to a model provider, by the droid of its place.
+    """
+
+    outcome: Outcome
+    usage: Usage
+
+
+class Message(Record, frozen=True, tag="message"):
+    """
+    A message between droids; a query lasts until its answer.
+    """
+
+    id: str
+    type: str
+    sender: str
+    receiver: str
+    outcome: Outcome
+    correlation_id: str = ""
+    deadline_ns: int | None = None
+
+
+class Gate(Record, frozen=True, tag="gate"):
+    """
+    A quality gate's verdict; *score* is 0..100.
+    """
+
+    gate: str
+    passed: bool
+    category: str = ""
+    severity: str = ""
+    score: float | None = None
+
+
+class Synthesis(Record, frozen=True, tag="synthesis"):
+    """
+    The integration of a session's results; *gates_passed* None means not said.
+    """
+
+    conflicts: int = 0
+    unresolved: int = 0
+    missing: int = 0
+    gates_passed: bool | None = None
+
+
+class Conflict(Record, frozen=True, tag="conflict"):
+    """
+    A conflict; it may arrive twice (log event and span event) under one *id*.
+    """
+
+    id: str
+    type: str
+    severity: str = ""
+
+
+class Started(Record, frozen=True, tag="started"):
+    """
+    Something has begun; *what* is a kind of ours. The span that ends it has the same *span_id*.
+    """
+
+    what: str
+    planned_ns: int | None = None
+    plan: tuple[str, ...] = ()
+
+
+class Progress(Record, frozen=True, tag="progress"):
+    """
+    Something moved; *ratio* where the orchestrator knows how far it is.
+    """
+
+    ratio: float | None = None
+
+
+class Alive(Record, frozen=True, tag="alive"):
+    """
+    The process of an open session lives.
+    """
+
+
+class Blocked(Record, frozen=True, tag="blocked"):
+    """
+    The phase of the place is blocked.
+    """
+
+    reason: str = ""
+
+
+class Unblocked(Record, frozen=True, tag="unblocked"):
+    """
+    The phase of the place goes on.
+    """
+
+
+class Emitted(Struct, frozen=True, tag_field="record", tag="emitted"):
+    """
+    A point of `orchestrator.client.records`: what one process says it has emitted so far.
+
+    *time_ns* is the point's; *start_ns* tells restarts of the process apart.
+    """
+
+    orchestrator: tuple[str, ...]
+    instance: str
+    kind: str
+    count: int
+    start_ns: int
+    time_ns: int
+    delta: bool = False
+
+
+AnyRecord = (
+    Session
+    | Phase
+    | Task
+    | Attempt
+    | ToolCall
+    | ModelRequest
+    | Message
+    | Gate
+    | Synthesis
+    | Conflict
+    | Started
+    | Progress
+    | Alive
+    | Blocked
+    | Unblocked
+    | Emitted
+)
+
+
+class Drop(Struct, frozen=True):
+    """
+    An item that became no record, and why: *reason* is a short, bounded word.
+    """
+
+    reason: str
+    message: str = ""

@@ -1,0 +1,353 @@
+"""
+The one road in: decode, drop what was seen, make durable, acknowledge, take in.
+
+One thread walks it. What waits is taken in groups, so that many requests share one fdatasync.
+Everything that changes the head is a frame of the log first, the passing of time included; so
+whatever `/metrics` ever showed, a restart shows again.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+import structlog
+
+from droidscope.errors import OverloadedError, RefusedError, StoreError
+from droidscope.head.head import Head
+from droidscope.ingest.decode import decode
+from droidscope.ingest.sink import Receipt, Signal
+from droidscope.mapping.batch import UNKNOWN_SERVICE, Mapped, Mapper, relevant
+from droidscope.model.identity import log_identity, point_identity, span_identity
+from droidscope.store.log import Frame, FrameKind
+from droidscope.store.seen import SeenIds
+from droidscope.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS: Final = 0.25
+GROUP_BYTES: Final = 32 * 1024 * 1024
+RETRY_SECONDS: Final = 1.0
+
+_FRAME_KINDS: Final = {
+    Signal.TRACES: FrameKind.TRACES,
+    Signal.METRICS: FrameKind.METRICS,
+    Signal.LOGS: FrameKind.LOGS,
+}
+_SIGNALS: Final = {kind: signal for signal, kind in _FRAME_KINDS.items()}
+
+
+class Meter(Protocol):
+    """
+    Where the pipeline counts what it does.
+    """
+
+    def received(self, signal: str, transport: str, outcome: str, n: int = 1) -> None:
+        """
+        Count items received.
+        """
+
+    def rejected(self, reason: str, n: int = 1) -> None:
+        """
+        Count what was refused.
+        """
+
+    def fsync_seconds(self, seconds: float) -> None:
+        """
+        Observe the time one group took to become durable.
+        """
+
+    def last_receipt(self, orchestrator: str, signal: str, unix_seconds: float) -> None:
+        """
+        Note that something of an orchestrator arrived.
+        """
+
+
+class Understood(NamedTuple):
+    """
+    A request's meaning: *fresh* items are remembered from now on, *duplicates* were before.
+    """
+
+    mapped: Mapped
+    fresh: int = 0
+    duplicates: int = 0
+
+
+@dataclass(slots=True)
+class Job:
+    """
+    One request on its way; *future* is what its sender waits for, *understood* what it means.
+    """
+
+    signal: Signal
+    body: bytes
+    transport: str
+    future: Future[Receipt]
+    understood: Understood = field(default_factory=lambda: Understood(Mapped()))
+
+
+class Pipeline:
+    """
+    A `Sink` whose receipts mean "on disk".
+
+    *clock_ns* is monotonic time, *wall_ns* Unix time, both in nanoseconds. `recover` first, then
+    `start`; `stop` finishes what waits. *lock* guards the head for readers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        head: Head,
+        mapper: Mapper,
+        meter: Meter,
+        *,
+        queue_limit_bytes: int,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._store = store
+        self._mapper = mapper
+        self._meter = meter
+        self._monotonic_ns = clock_ns
+        self._wall_ns = wall_ns
+        self._uptime_zero = 0
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._bytes_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._unnamed_told = False
+        self.head = head
+        self.lock = threading.Lock()
+        self.queue_limit_bytes = queue_limit_bytes
+        self.queued_bytes = 0
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def recover(self, progress: Callable[[int], None] = lambda _frames: None) -> int:
+        """
+        Rebuild the head from the store; the uptime clock goes on where it stopped.
+
+        Returns:
+            How many frames were replayed behind the checkpoint.
+
+        Raises:
+            StoreError: If the store is damaged.
+        """
+        clock = self._store.restore(self.head)
+        frames = 0
+        for frames, frame in enumerate(self._store.replay(), start=1):
+            self._replay(frame)
+            clock = max(clock, frame.clock_ns)
+            if frames % 1000 == 0:
+                progress(frames)
+        self._uptime_zero = self._monotonic_ns() - clock
+        self._store.begin(self.head, clock)
+        return frames
+
+    def _replay(self, frame: Frame) -> None:
+        if frame.kind is FrameKind.TICK:
+            self.head.advance(frame.clock_ns, frame.wall_ns)
+            return
+        understood = understand(_SIGNALS[frame.kind], frame.payload, self._mapper, self._store.seen)
+        self._take(understood.mapped, frame.clock_ns, frame.wall_ns)
+
+    def _take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
+        """
+        Hand a request to the head. A fault of ours there is told, and costs only this request:
+        it is in the log, and raising would make every start fail at it.
+        """
+        try:
+            self.head.take(mapped, clock_ns, wall_ns)
+        except Exception:
+            log.exception("a stored request could not be taken in", records=len(mapped.records))
+            self._meter.rejected("internal")
+
+    def start(self) -> None:
+        """
+        Begin to take requests.
+        """
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """
+        Refuse new requests, finish those that wait, and leave a checkpoint.
+        """
+        self._closing = True
+        self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        with self.lock:
+            self._store.close(self.head, self.uptime_ns())
+
+    def uptime_ns(self) -> int:
+        """
+        The exporter's uptime over all its lives; its downtime does not count.
+        """
+        return self._monotonic_ns() - self._uptime_zero
+
+    # --- the senders' side -------------------------------------------------------------------------
+
+    def submit(self, signal: Signal, body: bytes, transport: str) -> Future[Receipt]:
+        """
+        Queue a request; see `Sink`.
+
+        Raises:
+            OverloadedError: If too much waits already, or the exporter is about to stop.
+        """
+        if self._closing:
+            raise OverloadedError("stopping", "the exporter is stopping; retry", RETRY_SECONDS)
+        with self._bytes_lock:
+            if self.queued_bytes and self.queued_bytes + len(body) > self.queue_limit_bytes:
+                msg = f"{self.queued_bytes} bytes wait already; the limit is {self.queue_limit_bytes}"
+                raise OverloadedError("queue_full", msg, RETRY_SECONDS)
+            self.queued_bytes += len(body)
+        job = Job(signal, body, transport, Future())
+        self._jobs.put(job)
+        return job.future
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            jobs, running = self._group(TICK_SECONDS)
+            self._process_safely(jobs)
+
+    def step(self) -> None:
+        """
+        Do once, on this thread, what the pipeline's thread does in a loop.
+        """
+        jobs, _ = self._group(0)
+        self._process_safely(jobs)
+
+    def _process_safely(self, jobs: list[Job]) -> None:
+        try:
+            self._process(jobs)
+        except Exception:
+            # A fault of ours must not end the thread: every later request would hang.
+            log.exception("pipeline failed", requests=len(jobs))
+            _refuse(jobs, StoreError("the request could not be processed; see the exporter's log"))
+        finally:
+            with self._bytes_lock:
+                self.queued_bytes -= sum(len(job.body) for job in jobs)
+
+    def _group(self, timeout: float) -> tuple[list[Job], bool]:
+        """
+        What waits now, or comes within *timeout* seconds, at most GROUP_BYTES; and whether more may come.
+        """
+        jobs: list[Job] = []
+        size = 0
+        while size < GROUP_BYTES:
+            try:
+                job = self._jobs.get(timeout=timeout) if timeout else self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, False
+            jobs.append(job)
+            size += len(job.body)
+            timeout = 0
+        return jobs, True
+
+    def _process(self, jobs: list[Job]) -> None:
+        clock, wall = self.uptime_ns(), self._wall_ns()
+        admitted = [job for job in jobs if self._admit(job)]
+        kept = [job for job in admitted if job.understood.mapped.matters]
+        frames = [Frame(_FRAME_KINDS[job.signal], clock, wall, job.body) for job in kept]
+        due = self.head.next_due()
+        if not frames and due is not None and due <= clock:
+            frames.append(Frame(FrameKind.TICK, clock, wall))
+        try:
+            self._append(frames)
+        except StoreError as error:
+            log.error("store refuses", error=str(error), requests=len(kept))  # noqa: TRY400 - the sentence says it all
+            self._store.seen.forget_last(sum(job.understood.fresh for job in admitted))
+            _refuse(admitted, error)
+            return
+        for job in admitted:
+            self._acknowledge(job, wall)
+        with self.lock:
+            for job in kept:
+                self._take(job.understood.mapped, clock, wall)
+            if frames:
+                self.head.advance(clock, wall)
+            self._store.maybe_seal(self.head, clock)
+
+    def _admit(self, job: Job) -> bool:
+        """
+        Decode, drop what was seen and map; False if the request was refused.
+        """
+        try:
+            job.understood = understand(job.signal, job.body, self._mapper, self._store.seen)
+        except RefusedError as error:
+            job.future.set_exception(error)
+            return False
+        return True
+
+    def _append(self, frames: list[Frame]) -> None:
+        if not frames:
+            return
+        started = time.perf_counter()
+        self._store.append(frames)
+        self._meter.fsync_seconds(time.perf_counter() - started)
+
+    def _acknowledge(self, job: Job, wall_ns: int) -> None:
+        mapped = job.understood.mapped
+        rejected = mapped.rejected.total()
+        job.future.set_result(Receipt(rejected, mapped.message))
+        name = job.signal.label
+        outcomes = {
+            "stored": mapped.stored,
+            "duplicate": job.understood.duplicates,
+            "ignored": mapped.ignored,
+            "rejected": rejected,
+        }
+        for outcome, count in outcomes.items():
+            if count:
+                self._meter.received(name, job.transport, outcome, count)
+        for reason, count in mapped.rejected.items():
+            self._meter.rejected(reason, count)
+        if mapped.misfits:
+            self._meter.rejected("bad_attribute", mapped.misfits)
+        for orchestrator in mapped.orchestrators:
+            self._meter.last_receipt(orchestrator, name, wall_ns / 1e9)
+            self._flag_unnamed(orchestrator)
+
+    def _flag_unnamed(self, orchestrator: str) -> None:
+        if orchestrator.startswith(UNKNOWN_SERVICE) and not self._unnamed_told:
+            self._unnamed_told = True
+            log.warning(
+                "a sender has no service.name; set OTEL_SERVICE_NAME there", orchestrator=orchestrator
+            )
+
+
+def understand(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> Understood:
+    """
+    Decode a request, drop what was seen before, and map the rest.
+
+    The same when it arrives and when it is replayed; only *seen* is changed.
+
+    Raises:
+        MalformedError: If it cannot be decoded at all.
+    """
+    batch = relevant(decode(signal, body))
+    spans = tuple(span for span in batch.spans if seen.add(span_identity(span)))
+    logs = tuple(record for record in batch.logs if seen.add(log_identity(record)))
+    points = tuple(point for point in batch.points if seen.add(point_identity(point)))
+    fresh = len(spans) + len(logs) + len(points)
+    duplicates = len(batch.spans) + len(batch.logs) + len(batch.points) - fresh
+    unseen = msgspec.structs.replace(batch, spans=spans, logs=logs, points=points)
+    return Understood(mapper.map(unseen), fresh, duplicates)
+
+
+def _refuse(jobs: Iterable[Job], error: Exception) -> None:
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_exception(error)

@@ -1,0 +1,340 @@
+"""
+Sends recorded telemetry again: files of export requests -> an OTLP port, over HTTP or gRPC.
+
+A recording is a sequence of records: four bytes of length (big-endian), then that many bytes of a
+protobuf export request. The name of the file says of which signal: `traces-monday.otlp`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from droidscope.errors import ReplayError
+from droidscope.ingest.exports import EXPORTS
+from droidscope.ingest.sink import Receipt, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+DEFAULT_TARGET = "http://127.0.0.1:4318"
+LENGTH_BYTES = 4
+PROTOBUF = "application/x-protobuf"
+FASTEST = 1
+"""
+gzip's level for the way: telemetry shrinks to a tenth even so.
+"""
+
+RETRYABLE_STATUSES = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+RETRYABLE_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+STATUS_DETAILS = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """
+    How often and when a request is sent again. Delays double from the first to the longest; a delay
+    the target asks for comes first, but is not longer either.
+    """
+
+    attempts: int = 8
+    first_delay_seconds: float = 0.25
+    longest_delay_seconds: float = 15.0
+    timeout_seconds: float = 60.0
+
+    def delay_seconds(self, attempt: int, asked_seconds: float | None) -> float:
+        """
+        The pause after *attempt*, counted from 1.
+        """
+        backoff = self.first_delay_seconds * 2.0 ** (attempt - 1)
+        return min(backoff if asked_seconds is None else asked_seconds, self.longest_delay_seconds)
+
+
+class ReplaySummary(NamedTuple):
+    """
+    What a replay has sent so far. *rejected* counts items the target refused within requests it took
+    in, *message* is what it said of the first; *retries* counts requests sent again.
+    """
+
+    requests: int = 0
+    sent_bytes: int = 0
+    rejected: int = 0
+    message: str = ""
+    retries: int = 0
+
+
+class TryAgainError(Exception):
+    """
+    The target cannot take the request now; *asked_seconds* is the pause it asks for, if any.
+    """
+
+    def __init__(self, message: str, asked_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.asked_seconds = asked_seconds
+
+
+class RefusedForGoodError(Exception):
+    """
+    The target will never take the request.
+    """
+
+
+class Sender(Protocol):
+    """
+    A connection to the target.
+    """
+
+    def send(self, signal: Signal, body: bytes) -> Receipt:
+        """
+        Send one request.
+
+        Raises:
+            TryAgainError: If it may succeed later.
+            RefusedForGoodError: If it never will.
+        """
+
+    def close(self) -> None:
+        """
+        End the connection.
+        """
+
+
+def replay(
+    paths: Sequence[Path],
+    to: str = DEFAULT_TARGET,
+    *,
+    policy: RetryPolicy | None = None,
+    progress: Callable[[Path, ReplaySummary], None] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ReplaySummary:
+    """
+    Send all records of all files, in order, each until the target has it.
+
+    Args:
+        paths: Recordings; their names say which signal they hold.
+        to: `http://host:port`, `https://host:port` or `grpc://host:port`.
+        policy: When to send again.
+        progress: Told after every request which file it was from and what has been sent so far.
+        sleep: Waits that many seconds.
+
+    Raises:
+        ReplayError: If a file is no recording, or the target refuses a request or is away for too
+            long. What was sent until then stays sent.
+    """
+    policy = policy or RetryPolicy()
+    recordings = [(path, signal_of(path)) for path in paths]
+    summary = ReplaySummary()
+    with closing(_sender(to, policy.timeout_seconds)) as sender:
+        for path, signal in recordings:
+            for number, body in enumerate(read_records(path), start=1):
+                try:
+                    receipt, retries = _deliver(sender, signal, body, policy, sleep)
+                except (TryAgainError, RefusedForGoodError) as error:
+                    msg = f"{path}: {to} does not take request {number} ({len(body)} bytes): {error}"
+                    raise ReplayError(msg) from error
+                summary = ReplaySummary(
+                    summary.requests + 1,
+                    summary.sent_bytes + len(body),
+                    summary.rejected + receipt.rejected,
+                    summary.message or receipt.message,
+                    summary.retries + retries,
+                )
+                if progress:
+                    progress(path, summary)
+    return summary
+
+
+def signal_of(path: Path) -> Signal:
+    """
+    The signal a recording holds, by the beginning of its name.
+
+    Raises:
+        ReplayError: If the name does not say.
+    """
+    for signal in Signal:
+        if path.name.startswith(signal.value):
+            return signal
+    msg = f"{path}: the name must start with {', '.join(Signal)}; it says what the file holds"
+    raise ReplayError(msg)
+
+
+def read_records(path: Path) -> Iterator[bytes]:
+    """
+    The records of one file, in order.
+
+    Raises:
+        ReplayError: If the file cannot be read, or ends within a record.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            while prefix := file.read(LENGTH_BYTES):
+                offset = file.tell() - len(prefix)
+                length = int.from_bytes(prefix, "big")
+                # Checked before reading: in a file of another kind any four bytes claim gigabytes.
+                if len(prefix) < LENGTH_BYTES or length > size - file.tell():
+                    msg = f"{path}: the record at byte {offset} is cut short; the file has {size} bytes"
+                    raise ReplayError(msg)
+                yield file.read(length)
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise ReplayError(msg) from error
+
+
+def _deliver(
+    sender: Sender, signal: Signal, body: bytes, policy: RetryPolicy, sleep: Callable[[float], None]
+) -> tuple[Receipt, int]:
+    """
+    Send until it is taken in; the receipt, and how often it was sent again.
+    """
+    attempt = 1
+    while True:
+        try:
+            return sender.send(signal, body), attempt - 1
+        except TryAgainError as error:
+            if attempt >= policy.attempts:
+                raise
+            sleep(policy.delay_seconds(attempt, error.asked_seconds))
+            attempt += 1
+
+
+def _sender(to: str, timeout_seconds: float) -> Sender:
+    url = urlsplit(to)
+    if not url.netloc or url.scheme not in {"http", "https", "grpc"}:
+        msg = f"the target is {to!r}; it must be http://host:port, https://host:port or grpc://host:port"
+        raise ReplayError(msg)
+    if url.scheme == "grpc":
+        return GrpcSender(url.netloc, timeout_seconds)
+    connect = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    return HttpSender(connect(url.netloc, timeout=timeout_seconds), url.path.rstrip("/"))
+
+
+class HttpSender:
+    """
+    OTLP/HTTP over one connection, which opens itself again when it was lost.
+    """
+
+    def __init__(self, connection: http.client.HTTPConnection, prefix: str) -> None:
+        self._connection = connection
+        self._prefix = prefix
+
+    def send(self, signal: Signal, body: bytes) -> Receipt:
+        """
+        POST one request, gzipped.
+        """
+        export = EXPORTS[signal]
+        headers = {"Content-Type": PROTOBUF, "Content-Encoding": "gzip"}
+        try:
+            self._connection.request(
+                "POST", self._prefix + export.path, gzip.compress(body, FASTEST, mtime=0), headers
+            )
+            response = self._connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise TryAgainError(f"{type(error).__name__}: {error}") from error
+
+        if response.status == HTTPStatus.OK:
+            return _receipt(signal, answer)
+        said = f"{response.status} {response.reason}: {_status_message(answer, response)}"
+        if response.status in RETRYABLE_STATUSES:
+            raise TryAgainError(said, _seconds(response.headers.get("Retry-After")))
+        raise RefusedForGoodError(said)
+
+    def close(self) -> None:
+        """
+        Close the connection.
+        """
+        self._connection.close()
+
+
+class GrpcSender:
+    """
+    OTLP/gRPC over one channel, without TLS.
+    """
+
+    def __init__(self, address: str, timeout_seconds: float) -> None:
+        self._channel = grpc.insecure_channel(address)
+        self._timeout_seconds = timeout_seconds
+
+    def send(self, signal: Signal, body: bytes) -> Receipt:
+        """
+        Call Export with the bytes as they are, gzipped.
+        """
+        export = self._channel.unary_unary(EXPORTS[signal].method)
+        try:
+            answer = export(body, timeout=self._timeout_seconds, compression=grpc.Compression.Gzip)
+        except grpc.RpcError as error:
+            said = f"{error.code().name}: {error.details()}"
+            asked_seconds = _retry_info_seconds(error)
+            if asked_seconds is not None or error.code() in RETRYABLE_CODES:
+                raise TryAgainError(said, asked_seconds) from error
+            raise RefusedForGoodError(said) from error
+        return _receipt(signal, answer)
+
+    def close(self) -> None:
+        """
+        Close the channel.
+        """
+        self._channel.close()
+
+
+def _receipt(signal: Signal, answer: bytes) -> Receipt:
+    export = EXPORTS[signal]
+    try:
+        return export.receipt_of(export.response.FromString(answer))
+    except DecodeError as error:
+        msg = "the answer is not OTLP"
+        raise RefusedForGoodError(msg) from error
+
+
+def _status_message(answer: bytes, response: http.client.HTTPResponse) -> str:
+    """
+    What a refusal says; an answer that is not OTLP's says nothing.
+    """
+    if response.headers.get_content_type() != PROTOBUF:
+        return "no reason given"
+    try:
+        return str(Status.FromString(answer).message)
+    except DecodeError:
+        return "no reason given"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """
+    The header's delay; its other form, a date, is left to the backoff.
+    """
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None
+
+
+def _retry_info_seconds(error: Any) -> float | None:  # noqa: ANN401 - grpcio has no types
+    """
+    The delay in the error's details, if it has any.
+    """
+    details = dict(error.trailing_metadata() or ()).get(STATUS_DETAILS)
+    if not details:
+        return None
+    retry = RetryInfo()
+    for detail in Status.FromString(details).details:
+        if detail.Unpack(retry):
+            return float(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9)
+    return None

@@ -1,0 +1,3 @@
+"""
+What people and scrapers open: /metrics, the health endpoints, the landing page and its summary.
+"""

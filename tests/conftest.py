@@ -1,0 +1,49 @@
+"""
+What all tests share: which servers they need, and that the fast ones run first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+ALTERNATIVES = {"alertmanager": ("alertmanager", "prometheus-alertmanager")}
+"""
+Names a program goes by; Debian calls Alertmanager prometheus-alertmanager.
+"""
+
+
+def program(name: str) -> str | None:
+    """
+    Path of a server program on the PATH, None if it is not installed.
+    """
+    return next((path for known in ALTERNATIVES.get(name, (name,)) if (path := shutil.which(known))), None)
+
+
+def missing_programs(item: pytest.Item) -> list[str]:
+    return [name for mark in item.iter_markers("server") for name in mark.args if program(name) is None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        missing = missing_programs(item)
+        if missing and not os.environ.get("CI"):
+            item.add_marker(pytest.mark.skip(reason=f"not installed: {', '.join(missing)}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and "not installed" in report.longrepr[2]
+    ]
+    if skipped:
+        terminalreporter.write_line(
+            f"WARNING: {len(skipped)} tests did NOT run, since their servers are not installed; "
+            "`make test` installs them where it can",
+            red=True,
+            bold=True,
+        )

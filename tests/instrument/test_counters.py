@@ -1,0 +1,124 @@
+"""
+Counters and histograms agree with what was emitted.
+"""
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+import droidscope as ds
+from droidscope.conventions import attributes as names
+from droidscope.instrument import providers
+from droidscope.testing import capture
+
+BLOCKS = {
+    "session": lambda: ds.session("p"),
+    "phase": lambda: ds.phase("f"),
+    "task": lambda: ds.task("d"),
+    "attempt": lambda: ds.attempt(),
+    "tool": lambda: ds.tool("x"),
+    "message": lambda: ds.ask("a", "b"),
+    "gate": lambda: ds.gate("g"),
+    "synthesis": lambda: ds.synthesis(),
+}
+
+
+@st.composite
+def trees(draw):
+    """
+    Nested blocks: a kind, whether it fails, and what is inside.
+    """
+    leaf = st.tuples(st.sampled_from(sorted(BLOCKS)), st.booleans(), st.just([]))
+    extend = lambda inner: st.tuples(st.sampled_from(sorted(BLOCKS)), st.booleans(), st.lists(inner, max_size=3))  # noqa: E731
+    return draw(st.recursive(leaf, extend, max_leaves=12))
+
+
+def run(tree):
+    kind, fails, inside = tree
+    try:
+        with BLOCKS[kind]():
+            for each in inside:
+                run(each)
+            ds.conflict("schema")
+            if fails:
+                raise ValueError
+    except ValueError:
+        pass
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(trees())
+def test_every_span_and_conflict_is_counted_once(tree):
+    """
+    Whatever nests in whatever and fails: the counts by kind are those of the spans and conflicts sent.
+    """
+    with capture() as seen:
+        run(tree)
+
+        emitted = Counter(span.attributes[names.KIND] for span in seen.spans)
+        emitted["conflict"] = len({event.attributes[names.CONFLICT_ID] for event in seen.events_named(names.CONFLICT_EVENT)})
+        counted = {kind: seen.count(names.CLIENT_RECORDS, {names.RECORD_KIND: kind}) for kind in emitted}
+        assert counted == dict(emitted)
+        assert seen.count(names.CLIENT_RECORDS) == emitted.total()
+
+
+def test_what_ended_is_counted_for_other_backends(seen):
+    """
+    Tasks by outcome, retries, messages by outcome, conflicts by type; durations as histograms.
+    """
+    with ds.session("p"):
+        for fails in (True, False):
+            with pytest.raises(ValueError) if fails else ds.blocked(), ds.task("d", "t"):
+                with ds.attempt():
+                    pass
+                with ds.attempt():
+                    pass
+                if fails:
+                    raise ValueError
+        ds.tell("a")
+        ds.conflict("schema")
+
+    assert seen.count(names.CLIENT_TASKS, {names.TASK_OUTCOME: "failed", names.AGENT_NAME: "d"}) == 1
+    assert seen.count(names.CLIENT_TASKS) == 2
+    assert seen.count(names.CLIENT_RETRIES, {names.AGENT_NAME: "d"}) == 2
+    assert seen.count(names.CLIENT_MESSAGES, {names.MESSAGE_OUTCOME: "accepted"}) == 1
+    assert seen.count(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: "schema"}) == 1
+    assert seen.count(names.CLIENT_TASK_DURATION, {names.TASK_TYPE: "t"}) == 2
+    assert seen.count(names.CLIENT_SESSION_DURATION, {names.SESSION_OUTCOME: "completed"}) == 1
+
+
+def test_what_is_not_sampled_is_not_counted():
+    """
+    No span, no event, no count: else the exporter would believe that telemetry was lost.
+    """
+    reader = InMemoryMetricReader()
+    sent = []
+
+    class Recorder:
+        def on_emit(self, record):
+            sent.append(record)
+
+        def enabled(self, **_):
+            return True
+
+    loggers = LoggerProvider(shutdown_on_exit=False)
+    loggers.add_log_record_processor(Recorder())
+    tracers = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    with providers.override(providers.from_providers(tracers, loggers, meters)):
+        run(("session", False, [("task", False, [])]))
+        with ds.session("p"):
+            ds.progress(0.5)
+            ds.output(files_created=1)
+            with ds.phase("f"), ds.blocked():
+                pass
+
+    assert not sent
+    assert reader.get_metrics_data() is None

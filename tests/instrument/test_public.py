@@ -1,0 +1,181 @@
+"""
+The public face: complete, light, and useful without an SDK.
+"""
+
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import version
+
+import pytest
+
+import droidscope as ds
+
+WITHOUT_SDK = """
+    import sys
+
+    class Blocked:
+        def find_spec(self, name, path=None, target=None):
+            if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.proto")):
+                raise ImportError(name)
+
+    sys.meta_path.insert(0, Blocked())
+"""
+
+
+def run(code, prelude=""):
+    """
+    What a fresh interpreter prints.
+    """
+    script = textwrap.dedent(prelude) + textwrap.dedent(code)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+def test_all_names_exist_and_are_sorted():
+    """
+    Each name of `__all__` can be had, and each in order.
+    """
+    assert all(getattr(ds, name) is not None for name in ds.__all__)
+    constants = [name for name in ds.__all__ if name.startswith("_")]
+    classes = [name for name in ds.__all__ if name[0].isupper()]
+    functions = [name for name in ds.__all__ if name[0].islower()]
+    assert ds.__all__ == sorted(classes) + constants + sorted(functions)
+
+
+def test_all_is_all():
+    """
+    What is loaded on demand is public, and what is public is loaded on demand.
+    """
+    assert {*ds._HOME_OF, "__version__"} == set(ds.__all__)
+    assert set(ds.__all__) <= set(dir(ds))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """
+    As of any module.
+    """
+    with pytest.raises(AttributeError, match="module 'droidscope' has no attribute 'sesion'"):
+        ds.sesion  # noqa: B018
+
+
+def test_the_version_is_that_of_the_package():
+    """
+    Asked for when wanted.
+    """
+    assert ds.__version__ == version("droidscope")
+
+
+def test_importing_loads_next_to_nothing():
+    """
+    OpenTelemetry comes with the first use, the SDK only with `configure`.
+    """
+    loaded = run("""
+        import sys, droidscope as ds
+        at_import = [name for name in sys.modules if name.startswith("opentelemetry")]
+        ds.session, ds.output, ds.AnalyticsOrchestrator
+        in_use = [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "msgspec", "grpc"))]
+        print(at_import, in_use)
+    """)
+
+    assert loaded == "[] []"
+
+
+def test_everything_works_without_an_sdk():
+    """
+    Decorators, blocks and calls do nothing, quietly; ids are there for whoever needs them.
+    """
+    said = run(
+        """
+        import asyncio, droidscope as ds
+
+        @ds.session(pattern="p")
+        async def main():
+            with ds.phase("f") as phase, ds.task(droid="d", type="t") as task, ds.attempt():
+                with ds.ask("d", "e", deadline=5) as query, ds.tool("x"):
+                    query.rejected()
+                ds.output(files_created=1, test_coverage=0.4, sarif="nowhere.sarif")
+                ds.conflict("schema"); ds.progress(7); ds.unblocked(); ds.tell("d")
+                with ds.blocked("waiting"):
+                    phase.skip()
+                task.outcome("failed"); task.output(files_created=1)
+            with ds.gate("g") as gate:
+                gate.failed(score=ds.ten(3))
+            with ds.synthesis() as synthesis:
+                synthesis.integrated(conflicts=1)
+            async with ds.session("q") as session:
+                assert len(session.id) == len(task.id) == len(query.id) == 32
+            return query.correlation_id == query.id
+
+        @ds.attempt
+        def numbers():
+            received = yield 1
+            return received
+
+        @ds.tool("x")
+        async def letters():
+            yield "a"
+
+        generator = numbers()
+        next(generator)
+        try:
+            generator.send("sent")
+        except StopIteration as stop:
+            assert stop.value == "sent"
+
+        async def collect():
+            return [letter async for letter in letters()]
+
+        print(asyncio.run(main()), asyncio.run(collect()))
+        """,
+        WITHOUT_SDK,
+    )
+
+    assert said == "True ['a']"
+
+
+@pytest.mark.parametrize("wanted", ["ds.configure", "ds.flush", "ds.IdSpanProcessor", "__import__('droidscope.testing')"])
+def test_what_needs_the_sdk_says_so(wanted):
+    """
+    The error is the command that installs it.
+    """
+    said = run(
+        f"""
+        import droidscope as ds
+        try:
+            {wanted}
+        except ds.MissingExtraError as error:
+            print(error)
+        """,
+        WITHOUT_SDK,
+    )
+
+    assert said.endswith("pip install 'droidscope[sdk]'")
+
+
+def test_a_provider_that_comes_late_is_found():
+    """
+    Decorated before, traced after.
+    """
+    said = run("""
+        import droidscope as ds
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        @ds.tool("x")
+        def work():
+            pass
+
+        work()
+        memory, provider = InMemorySpanExporter(), TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(memory))
+        trace.set_tracer_provider(provider)
+        work()
+        print([span.name for span in memory.get_finished_spans()])
+    """)
+
+    assert said == "['execute_tool x']"

@@ -1,0 +1,245 @@
+"""
+Naive histories: plain lists of what happened, from which tests compute every KPI the long way.
+
+Each entry says by itself which facts it adds, as the head would.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from hypothesis import strategies as st
+
+from droidscope.kpi.facts import Fact, Score, of_score, response_credit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOUR_NS = 3_600_000_000_000
+
+DROIDS = ["coder", "tester", "reviewer"]
+PATTERNS = ["bug-fix", "security-audit", ""]
+TASK_TYPES = ["implementation", "testing"]
+
+
+class Task(NamedTuple):
+    pattern: str
+    droid: str
+    task_type: str
+    outcome: str
+    duration_ns: int
+    code_quality: float | None
+    test_coverage: float | None
+    security: float | None
+
+    def facts(self):
+        yield (Fact.TASKS, self.pattern, self.droid, self.task_type, self.outcome), 1
+        if self.outcome == "completed":
+            yield (Fact.TASK_NS, self.droid, self.task_type), self.duration_ns
+        for score in Score:
+            points = getattr(self, score)
+            if points is not None:
+                yield from of_score(score, self.pattern, self.droid, self.task_type, points)
+
+
+class Attempt(NamedTuple):
+    droid: str
+    task_type: str
+    number: int
+    outcome: str
+
+    def facts(self):
+        yield (Fact.ATTEMPTS, self.droid, self.task_type, self.outcome), 1
+        if self.number > 1:
+            yield (Fact.RETRIES, self.droid, self.task_type), 1
+
+
+class Session(NamedTuple):
+    pattern: str
+    outcome: str
+    duration_ns: int
+    planned_ns: int | None
+    cost_nano_usd: int
+    sent: dict[str, int]
+
+    def facts(self):
+        yield (Fact.SESSIONS, self.pattern, self.outcome), 1
+        yield (Fact.COST, self.pattern), self.cost_nano_usd
+        if self.outcome == "completed":
+            yield (Fact.SESSION_NS, self.pattern), self.duration_ns
+            if self.planned_ns is not None:
+                yield (Fact.PLANNED_NS,), self.planned_ns
+                yield (Fact.ACTUAL_NS,), self.duration_ns
+        if len(self.sent) > 1:
+            for droid, messages in self.sent.items():
+                yield (Fact.SESSION_MESSAGES, droid, str(messages)), 1
+
+
+class Phase(NamedTuple):
+    pattern: str
+    phase: str
+    outcome: str
+    duration_ns: int
+    waited_share: float
+
+    @property
+    def wait_ns(self):
+        return int(self.duration_ns * self.waited_share)
+
+    def facts(self):
+        yield (Fact.PHASES, self.pattern, self.phase, self.outcome), 1
+        yield (Fact.PHASE_NS,), self.duration_ns
+        yield (Fact.WAIT_NS,), self.wait_ns
+
+
+class Synthesis(NamedTuple):
+    pattern: str
+    outcome: str
+
+    def facts(self):
+        yield (Fact.SYNTHESES, self.pattern, self.outcome), 1
+
+
+class Message(NamedTuple):
+    sender: str
+    message_type: str
+    outcome: str
+
+    def facts(self):
+        yield (Fact.MESSAGES, self.sender, self.message_type, self.outcome), 1
+
+
+class Query(NamedTuple):
+    droid: str
+    outcome: str
+    response_ns: int
+
+    @property
+    def came(self):
+        return self.outcome in {"answered", "late"}
+
+    def facts(self):
+        yield (Fact.QUERIES, self.droid, self.outcome), 1
+        if self.outcome == "answered":
+            yield (Fact.QUERY_CREDIT, self.droid), response_credit(self.response_ns)
+        if self.came:
+            yield (Fact.QUERY_NS, self.droid), self.response_ns
+            yield (Fact.QUERIES_TIMED, self.droid), 1
+
+
+class Conflict(NamedTuple):
+    pattern: str
+
+    def facts(self):
+        yield (Fact.CONFLICTS, self.pattern), 1
+
+
+class History(NamedTuple):
+    """
+    What happened in one window.
+    """
+
+    tasks: Sequence[Task] = ()
+    attempts: Sequence[Attempt] = ()
+    sessions: Sequence[Session] = ()
+    phases: Sequence[Phase] = ()
+    syntheses: Sequence[Synthesis] = ()
+    messages: Sequence[Message] = ()
+    queries: Sequence[Query] = ()
+    conflicts: Sequence[Conflict] = ()
+
+    def facts(self):
+        for entries in self:
+            for entry in entries:
+                yield from entry.facts()
+
+    def totals(self):
+        """
+        The facts added up, without those that are zero.
+        """
+        sums = Counter()
+        for key, amount in self.facts():
+            sums[key] += amount
+        return {key: amount for key, amount in sums.items() if amount}
+
+
+def of(entries, **labels):
+    """
+    The entries that have all these *labels*.
+    """
+    return [e for e in entries if all(getattr(e, label) == value for label, value in labels.items())]
+
+
+def mean(values):
+    """
+    Plain mean, None of nothing.
+    """
+    values = list(values)
+    return sum(values) / len(values) if values else None
+
+
+def share(entries, is_good):
+    """
+    How many entries are good, of all of them; None of nothing.
+    """
+    return mean(1 if is_good(entry) else 0 for entry in entries)
+
+
+droids = st.sampled_from(DROIDS)
+patterns = st.sampled_from(PATTERNS)
+task_types = st.sampled_from(TASK_TYPES)
+durations_ns = st.integers(0, 3 * HOUR_NS)
+points = st.none() | st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
+
+tasks = st.builds(
+    Task,
+    patterns,
+    droids,
+    task_types,
+    st.sampled_from(["completed", "failed"]),
+    durations_ns,
+    points,
+    points,
+    points,
+)
+attempts = st.builds(Attempt, droids, task_types, st.integers(1, 4), st.sampled_from(["succeeded", "failed"]))
+sessions = st.builds(
+    Session,
+    patterns,
+    st.sampled_from(["completed", "failed", "lost"]),
+    durations_ns,
+    st.none() | durations_ns,
+    st.integers(0, 5_000_000_000),
+    st.dictionaries(droids, st.integers(0, 60)),
+)
+phases = st.builds(
+    Phase,
+    patterns,
+    st.sampled_from(["design", "build"]),
+    st.sampled_from(["completed", "failed", "skipped", "blocked"]),
+    durations_ns,
+    st.floats(0, 1),
+)
+syntheses = st.builds(Synthesis, patterns, st.sampled_from(["integrated", "conflict", "gate_failed"]))
+messages = st.builds(
+    Message,
+    droids,
+    st.sampled_from(["query", "response", "coordination", "discovery", "handshake"]),
+    st.sampled_from(["accepted", "answered", "late", "unanswered", "rejected"]),
+)
+queries = st.builds(
+    Query,
+    droids,
+    st.sampled_from(["answered", "late", "unanswered", "rejected"]),
+    st.integers(0, 900_000_000_000),
+)
+conflicts = st.builds(Conflict, patterns)
+
+histories = st.builds(
+    History,
+    *(
+        st.lists(entries, max_size=8)
+        for entries in (tasks, attempts, sessions, phases, syntheses, messages, queries, conflicts)
+    ),
+)

@@ -1,0 +1,248 @@
+"""
+The catalogue: all KPIs, nothing else, each with its samples.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from droidscope.conventions import metrics
+from droidscope.conventions.metrics import KPIS, UNWEIGHTED, WINDOWS, samples_of
+from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, gauges
+from droidscope.kpi.windows import MINUTE_NS, Windows
+from kpi.history import (
+    Attempt,
+    Conflict,
+    History,
+    Message,
+    Phase,
+    Query,
+    Session,
+    Synthesis,
+    Task,
+    histories,
+)
+
+NOW = 1_760_000_000_000_000_000
+ACME = ("acme", "prod")
+SECOND_NS = 1_000_000_000
+FULL = History(
+    tasks=[
+        Task("bug-fix", "coder", "testing", outcome, SECOND_NS, 90.0, 80.0, 70.0)
+        for outcome in ("completed", "completed", "completed", "failed")
+    ],
+    attempts=[Attempt("coder", "testing", number, "succeeded") for number in (1, 2, 3, 4, 5)],
+    sessions=[Session("bug-fix", "completed", 60, 60, 10**9, {"coder": 5, "tester": 6})],
+    phases=[Phase("bug-fix", "design", "completed", 30 * SECOND_NS, 0.5)] * 6,
+    syntheses=[Synthesis("bug-fix", "integrated")] * 7,
+    messages=[Message("coder", "query", "answered")] * 8,
+    queries=[Query("coder", "answered", 60 * SECOND_NS)] * 9,
+    conflicts=[Conflict("bug-fix")],
+)
+
+
+def windows_of(history, orchestrator=ACME, end_ns=NOW - SECOND_NS):
+    """
+    Windows into which all of the history has just ended.
+    """
+    windows = Windows()
+    for key, amount in history.facts():
+        windows.add(orchestrator, end_ns, key, amount)
+    return windows
+
+
+def test_every_kpi_is_in_the_catalogue_once_and_nothing_else():
+    """
+    The three lists are exactly the KPI gauges of the metric catalogue.
+    """
+    listed = [kpi.spec for kpi in (*ORCHESTRATOR_KPIS, *DROID_KPIS, *PATTERN_KPIS)]
+
+    assert sorted(listed) == sorted(KPIS)
+
+
+@pytest.mark.parametrize(
+    "kpi", [*ORCHESTRATOR_KPIS, *DROID_KPIS, *PATTERN_KPIS], ids=lambda kpi: kpi.spec.name
+)
+def test_ratios_and_scores_have_samples(kpi):
+    """
+    Every ratio and score but the weights has a samples sibling; money has none.
+    """
+    expects_samples = kpi.spec.name.endswith(("_ratio", "_score")) and kpi.spec not in UNWEIGHTED
+
+    assert (kpi.samples is not None) == expects_samples
+
+
+@pytest.mark.parametrize(
+    ("kpis", "labels"),
+    [
+        (ORCHESTRATOR_KPIS, ("window",)),
+        (DROID_KPIS, ("droid", "window")),
+        (PATTERN_KPIS, ("pattern", "window")),
+    ],
+    ids=["orchestrator", "droid", "pattern"],
+)
+def test_kpis_of_a_subject_have_its_labels(kpis, labels):
+    """
+    What a list is about is what its metrics are labelled with.
+    """
+    assert {kpi.spec.labels for kpi in kpis} == {labels}
+
+
+def test_a_full_history_yields_every_kpi_in_every_window():
+    """
+    With data for all of them, each KPI and each sibling appears once a window and subject.
+    """
+    found = [(spec, labels) for spec, labels, _ in gauges(windows_of(FULL), NOW, {"bug-fix": 1.0})]
+    full_droid = [(spec, labels) for spec, labels in found if "tester" not in labels]
+    subjects = {"droid": ("coder",), "pattern": ("bug-fix",)}
+    siblings = [
+        samples_of(spec)
+        for spec in KPIS
+        if spec.name.endswith(("_ratio", "_score")) and spec not in UNWEIGHTED
+    ]
+    expected = [
+        (spec, (*ACME, *subjects.get(spec.labels[0], ()), window))
+        for spec in (*KPIS, *siblings)
+        for window in WINDOWS
+    ]
+
+    assert sorted(full_droid) == sorted(expected)
+
+
+def test_samples_are_denominators_or_counts():
+    """
+    Each sibling carries the denominator of its value, else its n; composites carry tasks ended.
+    """
+    samples = {
+        spec.name: value
+        for spec, labels, value in gauges(windows_of(FULL), NOW, {"bug-fix": 1.0})
+        if labels[-1] == "1h" and "tester" not in labels and spec.name.endswith("_samples")
+    }
+
+    assert samples == {
+        f"{spec.name}_samples": expected
+        for spec, expected in [
+            (metrics.TASK_COMPLETION_RATIO, 4),
+            (metrics.SESSION_SUCCESS_RATIO, 1),
+            (metrics.PHASE_SUCCESS_RATIO, 6),
+            (metrics.ERROR_RATIO, 5),
+            (metrics.RETRY_RATIO, 5),
+            (metrics.INTEGRATION_SUCCESS_RATIO, 7),
+            (metrics.COMMUNICATION_SUCCESS_RATIO, 8),
+            (metrics.COMMUNICATION_CONFLICT_RATIO, 8),
+            (metrics.COMMUNICATION_EFFICIENCY_RATIO, 8),
+            (metrics.COMMUNICATION_WAIT_RATIO, 180),
+            (metrics.EFFICIENCY_SCORE, 4),
+            (metrics.DROID_TASK_COMPLETION_RATIO, 4),
+            (metrics.DROID_ERROR_RATIO, 5),
+            (metrics.DROID_RETRY_RATIO, 5),
+            (metrics.DROID_RESPONSE_SCORE, 9),
+            (metrics.DROID_EFFICIENCY_SCORE, 4),
+            (metrics.DROID_COLLABORATION_SCORE, 4),
+            (metrics.DROID_CODE_QUALITY_SCORE, 4),
+            (metrics.DROID_TEST_COVERAGE_SCORE, 4),
+            (metrics.DROID_SECURITY_SCORE, 4),
+            (metrics.DROID_QUALITY_CONSISTENCY_RATIO, 4),
+            (metrics.PATTERN_SUCCESS_RATIO, 1),
+            (metrics.PATTERN_COST_EFFICIENCY_RATIO, 1),
+            (metrics.PATTERN_CODE_QUALITY_SCORE, 4),
+        ]
+    }
+
+
+def test_values_of_the_full_history():
+    """
+    Each metric shows the KPI of its own name.
+    """
+    values = {
+        spec: value
+        for spec, labels, value in gauges(windows_of(FULL), NOW, {"bug-fix": 0.5})
+        if labels[-1] == "7d" and "tester" not in labels and spec in KPIS
+    }
+    collaboration = 40 * 0.5 + 30 * 0.8 + 30
+    efficiency = 30 * 0.75 + 25 * 0.9 + 0.2 * collaboration + 15 + 10 * 0.8
+
+    assert values == pytest.approx(
+        {
+            metrics.TASK_COMPLETION_RATIO: 0.75,
+            metrics.SESSION_SUCCESS_RATIO: 1,
+            metrics.PHASE_SUCCESS_RATIO: 1,
+            metrics.ERROR_RATIO: 0,
+            metrics.RETRY_RATIO: 0.8,
+            metrics.INTEGRATION_SUCCESS_RATIO: 1,
+            metrics.COMMUNICATION_SUCCESS_RATIO: 1,
+            metrics.COMMUNICATION_CONFLICT_RATIO: 1 / 8,
+            metrics.COMMUNICATION_EFFICIENCY_RATIO: 7 / 8,
+            metrics.COMMUNICATION_WAIT_RATIO: 0.5,
+            metrics.EFFICIENCY_SCORE: 50 * 0.75 + 30 + 20,
+            metrics.EFFICIENCY_WEIGHT: 1,
+            metrics.DROID_TASK_COMPLETION_RATIO: 0.75,
+            metrics.DROID_ERROR_RATIO: 0,
+            metrics.DROID_RETRY_RATIO: 0.8,
+            metrics.DROID_RESPONSE_SCORE: 80,
+            metrics.DROID_EFFICIENCY_SCORE: efficiency,
+            metrics.DROID_EFFICIENCY_WEIGHT: 1,
+            metrics.DROID_COLLABORATION_SCORE: collaboration,
+            metrics.DROID_CODE_QUALITY_SCORE: 90,
+            metrics.DROID_TEST_COVERAGE_SCORE: 80,
+            metrics.DROID_SECURITY_SCORE: 70,
+            metrics.DROID_QUALITY_CONSISTENCY_RATIO: 1,
+            metrics.PATTERN_SUCCESS_RATIO: 1,
+            metrics.PATTERN_COST_PER_SUCCESS: 1,
+            metrics.PATTERN_COST_EFFICIENCY_RATIO: 0.5,
+            metrics.PATTERN_CODE_QUALITY_SCORE: 90,
+        }
+    )
+
+
+def test_nothing_known_nothing_shown():
+    """
+    Without facts, and once they are older than a week, the page has no KPI at all.
+    """
+    windows = windows_of(FULL)
+
+    assert list(gauges(Windows(), NOW)) == []
+    assert list(gauges(windows, NOW + 8 * 1440 * MINUTE_NS)) == []
+
+
+def test_a_weight_shows_even_where_the_score_is_withheld():
+    """
+    A droid of whom only the quality is known: a quarter of the weight, no efficiency.
+    """
+    history = History(tasks=[Task("", "coder", "testing", "completed", 1, 90.0, None, None)])
+    score_only = [(key, amount) for key, amount in history.facts() if key[0] == "scores"]
+    windows = Windows()
+    for key, amount in score_only:
+        windows.add(ACME, NOW - 1, key, amount)
+    shown = {spec: value for spec, _, value in gauges(windows, NOW)}
+
+    assert shown[metrics.DROID_EFFICIENCY_WEIGHT] == 0.25
+    assert metrics.DROID_EFFICIENCY_SCORE not in shown
+
+
+def test_orchestrators_are_kept_apart():
+    """
+    What one orchestrator does shows under its own labels only.
+    """
+    windows = windows_of(FULL)
+    windows.add(("other", ""), NOW - 1, ("sessions", "bug-fix", "lost"), 1)
+    success = {
+        labels: value
+        for spec, labels, value in gauges(windows, NOW)
+        if spec == metrics.SESSION_SUCCESS_RATIO and labels[-1] == "1h"
+    }
+
+    assert success == {(*ACME, "1h"): 1.0, ("other", "", "1h"): 0.0}
+
+
+@settings(deadline=None)
+@given(histories)
+def test_whatever_happens_values_stay_on_their_scale(history):
+    """
+    Ratios within 0 and 1, scores within 0 and 100, samples and money not negative.
+    """
+    upper = {"ratio": 1, "score": 100}
+
+    for spec, _, value in gauges(windows_of(history), NOW, {"bug-fix": 1.0}):
+        assert 0 <= value <= upper.get(spec.name.rsplit("_", 1)[1], float("inf")), spec.name

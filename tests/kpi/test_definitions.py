@@ -1,0 +1,49 @@
+"""
+Every formula says where it is defined, and that place exists.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from droidscope.kpi import (
+    communication,
+    composites,
+    durations,
+    efficiency,
+    patterns,
+    quality,
+    ratios,
+    statistics,
+)
+
+PAGE = Path(__file__).parents[2] / "docs" / "kpis.md"
+FORMULAS = [
+    formula
+    for module in (communication, composites, durations, efficiency, patterns, quality, ratios, statistics)
+    for name, formula in inspect.getmembers(module, inspect.isfunction)
+    if formula.__module__ == module.__name__ and not name.startswith("_") and name != "clip"
+]
+
+
+def anchors():
+    """
+    The anchors of the page's headings, as GitHub makes them.
+    """
+    headings = re.findall(r"^#+ (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: f"{formula.__module__}.{formula.__name__}")
+def test_a_formula_names_its_definition(formula):
+    """
+    The docstring links a heading of docs/kpis.md.
+    """
+    links = re.findall(r"Definition: docs/kpis\.md#(\S+)", inspect.getdoc(formula))
+
+    assert len(links) == 1
+    assert links[0] in anchors()

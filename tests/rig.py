@@ -1,0 +1,97 @@
+"""
+A pipeline on a store of its own, with clocks the test moves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from droidscope.head.foreign import ForeignSettings
+from droidscope.head.head import Head
+from droidscope.head.labels import SeriesLimits
+from droidscope.head.settings import HeadSettings
+from droidscope.ingest.sink import Signal
+from droidscope.mapping.batch import Mapper
+from droidscope.pipeline import Pipeline
+from droidscope.store.store import Store
+
+from builders import NOON, SECOND
+
+
+class Counts:
+    """
+    Remembers what the pipeline counted.
+    """
+
+    def __init__(self):
+        self.items = Counter()
+        self.reasons = Counter()
+
+    def received(self, signal, transport, outcome, n=1):
+        self.items[signal, outcome] += n
+
+    def rejected(self, reason, n=1):
+        self.reasons[reason] += n
+
+    def fsync_seconds(self, seconds):
+        pass
+
+    def last_receipt(self, orchestrator, signal, unix_seconds):
+        pass
+
+
+class Rig:
+    """
+    An exporter's inner road: `send` requests, let time `pass_seconds`, `restart` it.
+    """
+
+    def __init__(self, directory, **store):
+        self.directory = directory
+        self.store_options = store
+        self.now = 0
+        self.counts = Counts()
+        self.pipeline = None
+        self.open()
+
+    def open(self):
+        head = Head(HeadSettings(), SeriesLimits(hold_ns=0), ForeignSettings())
+        self.pipeline = Pipeline(
+            Store(self.directory, **self.store_options),
+            head,
+            Mapper(()),
+            self.counts,
+            queue_limit_bytes=1 << 20,
+            clock_ns=lambda: self.now,
+            wall_ns=lambda: NOON + self.now,
+        )
+        self.pipeline.recover()
+
+    @property
+    def head(self):
+        return self.pipeline.head
+
+    def send(self, signal, body):
+        """
+        Walk one request down the road on this thread; its receipt.
+        """
+        future = self.pipeline.submit(Signal(signal), body, "test")
+        self.pipeline.step()
+        return future.result(timeout=0)
+
+    def pass_seconds(self, seconds):
+        self.now += round(seconds * SECOND)
+        self.pipeline.step()
+
+    def crash(self):
+        """
+        Stop as SIGKILL would: no checkpoint, only what the disk has.
+        """
+        self.pipeline._store._lock.release()
+        self.open()
+
+    def restart(self):
+        self.pipeline.stop()
+        self.open()
+
+    def value(self, spec, *labels):
+        return self.head.series.value(spec, ("atlas",), labels)
