@@ -81,10 +81,10 @@ def _named(attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def task(droid: str = "coder", *, id: str = "t1", pattern: str = "bug-fix", type: str = "code", **more: Any) -> Span:
-    return span(
-        "task", gen_ai__agent__name=droid, task__id=id, task__type=type, pattern__id=pattern, **more
-    )
+def task(
+    droid: str = "coder", *, id: str = "t1", pattern: str = "bug-fix", type: str = "code", **more: Any
+) -> Span:
+    return span("task", gen_ai__agent__name=droid, task__id=id, task__type=type, pattern__id=pattern, **more)
 
 
 def session(id: str = "s1", *, pattern: str = "bug-fix", **more: Any) -> Span:
@@ -101,7 +101,9 @@ def traces(*spans: Span, service: str = "atlas", **resource: Any) -> bytes:
     return request.SerializeToString()
 
 
-def event(name: str, *, session: str = "s1", at: float = 0.0, span_id: bytes = b"", **attributes: Any) -> LogRecord:
+def event(
+    name: str, *, session: str = "s1", at: float = 0.0, span_id: bytes = b"", **attributes: Any
+) -> LogRecord:
     """
     A log event of ours; attribute names as in `span`.
     """

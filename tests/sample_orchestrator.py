@@ -297,7 +297,7 @@ class SampleOrchestrator:
 
 def main() -> int:
     """
-    Run the plan of the command line; returns 1 if telemetry could not be sent.
+    Run the plan of the command line; returns 1 if sending the last telemetry took too long.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--service", default=Plan.service)

@@ -34,6 +34,7 @@ from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
 from droidscope.views import Views
 from droidscope.web.pages import web_app
+from droidscope.web.summary import Status
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ class Exporter:
         self._settings = settings
         self._announce = announce
         self._ready = threading.Event()
+        self._phase = "starting: the log is being replayed"
         labels = tuple(settings.resource_labels)
         self.meter = SelfMetrics(__version__, settings.queue_limit_bytes)
         self.store = Store(
@@ -103,6 +105,7 @@ class Exporter:
                     grpc_address = settings.otlp_grpc._replace(port=grpc_port)
                     self._announce(self._ready_line(web.address, otlp_http.address, grpc_address))
                     await stopping.wait()
+                    self._phase = "stopping"
                     self._ready.clear()
                     log.info("stopping")
                     await asyncio.to_thread(otlp_grpc.stop, STOP_SECONDS)
@@ -111,7 +114,12 @@ class Exporter:
         log.info("stopped")
 
     def _web(self) -> Any:  # noqa: ANN401 - an ASGI application
-        return web_app(self._page, self._views.status(self._ready), self._views.summary)
+        return web_app(self._page.render, self._status, self._views.summary, version=__version__)
+
+    def _status(self) -> Status:
+        if self._ready.is_set():
+            return Status(ready=True)
+        return Status(ready=False, message=self._phase)
 
     def _recover(self) -> None:
         replayed = self.pipeline.recover(lambda frames: log.info("replaying the log", frames=frames))

@@ -120,7 +120,7 @@ def replay(files: tuple[Path, ...], to: str) -> None:
     """
     from droidscope import replay as player  # noqa: PLC0415 - grpcio takes a while to import
 
-    size = sum(path.stat().st_size for path in files)
+    size = sum(len(record) for path in files for record in player.read_records(path))
     with click.progressbar(length=size, label="replay", file=sys.stderr) as bar:
         sent = 0
 
@@ -133,6 +133,39 @@ def replay(files: tuple[Path, ...], to: str) -> None:
     click.echo(f"{summary.requests} requests, {summary.sent_bytes} bytes, {summary.retries} retries")
     if summary.rejected or summary.message:
         click.echo(f"{summary.rejected} items rejected: {summary.message}", err=True)
+
+
+@droidscope.command()
+@click.option("--once", is_flag=True, help="End when every orchestrator has run its sessions.")
+@click.option("--seconds", type=click.FloatRange(min=1), help="End after this long.")
+@click.option(
+    "--sessions",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Sessions each, with --once.",
+)
+@click.option(
+    "--speed", type=click.FloatRange(0.1, 1000), default=20.0, show_default=True, help="Minutes a second."
+)
+@click.option(
+    "--seed", default=1, show_default=True, help="What the fleet does; the same seed does the same."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 100), default=3, show_default=True, help="Sessions at a time."
+)
+@click.option("--to", metavar="URL", help="Only the fleet, reporting to a running exporter's OTLP/HTTP port.")
+@click.option("--no-prometheus", is_flag=True, help="Start neither Prometheus nor Alertmanager.")
+def demo(*, no_prometheus: bool, **options: Any) -> None:  # noqa: ANN401 - the options of DemoOptions
+    """
+    Run the exporter with a simulated fleet of orchestrators, until Ctrl-C.
+
+    Prometheus and Alertmanager run too where they are installed, with the shipped configuration.
+    Everything is on loopback and in the directory .demo.
+    """
+    from droidscope.demo.runner import DemoOptions, run_demo  # noqa: PLC0415 - only this command needs it
+
+    raise SystemExit(run_demo(DemoOptions(prometheus=not no_prometheus, **options)))
 
 
 @droidscope.group()

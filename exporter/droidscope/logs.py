@@ -25,9 +25,10 @@ def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if as_console:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    formatted = shared if as_console else [*shared, structlog.processors.format_exc_info]
+    else:
+        shared.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*formatted, renderer],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -35,7 +36,7 @@ def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=formatted,
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

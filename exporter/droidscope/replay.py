@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import io
 import time
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import grpc
@@ -179,14 +180,15 @@ def signal_of(path: Path) -> Signal:
 
 def read_records(path: Path) -> Iterator[bytes]:
     """
-    The records of one file, in order.
+    The records of one file, in order; a name that ends in .gz says that it is gzipped.
 
     Raises:
         ReplayError: If the file cannot be read, or ends within a record.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with _opened(path) as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
             while prefix := file.read(LENGTH_BYTES):
                 offset = file.tell() - len(prefix)
                 length = int.from_bytes(prefix, "big")
@@ -195,9 +197,13 @@ def read_records(path: Path) -> Iterator[bytes]:
                     msg = f"{path}: the record at byte {offset} is cut short; the file has {size} bytes"
                     raise ReplayError(msg)
                 yield file.read(length)
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
+    except (OSError, EOFError) as error:
+        msg = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         raise ReplayError(msg) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    return io.BytesIO(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path.open("rb")
 
 
 def _deliver(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client import exposition as text_format
@@ -19,6 +20,7 @@ from droidscope.conventions.metrics import (
     BUILD_INFO,
     FSYNC_DURATION,
     INGEST_DURATION,
+    LAST_RECEIPT,
     QUEUE_BYTES,
     QUEUE_LIMIT_BYTES,
     RECEIVED,
@@ -26,6 +28,12 @@ from droidscope.conventions.metrics import (
     MetricSpec,
 )
 from droidscope.exposition.text import Block, Format
+from droidscope.head.labels import OTHER
+
+MAX_ORCHESTRATORS: Final = 1_000
+"""
+Names a sender can make us remember here; later ones share one series.
+"""
 
 
 class SelfMetrics:
@@ -43,6 +51,8 @@ class SelfMetrics:
         self._ingest = self._histogram(INGEST_DURATION)
         self._fsync = self._histogram(FSYNC_DURATION)
         self._queue = self._gauge(QUEUE_BYTES)
+        self._last_receipt = self._gauge(LAST_RECEIPT)
+        self._orchestrators: set[str] = set()
         self._gauge(QUEUE_LIMIT_BYTES).set(queue_limit_bytes)
         self._gauge(BUILD_INFO).labels(version).set(1)
 
@@ -75,6 +85,15 @@ class SelfMetrics:
         Observe the time it took to make a group of requests durable.
         """
         self._fsync.observe(seconds)
+
+    def last_receipt(self, orchestrator: str, signal: str, unix_seconds: float) -> None:
+        """
+        Note when something of an orchestrator last arrived.
+        """
+        if orchestrator not in self._orchestrators and len(self._orchestrators) >= MAX_ORCHESTRATORS:
+            orchestrator = OTHER
+        self._orchestrators.add(orchestrator)
+        self._last_receipt.labels(orchestrator, signal).set(unix_seconds)
 
     def queue_bytes(self, size: Callable[[], int]) -> None:
         """

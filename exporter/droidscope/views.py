@@ -8,15 +8,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import Outcome
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
-from droidscope.head.live import live_gauges
+from droidscope.head.live import (
+    droids_at_work,
+    foreign_sessions,
+    is_silent,
+    is_stalled,
+    live_gauges,
+    progress_ratio,
+)
+from droidscope.head.settings import HeadSettings
+from droidscope.head.state import SessionState
 from droidscope.kpi.catalog import gauges as kpi_gauges
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
+from droidscope.web.summary import DroidLine, Ratio, SessionLine, Summary
+
+SECOND_NS: Final = 1_000_000_000
+SUMMARY_WINDOW: Final = "24h"
+SHOWN: Final = 20
+"""
+Sessions and droids the landing page lists.
+"""
 
 
 class Views:
@@ -80,3 +99,94 @@ class Views:
         yield m.STORE_BYTES, (), self._store.size_bytes
         yield m.STORE_FREE_BYTES, (), self._store.free_bytes
         yield from label_values
+
+    # --- the landing page ----------------------------------------------------------------------
+
+    def summary(self) -> Summary:
+        """
+        The numbers of the landing page, over all orchestrators.
+        """
+        now_ns = time.time_ns()
+        with self._pipeline.lock:
+            head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
+            series, kpis = head.series, _Kpis(kpi_gauges(head.windows, now_ns))
+            running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
+            running.sort(key=lambda session: (session.start_ns, session.id))
+            return Summary(
+                time_seconds=now_ns / SECOND_NS,
+                active_sessions=len(running),
+                completed_sessions=_count(series.total(m.SESSIONS, outcome=Outcome.COMPLETED)),
+                failed_sessions=_count(series.total(m.SESSIONS, outcome=Outcome.FAILED)),
+                lost_sessions=_count(series.total(m.SESSIONS, outcome=Outcome.LOST)),
+                completed_tasks=_count(series.total(m.TASKS, outcome=Outcome.COMPLETED)),
+                failed_tasks=_count(series.total(m.TASKS, outcome=Outcome.FAILED)),
+                messages=_count(series.total(m.MESSAGES)),
+                session_success=kpis.pooled(m.SESSION_SUCCESS_RATIO),
+                attempt_errors=kpis.pooled(m.ERROR_RATIO),
+                droids=kpis.best_droids(),
+                sessions=tuple(_line(session, head.settings, clock_ns) for session in running[:SHOWN]),
+            )
+
+
+def _count(total: float | None) -> int | None:
+    return None if total is None else round(total)
+
+
+def _line(session: SessionState, settings: HeadSettings, clock_ns: int) -> SessionLine:
+    state = "running"
+    if is_silent(session, settings, clock_ns):
+        state = "silent"
+    elif is_stalled(session, settings, clock_ns):
+        state = "stalled"
+    return SessionLine(
+        orchestrator=session.orchestrator[0],
+        session=session.id,
+        pattern=session.pattern,
+        phase=session.phase,
+        state=state,
+        start_seconds=session.start_ns / SECOND_NS,
+        progress=progress_ratio(session),
+        droids=len(droids_at_work(session)),
+        conflicts=len(session.conflicts),
+    )
+
+
+class _Kpis:
+    """
+    The KPI gauges of one window, by name and labels.
+    """
+
+    def __init__(self, gauges: Iterable[GaugeSample]) -> None:
+        self._values = {
+            (spec.name, labels): value for spec, labels, value in gauges if labels[-1] == SUMMARY_WINDOW
+        }
+
+    def of(self, spec: m.MetricSpec) -> list[tuple[tuple[str, ...], float, int]]:
+        """
+        Labels, value and sample count of each series of *spec*.
+        """
+        samples = m.samples_of(spec).name
+        return [
+            (labels, value, round(self._values.get((samples, labels), 0)))
+            for (name, labels), value in self._values.items()
+            if name == spec.name
+        ]
+
+    def pooled(self, spec: m.MetricSpec) -> Ratio:
+        """
+        A ratio over all orchestrators: the sum of numerators over the sum of denominators.
+        """
+        parts = [(value * samples, samples) for _, value, samples in self.of(spec)]
+        total = sum(samples for _, samples in parts)
+        return Ratio(sum(good for good, _ in parts) / total if total else None, total)
+
+    def best_droids(self) -> tuple[DroidLine, ...]:
+        """
+        The droids with the highest efficiency scores.
+        """
+        lines = [
+            DroidLine(labels[0], labels[-2], value, samples)
+            for labels, value, samples in self.of(m.DROID_EFFICIENCY_SCORE)
+        ]
+        lines.sort(key=lambda line: (-(line.efficiency or 0), line.orchestrator, line.droid))
+        return tuple(lines[:SHOWN])

@@ -5,6 +5,7 @@ The cumulative series: exact sums, births that are held, limits that hold, resta
 from __future__ import annotations
 
 import itertools
+import threading
 
 import msgspec
 import pytest
@@ -148,6 +149,34 @@ class TestValues:
         """
         with pytest.raises(ValueError, match="there must be one for each of"):
             Series().count(SESSIONS, WHO, ("p",), clock_ns=0)
+
+
+class TestThreads:
+    def test_may_be_read_while_written(self):
+        """
+        A reader beside the writer never sees a value fall.
+        """
+        series, done, falls = Series(SeriesLimits(hold_ns=0)), threading.Event(), []
+
+        def read():
+            last = {}
+            while not done.is_set():
+                for _, cells in series.families(MINUTE):
+                    for cell in cells:
+                        key = (len(cell.counts), cell.labels)
+                        if cell.billionths < last.get(key, 0):
+                            falls.append(key)
+                        last[key] = cell.billionths
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for n in range(20_000):
+            series.count(COST, WHO, ("p", f"d{n % 300}", "m"), 0.3, clock_ns=n)
+            series.observe(TASK_DURATION, WHO, (f"d{n % 300}", "t"), 0.7, clock_ns=n)
+        done.set()
+        reader.join()
+
+        assert falls == []
 
 
 class TestBirthHold:

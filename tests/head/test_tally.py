@@ -25,7 +25,11 @@ def kpis(rig):
     The KPI gauges of the last hour, by name and labels.
     """
     now = b.NOON + rig.now + 300 * b.SECOND
-    return {(spec.name, *labels[1:-1]): value for spec, labels, value in gauges(rig.head.windows, now) if labels[-1] == "1h"}
+    return {
+        (spec.name, *labels[1:-1]): value
+        for spec, labels, value in gauges(rig.head.windows, now)
+        if labels[-1] == "1h"
+    }
 
 
 PHASE = {"pattern__id": "bug-fix", "phase__id": "fix"}
@@ -63,7 +67,13 @@ def test_the_tasks_output_wins_and_its_last_attempt_fills_the_rest(rig):
     rig.send(
         "traces",
         b.traces(
-            b.span("attempt", task__attempt=1, output__test_coverage=10.0, output__code_quality_score=11.0, **TASK),
+            b.span(
+                "attempt",
+                task__attempt=1,
+                output__test_coverage=10.0,
+                output__code_quality_score=11.0,
+                **TASK,
+            ),
             b.span("attempt", task__attempt=2, output__test_coverage=20.0, **TASK),
             b.span("task", task__attempts=2, output__code_quality_score=90.0, **TASK),
         ),
@@ -86,11 +96,16 @@ def test_tokens_add_up_over_attempts_unless_the_task_says(rig):
             b.span("attempt", task__attempt=2, gen_ai__usage__input_tokens=20, **usage, **of),
         ]
 
-    rig.send("traces", b.traces(*attempts("a"), b.span("task", task__attempts=2, **{**TASK, "task__id": "a"})))
+    rig.send(
+        "traces", b.traces(*attempts("a"), b.span("task", task__attempts=2, **{**TASK, "task__id": "a"}))
+    )
     assert rig.value(m.TOKENS, "coder", "m1", "input") == 30
 
     own = {"gen_ai__usage__input_tokens": 5, "gen_ai__request__model": "m1"}
-    rig.send("traces", b.traces(*attempts("b"), b.span("task", task__attempts=2, **own, **{**TASK, "task__id": "b"})))
+    rig.send(
+        "traces",
+        b.traces(*attempts("b"), b.span("task", task__attempts=2, **own, **{**TASK, "task__id": "b"})),
+    )
     assert rig.value(m.TOKENS, "coder", "m1", "input") == 35
 
 
@@ -98,7 +113,10 @@ def test_tokens_without_cost_or_price_are_told(rig):
     """
     No cost is not a cost of zero: the tokens count as unpriced, and no cost series appears.
     """
-    rig.send("traces", b.traces(b.span("task", gen_ai__usage__output_tokens=7, gen_ai__request__model="m1", **TASK)))
+    rig.send(
+        "traces",
+        b.traces(b.span("task", gen_ai__usage__output_tokens=7, gen_ai__request__model="m1", **TASK)),
+    )
 
     assert rig.value(m.UNPRICED_TOKENS, "m1") == 7
     assert rig.value(m.COST, "bug-fix", "coder", "m1") is None
@@ -144,7 +162,10 @@ def test_a_synthesis_has_the_first_outcome_that_applies(rig):
         ),
     )
 
-    counted = {outcome: rig.value(m.SYNTHESES, "bug-fix", outcome) for outcome in ("conflict", "gate_failed", "integrated")}
+    counted = {
+        outcome: rig.value(m.SYNTHESES, "bug-fix", outcome)
+        for outcome in ("conflict", "gate_failed", "integrated")
+    }
     assert counted == {"conflict": 1, "gate_failed": 2, "integrated": 1}
 
 
@@ -191,7 +212,9 @@ def test_a_query_is_answered_late_or_never(rig):
         ),
     )
 
-    answered = {outcome: rig.value(m.QUERIES, "architect", outcome) for outcome in ("answered", "late", "unanswered")}
+    answered = {
+        outcome: rig.value(m.QUERIES, "architect", outcome) for outcome in ("answered", "late", "unanswered")
+    }
     assert answered == {"answered": 1, "late": 1, "unanswered": 1}
     assert rig.value(m.QUERY_CREDIT, "architect") == pytest.approx(0.8)
     assert rig.value(m.QUERY_RESPONSE, "architect") == 180
@@ -302,7 +325,11 @@ def test_the_order_of_arrival_changes_no_kpi(tmp_path_factory, order, cuts):
                 rig.send("traces", b.traces(*request))
         rig.pass_seconds(5)
         series = rig.head.series
-        totals = {spec.name: series.total(spec) for spec in m.CATALOGUE if spec.kind != "gauge" and spec is not m.LATE_RECORDS}
+        totals = {
+            spec.name: series.total(spec)
+            for spec in m.CATALOGUE
+            if spec.kind != "gauge" and spec is not m.LATE_RECORDS
+        }
         return totals, kpis(rig)
 
     edges = [0, *sorted(cuts), len(order)]

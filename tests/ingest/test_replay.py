@@ -4,6 +4,7 @@ Recordings, read and sent again.
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -283,3 +284,13 @@ def test_a_date_to_return_at_is_left_to_the_backoff(recordings, web_server, stat
         replay(recordings, f"http://127.0.0.1:{web_server.server_port}", policy=policy, sleep=sleeps)
 
     assert sleeps == [1, 2]
+
+
+def test_a_gzipped_recording_is_read_as_it_is(tmp_path):
+    """
+    The name ends in .gz; the records are those inside.
+    """
+    path = tmp_path / "traces.otlp.gz"
+    path.write_bytes(gzip.compress(framed(TRACES)))
+
+    assert list(read_records(path)) == TRACES

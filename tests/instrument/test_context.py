@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.composite import CompositePropagator
@@ -40,9 +41,11 @@ def test_what_is_inside_carries_all_ids(seen):
     """
     However deep, a span says session, pattern, phase, task, type and droid.
     """
-    with ds.session("p", id="s"), ds.phase("f"), ds.task("d", "t", id="1"), ds.attempt(), ds.tool("x"):
-        with ds.ask("d", "e"), ds.gate("g"):
-            ds.tell("d")
+    with ds.session("p", id="s"), ds.phase("f"), ds.task("d", "t", id="1"), ds.attempt():
+        for block in (ds.tool("x"), ds.ask("d", "e"), ds.gate("g")):
+            with block:
+                pass
+        ds.tell("d")
 
     inside = {
         names.SESSION_ID: "s",
@@ -192,7 +195,8 @@ print(json.dumps({
 """
 
 
-def test_another_process_is_inside_by_baggage(seen):
+@pytest.mark.usefixtures("seen")
+def test_another_process_is_inside_by_baggage():
     """
     W3C headers carry trace and ids, whatever letters they have, to a process that knows nothing else.
     """
@@ -207,7 +211,10 @@ def test_another_process_is_inside_by_baggage(seen):
     )
     there = json.loads(worker.stdout)
 
-    assert {name: expected[name] for name in IDS[:2]} == {names.SESSION_ID: "s", names.PATTERN_ID: "bug fix, größer"}
+    assert {name: expected[name] for name in IDS[:2]} == {
+        names.SESSION_ID: "s",
+        names.PATTERN_ID: "bug fix, größer",
+    }
     assert [span[names.KIND] for span in there["spans"]] == ["tool", "attempt"]
     assert all(expected.items() <= span.items() for span in there["spans"])
     assert set(there["traces"]) == {trace_id}

@@ -63,7 +63,8 @@ async def test_a_decorated_coroutine_function_is_one(seen):
     assert seen.one("phase").context == span.get_span_context()
 
 
-def test_a_decorated_method_gets_its_self(seen):
+@pytest.mark.usefixtures("seen")
+def test_a_decorated_method_gets_its_self():
     """
     Decorators work in classes.
     """
@@ -146,7 +147,8 @@ def test_a_hand_written_retry_loop_yields_attempts(seen):
     assert task.status.is_ok
 
 
-def test_exceptions_pass_through_unchanged(seen):
+@pytest.mark.usefixtures("seen")
+def test_exceptions_pass_through_unchanged():
     """
     The very object that was raised, by decorator and by block.
     """
@@ -276,12 +278,12 @@ def test_a_failing_generator_fails_its_span(seen):
     @ds.tool("stream")
     def stream():
         yield 1
-        raise ValueError
+        raise ConnectionError
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ConnectionError):
         list(stream())
 
-    assert seen.one("tool").attributes[names.ERROR_TYPE] == "ValueError"
+    assert seen.one("tool").attributes[names.ERROR_TYPE] == "ConnectionError"
 
 
 async def test_an_async_generator_keeps_its_context_to_itself(seen):
@@ -384,7 +386,10 @@ async def test_one_object_serves_concurrent_blocks(seen):
 
     ids = await asyncio.gather(first(), second())
 
-    files = {span.attributes[names.TASK_ID]: span.attributes[names.OUTPUT_FILES_CREATED] for span in seen.records("task")}
+    files = {
+        span.attributes[names.TASK_ID]: span.attributes[names.OUTPUT_FILES_CREATED]
+        for span in seen.records("task")
+    }
     assert files == {ids[0]: 1, ids[1]: 2}
 
 
@@ -401,7 +406,8 @@ def test_one_object_may_be_entered_within_itself(seen):
     assert inner_span.parent.span_id == outer_span.context.span_id
 
 
-def test_the_context_is_restored_to_what_it_was(seen):
+@pytest.mark.usefixtures("seen")
+def test_the_context_is_restored_to_what_it_was():
     """
     Whatever the user put into it before is there again.
     """
@@ -431,7 +437,8 @@ def test_blocks_that_end_out_of_order_leave_no_context_behind(seen):
     assert len(seen.spans) == 3
 
 
-def test_our_own_faults_stay_with_us(seen, caplog, monkeypatch):
+@pytest.mark.usefixtures("seen")
+def test_our_own_faults_stay_with_us(caplog, monkeypatch):
     """
     A broken tracer costs the spans, not the work; it is said once.
     """
@@ -453,16 +460,17 @@ def test_our_own_faults_stay_with_us(seen, caplog, monkeypatch):
     assert [record.levelname for record in faults] == ["WARNING"]
 
 
-def test_a_fault_at_the_end_still_ends_the_span(seen, caplog):
+@pytest.mark.usefixtures("caplog")
+def test_a_fault_at_the_end_still_ends_the_span(seen):
     """
     What could not be described is missing; the user's exception still passes.
     """
 
-    class Unprintable(Exception):
+    class UnprintableError(Exception):
         def __str__(self):
             raise RuntimeError("cannot be printed")
 
-    with pytest.raises(Unprintable), ds.tool("t"):
-        raise Unprintable
+    with pytest.raises(UnprintableError), ds.tool("t"):
+        raise UnprintableError
 
     assert seen.one("tool").end_time is not None

@@ -20,7 +20,13 @@ def test_beginnings_are_announced(seen):
             pass
         started = list(seen.events_named(names.STARTED_EVENT))
 
-    assert [event.attributes[names.KIND] for event in started] == ["session", "phase", "task", "attempt", "message"]
+    assert [event.attributes[names.KIND] for event in started] == [
+        "session",
+        "phase",
+        "task",
+        "attempt",
+        "message",
+    ]
     assert started[0].attributes[names.SESSION_PLAN] == ("f",)
     assert started[0].attributes[names.SESSION_PLANNED_SECONDS] == 60.0
     for event in started:
@@ -30,7 +36,8 @@ def test_beginnings_are_announced(seen):
 
 
 @pytest.mark.parametrize(
-    ("given", "ratio"), [(0.4, 0.4), (0, 0.0), (ds.percent(40), 0.4), (1.5, None), (None, None), ("half", None)]
+    ("given", "ratio"),
+    [(0.4, 0.4), (0, 0.0), (ds.percent(40), 0.4), (1.5, None), (None, None), ("half", None)],
 )
 def test_progress_is_a_ratio_or_unknown(seen, given, ratio):
     """
@@ -62,7 +69,9 @@ def blocking_events(seen):
     The events of blocking, in order, without their prefix.
     """
     both = (names.BLOCKED_EVENT, names.UNBLOCKED_EVENT)
-    return [event.event_name.removeprefix("orchestrator.") for event in seen.events if event.event_name in both]
+    return [
+        event.event_name.removeprefix("orchestrator.") for event in seen.events if event.event_name in both
+    ]
 
 
 def test_blocked_time_is_counted(seen, clock):
@@ -116,8 +125,8 @@ def test_an_exception_passes_a_blocked_block(seen):
     """
     And the phase goes on.
     """
-    with pytest.raises(ValueError), ds.phase("f"), ds.blocked("a"):
-        raise ValueError
+    with pytest.raises(TimeoutError), ds.phase("f"), ds.blocked("a"):
+        raise TimeoutError
 
     assert blocking_events(seen) == ["blocked", "unblocked"]
 
@@ -164,13 +173,13 @@ class Member:
     Counts its signs of life.
     """
 
-    def __init__(self, after=lambda: None):
+    def __init__(self, after=lambda _: None):
         self.signs = 0
         self.after = after
 
     def still_alive(self):
         self.signs += 1
-        self.after()
+        self.after(self)
 
 
 def test_the_thread_of_the_pulse_ends_with_the_last_member():
@@ -179,7 +188,7 @@ def test_the_thread_of_the_pulse_ends_with_the_last_member():
     """
     pulse = alive.Pulse(interval_seconds=0.001)
     for _ in range(2):
-        member = Member(after=lambda: pulse.discard(member))
+        member = Member(after=pulse.discard)
         pulse.add(member)
         thread = pulse._thread
         thread.join(5)
@@ -194,7 +203,7 @@ def test_a_member_that_fails_does_not_silence_the_others():
     Its fault is logged.
     """
     pulse = alive.Pulse(interval_seconds=3600)
-    members = [Member(after=lambda: 1 / 0), Member()]
+    members = [Member(after=lambda _: 1 / 0), Member()]
     for member in members:
         pulse._members.add(member)
 

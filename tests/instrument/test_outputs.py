@@ -17,12 +17,21 @@ def outputs_of(span):
     The attributes of *span* that outputs made, without their prefix.
     """
     prefix = "orchestrator.output."
-    return {name.removeprefix(prefix): value for name, value in span.attributes.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value for name, value in span.attributes.items() if name.startswith(prefix)
+    }
 
 
 @pytest.mark.parametrize(
     ("score", "points"),
-    [(ds.percent(94), 94), (ds.ratio(0.94), 94), (ds.ten(9.2), 92), (ds.ratio(0.57), 57), (ds.ten(0), 0), (ds.ratio(1), 100)],
+    [
+        (ds.percent(94), 94),
+        (ds.ratio(0.94), 94),
+        (ds.ten(9.2), 92),
+        (ds.ratio(0.57), 57),
+        (ds.ten(0), 0),
+        (ds.ratio(1), 100),
+    ],
 )
 def test_scores_are_of_a_hundred(score, points):
     """
@@ -50,7 +59,12 @@ def test_an_output_goes_to_the_innermost_task_or_attempt(seen):
     """
     with ds.task("d"):
         with ds.attempt(), ds.tool("x"):
-            ds.output(files_created=3, test_coverage=ds.percent(94), code_quality=ds.ten(9.2), security=ds.ratio(0.9))
+            ds.output(
+                files_created=3,
+                test_coverage=ds.percent(94),
+                code_quality=ds.ten(9.2),
+                security=ds.ratio(0.9),
+            )
         ds.output(files_created=1)
 
     assert outputs_of(seen.one("attempt")) == {

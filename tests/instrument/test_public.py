@@ -28,7 +28,9 @@ def run(code, prelude=""):
     What a fresh interpreter prints.
     """
     script = textwrap.dedent(prelude) + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return done.stdout.strip()
@@ -136,7 +138,9 @@ def test_everything_works_without_an_sdk():
     assert said == "True ['a']"
 
 
-@pytest.mark.parametrize("wanted", ["ds.configure", "ds.flush", "ds.IdSpanProcessor", "__import__('droidscope.testing')"])
+@pytest.mark.parametrize(
+    "wanted", ["ds.configure", "ds.flush", "ds.IdSpanProcessor", "__import__('droidscope.testing')"]
+)
 def test_what_needs_the_sdk_says_so(wanted):
     """
     The error is the command that installs it.

@@ -14,7 +14,9 @@ from droidscope.conventions.attributes import Severity
 from droidscope.instrument import quality
 from droidscope.instrument.quality import Reports, measure
 
-COBERTURA = '<coverage lines-valid="16" lines-covered="10" branches-valid="8" branches-covered="3" line-rate="0.62"/>'
+COBERTURA = (
+    '<coverage lines-valid="16" lines-covered="10" branches-valid="8" branches-covered="3" line-rate="0.62"/>'
+)
 COVERAGE_JSON = {
     "totals": {"covered_lines": 10, "num_statements": 16, "covered_branches": 3, "num_branches": 8},
     "files": {"a.py": {"summary": {"num_statements": 16}}},
@@ -88,7 +90,11 @@ def test_several_coverage_reports_are_one(reports):
 
 @pytest.mark.parametrize(
     ("report", "ratio"),
-    [(SUITE, 5 / 8), (f"<testsuites>{SUITE}{SUITE}</testsuites>", 5 / 8), ('<testsuite tests="2" skipped="2"/>', None)],
+    [
+        (SUITE, 5 / 8),
+        (f"<testsuites>{SUITE}{SUITE}</testsuites>", 5 / 8),
+        ('<testsuite tests="2" skipped="2"/>', None),
+    ],
 )
 def test_skipped_tests_neither_pass_nor_fail(reports, report, ratio):
     """
@@ -123,7 +129,12 @@ def test_maintainability_is_weighted_by_length(reports, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("b.py").write_text("x = 1\n\ny = 2\n")
     Path("empty.py").write_text("")
-    mi = {"a.py": {"mi": 50.0}, "b.py": {"mi": 86.0}, "empty.py": {"mi": 100.0}, "bad.py": {"error": "syntax"}}
+    mi = {
+        "a.py": {"mi": 50.0},
+        "b.py": {"mi": 86.0},
+        "empty.py": {"mi": 100.0},
+        "bad.py": {"error": "syntax"},
+    }
 
     assert reports(radon=mi, coverage=COVERAGE_JSON).code_quality == (50 * 16 + 86 * 2) / 18
     assert reports(radon={"gone.py": {"mi": 50.0}}).code_quality is None
@@ -133,7 +144,9 @@ def test_code_quality_is_pylints_formula_over_any_tool(reports):
     """
     100 (1 - (5 x 1 error + 2 warnings + 1 note) / 16 statements) = 50.
     """
-    results = [{"ruleId": rule, "level": level} for rule, level in (("a", "error"), ("b", "warning"), ("c", "note"))]
+    results = [
+        {"ruleId": rule, "level": level} for rule, level in (("a", "error"), ("b", "warning"), ("c", "note"))
+    ]
 
     measures = reports(sarif=sarif("eslint", [*results, {"ruleId": "b"}]), coverage=COBERTURA)
 
@@ -160,10 +173,16 @@ def test_lines_of_bandit_serve_where_there_is_no_coverage(reports):
 
 def test_a_level_comes_from_the_result_then_its_rule_then_the_standard(reports):
     """
-    semgrep gives it on rules only, by index or by id; bandit leaves out what is a warning.
+    Semgrep gives it on rules only, by index or by id; bandit leaves out what is a warning.
     """
     rules = [{"id": "r0", "defaultConfiguration": {"level": "error"}}, {"id": "r1"}]
-    results = [{"ruleId": "r0"}, {"ruleIndex": 0}, {"rule": {"id": "r0"}}, {"ruleId": "r0", "level": "note"}, {"ruleId": "r1"}]
+    results = [
+        {"ruleId": "r0"},
+        {"ruleIndex": 0},
+        {"rule": {"id": "r0"}},
+        {"ruleId": "r0", "level": "note"},
+        {"ruleId": "r1"},
+    ]
 
     findings = reports(sarif=sarif("semgrep", results, rules)).findings
 
@@ -172,7 +191,15 @@ def test_a_level_comes_from_the_result_then_its_rule_then_the_standard(reports):
 
 @pytest.mark.parametrize(
     ("score", "severity"),
-    [("9.8", "critical"), ("9.0", "critical"), ("8.9", "high"), ("7.0", "high"), ("6.9", "medium"), ("4", "medium"), ("3.9", "low")],
+    [
+        ("9.8", "critical"),
+        ("9.0", "critical"),
+        ("8.9", "high"),
+        ("7.0", "high"),
+        ("6.9", "medium"),
+        ("4", "medium"),
+        ("3.9", "low"),
+    ],
 )
 def test_security_severity_falls_into_githubs_bands(reports, score, severity):
     """
@@ -244,7 +271,10 @@ def test_a_rejected_suppression_suppresses_nothing(reports):
     assert reports(sarif=sarif("bandit", [result])).findings[Severity.MEDIUM] == 1
 
 
-@given(st.fixed_dictionaries({severity: st.integers(0, 50) for severity in Severity}), st.sampled_from(list(Severity)))
+@given(
+    st.fixed_dictionaries({severity: st.integers(0, 50) for severity in Severity}),
+    st.sampled_from(list(Severity)),
+)
 def test_a_further_finding_never_raises_the_security_score(findings, further):
     """
     And the score stays within 0 and 100.
@@ -269,8 +299,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
         st.sampled_from(
-            ["runs", "results", "tool", "driver", "name", "rules", "id", "totals", "files", "messages", "statistics",
-             "num_statements", "covered_lines", "score", "level", "ruleId", "properties", "suppressions", "mi"]
+            ["runs", "results", "tool", "driver", "name", "rules", "id", "totals", "files", "messages",
+             "statistics", "num_statements", "covered_lines", "score", "level", "ruleId", "properties",
+             "suppressions", "mi"]
         ),
         inner,
         max_size=4,
@@ -279,7 +310,10 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@given(content=JSON.map(json.dumps) | st.text(max_size=50), name=st.sampled_from(["coverage", "sarif", "junit", "pylint", "radon"]))
+@given(
+    content=JSON.map(json.dumps) | st.text(max_size=50),
+    name=st.sampled_from(["coverage", "sarif", "junit", "pylint", "radon"]),
+)
 def test_no_report_is_too_broken(tmp_path_factory, content, name):
     """
     Whatever the file holds: measures or one fault that names it, never an exception.
@@ -301,7 +335,11 @@ def test_no_report_is_too_broken(tmp_path_factory, content, name):
         ("junit", "<coverage/>", "root is <coverage>; expected <testsuites> or <testsuite>"),
         ("junit", "<testsuite", "ParseError"),
         ("coverage", '{"totals": {"covered_lines": -1, "num_statements": 4}}', "-1 is negative"),
-        ("pylint", '{"messages": [], "statistics": {"score": 75}}', "statistics.score is 75; expected 0 to 10"),
+        (
+            "pylint",
+            '{"messages": [], "statistics": {"score": 75}}',
+            "statistics.score is 75; expected 0 to 10",
+        ),
         ("junit", '<!DOCTYPE a [<!ENTITY b "c">]><testsuite tests="1"/>', "EntitiesForbidden"),
     ],
 )
@@ -327,7 +365,10 @@ def test_a_missing_or_enormous_file_is_a_fault(tmp_path, monkeypatch):
     (tmp_path / "big").write_text("[" + " " * 20 + "]")
     faults = {}
 
-    measure(Reports(radon=[tmp_path / "big", tmp_path / "gone"]), lambda path, said: faults.update({Path(path).name: said}))
+    measure(
+        Reports(radon=[tmp_path / "big", tmp_path / "gone"]),
+        lambda path, said: faults.update({Path(path).name: said}),
+    )
 
     assert faults["big"] == "it has 22 bytes; at most 10 are read"
     assert "FileNotFoundError" in faults["gone"]
@@ -344,4 +385,6 @@ def test_xml_without_the_extra_names_the_command(tmp_path, monkeypatch):
 
     measure(Reports(junit=path), lambda _path, said: faults.append(said))
 
-    assert faults == ["reading XML reports needs more than the base package: pip install 'droidscope[quality]'"]
+    assert faults == [
+        "reading XML reports needs more than the base package: pip install 'droidscope[quality]'"
+    ]

@@ -201,7 +201,9 @@ def test_uptime_does_not_count_downtime(rig):
     assert rig.pipeline.uptime_ns() == before
 
 
-steps = st.lists(st.tuples(st.integers(1, 6), st.sampled_from(["send", "crash", "restart", "seal", "wait"])), max_size=25)
+steps = st.lists(
+    st.tuples(st.integers(1, 6), st.sampled_from(["send", "crash", "restart", "seal", "wait"])), max_size=25
+)
 
 
 @given(steps)

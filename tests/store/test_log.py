@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from droidscope.errors import StoreError
 from droidscope.store.log import MAGIC, Frame, FrameKind, Log
 
-FRAMES = [Frame(FrameKind.TRACES, 1, 2, b"one"), Frame(FrameKind.TICK, 3, 4), Frame(FrameKind.LOGS, 5, 6, b"x" * 70_000)]
+FRAMES = [
+    Frame(FrameKind.TRACES, 1, 2, b"one"),
+    Frame(FrameKind.TICK, 3, 4),
+    Frame(FrameKind.LOGS, 5, 6, b"x" * 70_000),
+]
 
 
 def written(directory, frames=FRAMES, segment=1):

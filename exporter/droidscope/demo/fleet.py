@@ -4,7 +4,7 @@ One orchestrator of the simulated fleet as a process of its own, since `service.
     python -m droidscope.demo.fleet --service atlas --seed 1
 
 It sends OTLP where the standard OTEL_* variables say. On SIGTERM or SIGINT it begins nothing more,
-finishes the open sessions at once, sends what is left and ends with 0.
+finishes the open sessions at once, sends what is left and ends.
 """
 
 from __future__ import annotations
@@ -30,19 +30,27 @@ SECONDS_PER_MINUTE: Final = 0.05
 Seconds of ours that a minute of the world takes, unless told otherwise.
 """
 
+FLUSH_SECONDS: Final = 10.0
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run one orchestrator until its sessions are done or it is stopped; returns the exit code.
+    Run one orchestrator until its sessions are done or it is stopped.
+
+    Returns:
+        The exit code: 1 if sending what was left took longer than `FLUSH_SECONDS`, else 0. The SDK
+        does not tell whether an exporter that was down has lost some; its log does.
     """
     options = _parser().parse_args(arguments)
     truth = Truth(options.service)
     ds.configure(service_name=options.service)
     asyncio.run(_run(options, truth))
-    ds.shutdown()
+    sent = ds.shutdown(FLUSH_SECONDS)
     if options.truth:
         truth.write(options.truth)
-    return 0
+    if not sent:
+        sys.stderr.write(f"{options.service}: the end came before all telemetry was sent\n")
+    return 0 if sent else 1
 
 
 async def _run(options: argparse.Namespace, truth: Truth) -> None:

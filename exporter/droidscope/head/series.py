@@ -361,7 +361,9 @@ class Series:
         """
         counts: dict[tuple[str, str], int] = {}
         for places in list(self._places.values()):
-            name = places.orchestrator[0] if places.orchestrator else ""
+            if not places.orchestrator:
+                continue  # the exporter's own families
+            name = places.orchestrator[0]
             for label, taken in list(places.values.items()):
                 counts[name, label] = max(counts.get((name, label), 0), len(taken))
         for labels, count in counts.items():

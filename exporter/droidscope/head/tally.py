@@ -113,8 +113,8 @@ class Tally:
     def _opened(self, session: SessionState) -> None:
         self._count(m.SESSIONS_STARTED, session.orchestrator, (session.pattern,))
         for outcome in (Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST):
-            self._series.ensure(m.SESSIONS, session.orchestrator, (session.pattern, outcome))
-        self._series.ensure(m.SESSIONS_OVER_LIMIT_TOTAL, session.orchestrator, (session.pattern,))
+            self._ensure(m.SESSIONS, session.orchestrator, (session.pattern, outcome))
+        self._ensure(m.SESSIONS_OVER_LIMIT_TOTAL, session.orchestrator, (session.pattern,))
 
     def _session(self, record: r.Session, session: SessionState) -> None:
         if ended(session):
@@ -229,9 +229,7 @@ class Tally:
         if phase is None:
             phase = session.phases[record.place.phase] = PhaseState(record.start_ns)
             for outcome in (Outcome.COMPLETED, Outcome.FAILED):
-                self._series.ensure(
-                    m.PHASES, session.orchestrator, (session.pattern, record.place.phase, outcome)
-                )
+                self._ensure(m.PHASES, session.orchestrator, (session.pattern, record.place.phase, outcome))
         return phase
 
     def _wait(self, session: SessionState, phase: PhaseState) -> None:
@@ -255,11 +253,11 @@ class Tally:
 
     def _known_droid(self, place: r.Place) -> None:
         for outcome in (Outcome.COMPLETED, Outcome.FAILED):
-            self._series.ensure(m.TASKS, place.orchestrator, (place.droid, place.task_type, outcome))
-            self._series.ensure(m.ASSIGNMENTS, place.orchestrator, (place.pattern, place.droid, outcome))
+            self._ensure(m.TASKS, place.orchestrator, (place.droid, place.task_type, outcome))
+            self._ensure(m.ASSIGNMENTS, place.orchestrator, (place.pattern, place.droid, outcome))
         for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-            self._series.ensure(m.ATTEMPTS, place.orchestrator, (place.droid, place.task_type, outcome))
-        self._series.ensure(m.RETRIES, place.orchestrator, (place.droid, place.task_type))
+            self._ensure(m.ATTEMPTS, place.orchestrator, (place.droid, place.task_type, outcome))
+        self._ensure(m.RETRIES, place.orchestrator, (place.droid, place.task_type))
 
     def _task(self, record: r.Task, session: SessionState) -> None:
         place, task = record.place, self._task_state(session, record.place)
@@ -364,7 +362,7 @@ class Tally:
         for severity in Severity:
             count = findings.get(severity, 0)
             labels = (place.droid, severity)
-            self._series.ensure(m.SECURITY_FINDINGS, place.orchestrator, labels)
+            self._ensure(m.SECURITY_FINDINGS, place.orchestrator, labels)
             if count:
                 self._count(m.SECURITY_FINDINGS, place.orchestrator, labels, record, count)
 
@@ -419,8 +417,8 @@ class Tally:
     def _query(self, record: r.Message, session: SessionState) -> None:
         who, droid = record.place.orchestrator, record.receiver
         for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
-            self._series.ensure(m.QUERIES, who, (droid, outcome))
-        self._series.ensure(m.QUERY_CREDIT, who, (droid,))
+            self._ensure(m.QUERIES, who, (droid, outcome))
+        self._ensure(m.QUERY_CREDIT, who, (droid,))
         self._count(m.QUERIES, who, (droid, record.outcome), record)
         self._fact(who, record.end_ns, (Fact.QUERIES, droid, record.outcome), 1)
         if record.outcome in {Outcome.ANSWERED, Outcome.LATE}:
@@ -507,6 +505,9 @@ class Tally:
     ) -> None:
         exemplar = _exemplar(record)
         self._series.count(spec, orchestrator, labels, amount, clock_ns=self._clock_ns, exemplar=exemplar)
+
+    def _ensure(self, spec: m.MetricSpec, orchestrator: tuple[str, ...], labels: tuple[str, ...]) -> None:
+        self._series.ensure(spec, orchestrator, labels, clock_ns=self._clock_ns)
 
     def _count_process(self, spec: m.MetricSpec, labels: tuple[str, ...]) -> None:
         self._series.count(spec, (), labels, 1, clock_ns=self._clock_ns)

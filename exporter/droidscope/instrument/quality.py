@@ -36,8 +36,8 @@ _ERROR_WEIGHT: Final = 5
 _BANDS: Final = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM), (0.0, Severity.LOW))
 _LEVELS: Final = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
 _SECURITY_TOOLS: Final = frozenset({
-    "bandit", "brakeman", "checkov", "codeql", "gitleaks", "gosec", "grype", "njsscan", "osv-scanner", "semgrep",
-    "semgrep oss", "semgrep pro", "snyk code", "snyk open source", "tfsec", "trivy", "trufflehog",
+    "bandit", "brakeman", "checkov", "codeql", "gitleaks", "gosec", "grype", "njsscan", "osv-scanner",
+    "semgrep", "semgrep oss", "semgrep pro", "snyk code", "snyk open source", "tfsec", "trivy", "trufflehog",
 })  # fmt: skip
 _RUFF_SECURITY_RULE: Final = re.compile(r"S\d")
 

@@ -7,13 +7,14 @@ finds them by these, so that the shape of the page is written here alone.
 
 from __future__ import annotations
 
-import time
 from html import escape
 from typing import Final, Literal
 
 from droidscope.web.summary import DroidLine, Ratio, SessionLine, Snapshot
 
 DASH: Final = "–"  # noqa: RUF001 - the dash that stands for what is not known
+
+UNKNOWN: Final = "Not known yet."
 
 Unit = Literal["count", "percent", "score"]
 
@@ -37,7 +38,9 @@ PAGE: Final = """<!doctype html>
 
 def landing_html(snapshot: Snapshot, docs_url: str) -> str:
     """
-    The whole page. Every text of *snapshot* is escaped: droids and sessions are named outside.
+    The whole page, with a link to *docs_url* if it is given.
+
+    Every text of *snapshot* is escaped: droids and sessions are named outside.
     """
     body = "\n".join((_header(snapshot), _main(snapshot), _footer(docs_url)))
     script = '<script src="/static/live.js" defer></script>\n'
@@ -61,7 +64,7 @@ def _header(snapshot: Snapshot) -> str:
     return (
         '<header><img src="/static/icon.svg" alt="" width="36" height="36">'
         f"<div><h1>{escape(snapshot.name)}</h1>"
-        f'<p class="version">version <span data-value="version:text">{escape(snapshot.version)}</span></p></div>'
+        f'<p class="version">version <span id="version">{escape(snapshot.version)}</span></p></div>'
         f'<p id="status" class="status" role="status" data-ready="{str(ready).lower()}">{escape(message)}</p>'
         "</header>"
     )
@@ -71,7 +74,7 @@ def _main(snapshot: Snapshot) -> str:
     summary = snapshot.summary
     sessions = "".join(
         (
-            _tile("Active sessions", "active_sessions", summary.active_sessions, lead=True),
+            _tile("Running", "active_sessions", summary.active_sessions),
             _tile("Completed", "completed_sessions", summary.completed_sessions),
             _tile("Failed", "failed_sessions", summary.failed_sessions),
             _tile("Lost", "lost_sessions", summary.lost_sessions),
@@ -86,8 +89,8 @@ def _main(snapshot: Snapshot) -> str:
     )
     ratios = "".join(
         (
-            _ratio_tile("Session success", "session_success", summary.session_success),
-            _ratio_tile("Attempt errors", "attempt_errors", summary.attempt_errors),
+            _ratio_tile("Session success", "session_success", summary.session_success, "sessions"),
+            _ratio_tile("Attempt errors", "attempt_errors", summary.attempt_errors, "attempts"),
         )
     )
     return "\n".join(
@@ -104,10 +107,10 @@ def _main(snapshot: Snapshot) -> str:
 
 
 def _footer(docs_url: str) -> str:
+    docs = f'<a href="{escape(docs_url)}" rel="noreferrer">Documentation</a>' if docs_url else ""
     return (
         '<footer><nav aria-label="More"><a href="/metrics">Metrics</a>'
-        '<a href="/api/v1/summary">Summary as JSON</a><a href="/-/ready">Readiness</a>'
-        f'<a href="{escape(docs_url)}" rel="noreferrer">Documentation</a></nav>'
+        f'<a href="/api/v1/summary">Summary as JSON</a><a href="/-/ready">Readiness</a>{docs}</nav>'
         '<p id="freshness"></p></footer>'
     )
 
@@ -116,16 +119,15 @@ def _section(title: str, content: str) -> str:
     return f"<section><h2>{title}</h2>{content}</section>"
 
 
-def _tile(title: str, field: str, value: float | None, *, lead: bool = False) -> str:
-    kind = ' class="lead"' if lead else ""
-    return f"<div{kind}><dt>{title}</dt><dd>{_value(field, 'count', value)}</dd></div>"
+def _tile(title: str, field: str, value: float | None) -> str:
+    return f"<div><dt>{title}</dt><dd>{_value(field, 'count', value)}</dd></div>"
 
 
-def _ratio_tile(title: str, field: str, ratio: Ratio) -> str:
+def _ratio_tile(title: str, field: str, ratio: Ratio, samples_of: str) -> str:
     samples = _value(f"{field}.samples", "count", ratio.samples)
     return (
-        f'<div class="lead"><dt>{title}</dt><dd>{_value(f"{field}.value", "percent", ratio.value)}'
-        f"<small>of {samples}</small></dd></div>"
+        f"<div><dt>{title}</dt><dd>{_value(f'{field}.value', 'percent', ratio.value)}"
+        f"<small>of {samples} {samples_of}</small></dd></div>"
     )
 
 
@@ -144,7 +146,7 @@ def number_text(value: float | None, unit: Unit) -> str:
     return f"{value:,.1f}" if unit == "score" else f"{value:,.0f}"
 
 
-def _sessions_table(sessions: tuple[SessionLine, ...], now_seconds: float | None) -> str:
+def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float | None) -> str:
     rows = [
         _row(
             f'<th scope="row"><code>{escape(line.session)}</code></th>',
@@ -157,7 +159,7 @@ def _sessions_table(sessions: tuple[SessionLine, ...], now_seconds: float | None
             _cell(number_text(line.droids, "count"), numeric=True),
             _cell(number_text(line.conflicts, "count"), numeric=True),
         )
-        for line in sessions
+        for line in sessions or ()
     ]
     heads = (
         "Session",
@@ -170,10 +172,16 @@ def _sessions_table(sessions: tuple[SessionLine, ...], now_seconds: float | None
         "#Droids",
         "#Conflicts",
     )
-    return _table("sessions", "Sessions running now", heads, rows, "No session is running.")
+    return _table(
+        "sessions",
+        "Sessions running now",
+        heads,
+        rows,
+        "No session is running." if sessions is not None else UNKNOWN,
+    )
 
 
-def _droids_table(droids: tuple[DroidLine, ...]) -> str:
+def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
     rows = [
         _row(
             f'<th scope="row">{escape(line.droid)}</th>',
@@ -181,10 +189,16 @@ def _droids_table(droids: tuple[DroidLine, ...]) -> str:
             _cell(number_text(line.efficiency, "score"), numeric=True),
             _cell(number_text(line.samples, "count"), numeric=True),
         )
-        for line in droids
+        for line in droids or ()
     ]
     heads = ("Droid", "Orchestrator", "#Efficiency", "#Tasks")
-    return _table("droids", "Droids by efficiency score, 0 to 100", heads, rows, "No droid has a score yet.")
+    return _table(
+        "droids",
+        "Droids by efficiency score, 0 to 100",
+        heads,
+        rows,
+        "No droid has a score yet." if droids is not None else UNKNOWN,
+    )
 
 
 def _table(name: str, caption: str, heads: tuple[str, ...], rows: list[str], empty: str) -> str:
@@ -228,9 +242,9 @@ def elapsed_text(start_seconds: float | None, now_seconds: float | None) -> str:
     """
     The time between two moments in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`.
     """
-    if start_seconds is None:
+    if start_seconds is None or now_seconds is None:
         return DASH
-    seconds = max(0, int((time.time() if now_seconds is None else now_seconds) - start_seconds))
+    seconds = max(0, int(now_seconds - start_seconds))
     if seconds < 60:  # noqa: PLR2004 - a minute
         return f"{seconds} s"
     minutes, seconds = divmod(seconds, 60)

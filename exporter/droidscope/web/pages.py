@@ -4,9 +4,10 @@ The HTTP face for people and scrapers: /metrics, health, the landing page, the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from importlib.resources import files
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import structlog
@@ -24,8 +25,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from droidscope.exposition.text import Format, negotiate
 from droidscope.web.landing import error_html, landing_html
 from droidscope.web.summary import Snapshot, Status, Summary
-
-DOCS_URL: Final = "https://github.com/droidscope/droidscope#readme"
 
 RETRY_AFTER_SECONDS: Final = 5
 """
@@ -58,13 +57,14 @@ def web_app(
     *,
     version: str,
     name: str = "droidscope",
-    docs_url: str = DOCS_URL,
+    docs_url: str = "",
 ) -> Starlette:
     """
     The application.
 
     *page* renders the metrics; *summary* gives the live numbers and, like *page*, is asked only
-    when *status* says ready. All three may be called from several threads.
+    when *status* says ready. All three may be called from several threads. *docs_url* is where the
+    landing page sends readers; there is no link without it.
     """
     pages = _Pages(page, status, summary, name=name, version=version, docs_url=docs_url)
     routes = [
@@ -161,10 +161,9 @@ def _static(file: str) -> Callable[[Request], Response]:
 
 
 def _http_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):  # Starlette's signature is wider than what it calls
-        raise error
-    sentence = "There is nothing here." if error.status_code == 404 else f"{error.detail}."  # noqa: PLR2004
-    return _error(request, error.status_code, sentence, error.headers)
+    http = cast("HTTPException", error)  # all that Starlette calls this with
+    sentence = "There is nothing here." if http.status_code == HTTPStatus.NOT_FOUND else f"{http.detail}."
+    return _error(request, http.status_code, sentence, http.headers)
 
 
 def _server_error(request: Request, error: Exception) -> Response:
@@ -173,11 +172,13 @@ def _server_error(request: Request, error: Exception) -> Response:
     return _error(request, 500, "Something broke; the log says what.", SECURITY_HEADERS)
 
 
-def _error(request: Request, status: int, sentence: str, headers: object) -> Response:
-    chosen = dict(headers) if isinstance(headers, dict) else None
+def _error(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None) -> Response:
+    """
+    A page for browsers, a line for everything else.
+    """
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(error_html(status, sentence), status, chosen)
-    return PlainTextResponse(f"{sentence}\n", status, chosen)
+        return HTMLResponse(error_html(status, sentence), status, headers)
+    return PlainTextResponse(f"{sentence}\n", status, headers)
 
 
 class _SecurityHeaders:

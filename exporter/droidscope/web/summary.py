@@ -24,7 +24,7 @@ class Ratio(Struct, frozen=True):
     """
 
     value: float | None = None
-    samples: int = 0
+    samples: int | None = None
 
 
 class DroidLine(Struct, frozen=True):
@@ -74,8 +74,8 @@ class Summary(Struct, frozen=True):
     messages: int | None = None
     session_success: Ratio = Ratio()
     attempt_errors: Ratio = Ratio()
-    droids: tuple[DroidLine, ...] = ()
-    sessions: tuple[SessionLine, ...] = ()
+    droids: tuple[DroidLine, ...] | None = None
+    sessions: tuple[SessionLine, ...] | None = None
 
 
 class Snapshot(Struct, frozen=True):

@@ -2,6 +2,7 @@
 "use strict";
 
 const REFRESH_MS = 5000;
+const UNKNOWN = "Not known yet.";
 const DASH = "–";
 
 const numbers = {
@@ -14,7 +15,7 @@ const known = (value) => value !== null && value !== undefined && value !== "";
 const format = (value, unit) => (known(value) ? numbers[unit](value) : DASH);
 
 function elapsed(start, now) {
-  if (!known(start)) return DASH;
+  if (!known(start) || !known(now)) return DASH;
   const seconds = Math.max(0, Math.floor(now - start));
   const two = (value) => String(value).padStart(2, "0");
   if (seconds < 60) return `${seconds} s`;
@@ -73,10 +74,11 @@ const rows = {
   ],
 };
 
+const nothing = { sessions: "No session is running.", droids: "No droid has a score yet." };
+
 function showNumbers(summary) {
   for (const shown of document.querySelectorAll("[data-value]")) {
     const [path, unit] = shown.dataset.value.split(":");
-    if (unit === "text") continue;
     const value = path.split(".").reduce((part, name) => part?.[name], summary);
     const text = format(value, unit);
     if (shown.textContent !== text) shown.textContent = text;
@@ -85,9 +87,12 @@ function showNumbers(summary) {
 
 function showTable(name, lines, now) {
   const table = document.getElementById(name);
-  table.hidden = lines.length === 0;
-  document.getElementById(`${name}-empty`).hidden = lines.length > 0;
-  table.querySelector("tbody").replaceChildren(...lines.map((line) => around("tr", ...rows[name](line, now))));
+  const empty = document.getElementById(`${name}-empty`);
+  const made = (lines ?? []).map((line) => around("tr", ...rows[name](line, now)));
+  table.querySelector("tbody").replaceChildren(...made);
+  table.hidden = made.length === 0;
+  empty.hidden = made.length > 0;
+  empty.textContent = lines ? nothing[name] : UNKNOWN;
 }
 
 // A live region is read aloud when it changes, so it only changes when there is news.
@@ -98,8 +103,8 @@ function showStatus(ready, message) {
 }
 
 function show({ version, status, summary }) {
-  const now = summary.time_seconds ?? Date.now() / 1000;
-  document.querySelector('[data-value="version:text"]').textContent = version;
+  const now = summary.time_seconds;
+  document.getElementById("version").textContent = version;
   showStatus(status.ready, status.message || (status.ready ? "Ready" : "Starting"));
   showNumbers(summary);
   showTable("sessions", summary.sessions, now);

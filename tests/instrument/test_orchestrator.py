@@ -1,0 +1,304 @@
+"""
+The mixin wraps an existing orchestrator and asks the exporter for it.
+"""
+
+import asyncio
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import droidscope as ds
+from droidscope.conventions import attributes as names
+from droidscope.instrument import client, orchestrator
+
+
+class Base:
+    """
+    Somebody's orchestrator.
+    """
+
+    def execute_task(self, request, *, fail=False):
+        if fail:
+            raise ValueError(request)
+        return f"done: {request}"
+
+
+class AsyncBase:
+    """
+    Somebody's asynchronous orchestrator.
+    """
+
+    async def execute_task(self, request):
+        await asyncio.sleep(0)
+        return f"done: {request}"
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """
+    The handlers to be told of alerts, instead of the thread that would.
+    """
+    handlers = []
+    monkeypatch.setattr(orchestrator.WATCH, "look", handlers.append)
+    return handlers
+
+
+@pytest.fixture
+def exporter(monkeypatch):
+    """
+    An exporter that answers by *pages*, at DROIDSCOPE_URL.
+    """
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self):
+            page = server.pages.get(self.path)
+            self.send_response(404 if page is None else 200)
+            self.end_headers()
+            self.wfile.write(page if isinstance(page, bytes) else json.dumps(page).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    server.pages = {}
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("DROIDSCOPE_URL", f"{server.url}/")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_execute_task_is_a_session(seen, watched):
+    """
+    Arguments and result pass; the pattern is the class by default.
+    """
+
+    class Mine(ds.AnalyticsOrchestrator, Base):
+        pass
+
+    mine = Mine()
+
+    assert mine.execute_task("build") == "done: build"
+    assert seen.one("session").attributes[names.PATTERN_ID] == "Mine"
+    assert watched == [mine]
+
+
+async def test_an_asynchronous_execute_task_stays_one(seen, watched):
+    """
+    The session lasts until the coroutine has ended; the pattern may be a word.
+    """
+
+    class Mine(ds.AnalyticsOrchestrator, AsyncBase):
+        analytics_pattern = "bug-fix"
+
+    coroutine = Mine().execute_task("build")
+    assert not seen.spans
+
+    assert await coroutine == "done: build"
+    assert seen.one("session").attributes[names.PATTERN_ID] == "bug-fix"
+    assert len(watched) == 1
+
+
+@pytest.mark.usefixtures("watched")
+def test_the_pattern_may_depend_on_the_task(seen):
+    """
+    A method gets what `execute_task` gets; one that fails costs the pattern, not the task.
+    """
+
+    class Mine(ds.AnalyticsOrchestrator, Base):
+        def analytics_pattern(self, request, **_):
+            return {"login": "authentication-system"}[request]
+
+    assert Mine().execute_task("login") == "done: login"
+    assert Mine().execute_task("other") == "done: other"
+
+    assert [span.attributes[names.PATTERN_ID] for span in seen.spans] == ["authentication-system", "Mine"]
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_failing_task_is_a_failed_session(seen):
+    """
+    The exception passes.
+    """
+
+    class Mine(ds.AnalyticsOrchestrator, Base):
+        pass
+
+    with pytest.raises(ValueError, match="build"):
+        Mine().execute_task("build", fail=True)
+
+    assert seen.one("session").attributes[names.SESSION_OUTCOME] == "failed"
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_subclass_may_do_more_around_it(seen):
+    """
+    An override that calls `super()` has one session, not two.
+    """
+
+    class Mine(ds.AnalyticsOrchestrator, Base):
+        def execute_task(self, request):
+            return super().execute_task(request).upper()
+
+    assert Mine().execute_task("build") == "DONE: BUILD"
+    assert seen.one("session")
+
+
+def test_the_dashboard_and_reports_are_asked_of_the_exporter(exporter):
+    """
+    As JSON, by their pages.
+    """
+    exporter.pages = {
+        "/api/v1/dashboard": {"alert_level": "none"},
+        "/api/v1/reports/weekly": {"period": "2025-W01"},
+    }
+    mine = ds.AnalyticsOrchestrator()
+
+    assert mine.get_performance_dashboard() == {"alert_level": "none"}
+    assert mine.generate_performance_report("weekly") == {"period": "2025-W01"}
+
+
+def test_an_exporter_without_the_page_is_named(exporter):
+    """
+    The error says which page and which status.
+    """
+    with pytest.raises(ds.DroidscopeError, match=f"{exporter.url}/api/v1/dashboard answers with status 404"):
+        ds.AnalyticsOrchestrator().get_performance_dashboard()
+
+
+def test_an_exporter_that_speaks_something_else_is_named(exporter):
+    """
+    Such as a web page in the place of JSON, or no list of alerts.
+    """
+    exporter.pages = {"/api/v1/dashboard": b"<html>", "/api/v1/alerts": {"alerts": 3}}
+
+    with pytest.raises(
+        ds.DroidscopeError, match=f"{exporter.url}/api/v1/dashboard does not answer with JSON"
+    ):
+        client.dashboard()
+    with pytest.raises(ds.DroidscopeError, match="expected a list of alerts"):
+        client.alerts()
+
+
+def test_an_exporter_that_is_down_is_named(monkeypatch):
+    """
+    With the variable that says where it should be.
+    """
+    monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
+
+    with pytest.raises(
+        ds.DroidscopeError, match=r"http://127\.0\.0\.1:1/api/v1/alerts does not answer.*DROIDSCOPE_URL"
+    ):
+        client.alerts()
+
+
+def test_misuse_is_a_configuration_error(monkeypatch):
+    """
+    A period nobody knows, an address that is none.
+    """
+    with pytest.raises(ds.ConfigError, match="period is 'hourly'; expected one of daily, weekly, monthly"):
+        ds.AnalyticsOrchestrator().generate_performance_report("hourly")
+    monkeypatch.setenv("DROIDSCOPE_URL", "file:///etc")
+    with pytest.raises(ds.ConfigError, match="DROIDSCOPE_URL is 'file:///etc'"):
+        client.dashboard()
+
+
+class Listener(ds.AnalyticsOrchestrator, Base):
+    """
+    Hears of alerts.
+    """
+
+    def __init__(self):
+        self.heard = []
+        self.threads = []
+        self.has_heard = threading.Event()
+
+    def handle_alerts(self, alerts):
+        self.heard.append(alerts)
+        self.threads.append(threading.current_thread())
+        self.has_heard.set()
+
+
+@pytest.mark.parametrize(
+    "answer", [[{"alert": "DroidErrorRateHigh"}], {"alerts": [{"alert": "DroidErrorRateHigh"}]}]
+)
+@pytest.mark.usefixtures("seen")
+def test_alerts_are_handled_off_the_callers_path(exporter, answer):
+    """
+    After the session, on another thread.
+    """
+    exporter.pages = {"/api/v1/alerts": answer}
+    listener = Listener()
+
+    listener.execute_task("build")
+
+    assert listener.has_heard.wait(10)
+    assert listener.heard == [[{"alert": "DroidErrorRateHigh"}]]
+    assert listener.threads[0] is not threading.current_thread()
+
+
+@pytest.mark.usefixtures("seen")
+def test_without_alerts_there_is_nothing_to_handle(exporter):
+    """
+    An empty list is good news.
+    """
+    exporter.pages = {"/api/v1/alerts": []}
+    listener = Listener()
+
+    orchestrator._tell(listener)
+
+    assert not listener.heard
+
+
+@pytest.mark.usefixtures("seen")
+def test_alerts_that_cannot_be_asked_for_are_one_warning(monkeypatch, caplog):
+    """
+    However many sessions end.
+    """
+    monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
+    listener = Listener()
+
+    orchestrator._tell(listener)
+    orchestrator._tell(listener)
+
+    assert not listener.heard
+    assert caplog.text.count("no alerts to handle") == 1
+
+
+def test_the_default_is_to_log_alerts(caplog):
+    """
+    At warning.
+    """
+    ds.AnalyticsOrchestrator().handle_alerts([{"alert": "X"}])
+
+    assert "1 alerts are active" in caplog.text
+
+
+def test_the_watch_is_bounded_and_ends(monkeypatch):
+    """
+    While one handler takes its time others wait, up to a limit; then the thread ends.
+    """
+    entered, may_go_on, told = threading.Event(), threading.Event(), []
+
+    def tell(handler):
+        entered.set()
+        may_go_on.wait(10)
+        told.append(handler)
+
+    monkeypatch.setattr(orchestrator, "_tell", tell)
+    watch = orchestrator.Watch(idle_seconds=0.01)
+    watch.look(-1)
+    assert entered.wait(10)
+    for number in range(orchestrator.QUEUE_LIMIT + 5):
+        watch.look(number)
+    thread = watch._thread
+    may_go_on.set()
+    thread.join(10)
+
+    assert told == list(range(-1, orchestrator.QUEUE_LIMIT))
+    assert watch._thread is None

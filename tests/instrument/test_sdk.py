@@ -1,0 +1,314 @@
+"""
+`configure` sets the SDK up by the standard variables, and never in anybody's way.
+
+Each test has a process of its own: the global providers can be set only once.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from droidscope.conventions import attributes as names
+from droidscope.errors import ConfigError
+from droidscope.instrument import sdk
+
+REQUESTS = {
+    "/v1/traces": ExportTraceServiceRequest,
+    "/v1/logs": ExportLogsServiceRequest,
+    "/v1/metrics": ExportMetricsServiceRequest,
+}
+
+
+@pytest.fixture
+def receiver():
+    """
+    An OTLP/HTTP server: its *url*, and the requests it has *received*, by path.
+    """
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            server.received.append((self.path, REQUESTS[self.path].FromString(body), dict(self.headers)))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    server.received = []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def run(code, **variables):
+    """
+    A process that runs *code* with only these OTEL_* *variables*.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    return subprocess.run(
+        [sys.executable, "-c", "import droidscope as ds\n" + textwrap.dedent(code)],
+        env={**kept, "NO_PROXY": "127.0.0.1", **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def attributes_of(holder):
+    """
+    The string attributes of a resource, by name.
+    """
+    return {each.key: each.value.string_value for each in holder.attributes}
+
+
+def test_all_three_signals_arrive_before_the_process_ends(receiver):
+    """
+    Spans, events and counts, from one resource with a name and an instance id.
+    """
+    run(
+        """
+        ds.configure(service_name="fleet", resource_attributes={"deployment.environment.name": "test"})
+        with ds.session("p"), ds.task("d"):
+            pass
+        """,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+    )
+
+    by_path = {path: request for path, request, _ in receiver.received}
+    assert set(by_path) == set(REQUESTS)
+    spans = by_path["/v1/traces"].resource_spans[0]
+    logs = by_path["/v1/logs"].resource_logs[0]
+    metrics = by_path["/v1/metrics"].resource_metrics[0]
+    assert [span.name for span in spans.scope_spans[0].spans] == ["invoke_agent d", "invoke_workflow p"]
+    assert [log.event_name for log in logs.scope_logs[0].log_records] == [names.STARTED_EVENT] * 2
+    resources = [attributes_of(signal.resource) for signal in (spans, logs, metrics)]
+    assert resources[0][names.SERVICE_NAME] == "fleet"
+    assert resources[0][names.DEPLOYMENT_ENVIRONMENT] == "test"
+    assert resources[0][names.SERVICE_INSTANCE_ID]
+    assert resources[0] == resources[1] == resources[2]
+    records = next(m for s in metrics.scope_metrics for m in s.metrics if m.name == names.CLIENT_RECORDS)
+    assert records.sum.aggregation_temporality == 2  # cumulative
+    assert {attributes_of(point)[names.RECORD_KIND]: point.as_int for point in records.sum.data_points} == {
+        "session": 1,
+        "task": 1,
+    }
+
+
+def test_arguments_win_over_variables(receiver):
+    """
+    Endpoint and headers; an instance id of one's own is kept.
+    """
+    run(
+        f"""
+        ds.configure(endpoint="{receiver.url}/", headers={{"x-tenant": "red"}})
+        with ds.session("p"):
+            pass
+        """,
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1",
+        OTEL_RESOURCE_ATTRIBUTES="service.instance.id=mine",
+        OTEL_SERVICE_NAME="by-variable",
+    )
+
+    path, request, headers = next(each for each in receiver.received if each[0] == "/v1/traces")
+    assert path == "/v1/traces"
+    assert headers["x-tenant"] == "red"
+    resource = attributes_of(request.resource_spans[0].resource)
+    assert resource[names.SERVICE_INSTANCE_ID] == "mine"
+    assert resource[names.SERVICE_NAME] == "by-variable"
+
+
+def test_a_signal_can_be_switched_off(receiver):
+    """
+    By the standard variable of each.
+    """
+    run(
+        f"""
+        ds.configure(endpoint="{receiver.url}")
+        with ds.session("p"):
+            pass
+        """,
+        OTEL_LOGS_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
+    )
+
+    assert {path for path, *_ in receiver.received} == {"/v1/traces"}
+
+
+def test_flush_sends_now(receiver):
+    """
+    And says that all went well.
+    """
+    run(
+        f"""
+        ds.configure(endpoint="{receiver.url}")
+        with ds.session("p"):
+            pass
+        assert ds.flush() is True
+        import os
+        os._exit(0)  # so that nothing is sent at exit
+        """
+    )
+
+    assert {path for path, *_ in receiver.received} == set(REQUESTS)
+
+
+@pytest.mark.slow
+def test_an_exporter_that_is_down_does_not_hold_the_process():
+    """
+    Work goes on, and the end comes in seconds.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+    began = time.monotonic()
+
+    done = run(
+        f"""
+        ds.configure(endpoint="{endpoint}")
+        with ds.session("p"), ds.task("d"):
+            print("worked")
+        """
+    )
+
+    assert done.stdout == "worked\n"
+    assert time.monotonic() - began < sdk.EXIT_SECONDS + 10
+
+
+def test_an_sdk_that_is_there_is_used_and_not_replaced(receiver):
+    """
+    Its spans go where they went, with our ids on them; the other signals are of its resource.
+    """
+    done = run(
+        f"""
+        import json, logging
+        from opentelemetry import trace
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        logging.basicConfig(level=logging.INFO)
+        memory = InMemorySpanExporter()
+        own = TracerProvider(resource=Resource.create({{"service.name": "own"}}))
+        own.add_span_processor(SimpleSpanProcessor(memory))
+        trace.set_tracer_provider(own)
+        ds.configure(service_name="other", endpoint="{receiver.url}")
+        assert trace.get_tracer_provider() is own
+        with ds.session("p", id="s"):
+            trace.get_tracer("framework").start_span("theirs").end()
+        spans = memory.get_finished_spans()
+        print(json.dumps([[span.name, span.attributes["{names.SESSION_ID}"]] for span in spans]))
+        """
+    )
+
+    assert json.loads(done.stdout) == [["theirs", "s"], ["invoke_workflow p", "s"]]
+    assert "a TracerProvider is already set up; droidscope uses it" in done.stderr
+    requests = {path: request for path, request, _ in receiver.received}
+    assert set(requests) == {"/v1/logs", "/v1/metrics"}
+    assert attributes_of(requests["/v1/logs"].resource_logs[0].resource)[names.SERVICE_NAME] == "own"
+
+
+def test_a_second_call_changes_nothing():
+    """
+    It is a warning, no error.
+    """
+    done = run(
+        """
+        from opentelemetry import trace
+        ds.configure(endpoint="http://127.0.0.1:1")
+        provider = trace.get_tracer_provider()
+        ds.configure(endpoint="http://127.0.0.1:2")
+        assert trace.get_tracer_provider() is provider
+        """,
+        OTEL_METRICS_EXPORTER="none",
+    )
+
+    assert "the first call stands" in done.stderr
+
+
+def test_the_protocol_may_be_grpc():
+    """
+    By argument or variable; the exporters are those of gRPC.
+    """
+    code = """
+        from unittest.mock import patch
+        import opentelemetry.exporter.otlp.proto.grpc.trace_exporter as traces
+        with patch.object(traces, "OTLPSpanExporter") as exporter:
+            ds.configure(endpoint="http://127.0.0.1:1")
+        print(exporter.call_args.kwargs)
+    """
+
+    done = run(
+        code, OTEL_EXPORTER_OTLP_PROTOCOL="grpc", OTEL_METRICS_EXPORTER="none", OTEL_LOGS_EXPORTER="none"
+    )
+
+    assert done.stdout == "{'endpoint': 'http://127.0.0.1:1'}\n"
+
+
+def test_an_unknown_protocol_stops_at_start_up():
+    """
+    The message names it and what is known; nothing has been set up.
+    """
+    with pytest.raises(
+        ConfigError, match=r"protocol is 'carrier-pigeon'; expected one of http/protobuf, grpc"
+    ):
+        sdk.configure(protocol="carrier-pigeon")
+
+
+@pytest.mark.parametrize(
+    ("variables", "millis"), [({}, 15_000), ({"OTEL_METRIC_EXPORT_INTERVAL": "7000"}, 7000)]
+)
+def test_metrics_go_out_every_fifteen_seconds(variables, millis):
+    """
+    Unless the standard variable says otherwise.
+    """
+    done = run(
+        """
+        from unittest.mock import patch
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader as Reader
+        import droidscope.instrument.sdk as sdk
+        seen = []
+        class Spy(Reader):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                seen.append(self._export_interval_millis)
+        with patch.object(sdk, "PeriodicExportingMetricReader", Spy):
+            ds.configure(endpoint="http://127.0.0.1:1")
+        print(seen)
+        import os, sys
+        sys.stdout.flush()
+        os._exit(0)
+        """,
+        **variables,
+    )
+
+    assert done.stdout == f"[{float(millis)}]\n" or done.stdout == f"[{millis}]\n"
+
+
+def test_waiting_is_bounded():
+    """
+    What takes too long is left behind; what fails is no success.
+    """
+    never = threading.Event()
+
+    assert sdk._all_of([lambda: True, lambda: None], 5)
+    assert not sdk._all_of([lambda: True, lambda: False], 5)
+    assert not sdk._all_of([lambda: 1 / 0], 5)
+    assert not sdk._all_of([never.wait], 0.01)
+    never.set()
