@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-fast check format lint type render bench lock clean servers
+.PHONY: help demo test test-fast check format lint type render bench lock secrets clean servers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,12 @@ bench: $(VENV)/.dev ## measure ingest, exposition and instrumentation, as ratios
 lock: $(VENV)/.dev ## resolve the requirements anew
 	@$(BIN)/uv pip compile -q pyproject.toml --all-extras --group dev --generate-hashes --universal --no-emit-index-url --no-header -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q pyproject.toml --extra exporter --extra sdk --extra quality --group build -c requirements/dev.txt --generate-hashes --universal --no-emit-index-url --no-header -o requirements/exporter.txt
+
+secrets: ## make the password of Grafana's admin, for docker compose
+	@mkdir -p -m 700 secrets
+	@test -s secrets/grafana_admin_password || (umask 077 && head -c 24 /dev/urandom | base64 > secrets/grafana_admin_password)
+	@chmod 444 secrets/grafana_admin_password # the container's user reads it; the directory keeps others out
+	@echo "Grafana's admin password is in secrets/grafana_admin_password"
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
-    from droidscope.instrument.activity import Attempt, Gate, Phase, Query, Session, Synthesis, Task, Tool
     from droidscope.instrument.api import (
         ask,
         attempt,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         tool,
         unblocked,
     )
+    from droidscope.instrument.kinds import Attempt, Gate, Phase, Query, Session, Synthesis, Task, Tool
     from droidscope.instrument.orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
@@ -73,7 +73,7 @@ __all__ = [
 
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
-    "droidscope.instrument.activity": "Attempt Gate Phase Query Session Synthesis Task Tool",
+    "droidscope.instrument.kinds": "Attempt Gate Phase Query Session Synthesis Task Tool",
     "droidscope.instrument.api": (
         "ask attempt blocked conflict gate output phase progress session synthesis task tell tool unblocked"
     ),

@@ -4,7 +4,7 @@ Fixtures of the instrumentation's tests.
 
 import pytest
 
-from droidscope.instrument import guard
+from droidscope.instrument import activity, guard, kinds
 from droidscope.testing import capture
 
 
@@ -23,3 +23,17 @@ def _nothing_said_yet():
     Each test hears every warning.
     """
     guard._said.clear()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """
+    Seconds of the monotonic clock of activities, set by hand.
+    """
+
+    class Clock:
+        seconds = 0.0
+
+    for module in (activity, kinds):
+        monkeypatch.setattr(module, "perf_counter_ns", lambda: int(Clock.seconds * 1e9))
+    return Clock

@@ -8,7 +8,7 @@ import pytest
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import activity, alive
+from droidscope.instrument import alive
 
 
 def test_beginnings_are_announced(seen):
@@ -49,19 +49,6 @@ def test_progress_is_a_ratio_or_unknown(seen, given, ratio):
     (event,) = seen.events_named(names.PROGRESS_EVENT)
     assert event.attributes.get(names.PROGRESS_RATIO) == ratio
     assert event.attributes[names.SESSION_ID] == "s"
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """
-    Seconds of the monotonic clock of activities, set by hand.
-    """
-
-    class Clock:
-        seconds = 0.0
-
-    monkeypatch.setattr(activity, "perf_counter_ns", lambda: int(Clock.seconds * 1e9))
-    return Clock
 
 
 def blocking_events(seen):

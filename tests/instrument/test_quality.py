@@ -100,7 +100,7 @@ def test_skipped_tests_neither_pass_nor_fail(reports, report, ratio):
     """
     (10 - 1 - 2 - 2) / (10 - 2); nothing run is nothing known.
     """
-    assert reports(junit=report).test_pass_ratio == ratio
+    assert reports(junit=report).test_success_ratio == ratio
 
 
 def test_pylint_scores_itself(reports):

@@ -10,20 +10,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import activity
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """
-    Seconds of the monotonic clock of activities, set by hand.
-    """
-
-    class Clock:
-        seconds = 0.0
-
-    monkeypatch.setattr(activity, "perf_counter_ns", lambda: int(Clock.seconds * 1e9))
-    return Clock
 
 
 def test_a_session_says_what_it_runs(seen):

@@ -139,7 +139,7 @@ OUTPUT_FINDINGS: Final = "orchestrator.output.findings."
 Prefix; the severity follows: `orchestrator.output.findings.critical`.
 """
 OUTPUT_ISSUES: Final = "orchestrator.output.issues"
-OUTPUT_TEST_PASS_RATIO: Final = "orchestrator.output.test_pass_ratio"
+OUTPUT_TEST_SUCCESS_RATIO: Final = "orchestrator.output.test_success_ratio"
 """
 Share of the tests run that passed, 0..1; for other backends, our exporter ignores it.
 """

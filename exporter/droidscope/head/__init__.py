@@ -1,3 +1,3 @@
 """
-TODO
+What is known now, in memory: open sessions, cumulative series, minute windows of facts.
 """

@@ -17,7 +17,9 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import MessageType, Outcome
 from droidscope.instrument import activity as activities
 from droidscope.instrument import providers
-from droidscope.instrument.activity import (
+from droidscope.instrument.decorators import Operation
+from droidscope.instrument.guard import quietly, warn_once
+from droidscope.instrument.kinds import (
     Attempt,
     Gate,
     Message,
@@ -29,8 +31,6 @@ from droidscope.instrument.activity import (
     Task,
     Tool,
 )
-from droidscope.instrument.decorators import Operation
-from droidscope.instrument.guard import quietly, warn_once
 from droidscope.instrument.outputs import Outputs, drop
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
@@ -254,7 +254,7 @@ def conflict(type: str, *, severity: str | None = None) -> None:
     found_in = activities.current()
     if found_in is not None and not found_in.ended:
         found_in.span.add_event(names.CONFLICT_EVENT, values)
-    elif not emitter.logger.enabled(event_name=names.CONFLICT_EVENT):
+    elif not emitter.is_heard(names.CONFLICT_EVENT):
         return
     emitter.event(names.CONFLICT_EVENT, {**activities.ids(), **values}, get_current())
     emitter.tally.add(names.CLIENT_RECORDS, ((names.RECORD_KIND, "conflict"),))

@@ -11,10 +11,10 @@ from typing import Any, Final, Protocol
 
 from droidscope.errors import DroidscopeError
 from droidscope.instrument import client
-from droidscope.instrument.activity import Session
 from droidscope.instrument.client import Period
 from droidscope.instrument.decorators import Operation
 from droidscope.instrument.guard import logger, quietly, warn_once
+from droidscope.instrument.kinds import Session
 from droidscope.instrument.providers import after_fork_in_child
 
 QUEUE_LIMIT: Final = 16

@@ -209,7 +209,7 @@ def _reported(measures: quality.Measures, tally: Tally) -> Values:
     scores = (
         (names.OUTPUT_TEST_COVERAGE, measures.test_coverage, 100),
         (names.OUTPUT_CODE_QUALITY, measures.code_quality, 100),
-        (names.OUTPUT_TEST_PASS_RATIO, measures.test_pass_ratio, 1),
+        (names.OUTPUT_TEST_SUCCESS_RATIO, measures.test_success_ratio, 1),
     )
     for name, score, top in scores:
         if score is None:

@@ -88,6 +88,13 @@ class Emitter:
             attributes.CLIENT_SESSION_DURATION, description="Duration of sessions."
         )
 
+    def is_heard(self, name: str) -> bool:
+        """
+        Whether anybody takes the log event *name*; loggers of older APIs cannot say, and get them all.
+        """
+        enabled = getattr(self.logger, "enabled", None)
+        return enabled is None or bool(enabled(event_name=name))
+
     def event(self, name: str, values: Attributes, context: Context) -> None:
         """
         Send the log event *name* about the span of *context*.

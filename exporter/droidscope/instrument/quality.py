@@ -79,7 +79,7 @@ class Measures:
     code_quality: float | None = None
     findings: dict[Severity, int] | None = None
     issues: Counter[str] | None = None
-    test_pass_ratio: float | None = None
+    test_success_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def measure(reports: Reports, refuse: Refuse) -> Measures:
         ),
         findings=None if analysis.security is None else {each: analysis.security[each] for each in Severity},
         issues=issues if lints or analyses else None,
-        test_pass_ratio=_share(sum(each.passed for each in tests), sum(each.run for each in tests), 1),
+        test_success_ratio=_share(sum(each.passed for each in tests), sum(each.run for each in tests), 1),
     )
 
 
