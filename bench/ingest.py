@@ -24,9 +24,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import builders as b
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+import builders as b
 from droidscope.head.foreign import ForeignSettings
 from droidscope.head.head import Head
 from droidscope.head.labels import SeriesLimits
@@ -184,11 +184,10 @@ def main() -> None:
         wall, cpu = over_http(bodies)
         print(f"\n{spans} spans in requests of {size} ({sum(map(len, bodies)) // spans} bytes a span)")
         print(f"  {'FromString alone':<34} {spans / alone:>12,.0f} spans/s/core")
-        print(
-            f"  {'whole road in a loop':<34} {spans / spent.total():>12,.0f} spans/s/core   {spent.total() / alone:6.1f}x"
-        )
+        road = spent.total()
+        print(f"  {'whole road in a loop':<34} {spans / road:>12,.0f} spans/s/core   {road / alone:6.1f}x")
         for stage, seconds in spent.items():
-            print(f"    {stage:<32} {seconds / spent.total():>12.0%}")
+            print(f"    {stage:<32} {seconds / road:>12.0%}")
         print(
             f"  {'acknowledged over HTTP, gzip':<34} {spans / cpu:>12,.0f} spans/s/core   {cpu / alone:6.1f}x"
         )

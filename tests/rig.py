@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from builders import NOON, SECOND
 from droidscope.head.foreign import ForeignSettings
 from droidscope.head.head import Head
 from droidscope.head.labels import SeriesLimits
@@ -14,8 +15,6 @@ from droidscope.ingest.sink import Signal
 from droidscope.mapping.batch import Mapper
 from droidscope.pipeline import Pipeline
 from droidscope.store.store import Store
-
-from builders import NOON, SECOND
 
 
 class Counts:
@@ -27,7 +26,7 @@ class Counts:
         self.items = Counter()
         self.reasons = Counter()
 
-    def received(self, signal, transport, outcome, n=1):
+    def received(self, signal, _transport, outcome, n=1):
         self.items[signal, outcome] += n
 
     def rejected(self, reason, n=1):

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from corpus import FRAMEWORKS, TRACES, truth
 
+from corpus import FRAMEWORKS, TRACES, truth
 from e2e.processes import Exporter, until
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ def expected(framework):
         "failed agent runs": totals["agent_runs_failed"],
         "tool calls": totals["tool_calls"],
         "failed tool calls": totals["tool_calls_failed"],
-        "model requests": totals["model_calls"] ,
+        "model requests": totals["model_calls"],
         "failed model requests": totals["model_calls_failed"],
         "input tokens": totals["input_tokens"],
         "output tokens": totals["output_tokens"],

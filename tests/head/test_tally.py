@@ -4,14 +4,15 @@ What each record counts: the definitions of docs/kpis.md and docs/metrics.md, on
 
 from __future__ import annotations
 
-import builders as b
+import itertools
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.kpi.catalog import gauges
-
 from rig import Rig
 
 
@@ -333,6 +334,6 @@ def test_the_order_of_arrival_changes_no_kpi(tmp_path_factory, order, cuts):
         return totals, kpis(rig)
 
     edges = [0, *sorted(cuts), len(order)]
-    shuffled = [order[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    shuffled = [order[low:high] for low, high in itertools.pairwise(edges)]
 
     assert end_state(shuffled) == end_state([spans])
