@@ -91,13 +91,13 @@ def session(id: str = "s1", *, pattern: str = "bug-fix", **more: Any) -> Span:
     return span("session", session=id, pattern__id=pattern, **more)
 
 
-def traces(*spans: Span, service: str = "atlas", **resource: Any) -> bytes:
+def traces(*spans: Span, service: str = "atlas", scope: str = names.SCOPE, **resource: Any) -> bytes:
     request = ExportTraceServiceRequest()
     group = request.resource_spans.add()
     group.resource.attributes.extend(key_values({"service.name": service, **resource}))
-    scope = group.scope_spans.add()
-    scope.scope.name = names.SCOPE
-    scope.spans.extend(spans)
+    of_scope = group.scope_spans.add()
+    of_scope.scope.name = scope
+    of_scope.spans.extend(spans)
     return request.SerializeToString()
 
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+
 from builders import NOON, SECOND
 from droidscope.head.foreign import ForeignSettings
-from droidscope.head.head import Head
+from droidscope.head.head import Head, HeadDump
 from droidscope.head.labels import SeriesLimits
 from droidscope.head.settings import HeadSettings
 from droidscope.ingest.sink import Signal
@@ -44,26 +46,32 @@ class Rig:
     An exporter's inner road: `send` requests, let time `pass_seconds`, `restart` it.
     """
 
-    def __init__(self, directory, **store):
+    def __init__(self, directory, *, settings=None, limits=None, foreign=None, mapper=None, **store):
         self.directory = directory
+        self.settings = settings or HeadSettings()
+        self.limits = limits or SeriesLimits(hold_ns=0)
+        self.foreign = foreign or ForeignSettings()
+        self.mapper = mapper or Mapper(())
         self.store_options = store
         self.now = 0
+        self.recovers = True
         self.counts = Counts()
         self.pipeline = None
         self.open()
 
     def open(self):
-        head = Head(HeadSettings(), SeriesLimits(hold_ns=0), ForeignSettings())
+        head = Head(self.settings, self.limits, self.foreign)
         self.pipeline = Pipeline(
             Store(self.directory, **self.store_options),
             head,
-            Mapper(()),
+            self.mapper,
             self.counts,
             queue_limit_bytes=1 << 20,
             clock_ns=lambda: self.now,
             wall_ns=lambda: NOON + self.now,
         )
-        self.pipeline.recover()
+        if self.recovers:
+            self.pipeline.recover()
 
     @property
     def head(self):
@@ -80,6 +88,12 @@ class Rig:
     def pass_seconds(self, seconds):
         self.now += round(seconds * SECOND)
         self.pipeline.step()
+
+    def state(self):
+        """
+        All that the head is, as a checkpoint would keep it.
+        """
+        return msgspec.msgpack.decode(self.head.dump(), type=HeadDump)
 
     def crash(self):
         """

@@ -8,7 +8,8 @@ with the name, labels and value that /metrics must show.
 
 Session n, counted from 1: every third meets a schema conflict, every fourth fails a gate, and every
 --fail-every'th fails, after three attempts of --droid. Each one has a query in time, a late and an
-unanswered one. A completed one reports --findings high security findings.
+unanswered one. A completed one reports --findings high security findings and --quality of ten for the
+code. With --wait, the last one stays in the middle of an attempt until standard input ends.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Plan:
     fail_every: int = 0
     droid: str = "frontend-developer"
     findings: int = 1
+    quality: float = 8.5
+    wait: bool = False
 
 
 class SampleOrchestrator:
@@ -192,12 +195,14 @@ class SampleOrchestrator:
         self.truth.add(m.TOKENS, droid, MODEL, "output", amount=200)
         self.truth.add(m.COST, PATTERN, droid, MODEL, amount=0.006)
         self.use_tool(droid, "execute", fails=self.fails(number))
+        if self.plan.wait and number == self.plan.sessions:
+            sys.stdin.read()
         if self.fails(number):
             msg = "the build does not work"
             raise BuildFailedError(msg)
         ds.output(
             files_created=3,
-            code_quality=ds.ten(8.5),
+            code_quality=ds.ten(self.plan.quality),
             test_coverage=ds.percent(94),
             security=ds.ten(9.1),
             findings={"high": findings},
@@ -305,6 +310,8 @@ def main() -> int:
     parser.add_argument("--fail-every", type=int, default=Plan.fail_every)
     parser.add_argument("--droid", default=Plan.droid)
     parser.add_argument("--findings", type=int, default=Plan.findings)
+    parser.add_argument("--quality", type=float, default=Plan.quality)
+    parser.add_argument("--wait", action="store_true")
     plan = Plan(**vars(parser.parse_args()))
     ds.configure(service_name=plan.service)
     orchestrator = SampleOrchestrator(plan)

@@ -76,27 +76,34 @@ class Exporter:
             queue_limit_bytes=settings.queue_limit_bytes,
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
-        self._views = Views(self.pipeline, self.store, self.meter)
+        self._views = Views(self.pipeline, self.store, self.meter, settings.pattern_budgets)
         self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
 
     async def run(self) -> None:
         """
-        Start, serve, and stop in order: ports first, then the store.
+        Start, serve, and stop in order: ports first, then the store. Told to stop while the log is
+        replayed, leave it at that.
 
         Raises:
             ConfigError: If an address cannot be bound.
             StoreError: If the store is damaged.
         """
         stopping = asyncio.Event()
+
+        def stop() -> None:
+            stopping.set()
+            self.pipeline.interrupt()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, stop)
         settings, limits = self._settings, Limits(max_body_bytes=self._settings.max_body_bytes)
         web = _Server(self._web(), settings.listen, "listen")
         otlp_http = _Server(OtlpHttp(self.pipeline, limits, self.meter), settings.otlp_http, "otlp_http")
         otlp_grpc = OtlpGrpc(self.pipeline, str(settings.otlp_grpc), limits, self.meter)
         async with web:
-            await asyncio.to_thread(self._recover)
+            if not await asyncio.to_thread(self._recover):
+                return
             self.pipeline.start()
             try:
                 async with otlp_http:
@@ -108,6 +115,9 @@ class Exporter:
                     self._phase = "stopping"
                     self._ready.clear()
                     log.info("stopping")
+                    # All at once: each port may have clients that use up their time.
+                    web.stop_soon()
+                    otlp_http.stop_soon()
                     await asyncio.to_thread(otlp_grpc.stop, STOP_SECONDS)
             finally:
                 await asyncio.to_thread(self.pipeline.stop)
@@ -121,9 +131,16 @@ class Exporter:
             return Status(ready=True)
         return Status(ready=False, message=self._phase)
 
-    def _recover(self) -> None:
+    def _recover(self) -> bool:
+        """
+        Replay the log; False if that was interrupted.
+        """
         replayed = self.pipeline.recover(lambda frames: log.info("replaying the log", frames=frames))
+        if replayed is None:
+            log.info("stopped before the log was replayed")
+            return False
         log.info("store is open", path=str(self._settings.store), replayed_requests=replayed)
+        return True
 
     def _ready_line(self, web: Address, otlp_http: Address, otlp_grpc: Address) -> str:
         return (
@@ -154,11 +171,17 @@ class _Server:
 
     async def __aenter__(self) -> None:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        while not self._server.started and not self._task.done():
+        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
 
-    async def __aexit__(self, *_: object) -> None:
+    def stop_soon(self) -> None:
+        """
+        Take no new connections, and give those there are until `STOP_SECONDS` from now.
+        """
         self._server.should_exit = True
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop_soon()
         if self._task is not None:
             await self._task
 

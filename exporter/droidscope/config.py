@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
@@ -25,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
 
 ENV_PREFIX: Final = "DROIDSCOPE_"
@@ -33,12 +35,19 @@ ENV_OTHERS: Final = frozenset({"DROIDSCOPE_CONFIG", "DROIDSCOPE_URL"})
 Variables with our prefix that are no settings.
 """
 
+_SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_|\Z)")
+"""
+What Kubernetes writes into every pod beside a service called droidscope.
+"""
+
 RESERVED_LABELS: Final = frozenset({"severity", "alertname", "type", "job", "instance", "le", "quantile"})
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+TAKEN_LABELS: Final = RESERVED_LABELS.union({ORCHESTRATOR}, *(spec.labels for spec in CATALOGUE))
+_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB)\Z")
-_SIZES: Final = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
+_SIZES: Final = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]*)|\[(?P<ipv6>[^\[\]]+)\]):(?P<port>[0-9]{1,5})\Z")
 _HIGHEST_PORT: Final = 65_535
 
 
@@ -66,20 +75,22 @@ class Address(NamedTuple):
 
 
 def _address(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, Address):
         return value
-    host, colon, port = value.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT:
-        msg = "expected HOST:PORT, such as 127.0.0.1:9788"
+    match = _ADDRESS.match(value) if isinstance(value, str) else None
+    if match is None or int(match["port"]) > _HIGHEST_PORT:
+        msg = "expected HOST:PORT, such as 127.0.0.1:9788 or [::1]:9788"
         raise ValueError(msg)
-    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what ":9788" means everywhere
+    host = match["host"] or match["ipv6"] or "0.0.0.0"  # noqa: S104 - what ":9788" means everywhere
+    return Address(host, int(match["port"]))
 
 
-def _duration(value: object) -> object:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return timedelta(seconds=value)
-    if isinstance(value, str) and (match := _DURATION.match(value)):
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+def _duration(value: object) -> timedelta:
+    with suppress(OverflowError, ValueError):  # not a number, or of more than a million years
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return timedelta(seconds=value)
+        if isinstance(value, str) and (match := _DURATION.match(value)):
+            return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     if isinstance(value, timedelta):
         return value
     msg = "expected a duration, such as 10s, 5m, 2h or 30d"
@@ -93,15 +104,20 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
-def _size(value: object) -> object:
+def _size(value: object) -> int:
+    size = value if isinstance(value, int) else 0
     if isinstance(value, str) and (match := _SIZE.match(value)):
-        return int(match[1]) * _SIZES[match[2]]
-    return value
+        size = int(match[1]) * _SIZES[match[2]]
+    if size < _SIZES["KiB"]:
+        msg = "expected a size of at least 1KiB, such as 65536, 64MiB or 2GiB"
+        raise ValueError(msg)
+    return size
 
 
 Listen = Annotated[Address, BeforeValidator(_address)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
-Size = Annotated[int, BeforeValidator(_size), Field(ge=1024)]
+Size = Annotated[int, BeforeValidator(_size)]
+Directory = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Prices(BaseModel):
@@ -124,7 +140,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: Path = Field(
+    store: Directory = Field(
         default_factory=lambda: (
             Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "droidscope"
         ),
@@ -171,6 +187,10 @@ class Settings(BaseModel):
     prices: dict[str, Prices] = Field(
         default_factory=dict, description="Prices by model, for work that gives no cost."
     )
+    pattern_budgets: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="US dollars a success of a pattern may cost; cost efficiency compares with it.",
+    )
 
     resource_labels: dict[str, str] = Field(
         default_factory=lambda: {"environment": "deployment.environment.name"},
@@ -197,7 +217,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _labels_of_our_own(self) -> Settings:
         for label in self.resource_labels:
-            if label in RESERVED_LABELS or label == "orchestrator" or not _LABEL.match(label):
+            if label in TAKEN_LABELS or not _LABEL.match(label):
                 msg = f"resource_labels names {label!r}; expected a label name that is not taken"
                 raise ValueError(msg)
         return self
@@ -234,7 +254,7 @@ def _from_file(path: Path) -> dict[str, object]:
         msg = f"{path} cannot be read: {error.strerror}"
         raise ConfigError(msg) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"{path} is not YAML: {error}"
+        msg = f"{path} is not YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from None
     if content is None:
         return {}
@@ -251,6 +271,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
     found: dict[str, tuple[str, object]] = {}
     for name, value in environ.items():
         if not name.startswith(ENV_PREFIX) or name in ENV_OTHERS or not value:
+            continue
+        if _SERVICE_LINK.match(name, len(ENV_PREFIX)):
             continue
         key = name.removeprefix(ENV_PREFIX).lower()
         is_mapping = key in Settings.model_fields and str(Settings.model_fields[key].annotation).startswith(
@@ -272,8 +294,8 @@ def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> s
     key = ".".join(str(part) for part in fault["loc"])
     source = given.get(str(fault["loc"][0]), ("default", None))[0]
     if fault["type"] == "extra_forbidden":
-        known = ", ".join(sorted(Settings.model_fields))
-        return f"{key} ({source}) is no setting; expected one of {known}"
+        fields = Settings.model_fields if len(fault["loc"]) == 1 else Prices.model_fields
+        return f"{key} ({source}) is no setting; expected one of {', '.join(sorted(fields))}"
     expectation = str(fault["msg"]).removeprefix("Value error, ")
     return f"{key} ({source}) is {fault['input']!r:.80}; {expectation[:1].lower()}{expectation[1:]}"
 
@@ -287,8 +309,10 @@ def as_text(settings: Settings) -> str:
         plain[key] = str(getattr(settings, key))
     for key, value in settings:
         if isinstance(value, timedelta):
-            plain[key] = f"{value.total_seconds():.15g}s"
-    plain["pattern_limits"] = {
-        key: f"{value.total_seconds():.15g}s" for key, value in settings.pattern_limits.items()
-    }
+            plain[key] = _duration_text(value)
+    plain["pattern_limits"] = {key: _duration_text(value) for key, value in settings.pattern_limits.items()}
     return yaml.safe_dump({key: value for key, value in plain.items() if value is not None}, sort_keys=False)
+
+
+def _duration_text(duration: timedelta) -> str:
+    return f"{duration.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"

@@ -13,6 +13,8 @@ Everything droidscope raises on purpose.
 
 from __future__ import annotations
 
+from droidscope.conventions.reasons import Reason
+
 
 class DroidscopeError(Exception):
     """
@@ -39,10 +41,10 @@ class RefusedError(DroidscopeError):
     """
     A request is refused as a whole and nothing of it is kept.
 
-    *reason* is a short, bounded word: it becomes a label of `droidscope_rejected_total`.
+    *reason* becomes a label of `droidscope_rejected_total`.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -58,7 +60,7 @@ class OverloadedError(RefusedError):
     The request may succeed later; the sender should retry after *retry_after_seconds*.
     """
 
-    def __init__(self, reason: str, message: str, retry_after_seconds: float = 1.0) -> None:
+    def __init__(self, reason: Reason, message: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(reason, message)
         self.retry_after_seconds = retry_after_seconds
 

@@ -11,20 +11,22 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
 
-from droidscope.errors import OverloadedError, RefusedError, StoreError
+from droidscope.errors import OverloadedError, StoreError
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Receipt, Signal
 from droidscope.mapping.batch import UNKNOWN_SERVICE, Mapped, Mapper, relevant
 from droidscope.model.identity import log_identity, point_identity, span_identity
+from droidscope.model.otlp import Batch
 from droidscope.store.log import Frame, FrameKind
 from droidscope.store.seen import SeenIds
 from droidscope.store.store import Store
@@ -32,7 +34,10 @@ from droidscope.store.store import Store
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS: Final = 0.25
-GROUP_BYTES: Final = 32 * 1024 * 1024
+GROUP_BYTES: Final = 8 * 1024 * 1024
+"""
+Decoded, a request takes many times its size: so much of it is in memory at once, and one request more.
+"""
 RETRY_SECONDS: Final = 1.0
 
 _FRAME_KINDS: Final = {
@@ -71,11 +76,10 @@ class Meter(Protocol):
 
 class Understood(NamedTuple):
     """
-    A request's meaning: *fresh* items are remembered from now on, *duplicates* were before.
+    A request's meaning, without its *duplicates*: the items that were seen before.
     """
 
     mapped: Mapped
-    fresh: int = 0
     duplicates: int = 0
 
 
@@ -88,8 +92,12 @@ class Job:
     signal: Signal
     body: bytes
     transport: str
-    future: Future[Receipt]
+    future: Future[Receipt] = field(default_factory=Future)
     understood: Understood = field(default_factory=lambda: Understood(Mapped()))
+
+    def __post_init__(self) -> None:
+        # A sender that gives up must not cancel what the others wait for, too.
+        self.future.set_running_or_notify_cancel()
 
 
 class Pipeline:
@@ -118,9 +126,10 @@ class Pipeline:
         self._wall_ns = wall_ns
         self._uptime_zero = 0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._bytes_lock = threading.Lock()
+        self._queue_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._interrupted = False
         self._unnamed_told = False
         self.head = head
         self.lock = threading.Lock()
@@ -129,12 +138,13 @@ class Pipeline:
 
     # --- life ------------------------------------------------------------------------------------
 
-    def recover(self, progress: Callable[[int], None] = lambda _frames: None) -> int:
+    def recover(self, progress: Callable[[int], None] = lambda _frames: None) -> int | None:
         """
         Rebuild the head from the store; the uptime clock goes on where it stopped.
 
         Returns:
-            How many frames were replayed behind the checkpoint.
+            How many frames were replayed behind the checkpoint; None if `interrupt` was called
+            before the end, which leaves the store as it was and this pipeline of no use.
 
         Raises:
             StoreError: If the store is damaged.
@@ -142,6 +152,8 @@ class Pipeline:
         clock = self._store.restore(self.head)
         frames = 0
         for frames, frame in enumerate(self._store.replay(), start=1):
+            if self._interrupted:
+                return None
             self._replay(frame)
             clock = max(clock, frame.clock_ns)
             if frames % 1000 == 0:
@@ -150,22 +162,40 @@ class Pipeline:
         self._store.begin(self.head, clock)
         return frames
 
-    def _replay(self, frame: Frame) -> None:
-        if frame.kind is FrameKind.TICK:
-            self.head.advance(frame.clock_ns, frame.wall_ns)
-            return
-        understood = understand(_SIGNALS[frame.kind], frame.payload, self._mapper, self._store.seen)
-        self._take(understood.mapped, frame.clock_ns, frame.wall_ns)
-
-    def _take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
+    def interrupt(self) -> None:
         """
-        Hand a request to the head. A fault of ours there is told, and costs only this request:
-        it is in the log, and raising would make every start fail at it.
+        Have a `recover` that is under way on another thread end soon.
+        """
+        self._interrupted = True
+
+    def _replay(self, frame: Frame) -> None:
+        mapped = None
+        with self._told("a stored request could not be read"):
+            if frame.kind in _SIGNALS:
+                signal = _SIGNALS[frame.kind]
+                mapped = understand(signal, frame.payload, self._mapper, self._store.seen).mapped
+            self._enter(frame, mapped)
+
+    def _enter(self, frame: Frame, mapped: Mapped | None) -> None:
+        """
+        Hand a frame to the head, live and replayed alike; *mapped* is None where only time passed.
+        """
+        with self._told("a stored request could not be taken in"):
+            if mapped is None:
+                self.head.advance(frame.clock_ns, frame.wall_ns)
+            else:
+                self.head.take(mapped, frame.clock_ns, frame.wall_ns)
+
+    @contextmanager
+    def _told(self, event: str) -> Iterator[None]:
+        """
+        A fault of ours with what is stored is told and costs one frame: to raise would make every
+        start fail at it.
         """
         try:
-            self.head.take(mapped, clock_ns, wall_ns)
+            yield
         except Exception:
-            log.exception("a stored request could not be taken in", records=len(mapped.records))
+            log.exception(event)
             self._meter.rejected("internal")
 
     def start(self) -> None:
@@ -179,8 +209,9 @@ class Pipeline:
         """
         Refuse new requests, finish those that wait, and leave a checkpoint.
         """
-        self._closing = True
-        self._jobs.put(None)
+        with self._queue_lock:
+            self._closing = True
+            self._jobs.put(None)
         if self._thread is not None:
             self._thread.join()
         with self.lock:
@@ -201,15 +232,15 @@ class Pipeline:
         Raises:
             OverloadedError: If too much waits already, or the exporter is about to stop.
         """
-        if self._closing:
-            raise OverloadedError("stopping", "the exporter is stopping; retry", RETRY_SECONDS)
-        with self._bytes_lock:
+        job = Job(signal, body, transport)
+        with self._queue_lock:
+            if self._closing:
+                raise OverloadedError("stopping", "the exporter is stopping; retry", RETRY_SECONDS)
             if self.queued_bytes and self.queued_bytes + len(body) > self.queue_limit_bytes:
                 msg = f"{self.queued_bytes} bytes wait already; the limit is {self.queue_limit_bytes}"
                 raise OverloadedError("queue_full", msg, RETRY_SECONDS)
             self.queued_bytes += len(body)
-        job = Job(signal, body, transport, Future())
-        self._jobs.put(job)
+            self._jobs.put(job)
         return job.future
 
     # --- the thread ----------------------------------------------------------------------------------
@@ -235,7 +266,7 @@ class Pipeline:
             log.exception("pipeline failed", requests=len(jobs))
             _refuse(jobs, StoreError("the request could not be processed; see the exporter's log"))
         finally:
-            with self._bytes_lock:
+            with self._queue_lock:
                 self.queued_bytes -= sum(len(job.body) for job in jobs)
 
     def _group(self, timeout: float) -> tuple[list[Job], bool]:
@@ -258,27 +289,37 @@ class Pipeline:
 
     def _process(self, jobs: list[Job]) -> None:
         clock, wall = self.uptime_ns(), self._wall_ns()
+        mark = self._store.seen.mark()
         admitted = [job for job in jobs if self._admit(job)]
-        kept = [job for job in admitted if job.understood.mapped.matters]
-        frames = [Frame(_FRAME_KINDS[job.signal], clock, wall, job.body) for job in kept]
+        changes: list[tuple[Frame, Mapped | None]] = [
+            (Frame(_FRAME_KINDS[job.signal], clock, wall, job.body), job.understood.mapped)
+            for job in admitted
+            if job.understood.mapped.matters
+        ]
         due = self.head.next_due()
-        if not frames and due is not None and due <= clock:
-            frames.append(Frame(FrameKind.TICK, clock, wall))
+        if not changes and due is not None and due <= clock:
+            changes.append((Frame(FrameKind.TICK, clock, wall), None))
+        started = time.perf_counter()
         try:
-            self._append(frames)
+            if changes:
+                self._store.append([frame for frame, _ in changes])
         except StoreError as error:
-            log.error("store refuses", error=str(error), requests=len(kept))  # noqa: TRY400 - the sentence says it all
-            self._store.seen.forget_last(sum(job.understood.fresh for job in admitted))
+            log.error("store refuses", error=str(error), requests=len(admitted))  # noqa: TRY400 - the sentence says it all
+            self._store.seen.forget_since(mark)
             _refuse(admitted, error)
             return
+        durable = time.perf_counter()
         for job in admitted:
-            self._acknowledge(job, wall)
+            mapped = job.understood.mapped
+            job.future.set_result(Receipt(mapped.rejected.total(), mapped.message))
         with self.lock:
-            for job in kept:
-                self._take(job.understood.mapped, clock, wall)
-            if frames:
-                self.head.advance(clock, wall)
+            for frame, of_frame in changes:
+                self._enter(frame, of_frame)
             self._store.maybe_seal(self.head, clock)
+        if changes:
+            self._meter.fsync_seconds(durable - started)
+        for job in admitted:
+            self._count(job, wall)
 
     def _admit(self, job: Job) -> bool:
         """
@@ -286,28 +327,19 @@ class Pipeline:
         """
         try:
             job.understood = understand(job.signal, job.body, self._mapper, self._store.seen)
-        except RefusedError as error:
+        except Exception as error:  # noqa: BLE001 - one request's fault is no other's; the port tells them apart
             job.future.set_exception(error)
             return False
         return True
 
-    def _append(self, frames: list[Frame]) -> None:
-        if not frames:
-            return
-        started = time.perf_counter()
-        self._store.append(frames)
-        self._meter.fsync_seconds(time.perf_counter() - started)
-
-    def _acknowledge(self, job: Job, wall_ns: int) -> None:
+    def _count(self, job: Job, wall_ns: int) -> None:
         mapped = job.understood.mapped
-        rejected = mapped.rejected.total()
-        job.future.set_result(Receipt(rejected, mapped.message))
         name = job.signal.label
         outcomes = {
             "stored": mapped.stored,
             "duplicate": job.understood.duplicates,
             "ignored": mapped.ignored,
-            "rejected": rejected,
+            "rejected": mapped.rejected.total(),
         }
         for outcome, count in outcomes.items():
             if count:
@@ -332,19 +364,31 @@ def understand(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> Un
     """
     Decode a request, drop what was seen before, and map the rest.
 
-    The same when it arrives and when it is replayed; only *seen* is changed.
+    The same when it arrives and when it is replayed; only *seen* is changed, and only by what is
+    worth keeping: the ids of a request that leaves no frame could not be known after a restart.
 
     Raises:
         MalformedError: If it cannot be decoded at all.
     """
     batch = relevant(decode(signal, body))
+    mark = seen.mark()
+    try:
+        understood = _unseen(batch, mapper, seen)
+    except Exception:
+        seen.forget_since(mark)
+        raise
+    if not understood.mapped.matters:
+        seen.forget_since(mark)
+    return understood
+
+
+def _unseen(batch: Batch, mapper: Mapper, seen: SeenIds) -> Understood:
     spans = tuple(span for span in batch.spans if seen.add(span_identity(span)))
     logs = tuple(record for record in batch.logs if seen.add(log_identity(record)))
     points = tuple(point for point in batch.points if seen.add(point_identity(point)))
-    fresh = len(spans) + len(logs) + len(points)
-    duplicates = len(batch.spans) + len(batch.logs) + len(batch.points) - fresh
+    duplicates = sum(map(len, (batch.spans, batch.logs, batch.points))) - sum(map(len, (spans, logs, points)))
     unseen = msgspec.structs.replace(batch, spans=spans, logs=logs, points=points)
-    return Understood(mapper.map(unseen), fresh, duplicates)
+    return Understood(mapper.map(unseen), duplicates)
 
 
 def _refuse(jobs: Iterable[Job], error: Exception) -> None:

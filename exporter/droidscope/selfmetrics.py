@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -27,8 +28,15 @@ from droidscope.conventions.metrics import (
     REJECTED,
     MetricSpec,
 )
+from droidscope.conventions.reasons import Reason
 from droidscope.exposition.text import Block, Format
 from droidscope.head.labels import OTHER
+from droidscope.ingest.sink import Signal, Transport
+
+OUTCOMES: Final = ("stored", "duplicate", "ignored", "rejected")
+"""
+What becomes of an item received.
+"""
 
 MAX_ORCHESTRATORS: Final = 1_000
 """
@@ -54,7 +62,17 @@ class SelfMetrics:
         self._last_receipt = self._gauge(LAST_RECEIPT)
         self._orchestrators: set[str] = set()
         self._gauge(QUEUE_LIMIT_BYTES).set(queue_limit_bytes)
+        self._expose_zeros()
         self._gauge(BUILD_INFO).labels(version).set(1)
+
+    def _expose_zeros(self) -> None:
+        """
+        Expose every label set at 0 from the start, so that `increase()` sees its first event.
+        """
+        for signal, transport, outcome in product(Signal, Transport, OUTCOMES):
+            self._received.labels(signal.label, transport.value, outcome)
+        for reason in Reason:
+            self._rejected.labels(reason.value)
 
     def _histogram(self, spec: MetricSpec) -> Histogram:
         return Histogram(spec.name, spec.help, spec.labels, buckets=spec.bounds, registry=self._registry)
@@ -70,9 +88,9 @@ class SelfMetrics:
 
     def rejected(self, reason: str, n: int = 1) -> None:
         """
-        Count *n* refused requests or items; *reason* is a short, bounded word.
+        Count *n* refused requests or items, by `Reason`.
         """
-        self._rejected.labels(reason).inc(n)
+        self._rejected.labels(str(reason)).inc(n)
 
     def ingest_seconds(self, seconds: float) -> None:
         """

@@ -40,13 +40,16 @@ Sessions and droids the landing page lists.
 
 class Views:
     """
-    Reads one exporter.
+    Reads one exporter. *budgets_usd* is what a success may cost, by pattern.
     """
 
-    def __init__(self, pipeline: Pipeline, store: Store, meter: SelfMetrics) -> None:
+    def __init__(
+        self, pipeline: Pipeline, store: Store, meter: SelfMetrics, budgets_usd: Mapping[str, float]
+    ) -> None:
         self._pipeline = pipeline
         self._store = store
         self._meter = meter
+        self._budgets_usd = budgets_usd
 
     def parts(self, renderer: Renderer) -> Mapping[str, Part]:
         """
@@ -67,28 +70,17 @@ class Views:
 
     def live(self) -> list[GaugeSample]:
         """
-        The live gauges as of now, with label values as the counters have them.
+        The live gauges as of now.
         """
         with self._pipeline.lock:
-            head = self._pipeline.head
-            found = list(live_gauges(head, self._pipeline.uptime_ns(), time.time_ns()))
-            return [(spec, self._admitted(spec, labels), value) for spec, labels, value in found]
-
-    def _admitted(self, spec: m.MetricSpec, labels: tuple[str, ...]) -> tuple[str, ...]:
-        own = len(labels) - len(spec.labels)
-        orchestrator = labels[:own]
-        series = self._pipeline.head.series
-        return orchestrator + tuple(
-            value if name == "session_id" else series.label(orchestrator, name, value)
-            for name, value in zip(spec.labels, labels[own:], strict=True)
-        )
+            return list(live_gauges(self._pipeline.head, self._pipeline.uptime_ns(), time.time_ns()))
 
     def kpis(self) -> list[GaugeSample]:
         """
         The KPI gauges as of now.
         """
         with self._pipeline.lock:
-            return list(kpi_gauges(self._pipeline.head.windows, time.time_ns()))
+            return list(kpi_gauges(self._pipeline.head.windows, time.time_ns(), self._budgets_usd))
 
     def _store_gauges(self) -> Iterator[GaugeSample]:
         with self._pipeline.lock:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +20,23 @@ from pathlib import Path
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from conftest import program
+from droidscope.demo import servers
+from droidscope.demo.runner import fleet_environment
+from droidscope.demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
+from droidscope.mixin.render import render_alertmanager
+
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60
+TARGET = {"job", "instance"}
+"""
+Labels that a scrape adds.
+"""
+HURRY = "1s"
+WAITS = {"for", "keep_firing_for", "group_wait", "group_interval"}
+"""
+Settings of rules and routes by which an alert waits before anybody is told.
+"""
 
 
 def free_port():
@@ -54,15 +70,39 @@ def until(check, what, seconds=DEADLINE_SECONDS):
     raise AssertionError(msg)
 
 
+def settled(look, expected, seconds=DEADLINE_SECONDS):
+    """
+    What *look* sees as soon as it is *expected*, else what it sees in the end: for an assertion.
+    """
+    end = time.monotonic() + seconds
+    while (seen := look()) != expected and time.monotonic() < end:
+        time.sleep(0.2)
+    return seen
+
+
+def hurried(document):
+    """
+    A rule file or a tree of routes that waits a second wherever it would wait longer.
+
+    Expressions, limits, labels, routes and receivers stay; so do the alerts about the exporter
+    itself, which would else fire while it starts.
+    """
+    if isinstance(document, list):
+        return [hurried(one) for one in document]
+    if not isinstance(document, dict) or document.get("name") == "droidscope-health":
+        return document
+    return {key: HURRY if key in WAITS else hurried(value) for key, value in document.items()}
+
+
 class Program:
     """
     A child process with its output in a file, ended with the `with` block.
     """
 
-    def __init__(self, command, log, env=None):
+    def __init__(self, command, log, **options):
         self.log = log
         with log.open("ab") as file:
-            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=env)
+            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, **options)
 
     def stop(self, number=signal.SIGTERM, seconds=20):
         """
@@ -163,12 +203,201 @@ class Exporter:
             for sample in family.samples
         }
 
+    def counted(self, truth):
+        """
+        The samples that are not 0 of the names and the orchestrator of *truth*.
+        """
+        names = {name for name, _ in truth}
+        ((orchestrator,),) = {tuple(v for k, v in labels if k == "orchestrator") for _, labels in truth}
+        return {
+            (name, labels): value
+            for (name, labels), value in self.samples().items()
+            if value and name in names and ("orchestrator", orchestrator) in labels
+        }
+
     def total(self, name, **labels):
         """
         Sum of a metric's samples that have these labels.
         """
         wanted = frozenset(labels.items())
         return sum(value for (known, has), value in self.samples().items() if known == name and wanted <= has)
+
+
+class Orchestrator:
+    """
+    The sample orchestrator in a process of its own, reporting to *exporter* by *protocol*.
+    """
+
+    command = (str(ROOT / "tests/sample_orchestrator.py"),)
+
+    def __init__(self, exporter, service, *options, protocol="http/protobuf"):
+        endpoint = f"http://{LOOPBACK}:{exporter.grpc}" if protocol == "grpc" else exporter.otlp
+        env = {**fleet_environment(endpoint), "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        self.service = service
+        self.process = subprocess.Popen(
+            [sys.executable, *self.command, "--service", service, *options],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def end(self, seconds=DEADLINE_SECONDS):
+        """
+        Close its standard input and wait for its end; what it says it did, as `Exporter.counted`.
+        """
+        out, _ = self.process.communicate(timeout=seconds)
+        assert self.process.returncode == 0, self.service
+        return {(one["name"], frozenset(one["labels"].items())): one["value"] for one in self._told(out)}
+
+    def _told(self, out):
+        return json.loads(out)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+class Fleet(Orchestrator):
+    """
+    Likewise an orchestrator of the demo's fleet, which writes its truth into *folder*.
+    """
+
+    command = ("-m", "droidscope.demo.fleet")
+
+    def __init__(self, exporter, service, folder, *options):
+        self._file = folder / f"{service}.json"
+        super().__init__(exporter, service, "--truth", str(self._file), *options)
+
+    def _told(self, out):
+        del out
+        return json.loads(self._file.read_text())
+
+
+class Prometheus:
+    """
+    A real one with the shipped configuration and rules, in copies: ports moved, everything each second.
+    """
+
+    def __init__(self, directory, exporter, alertmanager_port):
+        self.directory = directory
+        self.port = free_port()
+        self._ports = Ports(web=exporter.web, prometheus=self.port, alertmanager=alertmanager_port)
+        self._program = None
+        directory.mkdir()
+
+    @property
+    def url(self):
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def log(self):
+        return (self.directory / "prometheus.log").read_text()
+
+    def _copy_configuration(self):
+        shipped, config = ROOT / "prometheus/prometheus.yml", self.directory / "prometheus.yml"
+        document = servers.adjusted_prometheus(shipped, SHIPPED_PORTS.moved(self._ports, alertmanager=True))
+        document["global"] = {"scrape_interval": HURRY, "evaluation_interval": HURRY}
+        document["rule_files"] = yaml.safe_load(shipped.read_text())["rule_files"]  # relative, as shipped
+        config.write_text(yaml.safe_dump(document))
+        for pattern in document["rule_files"]:
+            for rules in shipped.parent.glob(pattern):
+                copy = self.directory / rules.relative_to(shipped.parent)
+                copy.parent.mkdir(exist_ok=True)
+                copy.write_text(yaml.safe_dump(hurried(yaml.safe_load(rules.read_text()))))
+        return config
+
+    def __enter__(self):
+        config = self._copy_configuration()
+        command = servers.prometheus_command(
+            program("prometheus"), config, self.directory / "data", self.port
+        )
+        command += ["--enable-feature=exemplar-storage", f"--rules.alert.resend-delay={HURRY}"]
+        self._program = Program(command, self.directory / "prometheus.log")
+        until(lambda: fetch(f"{self.url}/-/ready"), f"Prometheus; {self.directory}/prometheus.log")
+        return self
+
+    def __exit__(self, *_):
+        self._program.stop()
+
+    def get(self, path, **parameters):
+        """
+        The `data` of an answer of the API.
+
+        Raises:
+            AssertionError: If it is an error, or comes with a warning or a hint.
+        """
+        query = urllib.parse.urlencode(parameters, doseq=True)
+        try:
+            answer = fetch_json(f"{self.url}/api/v1/{path}?{query}")
+        except urllib.error.HTTPError as error:
+            answer = json.load(error)
+        assert answer["status"] == "success", answer
+        assert not answer.get("warnings"), answer
+        assert not answer.get("infos"), answer
+        return answer["data"]
+
+    def last_scrape(self):
+        """
+        Time of the newest samples of the exporter, 0 if the last scrape failed or there was none.
+        """
+        up = 'up{job="droidscope"}'
+        found = self.get("query", query=f"timestamp({up}) and {up} == 1")["result"]
+        return float(found[0]["value"][1]) if found else 0.0
+
+    def query(self, expr):
+        """
+        Value by set of labels, those of the target aside, at the last scrape: there an `increase` has
+        nothing to extrapolate.
+        """
+        at = until(self.last_scrape, "a scrape")
+        found = self.get("query", query=expr, time=at)["result"]
+        return {
+            frozenset((name, value) for name, value in one["metric"].items() if name not in TARGET): float(
+                one["value"][1]
+            )
+            for one in found
+        }
+
+
+class Alertmanager:
+    """
+    A real one with the shipped routes, which post to *webhook*; in a hurry.
+    """
+
+    def __init__(self, directory, webhook):
+        self.directory = directory
+        self.port = free_port()
+        self._webhook = webhook
+        self._program = None
+        directory.mkdir()
+
+    @property
+    def url(self):
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def __enter__(self):
+        (rendered,) = render_alertmanager(self._webhook.url).values()
+        config = self.directory / "alertmanager.yml"
+        config.write_text(yaml.safe_dump(hurried(yaml.safe_load(rendered))))
+        command = servers.alertmanager_command(
+            program("alertmanager"), config, self.directory / "data", self.port
+        )
+        self._program = Program(command, self.directory / "alertmanager.log")
+        until(lambda: fetch(f"{self.url}/-/ready"), f"Alertmanager; {self.directory}/alertmanager.log")
+        return self
+
+    def __exit__(self, *_):
+        self._program.stop()
+
+    def alerts(self):
+        """
+        All alerts it knows, with who has been told and what mutes them.
+        """
+        return fetch_json(f"{self.url}/api/v2/alerts")
 
 
 class Webhook:

@@ -11,9 +11,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import builders as b
 import pytest
 
+import builders as b
 from e2e.processes import Exporter
 
 KILLS = 7

@@ -163,12 +163,14 @@ class TestSelfMetrics:
     @pytest.mark.parametrize("form", Format)
     def test_neither_created_nor_empty(self, form):
         """
-        No `_created` series, and no header without samples.
+        No `_created` series, and no header without samples; every count is there at 0 from the start.
         """
         page = Page({"self": SelfMetrics("1", 1).blocks}, Renderer()).render(form).decode()
 
         assert "_created" not in page
-        assert "droidscope_received" not in page
+        assert "droidscope_last_receipt" not in page
+        assert 'droidscope_rejected_total{reason="queue_full"} 0.0' in page
+        assert 'droidscope_received_total{outcome="stored",signal="spans",transport="grpc"} 0.0' in page
 
     def test_go_by_the_names_of_the_catalogue(self):
         """

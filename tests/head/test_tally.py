@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import builders as b
 from droidscope.conventions import metrics as m
+from droidscope.head.labels import SeriesLimits
 from droidscope.kpi.catalog import gauges
 from rig import Rig
 
@@ -337,3 +338,132 @@ def test_the_order_of_arrival_changes_no_kpi(tmp_path_factory, order, cuts):
     shuffled = [order[low:high] for low, high in itertools.pairwise(edges)]
 
     assert end_state(shuffled) == end_state([spans])
+
+
+def test_a_phase_fails_for_the_reason_of_its_last_failed_task_in_whatever_order_they_arrive(rig):
+    """
+    No start event came, and the tasks arrive before their phase and last one first.
+    """
+    last = b.span("task", error="TimeoutError", start=10, **{**TASK, "task__id": "t2"})
+    first = b.span("task", error="ValueError", **TASK)
+    rig.send("traces", b.traces(last, first, b.span("phase", phase__outcome="failed", **PHASE)))
+
+    assert rig.value(m.FAILURES, "bug-fix", "fix", "TimeoutError") == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        ([b.span("gate", gate__id="g", gate__passed=False, **PHASE)], "gate_failed"),
+        (
+            [
+                b.span("task", error="ValueError", **TASK),
+                b.span("gate", gate__id="g", gate__passed=False, start=9, **PHASE),
+            ],
+            "ValueError",
+        ),
+        ([], "exception"),
+    ],
+)
+def test_a_failed_phase_without_a_failed_task_says_what_else_there_was(rig, found, reason):
+    """
+    A failed task before a failed gate before nothing known.
+    """
+    rig.send("traces", b.traces(*found, b.span("phase", phase__outcome="failed", start=10, **PHASE)))
+
+    assert rig.value(m.FAILURES, "bug-fix", "fix", reason) == 1
+    assert rig.head.series.total(m.FAILURES) == 1
+
+
+@pytest.mark.parametrize(("event", "reason"), [("conflict", "conflict"), ("blocked", "blocked")])
+def test_a_conflict_or_a_block_explains_a_failure_that_nothing_else_does(rig, event, reason):
+    """
+    Told by an event before the phase ended.
+    """
+    rig.send("logs", b.logs(b.event(f"orchestrator.{event}", **PHASE)))
+    rig.send("traces", b.traces(b.span("phase", phase__outcome="failed", start=10, **PHASE)))
+
+    assert rig.value(m.FAILURES, "bug-fix", "fix", reason) == 1
+
+
+def test_a_failed_session_without_a_failed_phase_counts_one_failure_with_its_own_reason(rig):
+    """
+    Its error type; "exception" where it has none.
+    """
+    rig.send("traces", b.traces(b.session("s1", error="TimeoutError")))
+    rig.send("traces", b.traces(b.session("s2", session__outcome="failed")))
+    rig.pass_seconds(2)
+
+    assert rig.value(m.FAILURES, "bug-fix", "", "TimeoutError") == 1
+    assert rig.value(m.FAILURES, "bug-fix", "", "exception") == 1
+
+
+def test_tasks_without_an_id_do_not_share_their_outputs(rig):
+    """
+    Only the first reported a score; the second must not repeat it.
+    """
+    nameless = {key: value for key, value in TASK.items() if key != "task__id"}
+    rig.send(
+        "traces",
+        b.traces(b.span("task", output__code_quality_score=90.0, **nameless), b.span("task", **nameless)),
+    )
+
+    assert rig.head.series.observations(m.CODE_QUALITY, ("atlas",), ("bug-fix", "coder", "code")) == 1
+    assert rig.value(m.TASKS, "coder", "code", "completed") == 2
+
+
+def test_a_phase_that_runs_twice_waits_twice(rig):
+    """
+    A loop: 60 of 100 s waited in its first run, 30 of 100 s in its second.
+    """
+    rig.send("traces", b.traces(query(60, "answered"), b.span("phase", seconds=100, **PHASE)))
+    rig.send(
+        "traces",
+        b.traces(query(30, "answered", start=100), b.span("phase", start=100, seconds=100, **PHASE)),
+    )
+
+    assert kpis(rig)["orchestrator_communication_wait_ratio",] == pytest.approx(90 / 200)
+
+
+def test_unknown_message_types_are_other_everywhere(rig):
+    """
+    A label whose values users could invent: told, counted under `other`, in the windows too.
+    """
+    receipt = rig.send(
+        "traces",
+        b.traces(*(b.span("message", message__type=f"gossip-{n}", message__sender="a") for n in range(5))),
+    )
+
+    assert "orchestrator.message.type is 'gossip-0'; expected one of query" in receipt.message
+    assert rig.value(m.MESSAGES, "a", "other", "accepted") == 5
+    totals = rig.head.windows.totals(("atlas",), "1h", b.NOON + 10 * b.SECOND)
+    assert {key: n for key, n in totals.items() if key[0] == "messages"} == {
+        ("messages", "a", "other", "accepted"): 5
+    }
+
+
+def test_orchestrators_past_the_limit_are_other_in_kpis_as_in_counters(tmp_path):
+    """
+    Room for one orchestrator beside `other`: windows and findings follow the counters.
+    """
+    rig = Rig(tmp_path / "store", limits=SeriesLimits(orchestrators=2, hold_ns=0))
+    report = {"output__findings__high": 1}
+    for service in ("atlas", "borealis", "cygnus", "draco"):
+        rig.send("traces", b.traces(b.task(**report), service=service))
+    rig.now += 10 * b.SECOND
+    rig.send("traces", b.traces(b.task(id="t2"), service="draco"))
+
+    assert set(rig.head.windows.orchestrators()) == {("atlas",), ("other",)}
+    assert {who for (who, _, _), _ in rig.head.findings} == {("atlas",), ("other",)}
+    assert rig.head.series.value(m.TASKS, ("other",), ("coder", "code", "completed")) == 4
+
+
+def test_an_unnamed_value_of_the_resource_is_no_name(rig):
+    """
+    A service name that is empty, a number or a list neither fails nor becomes "None".
+    """
+    for number, name in enumerate(["", 7, ["a", "b"]]):
+        rig.send("traces", b.traces(b.task(session=f"s{number}"), service=name))
+
+    counted = {labels[0] for labels in rig.head.series.label_sets(m.TASKS, 0)}
+    assert counted == {"unknown_service", "7", "['a', 'b']"}

@@ -4,7 +4,7 @@ Fixtures of the instrumentation's tests.
 
 import pytest
 
-from droidscope.instrument import activity, guard, kinds
+from droidscope.instrument import activity, guard, sessions
 from droidscope.testing import capture
 
 
@@ -34,6 +34,6 @@ def clock(monkeypatch):
     class Clock:
         seconds = 0.0
 
-    for module in (activity, kinds):
+    for module in (activity, sessions):
         monkeypatch.setattr(module, "perf_counter_ns", lambda: int(Clock.seconds * 1e9))
     return Clock

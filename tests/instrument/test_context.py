@@ -11,12 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from opentelemetry import baggage, context
+from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
+from droidscope.instrument import providers
+from droidscope.testing import capture
 
 W3C = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
 
@@ -28,6 +32,14 @@ IDS = (
     names.TASK_TYPE,
     names.AGENT_NAME,
 )
+
+
+def service(monkeypatch, name):
+    """
+    Captures what a service called *name* emits.
+    """
+    monkeypatch.setenv("OTEL_SERVICE_NAME", name)
+    return capture()
 
 
 def ids_of(span):
@@ -84,9 +96,10 @@ def test_a_session_inside_a_task_is_on_its_own(seen):
                 pass
         assert baggage.get_baggage(names.PHASE_ID) == "f"
 
-    assert carried == {names.SESSION_ID: "2", names.PATTERN_ID: "inner"}
+    ids = {names.SESSION_ID: "2", names.PATTERN_ID: "inner"}
+    assert carried.items() - ids.items() == {(names.ORCHESTRATOR_NAME, "unknown_service:python")}
     inner = next(span for span in seen.records("phase") if span.attributes[names.PHASE_ID] == "g")
-    assert ids_of(inner) == {**carried, names.PHASE_ID: "g"}
+    assert ids_of(inner) == {**ids, names.PHASE_ID: "g"}
 
 
 def test_a_task_without_a_type_does_not_take_that_of_the_task_around(seen):
@@ -221,6 +234,107 @@ def test_another_process_is_inside_by_baggage():
     assert there["spans"][1][names.TASK_ATTEMPT] == 2
     sent = [name for name, said in there["events"] if expected.items() <= said.items()]
     assert sent == [names.STARTED_EVENT, names.CONFLICT_EVENT, names.PROGRESS_EVENT]
+
+
+def headers_of_a_task():
+    """
+    What a request of an orchestrator's task carries.
+    """
+    headers = {}
+    with ds.session("p", id="s"), ds.task("d"):
+        W3C.inject(headers)
+    return headers
+
+
+def test_records_of_a_worker_are_its_orchestrators(monkeypatch):
+    """
+    In another service, spans, events and counts name the service that opened the session.
+    """
+    with service(monkeypatch, "fleet") as fleet:
+        headers = headers_of_a_task()
+
+    with service(monkeypatch, "worker") as worker:
+        token = context.attach(W3C.extract(headers))
+        with ds.attempt(), ds.tool("x"):
+            ds.conflict("schema")
+        ds.progress(0.5)
+        worker.tracer_provider.get_tracer("some.framework").start_span("theirs").end()
+        context.detach(token)
+
+    assert not any(names.ORCHESTRATOR_NAME in each.attributes for each in [*fleet.spans, *fleet.events])
+    assert len(worker.spans) == len(worker.events) == 3
+    assert {each.attributes[names.ORCHESTRATOR_NAME] for each in [*worker.spans, *worker.events]} == {"fleet"}
+    for kind in ("attempt", "tool", "conflict"):
+        labels = {names.RECORD_KIND: kind, names.ORCHESTRATOR_NAME: "fleet"}
+        assert worker.count(names.CLIENT_RECORDS, labels) == 1
+    assert worker.count(names.CLIENT_RECORDS) == 3
+
+
+def test_the_opener_itself_needs_no_name_on_its_records(monkeypatch):
+    """
+    Another process of the same service is told by its resource.
+    """
+    with service(monkeypatch, "fleet"):
+        headers = headers_of_a_task()
+
+    with service(monkeypatch, "fleet") as other:
+        token = context.attach(W3C.extract(headers))
+        with ds.tool("x"):
+            ds.progress()
+        other.tracer_provider.get_tracer("some.framework").start_span("theirs").end()
+        context.detach(token)
+
+    assert [each.attributes[names.SESSION_ID] for each in [*other.spans, *other.events]] == ["s"] * 3
+    assert not any(names.ORCHESTRATOR_NAME in each.attributes for each in [*other.spans, *other.events])
+
+
+def test_a_session_opened_by_a_worker_is_its_own(monkeypatch):
+    """
+    What is inside of it, and further away, is named after the worker.
+    """
+    with service(monkeypatch, "fleet"):
+        headers = headers_of_a_task()
+
+    with service(monkeypatch, "worker") as worker:
+        token = context.attach(W3C.extract(headers))
+        with ds.session("sub"), ds.phase("f"):
+            passed_on = baggage.get_baggage(names.ORCHESTRATOR_NAME)
+        context.detach(token)
+
+    assert passed_on == "worker"
+    assert not any(names.ORCHESTRATOR_NAME in span.attributes for span in worker.spans)
+
+
+@pytest.mark.parametrize("variable", ["by-variable", ""])
+def test_without_a_resource_the_variable_names_the_orchestrator(monkeypatch, seen, variable):
+    """
+    Providers that are not the SDK's have no resource; without the variable nothing is said.
+    """
+    monkeypatch.setenv("OTEL_SERVICE_NAME", variable)
+
+    class Foreign:
+        get_tracer = seen.tracer_provider.get_tracer
+
+    emitter = providers.from_providers(Foreign(), NoOpLoggerProvider(), NoOpMeterProvider())
+    with providers.override(emitter), ds.session("p"):
+        assert baggage.get_baggage(names.ORCHESTRATOR_NAME) == (variable or None)
+
+
+def test_other_baggage_passes(seen):
+    """
+    What the user carries is there inside, and what is added inside does not hide where that is.
+    """
+    token = context.attach(baggage.set_baggage("mine", "1"))
+    with ds.session("p", id="s"), ds.task("d"):
+        inner = context.attach(baggage.set_baggage("also", "2"))
+        with ds.session("q"):
+            assert {"mine": "1", "also": "2"}.items() <= dict(baggage.get_all()).items()
+        ds.output(files_created=1)
+        context.detach(inner)
+        assert baggage.get_baggage("also") is None
+    context.detach(token)
+
+    assert seen.one("task").attributes[names.OUTPUT_FILES_CREATED] == 1
 
 
 def test_a_received_context_wins_over_what_is_open_here(seen, caplog):

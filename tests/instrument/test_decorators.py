@@ -6,15 +6,18 @@ import asyncio
 import functools
 import gc
 import inspect
+import weakref
 from contextlib import ExitStack, closing
 
 import pytest
 from opentelemetry import context
+from opentelemetry._logs import NoOpLoggerProvider
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.trace import StatusCode, get_current_span
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import activity
+from droidscope.instrument import activity, providers
 
 
 def test_a_decorated_function_keeps_its_face():
@@ -100,6 +103,77 @@ async def test_a_partial_and_a_callable_object_can_be_decorated(seen):
     assert await ds.tool("caller")(Caller())() == 7
     assert await ds.tool("partial")(functools.partial(power, 2))(3) == 8
     assert [span.status.status_code for span in seen.spans] == [StatusCode.UNSET] * 2
+
+
+async def test_a_returned_coroutine_is_followed_to_its_end(seen):
+    """
+    Of a lambda, say: the span begins with the call, and is around what is awaited, wherever that is.
+    """
+
+    async def work(delay):
+        await asyncio.sleep(delay)
+        return activity.current()
+
+    coroutine = ds.tool("lambda")(lambda: work(0))()
+    assert activity.current() is None
+    with ds.session("p") as elsewhere:
+        inside = await coroutine
+        assert activity.current() is elsewhere
+
+    assert inside.kind == "tool"
+    assert [span.attributes[names.KIND] for span in seen.spans] == ["tool", "session"]
+
+
+async def test_a_returned_coroutine_fails_its_span(seen):
+    """
+    Also in a task of its own, where the exception goes on.
+    """
+
+    async def fail(delay):
+        await asyncio.sleep(delay)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await asyncio.create_task(ds.tool("lambda")(lambda: fail(0))())
+
+    assert seen.one("tool").attributes[names.ERROR_TYPE] == "ConnectionError"
+
+
+async def test_a_returned_coroutine_needs_no_span(caplog, seen):
+    """
+    An attempt outside of any task is none, but what it does is done.
+    """
+    assert await ds.attempt(lambda: asyncio.sleep(0, "done"))() == "done"
+
+    assert not seen.spans
+    assert len(caplog.records) == 1
+
+
+async def test_a_returned_future_is_handed_on_as_it_is(seen):
+    """
+    It may be anybody's: its span ends with the call.
+    """
+    future = asyncio.get_running_loop().create_future()
+
+    assert ds.tool("future")(lambda: future)() is future
+
+    assert seen.one("tool")
+
+
+def test_what_has_ended_is_freed_at_once(seen):
+    """
+    Without waiting for the collector of cycles, which would cost the orchestrator time.
+    """
+    emitter = providers.from_providers(seen.tracer_provider, NoOpLoggerProvider(), NoOpMeterProvider())
+    gc.disable()
+    try:
+        with providers.override(emitter), ds.session("p"):
+            with ds.task("d") as task, ds.tool("x"):
+                ended = weakref.ref(task)
+            del task
+            assert ended() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("decorate", [ds.attempt, ds.attempt()])

@@ -3,6 +3,7 @@ The mixin wraps an existing orchestrator and asks the exporter for it.
 """
 
 import asyncio
+import inspect
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -147,6 +148,115 @@ def test_a_subclass_may_do_more_around_it(seen):
 
     assert Mine().execute_task("build") == "DONE: BUILD"
     assert seen.one("session")
+
+
+class Whole(ds.AnalyticsOrchestrator):
+    """
+    An orchestrator of one piece.
+    """
+
+    def execute_task(self, request):
+        return f"done: {request}"
+
+
+class After(Base, ds.AnalyticsOrchestrator):
+    """
+    The mixin behind the base.
+    """
+
+
+class Plain(After):
+    """
+    A subclass that changes nothing.
+    """
+
+
+class Special(After):
+    """
+    A subclass that asks its base.
+    """
+
+    def execute_task(self, request):
+        return super().execute_task(request)
+
+
+class Alone(After):
+    """
+    A subclass that does not.
+    """
+
+    def execute_task(self, request):
+        return f"done: {request}"
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("mine", [Whole, After, Plain, Special, Alone])
+def test_execute_task_is_one_session_wherever_it_is_defined(seen, mine):
+    """
+    By the class itself, by a base before the mixin, by a subclass with and without `super()`.
+    """
+    assert mine().execute_task("build") == "done: build"
+
+    assert seen.one("session").attributes[names.PATTERN_ID] == mine.__name__
+
+
+class AsyncAfter(AsyncBase, ds.AnalyticsOrchestrator):
+    """
+    The mixin behind an asynchronous base.
+    """
+
+
+class AsyncSpecial(AsyncAfter):
+    """
+    A subclass of it that asks its base.
+    """
+
+    async def execute_task(self, request):
+        return await super().execute_task(request)
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("mine", [AsyncAfter, AsyncSpecial])
+async def test_an_asynchronous_execute_task_is_one_session_too(seen, mine):
+    """
+    And can still be told from a synchronous one.
+    """
+    assert inspect.iscoroutinefunction(mine().execute_task)
+
+    assert await mine().execute_task("build") == "done: build"
+    assert seen.one("session").attributes[names.PATTERN_ID] == mine.__name__
+
+
+@pytest.mark.usefixtures("watched")
+def test_execute_task_may_call_itself(seen):
+    """
+    A session for each, one inside of the other.
+    """
+
+    class Mine(ds.AnalyticsOrchestrator):
+        def execute_task(self, depth):
+            return depth and 1 + self.execute_task(depth - 1)
+
+    assert Mine().execute_task(2) == 2
+    assert len(seen.records("session")) == 3
+
+
+def test_execute_task_keeps_its_signature():
+    """
+    As any decorated function does.
+    """
+    assert inspect.signature(After().execute_task) == inspect.signature(Base().execute_task)
+
+
+def test_without_a_provider_execute_task_is_as_ever(monkeypatch, watched):
+    """
+    And nobody is asked for alerts.
+    """
+    monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
+
+    assert After().execute_task("build") == "done: build"
+    assert asyncio.run(AsyncAfter().execute_task("build")) == "done: build"
+    assert not watched
 
 
 def test_the_dashboard_and_reports_are_asked_of_the_exporter(exporter):

@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from droidscope.conventions import attributes as names
 from droidscope.errors import ConfigError
-from droidscope.instrument import sdk
+from droidscope.instrument import delivery, sdk
 
 REQUESTS = {
     "/v1/traces": ExportTraceServiceRequest,
@@ -33,13 +33,19 @@ REQUESTS = {
 @pytest.fixture
 def receiver():
     """
-    An OTLP/HTTP server: its *url*, and the requests it has *received*, by path.
+    An OTLP/HTTP server: its *url*, the requests it has *received*, and the *status* it answers with,
+    which is 200 again after a GET.
     """
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             server.received.append((self.path, REQUESTS[self.path].FromString(body), dict(self.headers)))
+            self.send_response(server.status)
+            self.end_headers()
+
+        def do_GET(self):
+            server.status = 200
             self.send_response(200)
             self.end_headers()
 
@@ -48,6 +54,7 @@ def receiver():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.received = []
+    server.status = 200
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -168,19 +175,156 @@ def test_flush_sends_now(receiver):
     assert {path for path, *_ in receiver.received} == set(REQUESTS)
 
 
-@pytest.mark.slow
-def test_an_exporter_that_is_down_does_not_hold_the_process():
+@pytest.fixture
+def dead_endpoint():
     """
-    Work goes on, and the end comes in seconds.
+    Where nobody answers.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_what_cannot_be_sent_is_told(dead_endpoint, protocol):
+    """
+    By flush and by shutdown, in time, and by one warning that names the endpoint.
+    """
+    done = run(
+        f"""
+        import logging
+        logging.getLogger("opentelemetry").propagate = False
+        ds.configure(endpoint="{dead_endpoint}", protocol="{protocol}")
+        with ds.session("p"):
+            pass
+        print(ds.flush(20), ds.shutdown(20))
+        """,
+        OTEL_EXPORTER_OTLP_TIMEOUT="1",
+    )
+
+    assert done.stdout == "False False\n"
+    warnings = [line for line in done.stderr.splitlines() if "telemetry is lost" in line]
+    assert len(warnings) == 1
+    assert dead_endpoint in warnings[0]
+
+
+def test_what_is_refused_is_told(receiver):
+    """
+    By the flush that met the refusal; a later one that meets none is fine, but the whole was not.
+    """
+    receiver.status = 400
+
+    done = run(
+        f"""
+        import urllib.request
+        ds.configure(endpoint="{receiver.url}")
+        def flush():
+            with ds.session("p"):
+                pass
+            return ds.flush()
+        refused = flush()
+        urllib.request.urlopen("{receiver.url}/recover")
+        print(refused, flush(), ds.shutdown())
+        """
+    )
+
+    assert done.stdout == "False True False\n"
+
+
+def test_everything_sent_is_a_good_end(receiver):
+    """
+    Which shutdown says.
+    """
+    done = run(
+        f"""
+        ds.configure(endpoint="{receiver.url}")
+        with ds.session("p"):
+            pass
+        print(ds.shutdown())
+        """
+    )
+
+    assert done.stdout == "True\n"
+
+
+def test_what_is_given_up_at_the_end_is_told(dead_endpoint):
+    """
+    After the time there is, whatever the exporter is still trying.
+    """
+    done = run(
+        f"""
+        ds.configure(endpoint="{dead_endpoint}")
+        with ds.session("p"):
+            pass
+        print(ds.shutdown(0.2))
+        """
+    )
+
+    assert done.stdout == "False\n"
+    assert "could not send what was waiting within 0.2 s" in done.stderr
+
+
+def test_losses_warn_now_and_then(caplog):
+    """
+    Once in five minutes, however much is lost in whatever signal.
+    """
+    now = iter([0.0, 0.0, 299.0, 301.0, 301.0])
+    losses = delivery.Losses(clock=lambda: next(now))
+
+    for signal in ("traces", "logs", "traces"):
+        losses.take(signal, "http://exporter", delivered=False)
+
+    assert losses.failed() == {"traces": 2, "logs": 1, "metrics": 0}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"droidscope telemetry is lost: {signal} could not be delivered to http://exporter "
+        "(more of it is not logged for 300 s)"
+        for signal in ("traces", "traces")
+    ]
+
+
+def test_sums_are_whole_again_after_the_next_delivery():
+    """
+    What is lost of spans and events is lost; metrics say it all again.
+    """
+    losses = delivery.Losses()
+
+    for delivered in (False, True):
+        for signal in ("traces", "logs", "metrics"):
+            losses.take(signal, "http://exporter", delivered=delivered)
+
+    assert losses.failed() == {"traces": 1, "logs": 1, "metrics": 0}
+
+
+def test_an_exporter_that_raises_has_not_delivered():
+    """
+    The exception goes on, and everything else is as the exporter has it.
+    """
+
+    class Broken:
+        _preferred_temporality = "cumulative"
+
+        def export(self, batch):
+            raise OSError(batch)
+
+    broken, losses = Broken(), delivery.Losses()
+    watched = delivery.Watched(broken, "traces", "http://exporter", losses)
+
+    with pytest.raises(OSError, match="batch"):
+        watched.export("batch")
+    assert losses.failed()["traces"] == 1
+    assert watched._preferred_temporality is broken._preferred_temporality
+
+
+@pytest.mark.slow
+def test_an_exporter_that_is_down_does_not_hold_the_process(dead_endpoint):
+    """
+    Work goes on, and the end comes in seconds.
+    """
     began = time.monotonic()
 
     done = run(
         f"""
-        ds.configure(endpoint="{endpoint}")
+        ds.configure(endpoint="{dead_endpoint}")
         with ds.session("p"), ds.task("d"):
             print("worked")
         """

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import itertools
 
-import builders as b
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.errors import MalformedError, OverloadedError, StoreError
-
 from rig import Rig
 
 
@@ -212,7 +211,6 @@ def test_whatever_happens_in_whatever_order_each_session_counts_once(tmp_path_fa
     """
     Sends, repeats, crashes, restarts and new segments: the counters are those of the distinct sessions.
     """
-
     rig = Rig(tmp_path_factory.mktemp("rig"), segment_bytes=1500)
     sent = set()
     for number, action in script:

@@ -27,13 +27,15 @@ def test_an_id_is_new_once():
 
 def test_what_could_not_be_stored_may_come_again():
     """
-    The last ids are taken back when their request failed.
+    The ids since a mark are taken back when their request failed.
     """
     seen = SeenIds(10, HOUR)
-    for id_ in ids(1, 2, 3):
+    seen.add(*ids(1))
+    mark = seen.mark()
+    for id_ in ids(2, 3):
         seen.add(id_)
 
-    seen.forget_last(2)
+    seen.forget_since(mark)
 
     assert [seen.add(id_) for id_ in ids(1, 2, 3)] == [False, True, True]
 

@@ -128,5 +128,14 @@ class Mine(ds.AnalyticsOrchestrator, Base):
         assert alerts
 
 
+class After(Base, ds.AnalyticsOrchestrator):
+    pass
+
+
+async def orchestrate() -> None:
+    assert_type(await Mine().execute_task("x"), str)
+    assert_type(await After().execute_task("x"), str)
+
+
 Mine().generate_performance_report("daily")
 Mine().generate_performance_report("hourly")  # type: ignore[arg-type] # no such period

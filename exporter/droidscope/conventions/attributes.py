@@ -99,6 +99,11 @@ CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
 
 # --- ids every span of ours carries, as deep as it is inside
 KIND: Final = "orchestrator.kind"
+ORCHESTRATOR_NAME: Final = "orchestrator.name"
+"""
+The `service.name` of the process that opened the session, where it is not the own one: by baggage. It
+wins over the `service.name` of the resource.
+"""
 SESSION_ID: Final = "orchestrator.session.id"
 PATTERN_ID: Final = "orchestrator.pattern.id"
 PHASE_ID: Final = "orchestrator.phase.id"

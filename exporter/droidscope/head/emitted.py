@@ -4,13 +4,19 @@ What the instrumentation says it has emitted, added up over processes and their 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from typing import Final
 
 from droidscope.model.records import Emitted
 
 Stream = tuple[tuple[str, ...], str, str, int]
 """
 Orchestrator, process instance, kind, and the start of the process's counter.
+"""
+
+STREAMS_LIMIT: Final = 50_000
+"""
+Streams of which the count is known; the longest silent one is forgotten.
 """
 
 
@@ -20,18 +26,20 @@ class EmittedCounts:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[Stream, int] = {}
+        self._counts: OrderedDict[Stream, int] = OrderedDict()
 
-    def take(self, point: Emitted, add: Callable[[str, str, int], None]) -> None:
+    def take(self, point: Emitted) -> int:
         """
-        Take a point in; *add* gets orchestrator, kind and by how much the total grew.
+        Take a point in; by how much its stream's count grew.
         """
         stream = (point.orchestrator, point.instance, point.kind, 0 if point.delta else point.start_ns)
         known = self._counts.get(stream, 0)
-        grown = point.count if point.delta else point.count - known
-        if grown > 0:
-            self._counts[stream] = known + grown
-            add(point.orchestrator[0], point.kind, grown)
+        grown = max(0, point.count if point.delta else point.count - known)
+        self._counts[stream] = known + grown
+        self._counts.move_to_end(stream)
+        if len(self._counts) > STREAMS_LIMIT:
+            self._counts.popitem(last=False)
+        return grown
 
     def dump(self) -> list[tuple[Stream, int]]:
         """
@@ -43,4 +51,4 @@ class EmittedCounts:
         """
         Go on from a checkpoint.
         """
-        self._counts = dict(dump)
+        self._counts = OrderedDict(dump)

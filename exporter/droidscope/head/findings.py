@@ -4,7 +4,9 @@ The security findings of each droid's latest report in each pattern: what is sti
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,6 +15,11 @@ from droidscope.conventions.attributes import Severity
 FindingsKey = tuple[tuple[str, ...], str, str]
 """
 An orchestrator's label values, a pattern and a droid.
+"""
+
+REPORTS_LIMIT: Final = 10_000
+"""
+Keys whose latest report is known; the one reported longest ago is forgotten.
 """
 
 
@@ -31,7 +38,7 @@ class OpenFindings:
     """
 
     def __init__(self) -> None:
-        self._latest: dict[FindingsKey, Report] = {}
+        self._latest: OrderedDict[FindingsKey, Report] = OrderedDict()
 
     def report(self, key: FindingsKey, time_ns: int, findings: dict[Severity, int]) -> None:
         """
@@ -40,6 +47,9 @@ class OpenFindings:
         known = self._latest.get(key)
         if known is None or known.time_ns <= time_ns:
             self._latest[key] = Report(time_ns, findings)
+            self._latest.move_to_end(key)
+            if len(self._latest) > REPORTS_LIMIT:
+                self._latest.popitem(last=False)
 
     def __iter__(self) -> Iterator[tuple[FindingsKey, Report]]:
         return iter(self._latest.items())
@@ -54,4 +64,4 @@ class OpenFindings:
         """
         Go on from a checkpoint.
         """
-        self._latest = dict(dump)
+        self._latest = OrderedDict(dump)

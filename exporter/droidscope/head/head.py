@@ -4,6 +4,7 @@ The head: everything known now, in memory, made by the frames of the log and by 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 
 import msgspec
@@ -14,6 +15,7 @@ from droidscope.head.emitted import EmittedCounts, Stream
 from droidscope.head.findings import FindingsKey, OpenFindings, Report
 from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
 from droidscope.head.labels import SeriesLimits
+from droidscope.head.relabel import renamed_foreign, renamed_sessions, renaming
 from droidscope.head.series import Series, SeriesDump
 from droidscope.head.sessions import Sessions, SessionsDump
 from droidscope.head.settings import HeadSettings
@@ -22,7 +24,7 @@ from droidscope.kpi.windows import Windows, WindowsDump
 from droidscope.mapping.batch import Mapped
 from droidscope.model.records import AnyRecord, Emitted
 
-VERSION = 1
+VERSION = 2
 """
 Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
 """
@@ -51,6 +53,7 @@ class Head:
 
     def __init__(self, settings: HeadSettings, limits: SeriesLimits, foreign: ForeignSettings) -> None:
         self.settings = settings
+        self._resource_labels = limits.resource_labels
         self.series = Series(limits)
         self.windows = Windows()
         self.sessions = Sessions(settings)
@@ -61,7 +64,8 @@ class Head:
 
     def take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
         """
-        Take in what one request brought, after all that was due before it.
+        Take in what one request brought, after all that was due before it; what it pushes out
+        counts with it.
         """
         self.advance(clock_ns, wall_ns)
         self._take_records(mapped.records, clock_ns)
@@ -69,18 +73,16 @@ class Head:
             self.foreign.own(trace_id, own, clock_ns)
         for orchestrator, step in mapped.steps:
             self.foreign.add(step, orchestrator, clock_ns)
+        self.advance(clock_ns, wall_ns)
 
     def _take_records(self, records: Iterable[AnyRecord], clock_ns: int) -> None:
         for record in records:
             if isinstance(record, Emitted):
-                self._emitted.take(
-                    record, lambda who, kind, grown: self._count_emitted(who, kind, grown, clock_ns)
-                )
+                labels = (record.orchestrator[0], record.kind)
+                grown = self._emitted.take(record)
+                self.series.count(m.CLIENT_RECORDS_EMITTED, (), labels, grown, clock_ns=clock_ns)
             else:
-                self._tally.take(record, clock_ns)
-
-    def _count_emitted(self, who: str, kind: str, grown: int, clock_ns: int) -> None:
-        self.series.count(m.CLIENT_RECORDS_EMITTED, (), (who, kind), grown, clock_ns=clock_ns)
+                self._tally.take(record)
 
     def next_due(self) -> int | None:
         """
@@ -95,15 +97,16 @@ class Head:
         """
         Do all that is due by now: settle foreign sessions, close, lose and forget our own.
         """
+        self._tally.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns), clock_ns)
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
                 self._tally.close(session)
             elif session.running:
-                self._tally.lose(session, clock_ns, wall_ns)
+                self._tally.lose(session)
             else:
-                self.sessions.forget(session)
+                self._tally.forget(session)
                 continue
             self.sessions.schedule(session)
 
@@ -135,9 +138,20 @@ class Head:
         if dump.version != VERSION:
             msg = f"the checkpoint has version {dump.version}; expected {VERSION}"
             raise msgspec.ValidationError(msg)
+        try:
+            windows = Windows.load(dump.windows)
+        except (KeyError, zlib.error) as error:
+            msg = f"the checkpoint's windows cannot be read: {error!r}"
+            raise msgspec.ValidationError(msg) from error
+        if dump.series.resource_labels != self._resource_labels:
+            rename = renaming(dump.series.resource_labels, self._resource_labels)
+            windows.rename(rename)
+            dump.sessions = renamed_sessions(dump.sessions, rename)
+            dump.foreign = renamed_foreign(dump.foreign, rename)
+            dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
+            dump.emitted = [((rename(key[0]), *key[1:]), count) for key, count in dump.emitted]
+        self.windows = self._tally.windows = windows
         self.series.load(dump.series)
-        self.windows = Windows.load(dump.windows)
-        self._tally.windows = self.windows
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)
         self.findings.load(dump.findings)

@@ -80,16 +80,22 @@ class Places(Struct):
         """
         *value*, cleaned, if there is room for it, else `other`.
         """
+        text = self.shown(label, value, limits)
+        if label not in CLOSED and text not in ("", OTHER):
+            self.values.setdefault(label, {})[text] = None
+        return text
+
+    def shown(self, label: str, value: str, limits: SeriesLimits) -> str:
+        """
+        What `admit` would say, without taking a place.
+        """
         text = label_text(value)
         if label in CLOSED:
             return text if text in CLOSED[label] or not text else OTHER
-        taken = self.values.setdefault(label, {})
-        if text in taken or text in ("", OTHER):
+        taken = self.values.get(label, {})
+        if text in taken or text in ("", OTHER) or len(taken) < limits.values_of(label):
             return text
-        if len(taken) >= limits.values_of(label):
-            return OTHER
-        taken[text] = None
-        return text
+        return OTHER
 
     def take(self, spec: MetricSpec, labels: tuple[str, ...]) -> None:
         """

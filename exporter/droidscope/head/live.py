@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
 from droidscope.head.head import Head
+from droidscope.head.labels import label_text
+from droidscope.head.series import Series
 from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
 
@@ -32,16 +34,32 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
     """
     All live gauges of a head, at this uptime and wall time.
     """
+    labelled = _Labelled(head.series)
     running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
-    known = {(session.orchestrator, session.pattern) for session in head.sessions}
-    yield from _by_pattern(running, known, head.settings, clock_ns, wall_ns)
-    yield from _by_session(running)
-    yield from _phases(running)
-    yield from _attempts(head, running)
+    known = head.series.label_sets(m.SESSIONS_STARTED, clock_ns)
+    yield from _by_pattern(running, known, labelled, head.settings, clock_ns, wall_ns)
+    yield from _by_session(running, labelled)
+    yield from _phases(running, labelled)
+    known = head.series.label_sets(m.ATTEMPTS, clock_ns)
+    yield from _attempts(running, {labels[:-2] for labels in known}, labelled)
     for (orchestrator, pattern, droid), report in head.findings:
         for severity in Severity:
             count = report.findings.get(severity, 0)
             yield m.FINDINGS_OPEN, (*orchestrator, pattern, droid, severity), count
+
+
+class _Labelled:
+    """
+    Makes label values as the counters have them, so that what overflows there adds up here.
+    """
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+
+    def __call__(self, session: SessionState, **labels: str) -> tuple[str, ...]:
+        who = session.orchestrator
+        shown = (self._series.shown(who, name, value) for name, value in labels.items())
+        return (*self._series.who(who), *shown)
 
 
 def foreign_sessions(head: Head) -> Iterator[SessionState]:
@@ -64,7 +82,8 @@ def foreign_sessions(head: Head) -> Iterator[SessionState]:
 
 def _by_pattern(
     running: Iterable[SessionState],
-    known: Iterable[tuple[tuple[str, ...], str]],
+    known: Iterable[tuple[str, ...]],
+    labelled: _Labelled,
     settings: HeadSettings,
     clock_ns: int,
     wall_ns: int,
@@ -75,15 +94,13 @@ def _by_pattern(
     over: Counter[tuple[str, ...]] = Counter()
     oldest: dict[tuple[str, ...], int] = {}
     for session in running:
-        key = (session.orchestrator, session.pattern)
-        labels = (*session.orchestrator, session.pattern)
-        active[key] = active.get(key, 0) + 1
+        labels = labelled(session, pattern=session.pattern)
+        active[labels] = active.get(labels, 0) + 1
         silent[labels] += is_silent(session, settings, clock_ns)
         stalled[labels] += is_stalled(session, settings, clock_ns)
         over[labels] += wall_ns - session.start_ns > settings.limit_of(session.pattern)
         oldest[labels] = min(oldest.get(labels, session.start_ns), session.start_ns)
-    for (orchestrator, pattern), count in active.items():
-        labels = (*orchestrator, pattern)
+    for labels, count in active.items():
         yield m.SESSIONS_ACTIVE, labels, count
         yield m.SESSIONS_SILENT, labels, silent[labels]
         yield m.SESSIONS_STALLED, labels, stalled[labels]
@@ -126,14 +143,15 @@ def droids_at_work(session: SessionState) -> set[str]:
     return set(session.attempts.values()) if session.own else session.droids
 
 
-def _by_session(running: Iterable[SessionState]) -> Iterator[Gauge]:
+def _by_session(running: Iterable[SessionState], labelled: _Labelled) -> Iterator[Gauge]:
     shown: Counter[tuple[str, ...]] = Counter()
     for session in sorted(running, key=lambda session: (session.start_ns, session.id)):
         shown[session.orchestrator] += 1
         if shown[session.orchestrator] > SHOWN_SESSIONS:
             continue
-        labels = (*session.orchestrator, session.id, session.pattern)
-        yield m.ACTIVE_SESSION_INFO, (*labels, session.phase), 1
+        *who, pattern, phase = labelled(session, pattern=session.pattern, phase=session.phase)
+        labels = (*who, label_text(session.id), pattern)
+        yield m.ACTIVE_SESSION_INFO, (*labels, phase), 1
         yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))
         yield m.ACTIVE_SESSION_CONFLICTS, labels, len(session.conflicts)
@@ -142,22 +160,24 @@ def _by_session(running: Iterable[SessionState]) -> Iterator[Gauge]:
             yield m.ACTIVE_SESSION_PROGRESS, labels, progress
 
 
-def _phases(running: Iterable[SessionState]) -> Iterator[Gauge]:
+def _phases(running: Iterable[SessionState], labelled: _Labelled) -> Iterator[Gauge]:
     counts: Counter[tuple[str, ...]] = Counter()
     for session in running:
         for phase, state in session.phases.items():
             if state.running:
                 which = "blocked" if state.blocked else "running"
-                counts[*session.orchestrator, session.pattern, phase, which] += 1
+                counts[*labelled(session, pattern=session.pattern, phase=phase), which] += 1
     for labels, count in counts.items():
         yield m.PHASES_ACTIVE, labels, count
 
 
-def _attempts(head: Head, running: Iterable[SessionState]) -> Iterator[Gauge]:
-    counts = {(*session.orchestrator, droid): 0 for session in head.sessions for droid in session.droids}
+def _attempts(
+    running: Iterable[SessionState], known: Iterable[tuple[str, ...]], labelled: _Labelled
+) -> Iterator[Gauge]:
+    counts = dict.fromkeys(known, 0)
     for session in running:
         for droid in session.attempts.values():
-            labels = (*session.orchestrator, droid)
+            labels = labelled(session, droid=droid)
             counts[labels] = counts.get(labels, 0) + 1
     for labels, count in counts.items():
         yield m.ATTEMPTS_ACTIVE, labels, count

@@ -313,6 +313,25 @@ class Series:
         """
         return self._places_of(orchestrator).admit(name, value, self._limits)
 
+    def shown(self, orchestrator: tuple[str, ...], name: str, value: str) -> str:
+        """
+        As `label`, but takes no place: for those who only look.
+        """
+        return self._find_places(orchestrator).shown(name, value, self._limits)
+
+    def who(self, orchestrator: tuple[str, ...]) -> tuple[str, ...]:
+        """
+        The values that series of *orchestrator* carry for its own labels.
+        """
+        return self._find_places(orchestrator).orchestrator
+
+    def label_sets(self, spec: MetricSpec, clock_ns: int) -> list[tuple[str, ...]]:
+        """
+        All label values of each series of *spec* that is not idle, the orchestrator's first.
+        """
+        family = self._families.get(spec.name)
+        return [cell.labels for cell in (family.cells if family else ()) if not self._is_idle(cell, clock_ns)]
+
     def value(self, spec: MetricSpec, orchestrator: tuple[str, ...], labels: tuple[str, ...]) -> float | None:
         """
         The true value of a counter, or the sum of a histogram or summary; None if there is none.
@@ -509,13 +528,20 @@ class Series:
         """
         The places of *orchestrator*, or of `other` where there are too many orchestrators.
         """
+        places = self._find_places(orchestrator)
+        return self._places.setdefault(places.orchestrator, places)
+
+    def _find_places(self, orchestrator: tuple[str, ...]) -> Places:
+        """
+        As `_places_of`, but new places are not kept.
+        """
         places = self._places.get(orchestrator)
         if places is not None:
             return places
         key = tuple(label_text(value) for value in orchestrator)
         if key and key not in self._places and len(self._places) >= self._limits.orchestrators:
             key = (OTHER,) + ("",) * (len(key) - 1)
-        return self._places.setdefault(key, Places(key))
+        return self._places.get(key) or Places(key)
 
     def _is_idle(self, cell: Cell, clock_ns: int) -> bool:
         return clock_ns - cell.last_ns > self._limits.idle_ns

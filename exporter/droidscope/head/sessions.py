@@ -8,6 +8,7 @@ in the same sessions.
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,35 +19,52 @@ from droidscope.head.settings import MINUTE, HeadSettings
 from droidscope.head.state import Gone, SessionKey, SessionState
 from droidscope.model.records import Place
 
-GONE_LIMIT: Final = 200_000
+GONE_LIMIT: Final = 100_000
 """
 Forgotten sessions whose outcome is still known.
+"""
+
+STALE_LIMIT: Final = 1_000
+"""
+Entries the queue may have beyond two a session.
+"""
+
+RECEIPTS_LIMIT: Final = 10_000
+"""
+Orchestrators of which the last receipt is known.
 """
 
 
 class SessionsDump(Struct):
     """
-    What a checkpoint keeps.
+    What a checkpoint keeps; all in order of last arrival.
     """
 
     sessions: list[SessionState]
+    ended: list[SessionKey]
     gone: list[tuple[SessionKey, Gone]]
     last_receipt: list[tuple[tuple[str, ...], int]]
 
 
 class Sessions:
     """
-    Sessions by key, with a queue of when each is next due.
+    Sessions by key, with a queue of when each is looked at next.
 
-    A queue entry may be stale (a record arrived since); it is then looked at again when it is due
-    and put back, so a record costs no queue operation.
+    A record that moves a session's due time away leaves the queue alone: the session is looked at
+    when it was to be, and put back. Those looks are part of the state, for what is found out
+    depends on when one looks.
+
+    Attributes:
+        held: What all sessions weigh.
     """
 
     def __init__(self, settings: HeadSettings) -> None:
+        self.held = 0
         self._settings = settings
-        self._by_key: dict[SessionKey, SessionState] = {}
-        self._gone: dict[SessionKey, Gone] = {}
-        self._last_receipt: dict[tuple[str, ...], int] = {}
+        self._by_key: OrderedDict[SessionKey, SessionState] = OrderedDict()
+        self._ended: OrderedDict[SessionKey, None] = OrderedDict()
+        self._gone: OrderedDict[SessionKey, Gone] = OrderedDict()
+        self._last_receipt: OrderedDict[tuple[str, ...], int] = OrderedDict()
         self._due: list[tuple[int, SessionKey]] = []
 
     def __len__(self) -> int:
@@ -69,20 +87,29 @@ class Sessions:
             The session, and whether this was the first that was heard of it.
         """
         key = (place.orchestrator, place.session)
+        self._received(place.orchestrator, clock_ns)
         session = self._by_key.get(key)
-        self._last_receipt[place.orchestrator] = clock_ns
         if session is None:
             gone = self._gone.pop(key, None)
-            session = self._open(key, place, start_ns, clock_ns)
+            session = self._open(place, start_ns, clock_ns)
             if gone is not None:
-                session.pattern, session.outcome, session.end_ns = gone.pattern, gone.outcome, gone.end_ns
+                session.pattern, session.span_id = gone.pattern, gone.span_id
+                session.outcome, session.end_ns = gone.outcome, gone.end_ns
+                self.schedule(session)
             return session, gone is None
+        self._by_key.move_to_end(key)
         session.last_clock = clock_ns
         session.start_ns = min(session.start_ns, start_ns)
         session.pattern = session.pattern or place.pattern
         return session, False
 
-    def _open(self, key: SessionKey, place: Place, start_ns: int, clock_ns: int) -> SessionState:
+    def _received(self, orchestrator: tuple[str, ...], clock_ns: int) -> None:
+        self._last_receipt[orchestrator] = clock_ns
+        self._last_receipt.move_to_end(orchestrator)
+        if len(self._last_receipt) > RECEIPTS_LIMIT:
+            self._last_receipt.popitem(last=False)
+
+    def _open(self, place: Place, start_ns: int, clock_ns: int) -> SessionState:
         session = SessionState(
             orchestrator=place.orchestrator,
             id=place.session,
@@ -94,7 +121,7 @@ class Sessions:
             moved_clock=clock_ns,
             trace_id=place.trace_id,
         )
-        self._by_key[key] = session
+        self._by_key[session.key] = session
         self.schedule(session)
         return session
 
@@ -102,14 +129,56 @@ class Sessions:
         """
         A new session under the key of one that has ended: its id was used again.
         """
+        self._drop(session)
+        return self._open(place, start_ns, clock_ns)
+
+    def _drop(self, session: SessionState) -> None:
         del self._by_key[session.key]
-        return self._open(session.key, place, start_ns, clock_ns)
+        self._ended.pop(session.key, None)
+        self.held -= session.weight
+
+    def weigh(self, session: SessionState) -> None:
+        """
+        Note how much a session holds now.
+        """
+        size = session.size
+        self.held += size - session.weight
+        session.weight = size
+
+    def least_needed(self) -> SessionState | None:
+        """
+        The session to part with where there are too many: the one that ended first, else the
+        longest silent one; None if there are not too many.
+        """
+        if self.held <= self._settings.held_limit:
+            return None
+        return self._by_key[next(iter(self._ended or self._by_key))]
 
     def schedule(self, session: SessionState) -> None:
         """
-        Queue a session whose next due time may have come nearer.
+        Have a session looked at when it is due, if that is not to happen before.
         """
-        heapq.heappush(self._due, (self._due_clock(session), session.key))
+        if session.outcome is not None:
+            self._ended.setdefault(session.key)
+        self._queue(session, self._due_clock(session))
+
+    def _queue(self, session: SessionState, clock_ns: int) -> None:
+        if session.queued_clock is None or clock_ns < session.queued_clock:
+            session.queued_clock = clock_ns
+            heapq.heappush(self._due, (clock_ns, session.key))
+        if len(self._due) > 2 * len(self._by_key) + STALE_LIMIT:
+            self._requeue()
+
+    def _requeue(self) -> None:
+        """
+        Make the queue anew, without entries of sessions that are gone or were queued nearer since.
+        """
+        self._due = [
+            (session.queued_clock, key)
+            for key, session in self._by_key.items()
+            if session.queued_clock is not None
+        ]
+        heapq.heapify(self._due)
 
     def _due_clock(self, session: SessionState) -> int:
         if session.close_clock is not None:
@@ -140,14 +209,15 @@ class Sessions:
         Sessions due by now, each to be closed, lost or forgotten and then scheduled again.
         """
         while self._due and self._due[0][0] <= clock_ns:
-            _, key = heapq.heappop(self._due)
+            due_ns, key = heapq.heappop(self._due)
             session = self._by_key.get(key)
-            if session is None:
-                continue
+            if session is None or session.queued_clock != due_ns:
+                continue  # it is gone, or was to be looked at earlier
+            session.queued_clock = None
             if self._due_clock(session) > clock_ns:
                 self.schedule(session)
             elif session.running and not self.lost(session, clock_ns):
-                heapq.heappush(self._due, (clock_ns + MINUTE, key))
+                self._queue(session, clock_ns + MINUTE)
             else:
                 yield session
 
@@ -155,32 +225,33 @@ class Sessions:
         """
         Drop a session that ended long ago; its outcome stays known, for the newest ones.
         """
-        del self._by_key[session.key]
+        self._drop(session)
         if session.outcome is not None:
-            self._gone[session.key] = Gone(
-                session.pattern, session.outcome, session.own, session.start_ns, session.end_ns
-            )
-        while len(self._gone) > GONE_LIMIT:
-            del self._gone[next(iter(self._gone))]
+            self._gone[session.key] = Gone(session.pattern, session.outcome, session.span_id, session.end_ns)
+        if len(self._gone) > GONE_LIMIT:
+            self._gone.popitem(last=False)
 
     def dump(self) -> SessionsDump:
         """
         The state for a checkpoint.
         """
         return SessionsDump(
-            list(self._by_key.values()), list(self._gone.items()), list(self._last_receipt.items())
+            list(self._by_key.values()),
+            list(self._ended),
+            list(self._gone.items()),
+            list(self._last_receipt.items()),
         )
 
     def load(self, dump: SessionsDump) -> None:
         """
         Go on from a checkpoint.
         """
-        self._by_key = {session.key: session for session in dump.sessions}
-        self._gone = dict(dump.gone)
-        self._last_receipt = dict(dump.last_receipt)
-        self._due = []
-        for session in dump.sessions:
-            self.schedule(session)
+        self._by_key = OrderedDict((session.key, session) for session in dump.sessions)
+        self._ended = OrderedDict.fromkeys(dump.ended)
+        self._gone = OrderedDict(dump.gone)
+        self._last_receipt = OrderedDict(dump.last_receipt)
+        self.held = sum(session.weight for session in dump.sessions)
+        self._requeue()
 
 
 def ended(session: SessionState) -> bool:

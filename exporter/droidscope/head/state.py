@@ -4,10 +4,17 @@ What the head remembers of one session, while it runs and for a while after it e
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sized
+from operator import itemgetter
+from typing import Final
+
 from msgspec import Struct, field
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.model.records import Output, Usage
+
+SESSION_WEIGHT: Final = 4
 
 SessionKey = tuple[tuple[str, ...], str]
 """
@@ -19,9 +26,10 @@ class TaskState(Struct):
     """
     A task that has not ended, or whose attempts may still arrive.
 
-    *last_attempt* is the highest attempt number of which an output came; *counted_as_attempt* is
-    set once the ended task itself counted as its only attempt. *output* is what is known so far,
-    once it has ended what was counted; *declared_usage* says that it gave its usage itself.
+    *tried* are the span ids of its ended attempts, the newest ones; *last_attempt* is the highest
+    attempt number of which an output came; *counted_as_attempt* is set once the ended task itself
+    counted as its only attempt. *output* is what is known so far, once it has ended what was
+    counted; *declared_usage* says that it gave its usage itself.
     """
 
     droid: str = ""
@@ -30,7 +38,7 @@ class TaskState(Struct):
     end_ns: int = 0
     declared_usage: bool = False
     counted_as_attempt: bool = False
-    attempts: int = 0
+    tried: list[str] = field(default_factory=list)
     last_attempt: int = 0
     output: Output | None = None
     usages: list[Usage] = field(default_factory=list)
@@ -38,25 +46,27 @@ class TaskState(Struct):
 
 class PhaseState(Struct):
     """
-    A phase; *interval* is known once it ended, *waits* are the queries that waited inside it.
+    A phase; *interval* is known once it ended, *waits* is when queries waited inside it: disjoint
+    intervals in order. *failure* is the best reason so far why it may fail: rank, Unix time, reason.
     """
 
-    start_ns: int
     blocked: bool = False
     running: bool = True
     interval: tuple[int, int] | None = None
     waits: list[tuple[int, int]] = field(default_factory=list)
     waited_ns: int = 0
-    failure: str = ""
+    failure: tuple[int, int, str] = (0, 0, "")
 
 
 class SessionState(Struct):
     """
     A session. Clock times are the exporter's uptime, the others Unix time, all in nanoseconds.
 
-    *outcome* is None while it runs. *close_clock* is when its last derived facts are due, None
-    once they are done. *tallied* are those facts as (droid, messages sent), so that a late
-    record can replace them.
+    *outcome* is None while it runs. *span_id* is that of the session's own span, "" until it is
+    known. *close_clock* is when its last derived facts are due, None once they are done; *tallied*
+    are those facts as (droid, messages sent), so that a late record can replace them.
+    *queued_clock* is when the session is looked at next. *extent* is how much is held inside its
+    tasks and phases, *weight* what it counted as when it was last weighed.
     """
 
     orchestrator: tuple[str, ...]
@@ -68,11 +78,14 @@ class SessionState(Struct):
     last_clock: int
     moved_clock: int
     trace_id: str = ""
+    span_id: str = ""
     alive_seen: bool = False
     outcome: Outcome | None = None
+    error_type: str = ""
     end_ns: int = 0
     end_clock: int = 0
     close_clock: int | None = None
+    queued_clock: int | None = None
     phase: str = ""
     phases: dict[str, PhaseState] = field(default_factory=dict)
     tasks: dict[str, TaskState] = field(default_factory=dict)
@@ -85,6 +98,8 @@ class SessionState(Struct):
     plan: tuple[str, ...] = ()
     finished_phases: set[str] = field(default_factory=set)
     progress: float | None = None
+    extent: int = 0
+    weight: int = 0
 
     @property
     def key(self) -> SessionKey:
@@ -100,6 +115,21 @@ class SessionState(Struct):
         """
         return self.outcome is None
 
+    @property
+    def size(self) -> int:
+        """
+        How many things it holds, itself counted as `SESSION_WEIGHT` of them.
+        """
+        parts: tuple[Sized, ...] = (
+            self.phases,
+            self.tasks,
+            self.droids,
+            self.sent,
+            self.conflicts,
+            self.attempts,
+        )
+        return SESSION_WEIGHT + self.extent + sum(map(len, parts))
+
 
 class Gone(Struct, frozen=True):
     """
@@ -108,20 +138,24 @@ class Gone(Struct, frozen=True):
 
     pattern: str
     outcome: Outcome
-    own: bool
-    start_ns: int
+    span_id: str
     end_ns: int
 
 
-def covered_ns(intervals: list[tuple[int, int]], within: tuple[int, int]) -> int:
+def add_interval(intervals: list[tuple[int, int]], low: int, high: int) -> None:
     """
-    Nanoseconds of *within* that at least one interval covers; half-open, overlaps count once.
+    Add [low, high) to disjoint intervals in order; it is joined with those it overlaps or touches.
     """
-    total = 0
-    reached, end = within
-    for low, high in sorted(intervals):
-        start, stop = max(low, reached), min(high, end)
-        if stop > start:
-            total += stop - start
-            reached = stop
-    return total
+    first = bisect_left(intervals, low, key=itemgetter(1))
+    last = bisect_right(intervals, high, key=itemgetter(0))
+    if first < last:
+        low, high = min(low, intervals[first][0]), max(high, intervals[last - 1][1])
+    intervals[first:last] = [(low, high)]
+
+
+def covered_ns(intervals: Iterable[tuple[int, int]], within: tuple[int, int]) -> int:
+    """
+    Nanoseconds of *within* that disjoint intervals cover; half-open.
+    """
+    start, end = within
+    return sum(max(0, min(high, end) - max(low, start)) for low, high in intervals)

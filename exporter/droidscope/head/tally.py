@@ -18,7 +18,7 @@ from droidscope.head.findings import OpenFindings
 from droidscope.head.series import Exemplar, Series
 from droidscope.head.sessions import Sessions, ended
 from droidscope.head.settings import HeadSettings
-from droidscope.head.state import PhaseState, SessionState, TaskState, covered_ns
+from droidscope.head.state import PhaseState, SessionState, TaskState, add_interval, covered_ns
 from droidscope.kpi.facts import LABELS, Fact, Key, Score, of_score, response_credit
 from droidscope.kpi.windows import Windows
 from droidscope.model import records as r
@@ -30,7 +30,19 @@ TOKENS_PRICED: Final = 1_000_000
 _EMITTED: Final = frozenset({*map(str, Kind), "conflict"})
 _TRIED: Final = {Outcome.COMPLETED: Outcome.SUCCEEDED, Outcome.FAILED: Outcome.FAILED}
 ADMITTED_LIMIT: Final = 50_000
-_LIMITED: Final = frozenset({"pattern", "phase", "droid", "task_type", "sender"})
+TRIED_LIMIT: Final = 100
+"""
+Ended attempts a task knows by span id.
+"""
+USAGES_LIMIT: Final = 1_000
+"""
+Attempts whose usage waits for their task to end; that of more counts at once.
+"""
+_LIMITED: Final = frozenset({"pattern", "phase", "droid", "task_type", "sender", "message_type"})
+_CAUSES: Final = ("blocked", "conflict", "gate_failed", "task")
+"""
+Why a phase without an error type of its own may have failed, the best reason last.
+"""
 _MOVES: Final = (
     r.Session,
     r.Phase,
@@ -50,6 +62,8 @@ _MOVES: Final = (
 class Tally:
     """
     Takes records in; *series*, *windows*, *sessions* and *findings* are what it changes.
+
+    `at` says what time it is for all that follows.
     """
 
     def __init__(
@@ -66,7 +80,8 @@ class Tally:
         self.windows = windows
         self._sessions = sessions
         self._clock_ns = 0
-        self._admitted: dict[tuple[tuple[str, ...], Key], Key] = {}
+        self._wall_ns = 0
+        self._admitted: dict[tuple[tuple[str, ...], Key], tuple[tuple[str, ...], Key]] = {}
         self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
             r.Session: self._session,
             r.Phase: self._phase,
@@ -85,22 +100,33 @@ class Tally:
             r.Unblocked: self._unblocked,
         }
 
-    def take(self, record: r.Record, clock_ns: int) -> None:
+    def at(self, clock_ns: int, wall_ns: int) -> None:
         """
-        Count one record that arrived at this uptime.
+        Set the time: the exporter's uptime and Unix time, in nanoseconds.
         """
         self._clock_ns = clock_ns
-        session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
+        self._wall_ns = wall_ns
+
+    def take(self, record: r.Record) -> None:
+        """
+        Count one record that has arrived.
+        """
+        session, first = self._sessions.arrive(record.place, record.start_ns, self._clock_ns)
         if isinstance(record, r.Conflict) and record.id in session.conflicts:
             return
+        if _starts_anew(record, session):
+            session = self._sessions.restart(session, record.place, record.start_ns, self._clock_ns)
+            first = True
         if first:
             self._opened(session)
         elif ended(session) and session.close_clock is None:
             self._count_process(m.LATE_RECORDS, ())
         self._count_stored(record)
         if isinstance(record, _MOVES):
-            session.moved_clock = clock_ns
+            session.moved_clock = self._clock_ns
         self._by_type[type(record)](record, session)
+        self._sessions.weigh(session)
+        self._make_room()
 
     def _count_stored(self, record: r.Record) -> None:
         kind = str(type(record).__struct_config__.tag)
@@ -110,6 +136,17 @@ class Tally:
 
     # --- sessions ------------------------------------------------------------------------------
 
+    def _make_room(self) -> None:
+        """
+        Part with sessions while too much is held; one that still runs counts as lost.
+        """
+        while session := self._sessions.least_needed():
+            if session.running:
+                self.lose(session)
+            if session.close_clock is not None:
+                self.close(session)
+            self.forget(session)
+
     def _opened(self, session: SessionState) -> None:
         self._count(m.SESSIONS_STARTED, session.orchestrator, (session.pattern,))
         for outcome in (Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST):
@@ -117,10 +154,9 @@ class Tally:
         self._ensure(m.SESSIONS_OVER_LIMIT_TOTAL, session.orchestrator, (session.pattern,))
 
     def _session(self, record: r.Session, session: SessionState) -> None:
-        if ended(session):
-            session = self._sessions.restart(session, record.place, record.start_ns, self._clock_ns)
-            self._opened(session)
+        session.span_id, session.error_type = record.span_id, record.error_type
         if session.outcome is Outcome.LOST:
+            self._tally_messages(session, [])
             self._count(m.SESSIONS_RECOVERED, session.orchestrator, (session.pattern, record.outcome), record)
             self._fact(
                 session.orchestrator, session.end_ns, (Fact.SESSIONS, session.pattern, Outcome.LOST), -1
@@ -151,18 +187,30 @@ class Tally:
         session.close_clock = self._clock_ns + self._settings.close_after_ns
         self._sessions.schedule(session)
 
-    def lose(self, session: SessionState, clock_ns: int, wall_ns: int) -> None:
+    def lose(self, session: SessionState) -> None:
         """
         Declare a silent session lost: it ends now.
         """
-        self._clock_ns = clock_ns
         self._count(m.SESSIONS, session.orchestrator, (session.pattern, Outcome.LOST))
+        self._end(session, Outcome.LOST, self._wall_ns)
+        self._spend_rest(session)
+
+    def forget(self, session: SessionState) -> None:
+        """
+        Let go of a session that ended long ago, and count what its unended tasks have spent.
+        """
+        self._spend_rest(session)
+        self._sessions.forget(session)
+
+    def _spend_rest(self, session: SessionState) -> None:
+        """
+        Count what attempts have used whose task has not ended.
+        """
         for id_, task in session.tasks.items():
-            if not task.ended:
+            if task.usages:
                 place = r.Place(session.orchestrator, session.id, session.pattern, task=id_, droid=task.droid)
-                self._spend_all(place, wall_ns, task.usages)
+                self._spend_all(place, session.end_ns, task.usages)
                 task.usages = []
-        self._end(session, Outcome.LOST, wall_ns)
 
     def close(self, session: SessionState) -> None:
         """
@@ -170,20 +218,15 @@ class Tally:
         """
         session.close_clock = None
         if session.outcome is not Outcome.COMPLETED and not session.failed_phases:
-            reason = "lost" if session.outcome is Outcome.LOST else "exception"
+            reason = "lost" if session.outcome is Outcome.LOST else session.error_type or "exception"
             self._count(m.FAILURES, session.orchestrator, (session.pattern, "", reason))
             session.failed_phases = 1
-        self._tally_messages(session)
+        self._tally_messages(session, _messages_sent(session))
 
-    def _tally_messages(self, session: SessionState) -> None:
+    def _tally_messages(self, session: SessionState, now: list[tuple[str, int]]) -> None:
         """
         Replace the session's share in the count of sessions by messages sent, per droid.
         """
-        now = (
-            [(droid, session.sent.get(droid, 0)) for droid in sorted(session.droids)]
-            if len(session.droids) > 1
-            else []
-        )
         if now == session.tallied:
             return
         for sign, facts in ((-1, session.tallied), (1, now)):
@@ -195,13 +238,17 @@ class Tally:
 
     def _revise(self, session: SessionState) -> None:
         if session.outcome is not None and session.close_clock is None:
-            self._tally_messages(session)
+            self._tally_messages(session, _messages_sent(session))
 
     # --- phases --------------------------------------------------------------------------------
 
     def _phase(self, record: r.Phase, session: SessionState) -> None:
         place, phase = record.place, self._phase_state(session, record)
         labels = (session.pattern, place.phase)
+        if phase.blocked:
+            self._remember_failure(session, record, "blocked")
+        if phase.interval is not None:
+            phase.waited_ns = 0  # it ran before, and what it waited then stays counted
         phase.running = phase.blocked = False
         phase.interval = (record.start_ns, record.start_ns + record.duration_ns)
         session.finished_phases.add(place.phase)
@@ -217,17 +264,13 @@ class Tally:
             self._observe(m.PHASE_DURATION, record, labels)
         elif record.outcome is Outcome.FAILED:
             session.failed_phases += 1
-            self._count(
-                m.FAILURES,
-                place.orchestrator,
-                (*labels, record.error_type or phase.failure or "exception"),
-                record,
-            )
+            reason = record.error_type or phase.failure[-1] or "exception"
+            self._count(m.FAILURES, place.orchestrator, (*labels, reason), record)
 
     def _phase_state(self, session: SessionState, record: r.Record) -> PhaseState:
         phase = session.phases.get(record.place.phase)
         if phase is None:
-            phase = session.phases[record.place.phase] = PhaseState(record.start_ns)
+            phase = session.phases[record.place.phase] = PhaseState()
             for outcome in (Outcome.COMPLETED, Outcome.FAILED):
                 self._ensure(m.PHASES, session.orchestrator, (session.pattern, record.place.phase, outcome))
         return phase
@@ -244,11 +287,12 @@ class Tally:
 
     # --- tasks and attempts --------------------------------------------------------------------
 
-    def _task_state(self, session: SessionState, place: r.Place) -> TaskState:
-        task = session.tasks.get(place.task)
+    def _task_state(self, session: SessionState, record: r.Record) -> TaskState:
+        key = record.place.task or record.span_id
+        task = session.tasks.get(key)
         if task is None:
-            task = session.tasks[place.task] = TaskState(droid=place.droid)
-            self._known_droid(place)
+            task = session.tasks[key] = TaskState(droid=record.place.droid)
+            self._known_droid(record.place)
         return task
 
     def _known_droid(self, place: r.Place) -> None:
@@ -260,7 +304,7 @@ class Tally:
         self._ensure(m.RETRIES, place.orchestrator, (place.droid, place.task_type))
 
     def _task(self, record: r.Task, session: SessionState) -> None:
-        place, task = record.place, self._task_state(session, record.place)
+        place, task = record.place, self._task_state(session, record)
         task.ended = True
         session.droids.add(place.droid)
         labels = (place.droid, place.task_type)
@@ -271,8 +315,8 @@ class Tally:
             self._observe(m.TASK_DURATION, record, labels)
             self._fact(place.orchestrator, record.end_ns, (Fact.TASK_NS, *labels), record.duration_ns)
         else:
-            self._remember_failure(session, place, record.error_type)
-        if not record.attempts and not task.attempts:
+            self._remember_failure(session, record, "task", record.error_type)
+        if not record.attempts and not task.tried:
             task.counted_as_attempt = True
             self._count_attempt(record, _TRIED[record.outcome])
         task.output = merged(record.output, task.output)
@@ -284,9 +328,16 @@ class Tally:
         session.attempts.pop(record.span_id, None)
         self._revise(session)
 
-    def _remember_failure(self, session: SessionState, place: r.Place, error_type: str) -> None:
-        if error_type and place.phase in session.phases:
-            session.phases[place.phase].failure = error_type
+    def _remember_failure(
+        self, session: SessionState, record: r.Record, cause: str, error_type: str | None = None
+    ) -> None:
+        """
+        Note why the phase of a record may fail; among equals the last to happen has the word.
+        """
+        reason = cause if error_type is None else error_type
+        if reason and record.place.phase:
+            phase = self._phase_state(session, record)
+            phase.failure = max(phase.failure, (_CAUSES.index(cause) + 1, record.end_ns, reason))
 
     def _attempt(self, record: r.Attempt, session: SessionState) -> None:
         place = record.place
@@ -297,8 +348,10 @@ class Tally:
             self._produced(record, record.output)
             self._spend_all(place, record.end_ns, [record.usage] if record.usage else [])
             return
-        task = self._task_state(session, place)
-        task.attempts += 1
+        task = self._task_state(session, record)
+        task.tried.append(record.span_id)
+        del task.tried[:-TRIED_LIMIT]
+        session.extent += 1
         if not (task.counted_as_attempt and record.number == 1):
             self._count_attempt(record, record.outcome)
         if record.number > 1:
@@ -312,6 +365,9 @@ class Tally:
             task.output = merged(record.output, task.output)
         if record.usage:
             task.usages.append(record.usage)
+        if len(task.usages) > USAGES_LIMIT:
+            self._spend_all(place, record.end_ns, task.usages)
+            task.usages = []
 
     def _late_attempt(self, record: r.Attempt, task: TaskState) -> None:
         """
@@ -358,7 +414,12 @@ class Tally:
 
     def _findings(self, record: r.Record, findings: dict[Severity, int]) -> None:
         place = record.place
-        self._open_findings.report((place.orchestrator, place.pattern, place.droid), record.end_ns, findings)
+        key = (
+            self._series.who(place.orchestrator),
+            self._series.label(place.orchestrator, "pattern", place.pattern),
+            self._series.label(place.orchestrator, "droid", place.droid),
+        )
+        self._open_findings.report(key, record.end_ns, findings)
         for severity in Severity:
             count = findings.get(severity, 0)
             labels = (place.droid, severity)
@@ -431,7 +492,9 @@ class Tally:
             self._fact(who, record.end_ns, (Fact.QUERY_CREDIT, droid), credit)
         if record.place.phase:
             phase = self._phase_state(session, record)
-            phase.waits.append((record.start_ns, record.start_ns + record.duration_ns))
+            held = len(phase.waits)
+            add_interval(phase.waits, record.start_ns, record.start_ns + record.duration_ns)
+            session.extent += len(phase.waits) - held
             self._wait(session, phase)
 
     # --- gates, syntheses, conflicts -------------------------------------------------------------
@@ -442,7 +505,7 @@ class Tally:
             m.GATE_RESULTS, record.place.orchestrator, (session.pattern, record.gate, outcome), record
         )
         if not record.passed:
-            self._remember_failure(session, record.place, "gate_failed")
+            self._remember_failure(session, record, "gate_failed")
 
     def _synthesis(self, record: r.Synthesis, session: SessionState) -> None:
         labels = (session.pattern, synthesis_outcome(record))
@@ -454,6 +517,7 @@ class Tally:
         session.conflicts.add(record.id)
         self._count(m.CONFLICTS, place.orchestrator, (session.pattern, place.phase, record.type), record)
         self._fact(place.orchestrator, record.end_ns, (Fact.CONFLICTS, session.pattern), 1)
+        self._remember_failure(session, record, "conflict")
 
     # --- what has not ended ----------------------------------------------------------------------
 
@@ -461,8 +525,10 @@ class Tally:
         place = record.place
         if record.what == Kind.SESSION:
             session.plan = session.plan or record.plan
+            session.span_id = session.span_id or record.span_id
         elif record.what == Kind.PHASE:
-            self._phase_state(session, record)
+            phase = self._phase_state(session, record)
+            phase.running = phase.interval is None or record.start_ns > phase.interval[1]
             session.phase = place.phase
         elif record.what in {Kind.TASK, Kind.ATTEMPT} and session.running:
             self._attempt_started(record, session)
@@ -471,8 +537,8 @@ class Tally:
         """
         A task is in flight as its own attempt until it turns out to have attempts of its own.
         """
-        task = self._task_state(session, record.place)
-        if task.ended:
+        task = self._task_state(session, record)
+        if task.ended or record.span_id in task.tried:
             return
         if record.what == Kind.TASK:
             task.span_id = record.span_id
@@ -485,13 +551,17 @@ class Tally:
             session.progress = record.ratio
 
     def _alive(self, _record: r.Alive, session: SessionState) -> None:
-        session.alive_seen = True
+        if not session.alive_seen:
+            session.alive_seen = True
+            self._sessions.schedule(session)
 
     def _blocked(self, record: r.Blocked, session: SessionState) -> None:
-        self._phase_state(session, record).blocked = True
+        if record.place.phase:
+            self._phase_state(session, record).blocked = True
 
     def _unblocked(self, record: r.Unblocked, session: SessionState) -> None:
-        self._phase_state(session, record).blocked = False
+        if record.place.phase:
+            self._phase_state(session, record).blocked = False
 
     # --- where it goes ---------------------------------------------------------------------------
 
@@ -533,17 +603,19 @@ class Tally:
         admitted = self._admitted.get((orchestrator, key))
         if admitted is None:
             admitted = self._admitted[orchestrator, key] = self._admit(orchestrator, key)
-        self.windows.add(orchestrator, end_ns, admitted, amount)
+        who, labels = admitted
+        self.windows.add(who, end_ns, labels, amount)
 
-    def _admit(self, orchestrator: tuple[str, ...], key: Key) -> Key:
+    def _admit(self, orchestrator: tuple[str, ...], key: Key) -> tuple[tuple[str, ...], Key]:
         if len(self._admitted) >= ADMITTED_LIMIT:
             self._admitted.clear()
         fact, *labels = key
         names = LABELS[Fact(fact)]
-        return fact, *(
+        admitted = (
             self._series.label(orchestrator, name, value) if name in _LIMITED else value
             for name, value in zip(names, labels, strict=True)
         )
+        return self._series.who(orchestrator), (fact, *admitted)
 
     def forget_admitted(self) -> None:
         """
@@ -551,6 +623,26 @@ class Tally:
         is being made, so that both go on alike.
         """
         self._admitted.clear()
+
+
+def _starts_anew(record: r.Record, session: SessionState) -> bool:
+    """
+    Whether a record shows that the id of an ended session is used again: another session's span
+    begins or ends. A start that arrives late is of the same span.
+    """
+    if not ended(session):
+        return False
+    if isinstance(record, r.Started):
+        return record.what == Kind.SESSION and record.span_id not in {"", session.span_id}
+    return isinstance(record, r.Session)
+
+
+def _messages_sent(session: SessionState) -> list[tuple[str, int]]:
+    """
+    How many messages each of its droids sent; nothing for a session with less than two of them.
+    """
+    droids = sorted(session.droids)
+    return [(droid, session.sent.get(droid, 0)) for droid in droids] if len(droids) > 1 else []
 
 
 def merged(preferred: r.Output, other: r.Output | None) -> r.Output:

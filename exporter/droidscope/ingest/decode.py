@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
+from droidscope.conventions.reasons import Reason
 from droidscope.errors import MalformedError
 from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.sink import Signal
@@ -59,7 +60,7 @@ def decode(signal: Signal, body: bytes) -> Batch:
     except DecodeError as error:
         name = export.request.DESCRIPTOR.name
         msg = f"the body of {len(body)} bytes is no {name} in protobuf: {error}"
-        raise MalformedError("malformed_protobuf", msg) from error
+        raise MalformedError(Reason.MALFORMED_PROTOBUF, msg) from error
 
     match signal:
         case Signal.TRACES:
@@ -171,9 +172,9 @@ def _span_fault(span: Span) -> _Fault | None:
     if span.parent_id and len(span.parent_id) != len(NO_SPAN):
         return _bad_id("span", span.name, "parent_span_id", span.parent_id, len(NO_SPAN))
     if not span.start_ns or not span.end_ns:
-        return _Fault("no_time", f"{_span_times(span)}; neither may be 0")
+        return _Fault(Reason.NO_TIME, f"{_span_times(span)}; neither may be 0")
     if span.end_ns < span.start_ns:
-        return _Fault("time_backwards", f"{_span_times(span)}; it must not end before it starts")
+        return _Fault(Reason.TIME_BACKWARDS, f"{_span_times(span)}; it must not end before it starts")
     return None
 
 
@@ -221,7 +222,7 @@ def _log_fault(log: LogRecord) -> _Fault | None:
     if log.span_id and len(log.span_id) != len(NO_SPAN):
         return _bad_id("log record", log.event_name, "span_id", log.span_id, len(NO_SPAN))
     if not log.time_ns:
-        return _Fault("no_time", f"log record {_shown(log.event_name)} has no time; it must have one")
+        return _Fault(Reason.NO_TIME, f"log record {_shown(log.event_name)} has no time; it must have one")
     return None
 
 
@@ -284,10 +285,10 @@ def _points(metric: metrics_pb2.Metric, resource: Resource, scope: str) -> list[
 
 def _point_fault(point: SumPoint) -> _Fault | None:
     if not point.time_ns:
-        return _Fault("no_time", f"a point of metric {_shown(point.name)} has time 0; it must have one")
+        return _Fault(Reason.NO_TIME, f"a point of metric {_shown(point.name)} has time 0; it must have one")
     if not isfinite(point.value):
         message = f"a point of metric {_shown(point.name)} is {point.value}; it must be finite"
-        return _Fault("not_finite", message)
+        return _Fault(Reason.NOT_FINITE, message)
     return None
 
 
@@ -306,7 +307,7 @@ def _bad_id(item: str, name: str, field: str, value: bytes, expected_bytes: int)
     if len(value) > SHOWN_CHARACTERS:
         shown = f"{len(value)} bytes long"
     expectation = f"it must be {expected_bytes} bytes, not all zero"
-    return _Fault("bad_ids", f"{item} {_shown(name)}: {field} is {shown}; {expectation}")
+    return _Fault(Reason.BAD_IDS, f"{item} {_shown(name)}: {field} is {shown}; {expectation}")
 
 
 def _shown(name: str) -> str:

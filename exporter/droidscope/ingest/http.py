@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
 
+from droidscope.conventions.reasons import Reason
 from droidscope.errors import MalformedError, OverloadedError, RefusedError
 from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.gunzip import TooLargeError, gunzip
@@ -43,7 +44,7 @@ class HttpError(RefusedError):
     A refusal with a status and headers of its own.
     """
 
-    def __init__(self, status: HTTPStatus, reason: str, message: str, **headers: str) -> None:
+    def __init__(self, status: HTTPStatus, reason: Reason, message: str, **headers: str) -> None:
         super().__init__(reason, message)
         self.status = status
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -55,7 +56,7 @@ class DisconnectedError(RefusedError):
     """
 
     def __init__(self) -> None:
-        super().__init__("disconnected", "the sender left before its body was complete")
+        super().__init__(Reason.DISCONNECTED, "the sender left before its body was complete")
 
 
 class Answer(NamedTuple):
@@ -148,7 +149,9 @@ class OtlpHttp:
                     more = event.get("more_body", False)
         except TimeoutError as error:
             msg = f"the body took longer than {self._limits.read_seconds:g} s"
-            raise HttpError(HTTPStatus.REQUEST_TIMEOUT, "read_timeout", msg, connection="close") from error
+            raise HttpError(
+                HTTPStatus.REQUEST_TIMEOUT, Reason.READ_TIMEOUT, msg, connection="close"
+            ) from error
         return b"".join(chunks)
 
     def _gunzip(self, body: bytes) -> bytes:
@@ -157,11 +160,11 @@ class OtlpHttp:
         except TooLargeError as error:
             raise self._too_large("the decompressed body is longer") from error
         except ValueError as error:
-            raise MalformedError("malformed_gzip", str(error)) from error
+            raise MalformedError(Reason.MALFORMED_GZIP, str(error)) from error
 
     def _too_large(self, what: str) -> HttpError:
         msg = f"{what}; at most {self._limits.max_body_bytes} bytes are accepted"
-        return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", msg)
+        return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Reason.TOO_LARGE, msg)
 
     async def _submit(self, signal: Signal, body: bytes) -> Receipt:
         future = asyncio.wrap_future(self._sink.submit(signal, body, Transport.HTTP))
@@ -175,16 +178,18 @@ class OtlpHttp:
 def _signal_of(method: str, path: str) -> Signal:
     signal = SIGNALS.get(path)
     if signal is None:
-        raise HttpError(HTTPStatus.NOT_FOUND, "not_found", f"only {', '.join(SIGNALS)} are served here")
+        raise HttpError(HTTPStatus.NOT_FOUND, Reason.NOT_FOUND, f"only {', '.join(SIGNALS)} are served here")
     if method != "POST":
-        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", "only POST is allowed", allow="POST")
+        raise HttpError(
+            HTTPStatus.METHOD_NOT_ALLOWED, Reason.WRONG_METHOD, "only POST is allowed", allow="POST"
+        )
     return signal
 
 
 def _check_media_type(media_type: str) -> None:
     if media_type not in {PROTOBUF, JSON}:
         msg = f"content-type is {media_type[:100]!r}; it must be {PROTOBUF} or {JSON}"
-        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", msg)
+        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, Reason.UNSUPPORTED_MEDIA_TYPE, msg)
 
 
 def _encoding_of(headers: Mapping[str, str]) -> str:
@@ -193,7 +198,7 @@ def _encoding_of(headers: Mapping[str, str]) -> str:
         msg = f"content-encoding is {encoding[:100]!r}; it must be {GZIP} or {IDENTITY}"
         accepted = f"{GZIP}, {IDENTITY}"
         raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", msg, accept_encoding=accepted
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, Reason.UNSUPPORTED_ENCODING, msg, accept_encoding=accepted
         )
     return encoding
 

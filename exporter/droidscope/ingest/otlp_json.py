@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from google.protobuf import json_format
 
+from droidscope.conventions.reasons import Reason
 from droidscope.errors import MalformedError
 from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.sink import Signal
@@ -34,7 +35,7 @@ def protobuf_of_json(signal: Signal, body: bytes) -> bytes:
         json_format.ParseDict(_with_base64_ids(content), request, ignore_unknown_fields=True)
     except (msgspec.DecodeError, json_format.ParseError, ValueError, TypeError, RecursionError) as error:
         msg = f"the body of {len(body)} bytes is no {request.DESCRIPTOR.name} in JSON: {error}"
-        raise MalformedError("malformed_json", msg) from error
+        raise MalformedError(Reason.MALFORMED_JSON, msg) from error
     return request.SerializeToString()
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 
+from droidscope.conventions.reasons import Reason
 from droidscope.errors import OverloadedError, RefusedError, StoreError
 
 STORE_RETRY_SECONDS = 5.0
@@ -26,9 +27,9 @@ def refusal_of(error: Exception) -> RefusedError:
             return error
         case StoreError():
             logger.error("the store failed: %s", error)
-            return OverloadedError("store_failed", "the store takes nothing in now", STORE_RETRY_SECONDS)
+            return OverloadedError(Reason.STORE_FAILED, "the store takes nothing in now", STORE_RETRY_SECONDS)
         case TimeoutError():
-            return OverloadedError("acknowledge_timeout", "the request was not durable in time")
+            return OverloadedError(Reason.ACKNOWLEDGE_TIMEOUT, "the request was not durable in time")
         case _:
             logger.error("a request failed", exc_info=error)
-            return RefusedError("internal", "internal error; the log of droidscope has more")
+            return RefusedError(Reason.INTERNAL, "internal error; the log of droidscope has more")

@@ -1,9 +1,8 @@
 """
 What is going on: one object per session, phase, task … that is open, with its span.
 
-Ids travel in OpenTelemetry's baggage, the only source of them, so a span says what it is inside of in
-this process as in the next one. Live objects (the task an output belongs to, the session whose gates
-are counted) travel in the context and end at the process.
+Live objects (the task an output belongs to, the session whose gates are counted) travel in the context
+and end at the process; ids go further (`place`).
 """
 
 from __future__ import annotations
@@ -14,36 +13,24 @@ from datetime import timedelta
 from time import perf_counter_ns
 from typing import ClassVar, Final, TypedDict, TypeVar, Unpack
 
-from opentelemetry import baggage
 from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
 
 from droidscope.conventions import attributes as names
-from droidscope.conventions.attributes import Kind, Outcome
+from droidscope.conventions.attributes import Outcome
 from droidscope.instrument.guard import quietly, warn_once
-from droidscope.instrument.providers import Emitter, Labels
+from droidscope.instrument.place import Baggage, carried, carrying, ids, is_same_place, without
+from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
-
-Place = tuple[object, object, object]
+Description = tuple[str, dict[str, str], Values]
 """
-Ids of the session, phase and task around: what tells contexts apart.
+A span's name, the ids it adds for what is inside of it, and its attributes besides the ids.
 """
 
-SESSION_IDS: Final = (names.SESSION_ID, names.PATTERN_ID)
-PHASE_IDS: Final = (*SESSION_IDS, names.PHASE_ID)
-TASK_IDS: Final = (*PHASE_IDS, names.TASK_ID, names.TASK_TYPE, names.AGENT_NAME)
-
-_CURRENT: Final = create_key("droidscope.activity")
 NS: Final = 1_000_000_000
 
-
-def ids(context: Context | None = None) -> dict[str, str]:
-    """
-    The ids that *context* (default: the current one) is inside of, by attribute name.
-    """
-    carried = baggage.get_all(context)
-    return {name: str(carried[name]) for name in TASK_IDS if name in carried}
+_CURRENT: Final = create_key("droidscope.activity")
 
 
 def current(context: Context | None = None) -> Activity | None:
@@ -53,13 +40,9 @@ def current(context: Context | None = None) -> Activity | None:
     A context received from elsewhere carries other ids than what happens to be open here.
     """
     activity = get_value(_CURRENT, context)
-    if isinstance(activity, Activity) and activity.place == _place(baggage.get_all(context)):
+    if isinstance(activity, Activity) and is_same_place(activity.carried, carried(context)):
         return activity
     return None
-
-
-def _place(inside: Mapping[str, object]) -> Place:
-    return inside.get(names.SESSION_ID), inside.get(names.PHASE_ID), inside.get(names.TASK_ID)
 
 
 def seconds(value: float | timedelta | None, name: str) -> float | None:
@@ -88,71 +71,71 @@ class Activity:
     """
     Something that is going on, from `begin` to `end`; without a provider, all it does is nothing.
 
-    Each subclass is a row of docs/conventions.md#spans: `_describe` gives the span's name, the ids
-    for what is inside, and its attributes; `_conclude` the attributes known only at the end.
+    Each subclass is a row of docs/conventions.md#spans: `_describe` says what is known when it begins,
+    `_conclude` the attributes known only when it ends.
     """
 
-    kind: ClassVar[Kind]
-    span_kind: ClassVar[SpanKind] = SpanKind.INTERNAL
-    inherits: ClassVar[tuple[str, ...]] = TASK_IDS
+    kind: ClassVar[str]
     """
-    The ids it is inside of. What is not inherited is hidden from what is inside it.
+    Its `Kind`, as text.
+    """
+    span_kind: ClassVar[SpanKind] = SpanKind.INTERNAL
+    hides: ClassVar[frozenset[str]] = frozenset()
+    """
+    The ids around it that are not those of what is inside of it.
     """
     announced: ClassVar[bool] = False
     """
     Whether a log event says that it has begun.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "context",
-        "emitter",
-        "ended",
-        "inside",
-        "parent",
-        "place",
-        "previous",
-        "recording",
-        "span",
-        "started_ns",
-    )
-
-    def __init__(self) -> None:
-        self.emitter: Emitter | None = None
-        self.span: Span = INVALID_SPAN
-        self.recording = False
-        self.ended = False
-        self.parent: Activity | None = None
-        self.inside: dict[str, str] = {}
-        self.place: Place = (None, None, None)
+    emitter: Emitter | None = None
+    """
+    Where its span goes; None until it has begun, and for ever without a provider. What follows without
+    a value is there from then on.
+    """
+    span: Span = INVALID_SPAN
+    recording: bool = False
+    ended: bool = False
+    parent: Activity | None
+    inside: Mapping[str, str]
+    """
+    The ids for what is inside of it, by attribute name.
+    """
+    carried: Baggage
+    """
+    All baggage inside of it.
+    """
+    context: Context
+    previous: Context
+    started_ns: int
 
     @quietly
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:
         """
         Start the span, and make it current unless *enter* is False (a generator's body runs in steps).
         """
-        previous = get_current()
+        self.previous = previous = get_current()
         self.parent = current(previous)
-        around = ids(previous) if self.parent is None else self.parent.inside
-        inherited = {name: around[name] for name in self.inherits if name in around}
-        name, own, values = self._describe(inherited)
-        self.inside = inherited | own
-        self.place = _place(self.inside)
-        start: Values = {names.KIND: self.kind.value, **self.inside, **values}
-        span = emitter.tracer.start_span(name, previous, self.span_kind, start)
-        context = set_value(_CURRENT, self, set_span_in_context(span, previous))
-        for hidden in around.keys() - inherited.keys():
-            context = baggage.remove_baggage(hidden, context)
-        for key, value in own.items():
-            context = baggage.set_baggage(key, value, context)
-        self.context, self.previous = context, previous
-        self.emitter, self.span = emitter, span
+        arriving = carried(previous)
+        around = ids(arriving, emitter.service) if self.parent is None else self.parent.inside
+        self.inside = without(self.hides, around)
+        name, own, values = self._describe()
+        self.inside = {**self.inside, **own}
+        start: Values = {names.KIND: self.kind, **self.inside, **values}
+        self.span = span = emitter.tracer.start_span(name, previous, self.span_kind, start)
+        self.context = context = set_value(_CURRENT, self, set_span_in_context(span, previous))
+        self.carried = arriving
+        if own:
+            self.carried = {**without(self.hides, arriving), **self._passed_on(own, emitter)}
+            self.context = context = carrying(self.carried, context)
         self.recording = span.is_recording() and span.get_span_context().trace_flags.sampled
+        self.emitter = emitter
         self.started_ns = perf_counter_ns()
         if enter:
-            attach(self.context)
+            attach(context)
         if self.announced and self.recording:
-            emitter.event(names.STARTED_EVENT, start, self.context)
+            emitter.event(names.STARTED_EVENT, start, context)
 
     @quietly
     def end(self, error: BaseException | None = None) -> None:
@@ -164,7 +147,7 @@ class Activity:
         if self.ended or self.emitter is None:
             return
         self.ended = True
-        self._leave()
+        self.leave()
         if isinstance(error, GeneratorExit):
             error = None
         try:
@@ -172,30 +155,49 @@ class Activity:
                 self._finish(self.emitter, error)
         finally:
             self.span.end()
+            # Else it would be in its own context: garbage that only the collector of cycles finds.
+            self.context = self.previous
 
-    def _finish(self, emitter: Emitter, error: BaseException | None) -> None:
-        values = self._conclude(error)
-        if error is not None:
-            self.span.record_exception(error)
-            self.span.set_status(Status(StatusCode.ERROR, str(error)))
-            values.setdefault(names.ERROR_TYPE, error_type(error))
-        elif self._states_failure():
-            self.span.set_status(Status(StatusCode.ERROR))
-        if values:
-            self.span.set_attributes(values)
-        emitter.tally.add(names.CLIENT_RECORDS, _RECORDS[self.kind])
+    def enter(self) -> None:
+        """
+        Make it current again after `leave`, wherever that is now.
+        """
+        if self.emitter is not None:
+            self.previous = get_current()
+            attach(self.context)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """
+        Make current what was current before; nothing, where neither it nor what is inside of it is.
+        """
         # Not by token: an exit may run in another context (a finaliser, a thread), where a token is an
         # error and where there is nothing to restore.
         innermost = get_value(_CURRENT)
         if innermost is self or any(each is self for each in _lineage(innermost)):
             attach(self.previous)
 
-    def _describe(self, inherited: Mapping[str, str]) -> tuple[str, dict[str, str], Values]:
+    def _finish(self, emitter: Emitter, error: BaseException | None) -> None:
+        values = self._conclude(emitter, error)
+        if error is not None:
+            self.span.record_exception(error)
+            self.span.set_status(Status(StatusCode.ERROR, str(error)))
+            values.setdefault(names.ERROR_TYPE, error_type(error))
+        elif self._states_failure():
+            self.span.set_status(Status(StatusCode.ERROR))
+        for name, value in values.items():  # for so few, `set_attributes` takes longer
+            self.span.set_attribute(name, value)
+        emitter.count_record(self.kind, self.inside)
+
+    def _describe(self) -> Description:
         raise NotImplementedError
 
-    def _conclude(self, error: BaseException | None) -> Values:  # noqa: ARG002 - for those that care
+    def _passed_on(self, own: dict[str, str], emitter: Emitter) -> Mapping[str, str]:  # noqa: ARG002
+        """
+        What baggage tells of it, inside and in other processes: its *own* ids.
+        """
+        return own
+
+    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
         return {}
 
     def _states_failure(self) -> bool:
@@ -204,8 +206,6 @@ class Activity:
     def _elapsed_ns(self) -> int:
         return perf_counter_ns() - self.started_ns
 
-
-_RECORDS: Final[dict[Kind, Labels]] = {kind: ((names.RECORD_KIND, kind.value),) for kind in Kind}
 
 T = TypeVar("T", bound=Activity)
 
@@ -247,12 +247,8 @@ class Judged(Activity):
     outcome_name: ClassVar[str]
     outcomes: ClassVar[tuple[Outcome, ...]] = (Outcome.COMPLETED, Outcome.FAILED)
 
-    __slots__ = ("_error_type", "_stated")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._stated: Outcome | None = None
-        self._error_type = ""
+    _stated: Outcome | None = None
+    _error_type = ""
 
     @quietly
     def outcome(self, outcome: str, **ending: Unpack[Ending]) -> None:
@@ -268,14 +264,14 @@ class Judged(Activity):
         self._stated = Outcome(outcome)
         self._error_type = ending.get("error_type", "")
 
-    def _decided(self, error: BaseException | None) -> Outcome:
+    def _decided(self, error: BaseException | None) -> str:
         succeeded = self.outcomes[0]
-        return self._stated or (succeeded if error is None else Outcome.FAILED)
+        return (self._stated or (succeeded if error is None else Outcome.FAILED)).value
 
-    def _conclude(self, error: BaseException | None) -> Values:  # noqa: ARG002 - the outcome is what counts
-        values: Values = {}
-        if self._stated is not None:
-            values[self.outcome_name] = self._stated.value
+    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
+        if self._stated is None:
+            return {}
+        values: Values = {self.outcome_name: self._stated.value}
         if self._states_failure() and self._error_type:
             values[names.ERROR_TYPE] = self._error_type
         return values

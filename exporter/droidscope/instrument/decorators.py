@@ -8,7 +8,7 @@ shared by concurrent calls.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
@@ -118,10 +118,27 @@ def _function(function: Callable[P, R], make: Callable[[], Activity]) -> Callabl
         except BaseException as error:
             activity.end(error)
             raise
+        if inspect.iscoroutine(result):  # of a lambda, say: most of the work is still to come
+            activity.leave()
+            return cast("R", _continued(result, activity))
         activity.end()
         return result
 
     return wrapper
+
+
+async def _continued(rest: Coroutine[Any, Any, R], activity: Activity) -> R:
+    """
+    *rest* of what *activity* is around, which has begun with the call that made the coroutine.
+    """
+    activity.enter()
+    try:
+        result = await rest
+    except BaseException as error:
+        activity.end(error)
+        raise
+    activity.end()
+    return result
 
 
 def _coroutine(

@@ -4,7 +4,9 @@ Analytics for an existing orchestrator class: `class Mine(ds.AnalyticsOrchestrat
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
+from inspect import iscoroutinefunction
 from queue import Empty, Full, Queue
 from threading import Lock, Thread
 from typing import Any, Final, Protocol
@@ -14,8 +16,8 @@ from droidscope.instrument import client
 from droidscope.instrument.client import Period
 from droidscope.instrument.decorators import Operation
 from droidscope.instrument.guard import logger, quietly, warn_once
-from droidscope.instrument.kinds import Session
 from droidscope.instrument.providers import after_fork_in_child
+from droidscope.instrument.sessions import Session
 
 QUEUE_LIMIT: Final = 16
 IDLE_SECONDS: Final = 10.0
@@ -23,10 +25,10 @@ IDLE_SECONDS: Final = 10.0
 
 class AnalyticsOrchestrator:
     """
-    Wraps `execute_task` of the class beside it in a session, and asks the exporter on its behalf.
+    Puts each `execute_task` of the class beside it inside a session, and asks the exporter on its behalf.
 
-    Put it before the class it wraps. A class that overrides `execute_task` itself calls `super()`, or
-    decorates its own with `droidscope.session`.
+    Wherever that is defined: in a base class before or after this one, or in the class itself, whether
+    or not it calls `super()`. Synchronous or not, it stays what it is, and keeps its signature.
     """
 
     analytics_pattern: Any = None
@@ -35,13 +37,11 @@ class AnalyticsOrchestrator:
     one; by default the name of the class.
     """
 
-    def execute_task(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the wrapped class has it
-        """
-        The wrapped `execute_task`, inside a session: a coroutine where that is one.
-        """
-        pattern = self._pattern_of(*args, **kwargs) or type(self).__name__
-        inherited = getattr(super(), "execute_task")  # noqa: B009 - whoever comes next has it
-        return Operation(partial(_WatchedSession, self, pattern))(inherited)(*args, **kwargs)
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - as the bases have them
+        super().__init_subclass__(**kwargs)
+        owner = _owner(cls)
+        if owner is not None and (owner is cls or not issubclass(owner, AnalyticsOrchestrator)):
+            cls.execute_task = _in_a_session(cls, getattr(owner, "execute_task"))  # type: ignore[attr-defined] # noqa: B009
 
     def get_performance_dashboard(self) -> Any:  # noqa: ANN401 - JSON
         """
@@ -75,6 +75,26 @@ class AnalyticsOrchestrator:
     def _pattern_of(self, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - as the wrapped class has it
         pattern = self.analytics_pattern
         return str(pattern(*args, **kwargs) if callable(pattern) else pattern or "")
+
+
+def _owner(cls: type) -> type | None:
+    """
+    The class whose `execute_task` an object of *cls* has.
+    """
+    return next((each for each in cls.__mro__ if "execute_task" in vars(each)), None)
+
+
+def _in_a_session(owner: type, execute_task: Callable[..., Any]) -> Callable[..., Any]:
+    def within(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the wrapped class has it
+        if _owner(type(self)) is not owner:  # called by `super()`, from within the session of a subclass
+            return execute_task(self, *args, **kwargs)
+        pattern = self._pattern_of(*args, **kwargs) or type(self).__name__
+        return Operation(partial(_WatchedSession, self, pattern))(execute_task)(self, *args, **kwargs)
+
+    async def within_async(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - likewise
+        return await within(self, *args, **kwargs)
+
+    return wraps(execute_task)(within_async if iscoroutinefunction(execute_task) else within)
 
 
 class Handler(Protocol):

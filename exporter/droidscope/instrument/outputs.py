@@ -104,7 +104,7 @@ def drop(tally: Tally, name: str, reason: str, value: object, expected: str) -> 
     """
     Count a value refused for *reason*, and log it the first time.
     """
-    tally.add(names.CLIENT_DROPPED, ((names.DROP_REASON, reason),))
+    tally.add(names.CLIENT_DROPPED, {names.DROP_REASON: reason})
     warn_once(f"drop:{name}:{reason}", "%s is %s; expected %s; dropped", name, value, expected)
 
 
@@ -185,7 +185,7 @@ def _of_issues(issues: Counter[str]) -> Values:
 
 def _measure(given: Outputs, tally: Tally) -> quality.Measures:
     def refuse(path: str, fault: str) -> None:
-        tally.add(names.CLIENT_DROPPED, ((names.DROP_REASON, "report"),))
+        tally.add(names.CLIENT_DROPPED, {names.DROP_REASON: "report"})
         warn_once(f"report:{path}", "report %s is dropped: %s", path, fault)
 
     return quality.measure(

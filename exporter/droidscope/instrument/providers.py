@@ -7,7 +7,7 @@ Without a provider `current` is None, and everything else here steps aside.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from threading import Lock
@@ -15,15 +15,13 @@ from time import time_ns
 from typing import Final
 
 from opentelemetry import metrics, trace
-from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger
+from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger_provider
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Tracer, TracerProvider
 from opentelemetry.util.types import Attributes
 
 from droidscope.conventions import attributes
-
-Labels = tuple[tuple[str, str], ...]
 
 _COUNTERS: Final = {
     attributes.CLIENT_RECORDS: ("{record}", "Spans and conflicts this process has emitted, by kind."),
@@ -44,18 +42,18 @@ class Tally:
     """
 
     def __init__(self, meter: Meter) -> None:
-        self._counts: dict[str, dict[Labels, int]] = {name: {} for name in _COUNTERS}
+        self._counts: dict[str, dict[tuple[tuple[str, str], ...], int]] = {name: {} for name in _COUNTERS}
         self._lock = Lock()
         for name, (unit, description) in _COUNTERS.items():
             meter.create_observable_counter(name, [partial(self._observe, name)], unit, description)
 
-    def add(self, name: str, labels: Labels) -> None:
+    def add(self, name: str, labels: Mapping[str, str]) -> None:
         """
-        Count one more under *name* and *labels*.
+        Count one more under *name* and *labels*, which come in the same order each time.
         """
+        counts, key = self._counts[name], tuple(labels.items())
         with self._lock:
-            counts = self._counts[name]
-            counts[labels] = counts.get(labels, 0) + 1
+            counts[key] = counts.get(key, 0) + 1
 
     def restart(self) -> None:
         """
@@ -74,11 +72,14 @@ class Tally:
 class Emitter:
     """
     One destination: a tracer, a logger for events, and the client's counters and histograms.
+
+    *service* is the name this process goes by in what it sends, None if unknown.
     """
 
-    def __init__(self, tracer: Tracer, logger: Logger, meter: Meter) -> None:
+    def __init__(self, tracer: Tracer, logger: Logger, meter: Meter, service: str | None = None) -> None:
         self.tracer = tracer
         self.logger = logger
+        self.service = service
         self.tally = Tally(meter)
         histogram = partial(
             meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=_DURATION_BOUNDS
@@ -87,6 +88,15 @@ class Emitter:
         self.session_duration = histogram(
             attributes.CLIENT_SESSION_DURATION, description="Duration of sessions."
         )
+
+    def count_record(self, kind: str, inside: Mapping[str, str]) -> None:
+        """
+        Count one more record of *kind*, for the orchestrator whose session it is *inside* of.
+        """
+        labels = {attributes.RECORD_KIND: kind}
+        if attributes.ORCHESTRATOR_NAME in inside:
+            labels[attributes.ORCHESTRATOR_NAME] = inside[attributes.ORCHESTRATOR_NAME]
+        self.tally.add(attributes.CLIENT_RECORDS, labels)
 
     def is_heard(self, name: str) -> bool:
         """
@@ -117,7 +127,16 @@ def from_providers(tracers: TracerProvider, loggers: LoggerProvider, meters: Met
         tracers.get_tracer(scope, version),
         loggers.get_logger(scope, version),
         meters.get_meter(scope, version),
+        service_name(getattr(tracers, "resource", None)),
     )
+
+
+def service_name(resource: object) -> str | None:
+    """
+    The name in an SDK's *resource*; without one that of OTEL_SERVICE_NAME, None if there is none either.
+    """
+    said = getattr(resource, "attributes", {}).get(attributes.SERVICE_NAME)
+    return str(said) if said else os.environ.get("OTEL_SERVICE_NAME") or None
 
 
 _emitter: Emitter | None = None
@@ -163,11 +182,8 @@ def _discover() -> Emitter | None:
         return None
     with _lock:
         if _emitter is None:
-            scope, version = attributes.SCOPE, attributes.SCHEMA_VERSION
-            _emitter = Emitter(
-                trace.get_tracer(scope, version),
-                get_logger(scope, version),
-                metrics.get_meter(scope, version),
+            _emitter = from_providers(
+                trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider()
             )
     return _emitter
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from threading import Lock, Thread
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from uuid import uuid4
 
 from opentelemetry import metrics, trace
@@ -20,9 +19,11 @@ from opentelemetry._logs import get_logger_provider, set_logger_provider
 from opentelemetry.context import Context
 
 from droidscope.conventions import attributes as names
-from droidscope.errors import ConfigError, MissingExtraError
-from droidscope.instrument import activity as activities
+from droidscope.errors import MissingExtraError
+from droidscope.instrument.delivery import Destination, Losses
 from droidscope.instrument.guard import logger, quietly
+from droidscope.instrument.place import carried, ids
+from droidscope.instrument.providers import after_fork_in_child, service_name
 
 try:
     from opentelemetry.sdk._logs import LoggerProvider
@@ -41,15 +42,6 @@ The longest the end of the process waits for what is still to be sent.
 """
 
 _METRIC_INTERVAL_MILLIS: Final = 15_000
-_PROTOCOLS: Final = {
-    "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
-    "grpc": "opentelemetry.exporter.otlp.proto.grpc",
-}
-_SIGNALS: Final = {
-    "traces": ("trace_exporter", "OTLPSpanExporter"),
-    "logs": ("_log_exporter", "OTLPLogExporter"),
-    "metrics": ("metric_exporter", "OTLPMetricExporter"),
-}
 
 
 class Provider(Protocol):
@@ -86,9 +78,8 @@ class IdSpanProcessor(SpanProcessor):
     @quietly
     def _copy_ids(self, span: Span, context: Context | None) -> None:
         said = span.attributes or {}
-        span.set_attributes(
-            {name: value for name, value in activities.ids(context).items() if name not in said}
-        )
+        around = ids(carried(context), service_name(span.resource))
+        span.set_attributes({name: value for name, value in around.items() if name not in said})
 
     def on_end(self, span: ReadableSpan) -> None:
         """
@@ -107,6 +98,8 @@ class IdSpanProcessor(SpanProcessor):
         return True
 
 
+LOSSES: Final = Losses()
+after_fork_in_child(LOSSES.restart)
 _configured: list[Provider] = []
 _lock: Final = Lock()
 _state = {"called": False}
@@ -144,7 +137,7 @@ def configure(
         ConfigError: If the protocol is unknown.
         MissingExtraError: If the SDK is not installed.
     """
-    destination = _Destination(endpoint, protocol, headers)
+    destination = Destination(endpoint, protocol, headers, LOSSES)
     with _lock:
         if _state["called"]:
             logger.warning("droidscope.configure() was called before; the first call stands")
@@ -153,42 +146,7 @@ def configure(
         _set_up(destination, service_name, resource_attributes or {})
 
 
-class _Destination:
-    """
-    Makes the exporter of each signal.
-    """
-
-    def __init__(self, endpoint: str | None, protocol: str | None, headers: Mapping[str, str] | None) -> None:
-        self._endpoint = endpoint
-        self._headers = headers
-        self._protocols = {signal: _protocol(signal, protocol) for signal in _SIGNALS}
-
-    def exporter(self, signal: str) -> Any | None:  # noqa: ANN401 - one of three unrelated classes
-        if os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip() == "none":
-            return None
-        protocol = self._protocols[signal]
-        module, name = _SIGNALS[signal]
-        arguments: dict[str, Any] = {}
-        if self._endpoint is not None:
-            is_http = protocol == "http/protobuf"
-            arguments["endpoint"] = f"{self._endpoint.rstrip('/')}/v1/{signal}" if is_http else self._endpoint
-        if self._headers is not None:
-            arguments["headers"] = dict(self._headers)
-        return getattr(import_module(f"{_PROTOCOLS[protocol]}.{module}"), name)(**arguments)
-
-
-def _protocol(signal: str, given: str | None) -> str:
-    general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    protocol = (
-        given or os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or general or "http/protobuf"
-    )
-    if protocol not in _PROTOCOLS:
-        msg = f"protocol is {protocol!r}; expected one of {', '.join(_PROTOCOLS)}"
-        raise ConfigError(msg)
-    return protocol
-
-
-def _set_up(destination: _Destination, service_name: str | None, more: Mapping[str, str]) -> None:
+def _set_up(destination: Destination, service_name: str | None, more: Mapping[str, str]) -> None:
     resource = _resource(service_name, more)
     if _is_free(trace.get_tracer_provider()):
         trace.set_tracer_provider(_tracer_provider(destination, resource))
@@ -225,7 +183,7 @@ def _resource(service_name: str | None, more: Mapping[str, str]) -> Resource:
 
 
 # None of them shuts itself down at exit: that could take minutes with an exporter that is down.
-def _tracer_provider(destination: _Destination, resource: Resource) -> TracerProvider:
+def _tracer_provider(destination: Destination, resource: Resource) -> TracerProvider:
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     exporter = destination.exporter("traces")
     if exporter is not None:
@@ -234,7 +192,7 @@ def _tracer_provider(destination: _Destination, resource: Resource) -> TracerPro
     return provider
 
 
-def _logger_provider(destination: _Destination, resource: Resource) -> LoggerProvider:
+def _logger_provider(destination: Destination, resource: Resource) -> LoggerProvider:
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
     exporter = destination.exporter("logs")
     if exporter is not None:
@@ -243,7 +201,7 @@ def _logger_provider(destination: _Destination, resource: Resource) -> LoggerPro
     return provider
 
 
-def _meter_provider(destination: _Destination, resource: Resource) -> MeterProvider:
+def _meter_provider(destination: Destination, resource: Resource) -> MeterProvider:
     exporter = destination.exporter("metrics")
     # The reader knows OTEL_METRIC_EXPORT_INTERVAL itself, but its own default is a minute.
     interval = None if "OTEL_METRIC_EXPORT_INTERVAL" in os.environ else _METRIC_INTERVAL_MILLIS
@@ -262,24 +220,32 @@ def _follow(provider: object) -> None:
 
 def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
     """
-    Send what is waiting in the providers in use; False if that took longer than *timeout_seconds*, or failed.
+    Send what is waiting in the providers in use; False if that took longer than *timeout_seconds*, or
+    if some of it could not be sent. Of exporters that others have set up, only the former is known.
 
     It blocks: for scripts and tests, not for droids at work.
     """
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
-    return _all_of([each.force_flush for each in in_use if hasattr(each, "force_flush")], timeout_seconds)
+    before = LOSSES.failed()
+    flushes = [each.force_flush for each in in_use if hasattr(each, "force_flush")]
+    in_time = _all_of(flushes, timeout_seconds)
+    return in_time and all(failed <= before[signal] for signal, failed in LOSSES.failed().items())
 
 
 def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
     """
-    Send what is waiting and end what `configure` set up; False if that took longer than *timeout_seconds*.
+    Send what is waiting and end what `configure` set up; False if that took longer than *timeout_seconds*,
+    or if anything could not be sent since `configure`.
 
     It happens by itself at the end of the process, and only once.
     """
     with _lock:
         ending = [provider.shutdown for provider in _configured]
         _configured.clear()
-    return _all_of(ending, timeout_seconds)
+    if not _all_of(ending, timeout_seconds):
+        logger.warning("droidscope could not send what was waiting within %s s: it is lost", timeout_seconds)
+        return False
+    return not any(LOSSES.failed().values())
 
 
 def _all_of(actions: Sequence[Callable[[], object]], timeout_seconds: float) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -25,9 +25,14 @@ from droidscope.conventions.metrics import WINDOWS
 from droidscope.kpi.facts import Key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MINUTE_NS: Final = 60_000_000_000
+
+AHEAD_LIMIT: Final = 100_000
+"""
+Facts that may wait for the clock.
+"""
 
 LONGEST: Final = max(WINDOWS, key=lambda window: WINDOWS[window])
 SHORTEST: Final = min(WINDOWS, key=lambda window: WINDOWS[window])
@@ -84,10 +89,13 @@ class Windows:
         """
         Add *amount* to a fact about what ended at *end_ns*; a negative amount takes back.
 
-        Late is fine; what ended before the longest window is forgotten at once.
+        Late is fine; what ended before the longest window is forgotten at once. Where too much
+        waits ahead already, for the clocks of senders are wrong, it ended just now.
         """
         if end_ns < self._reached_ns:
             self._settle(orchestrator, end_ns, key, amount)
+        elif amount > 0 and len(self._ahead) >= AHEAD_LIMIT:
+            self._settle(orchestrator, self._reached_ns - 1, key, amount)
         else:
             heappush(self._ahead, (end_ns, orchestrator, key, amount))
 
@@ -126,6 +134,16 @@ class Windows:
         All orchestrators of which something ended within the longest window, sorted.
         """
         return sorted(self._ledgers)
+
+    def rename(self, rename: Callable[[Orchestrator], Orchestrator]) -> None:
+        """
+        Give every orchestrator its new name; those that share one become one.
+        """
+        ledgers, self._ledgers = self._ledgers, defaultdict(_Ledger)
+        for orchestrator, ledger in ledgers.items():
+            self._ledgers[rename(orchestrator)].merge(ledger, self._spans)
+        self._ahead = [(end_ns, rename(who), key, amount) for end_ns, who, key, amount in self._ahead]
+        heapify(self._ahead)
 
     def dump(self) -> WindowsDump:
         """
@@ -193,6 +211,15 @@ class _Ledger:
         for window, span in spans.items():
             if minute in span:
                 _add(self.totals[window], key, amount)
+
+    def merge(self, other: _Ledger, spans: Spans) -> None:
+        """
+        Add all that another ledger holds.
+        """
+        packed = {minute: _unpack_amounts(amounts) for minute, amounts in other._packed.items()}
+        for minute, amounts in (other._open | packed).items():
+            for key, amount in amounts.items():
+                self.add(minute, key, amount, spans)
 
     def move(self, old: Spans, new: Spans) -> None:
         """

@@ -4,13 +4,24 @@ Reads typed values out of attributes; what does not fit is left out and told, ne
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from droidscope.model.otlp import Attributes
 
 SECOND_NS: Final = 1_000_000_000
 SCORE_MAXIMUM: Final = 100.0
+LARGEST: Final = 10**10
+"""
+The largest amount that can be meant: so many tokens, dollars or seconds are a fault of the sender.
+"""
+NAME_LENGTH: Final = 256
+"""
+Characters kept of a name or an id.
+"""
+LIST_LENGTH: Final = 1_000
+"""
+Items kept of a list of names.
+"""
 
 
 class Reader:
@@ -39,15 +50,21 @@ class Reader:
         self._misfit(key, value, "a string")
         return ""
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def name(self, key: str) -> str:
         """
-        A list of strings, empty where absent.
+        A string that names something, cut to a length that can be remembered; "" where absent.
+        """
+        return self.text(key)[:NAME_LENGTH]
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """
+        A list of names, empty where absent.
         """
         value = self._attributes.get(key)
         if value is None:
             return ()
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
+            return tuple(item[:NAME_LENGTH] for item in value[:LIST_LENGTH])
         self._misfit(key, value, "an array of strings")
         return ()
 
@@ -63,33 +80,26 @@ class Reader:
 
     def count(self, key: str) -> int | None:
         """
-        A whole number from 0 on, None where absent.
+        A whole number from 0 to 1e10, None where absent.
         """
         value = self._attributes.get(key)
         if value is None:
             return None
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
             return value
-        self._misfit(key, value, "a whole number from 0 on")
+        self._misfit(key, value, f"a whole number from 0 to {float(LARGEST):g}")
         return None
 
-    def number(self, key: str, most: float = math.inf) -> float | None:
+    def number(self, key: str, most: float = LARGEST) -> float | None:
         """
-        A finite number from 0 to *most*, None where absent.
+        A number from 0 to *most*, None where absent.
         """
         value = self._attributes.get(key)
         if value is None:
             return None
-        if (
-            isinstance(value, (int, float))
-            and not isinstance(value, bool)
-            and 0 <= value <= most
-            and math.isfinite(value)
-        ):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most:
             return float(value)
-        self._misfit(
-            key, value, f"a number from 0 to {most:g}" if math.isfinite(most) else "a finite number from 0 on"
-        )
+        self._misfit(key, value, f"a number from 0 to {float(most):g}")
         return None
 
     def score(self, key: str) -> float | None:

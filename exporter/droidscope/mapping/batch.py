@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from droidscope.conventions.attributes import SERVICE_NAME
 from droidscope.mapping import own
+from droidscope.mapping.attributes import NAME_LENGTH
 from droidscope.mapping.foreign import classify
 from droidscope.model.foreign import OwnSpan, Step
 from droidscope.model.otlp import Batch, Resource
@@ -100,8 +101,8 @@ class Mapper:
         known = names.get(id(resource))
         if known is None:
             attributes = resource.attributes
-            labels = (attributes.get(key, "") for key in (SERVICE_NAME, *self._resource_labels))
-            known = tuple(label if isinstance(label, str) else str(label) for label in labels)
+            labels = (attributes.get(key) for key in (SERVICE_NAME, *self._resource_labels))
+            known = tuple("" if label is None else str(label)[:NAME_LENGTH] for label in labels)
             names[id(resource)] = known = (known[0] or UNKNOWN_SERVICE, *known[1:])
             mapped.orchestrators.add(known[0])
         return known

@@ -13,7 +13,7 @@ from typing import Final
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, MessageType, Outcome, Severity
 from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
-from droidscope.mapping.attributes import SECOND_NS, Reader
+from droidscope.mapping.attributes import LARGEST, SECOND_NS, Reader
 from droidscope.model import records as r
 from droidscope.model.otlp import STATUS_ERROR, LogRecord, Span, SumPoint
 
@@ -62,7 +62,7 @@ def map_span(span: Span, orchestrator: Orchestrator) -> tuple[list[r.AnyRecord],
         UnusableError: If its kind is unknown or it belongs to no session.
     """
     read = Reader(span.attributes)
-    kind = read.text(names.KIND)
+    kind = read.name(names.KIND)
     make = _BY_KIND.get(kind)
     if make is None:
         msg = f"{names.KIND} of span {span.name!r:.60} is {kind!r:.40}; expected one of {', '.join(_BY_KIND)}"
@@ -78,18 +78,18 @@ def map_span(span: Span, orchestrator: Orchestrator) -> tuple[list[r.AnyRecord],
 
 
 def _place(read: Reader, orchestrator: Orchestrator, trace_id: bytes, what: str) -> r.Place:
-    session = read.text(names.SESSION_ID)
+    session = read.name(names.SESSION_ID)
     if not session:
         msg = f"{names.SESSION_ID} of {what} is missing; every span and event of ours carries it"
         raise UnusableError("no_session", msg)
     return r.Place(
         orchestrator=orchestrator,
         session=session,
-        pattern=read.text(names.PATTERN_ID),
-        phase=read.text(names.PHASE_ID),
-        task=read.text(names.TASK_ID),
-        task_type=read.text(names.TASK_TYPE),
-        droid=read.text(names.AGENT_NAME),
+        pattern=read.name(names.PATTERN_ID),
+        phase=read.name(names.PHASE_ID),
+        task=read.name(names.TASK_ID),
+        task_type=read.name(names.TASK_TYPE),
+        droid=read.name(names.AGENT_NAME),
         trace_id=trace_id.hex(),
     )
 
@@ -98,7 +98,7 @@ def _outcome(span: Span, read: Reader, key: str, good: Outcome, allowed: frozens
     """
     The explicit outcome if there is one, else what the status says.
     """
-    explicit = read.text(key)
+    explicit = read.name(key)
     if explicit in allowed:
         return Outcome(explicit)
     if explicit:
@@ -118,9 +118,9 @@ def _session(span: Span, read: Reader, place: r.Place) -> r.Session:
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
         outcome=_outcome(span, read, names.SESSION_OUTCOME, Outcome.COMPLETED, _ENDED),
-        error_type=read.text(names.ERROR_TYPE),
-        pattern_name=read.text(names.PATTERN_NAME),
-        plan=read.texts(names.SESSION_PLAN),
+        error_type=read.name(names.ERROR_TYPE),
+        pattern_name=read.name(names.PATTERN_NAME),
+        plan=read.names(names.SESSION_PLAN),
         planned_ns=read.duration_ns(names.SESSION_PLANNED_SECONDS),
     )
 
@@ -132,9 +132,9 @@ def _phase(span: Span, read: Reader, place: r.Place) -> r.Phase:
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
         outcome=_outcome(span, read, names.PHASE_OUTCOME, Outcome.COMPLETED, _PHASE_ENDED),
-        error_type=read.text(names.ERROR_TYPE),
-        name=read.text(names.PHASE_NAME),
-        depends_on=read.texts(names.PHASE_DEPENDS_ON),
+        error_type=read.name(names.ERROR_TYPE),
+        name=read.name(names.PHASE_NAME),
+        depends_on=read.names(names.PHASE_DEPENDS_ON),
         planned_ns=read.duration_ns(names.PHASE_PLANNED_SECONDS),
         blocked_ns=read.duration_ns(names.PHASE_BLOCKED_SECONDS) or 0,
     )
@@ -147,7 +147,7 @@ def _task(span: Span, read: Reader, place: r.Place) -> r.Task:
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
         outcome=_outcome(span, read, names.TASK_OUTCOME, Outcome.COMPLETED, _ENDED),
-        error_type=read.text(names.ERROR_TYPE),
+        error_type=read.name(names.ERROR_TYPE),
         attempts=read.count(names.TASK_ATTEMPTS) or 0,
         output=_output(read),
         usage=usage(read),
@@ -161,7 +161,7 @@ def _attempt(span: Span, read: Reader, place: r.Place) -> r.Attempt:
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
         outcome=_outcome(span, read, names.TASK_OUTCOME, Outcome.SUCCEEDED, _TRIED),
-        error_type=read.text(names.ERROR_TYPE),
+        error_type=read.name(names.ERROR_TYPE),
         number=read.count(names.TASK_ATTEMPT) or 1,
         output=_output(read),
         usage=usage(read),
@@ -177,7 +177,7 @@ def _output(read: Reader) -> r.Output:
         test_coverage=read.score(names.OUTPUT_TEST_COVERAGE),
         security=read.score(names.OUTPUT_SECURITY),
         findings=given or None,
-        issues=read.texts(names.OUTPUT_ISSUES),
+        issues=read.names(names.OUTPUT_ISSUES),
     )
 
 
@@ -186,7 +186,7 @@ def usage(read: Reader) -> r.Usage | None:
     Tokens and cost in the standard attributes, None where there are none.
     """
     found = r.Usage(
-        model=read.text(names.REQUEST_MODEL) or read.text(names.RESPONSE_MODEL),
+        model=read.name(names.REQUEST_MODEL) or read.name(names.RESPONSE_MODEL),
         input=read.count(names.INPUT_TOKENS) or 0,
         output=read.count(names.OUTPUT_TOKENS) or 0,
         cache_read=read.count(names.CACHE_READ_TOKENS) or 0,
@@ -203,29 +203,34 @@ def _tool(span: Span, read: Reader, place: r.Place) -> r.ToolCall:
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
-        tool=read.text(names.TOOL_NAME),
+        tool=read.name(names.TOOL_NAME),
         outcome=Outcome.FAILED if span.status == STATUS_ERROR else Outcome.SUCCEEDED,
     )
 
 
+_MESSAGE_TYPES: Final = tuple(map(str, MessageType))
 _QUERY_OUTCOMES: Final = frozenset({Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED})
 _OTHER_OUTCOMES: Final = frozenset({Outcome.ACCEPTED, Outcome.REJECTED})
 
 
 def _message(span: Span, read: Reader, place: r.Place) -> r.Message:
-    type_ = read.text(names.MESSAGE_TYPE)
+    type_ = read.name(names.MESSAGE_TYPE)
+    if type_ not in _MESSAGE_TYPES:
+        read.misfits.append(
+            f"{names.MESSAGE_TYPE} is {type_!r:.40}; expected one of {', '.join(_MESSAGE_TYPES)}"
+        )
     deadline_ns = read.duration_ns(names.MESSAGE_DEADLINE_SECONDS)
     return r.Message(
         place=place,
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
-        id=read.text(names.MESSAGE_ID) or span.span_id.hex(),
+        id=read.name(names.MESSAGE_ID) or span.span_id.hex(),
         type=type_,
-        sender=read.text(names.MESSAGE_SENDER),
-        receiver=read.text(names.MESSAGE_RECEIVER),
+        sender=read.name(names.MESSAGE_SENDER),
+        receiver=read.name(names.MESSAGE_RECEIVER),
         outcome=_message_outcome(span, read, type_, deadline_ns),
-        correlation_id=read.text(names.MESSAGE_CORRELATION_ID),
+        correlation_id=read.name(names.MESSAGE_CORRELATION_ID),
         deadline_ns=deadline_ns,
     )
 
@@ -253,10 +258,10 @@ def _gate(span: Span, read: Reader, place: r.Place) -> r.Gate:
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
-        gate=read.text(names.GATE_ID),
+        gate=read.name(names.GATE_ID),
         passed=span.status != STATUS_ERROR if passed is None else passed,
-        category=read.text(names.GATE_CATEGORY),
-        severity=read.text(names.GATE_SEVERITY),
+        category=read.name(names.GATE_CATEGORY),
+        severity=read.name(names.GATE_SEVERITY),
         score=read.score(names.GATE_SCORE),
     )
 
@@ -306,9 +311,9 @@ def _conflict(name: str, time_ns: int, read: Reader, place: r.Place, span_id: by
         place=place,
         start_ns=time_ns,
         end_ns=time_ns,
-        id=read.text(names.CONFLICT_ID) or f"{span_id.hex()}:{name}:{time_ns}",
-        type=read.text(names.CONFLICT_TYPE),
-        severity=read.text(names.CONFLICT_SEVERITY),
+        id=read.name(names.CONFLICT_ID) or f"{span_id.hex()}:{name}:{time_ns}",
+        type=read.name(names.CONFLICT_TYPE),
+        severity=read.name(names.CONFLICT_SEVERITY),
     )
 
 
@@ -317,7 +322,7 @@ def _conflict_event(log: LogRecord, read: Reader, place: r.Place) -> r.Conflict:
 
 
 def _started(log: LogRecord, read: Reader, place: r.Place) -> r.Started:
-    what = read.text(names.KIND)
+    what = read.name(names.KIND)
     if what not in _BY_KIND:
         msg = f"{names.KIND} of event {log.event_name} is {what!r:.40}; expected one of {', '.join(_BY_KIND)}"
         raise UnusableError("unknown_kind", msg)
@@ -329,7 +334,7 @@ def _started(log: LogRecord, read: Reader, place: r.Place) -> r.Started:
         span_id=log.span_id.hex(),
         what=what,
         planned_ns=read.duration_ns(planned),
-        plan=read.texts(names.SESSION_PLAN),
+        plan=read.names(names.SESSION_PLAN),
     )
 
 
@@ -345,7 +350,7 @@ def _alive(log: LogRecord, _read: Reader, place: r.Place) -> r.Alive:
 
 def _blocked(log: LogRecord, read: Reader, place: r.Place) -> r.Blocked:
     return r.Blocked(
-        place=place, start_ns=log.time_ns, end_ns=log.time_ns, reason=read.text(names.BLOCKED_REASON)
+        place=place, start_ns=log.time_ns, end_ns=log.time_ns, reason=read.name(names.BLOCKED_REASON)
     )
 
 
@@ -370,15 +375,15 @@ def map_point(point: SumPoint, orchestrator: Orchestrator) -> tuple[list[r.AnyRe
     What a process says it has emitted.
 
     Raises:
-        UnusableError: If the count is not a whole number from 0 on.
+        UnusableError: If the count is not a whole number from 0 to 1e10.
     """
-    if point.value < 0 or point.value != int(point.value):
-        msg = f"{point.name} is {point.value}; expected a whole number from 0 on"
+    if not 0 <= point.value <= LARGEST or point.value != int(point.value):
+        msg = f"{point.name} is {point.value:g}; expected a whole number from 0 to {float(LARGEST):g}"
         raise UnusableError("bad_count", msg)
     emitted = r.Emitted(
         orchestrator=orchestrator,
-        instance=Reader(point.resource.attributes).text(names.SERVICE_INSTANCE_ID),
-        kind=Reader(point.attributes).text(names.RECORD_KIND),
+        instance=Reader(point.resource.attributes).name(names.SERVICE_INSTANCE_ID),
+        kind=Reader(point.attributes).name(names.RECORD_KIND),
         count=int(point.value),
         start_ns=point.start_ns,
         time_ns=point.time_ns,

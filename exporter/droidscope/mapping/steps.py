@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from droidscope.conventions import attributes as names
-from droidscope.mapping.attributes import Reader
+from droidscope.mapping.attributes import NAME_LENGTH, Reader
 from droidscope.model.foreign import Role, Source, Step
 from droidscope.model.otlp import STATUS_ERROR, Span
 from droidscope.model.records import Place, Usage
@@ -20,10 +20,6 @@ Session of a span: OpenInference's name, and what users give to frameworks that 
 EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"
 
-NAME_LENGTH: Final = 256
-"""
-Characters kept of a name or an id.
-"""
 
 # Tools by which frameworks let a model pass control on: Strands `handoff_to_agent`, AutoGen and
 # LangGraph `transfer_to_<agent>`, OpenAI Agents `handoff to <agent>`.
@@ -88,15 +84,15 @@ def _inside(span: Span) -> Place | None:
     if names.SESSION_ID not in span.attributes:
         return None
     read = Reader(span.attributes)
-    task = read.text(names.TASK_ID)
+    task = read.name(names.TASK_ID)
     return Place(
         orchestrator=(),
-        session=read.text(names.SESSION_ID),
-        pattern=read.text(names.PATTERN_ID),
-        phase=read.text(names.PHASE_ID),
+        session=read.name(names.SESSION_ID),
+        pattern=read.name(names.PATTERN_ID),
+        phase=read.name(names.PHASE_ID),
         task=task,
-        task_type=read.text(names.TASK_TYPE),
-        droid=read.text(names.AGENT_NAME) if task else "",
+        task_type=read.name(names.TASK_TYPE),
+        droid=read.name(names.AGENT_NAME) if task else "",
         trace_id=span.trace_id.hex(),
         own=False,
     )

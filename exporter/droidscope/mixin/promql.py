@@ -83,10 +83,11 @@ class Scope(NamedTuple):
 
     def quantile(self, q: float, metric: MetricSpec, by: Sequence[str], window: str, *matchers: str) -> str:
         """
-        Quantile of a histogram over *window*, from its buckets.
+        Quantile of a histogram over *window*, from its buckets; absent where nothing was observed.
         """
         buckets = self.increase(metric, (*by, "le"), window, *matchers, part="bucket")
-        return f"histogram_quantile({number(q)}, {buckets})"
+        # A quantile of nothing is NaN, which the comparison leaves out: a table would show it.
+        return f"histogram_quantile({number(q)}, {buckets}) >= 0"
 
     def rate(self, metric: MetricSpec, by: Sequence[str], window: str = "$__rate_interval") -> str:
         """

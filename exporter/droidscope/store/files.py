@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from droidscope.errors import StoreError
-from droidscope.store.log import sync_directory
+from droidscope.store.log import PRIVATE, sync_directory
 
 _MAGIC: Final = b"DSFILE1\n"
 _CHECKSUM_BYTES: Final = 4
@@ -26,13 +26,14 @@ def write_file(path: Path, content: bytes) -> None:
     """
     draft = path.with_suffix(".draft")
     try:
-        with draft.open("wb") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb") as file:
             file.write(_MAGIC + zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big") + content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
         sync_directory(path.parent)
     except OSError as error:
+        draft.unlink(missing_ok=True)
         msg = f"{path} cannot be written: {error.strerror}"
         raise StoreError(msg) from error
 
@@ -65,7 +66,7 @@ class DirectoryLock:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = directory / "lock"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

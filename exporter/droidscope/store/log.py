@@ -13,6 +13,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,6 +22,10 @@ from droidscope.errors import StoreError
 
 MAGIC: Final = b"DSLOG1\r\n"
 SUFFIX: Final = ".log"
+PRIVATE: Final = 0o600
+"""
+Mode of every file: prompts never get in, but names and costs are nobody else's business either.
+"""
 _HEAD = struct.Struct(">II")
 _STAMP = struct.Struct(">QQB")
 
@@ -110,7 +115,11 @@ class Log:
 
     def _read(self, number: int, *, last: bool) -> Iterator[Frame]:
         path = self.path(number)
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            msg = f"{path} cannot be read: {error.strerror}"
+            raise StoreError(msg) from error
         offset = len(MAGIC) if data.startswith(MAGIC) else 0
         while frame := _frame_at(data, offset) if offset else None:
             yield frame
@@ -136,9 +145,8 @@ class Log:
         """
         path = self.path(segment)
         try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            os.write(file, MAGIC)
-            os.fsync(file)
+            self._trim()
+            file = _new_file(path, MAGIC)
             sync_directory(self._directory)
         except OSError as error:
             msg = f"{path} cannot be written: {error.strerror}"
@@ -160,25 +168,25 @@ class Log:
             raise StoreError(msg)
         buffer = b"".join(part for frame in frames for part in _encode(frame))
         try:
-            if self._size != self._durable:
-                # An earlier write failed and could not be undone then.
-                os.ftruncate(self._file, self._durable)
+            self._trim()
             self._size = -1
             _write_all(self._file, buffer)
             os.fdatasync(self._file)
         except OSError as error:
-            self._undo()
+            with suppress(OSError):  # then before the next write
+                self._trim()
             msg = f"{self.path(self.segment)} cannot be written: {error.strerror}"
             raise StoreError(msg) from error
         self._durable += len(buffer)
         self._size = self._durable
 
-    def _undo(self) -> None:
-        try:
-            os.ftruncate(self._file or -1, self._durable)
-        except OSError:
-            return
-        self._size = self._durable
+    def _trim(self) -> None:
+        """
+        Cut off what a failed write may have left behind the durable frames.
+        """
+        if self._file is not None and self._size != self._durable:
+            os.ftruncate(self._file, self._durable)
+            self._size = self._durable
 
     def close(self) -> None:
         """
@@ -211,6 +219,20 @@ def _frame_at(data: bytes, offset: int) -> Frame | None:
         return None
     clock_ns, wall_ns, kind = _STAMP.unpack_from(data, body)
     return Frame(FrameKind(kind), clock_ns, wall_ns, data[body + _STAMP.size : body + length])
+
+
+def _new_file(path: Path, content: bytes) -> int:
+    """
+    A new file, durable but for its name, and open to append to.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
+    try:
+        _write_all(file, content)
+        os.fsync(file)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 def _write_all(file: int, buffer: bytes) -> None:

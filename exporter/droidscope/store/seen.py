@@ -49,13 +49,18 @@ class SeenIds:
         self._current.append(id_)
         return True
 
-    def forget_last(self, count: int) -> None:
+    def mark(self) -> int:
         """
-        Take back the last *count* ids added: their request could not be made durable.
+        Where `forget_since` may go back to, until the next seal.
         """
-        if count:
-            self._ids.difference_update(self._current[-count:])
-            del self._current[-count:]
+        return len(self._current)
+
+    def forget_since(self, mark: int) -> None:
+        """
+        Take back the ids added since a mark: what brought them is not kept.
+        """
+        self._ids.difference_update(self._current[mark:])
+        del self._current[mark:]
 
     def seal(self, segment: int, clock_ns: int) -> Generation:
         """
@@ -63,10 +68,16 @@ class SeenIds:
         """
         generation = Generation(segment, clock_ns, self._current)
         self._current = []
-        self.restore(generation)
+        self._sealed.append(generation)
+        self.expire(clock_ns)
+        return generation
+
+    def expire(self, clock_ns: int) -> None:
+        """
+        Forget what is too old or too much at this uptime.
+        """
         while self._sealed and self._expired(self._sealed[0], clock_ns):
             self._ids.difference_update(self._sealed.popleft().ids)
-        return generation
 
     def restore(self, generation: Generation) -> None:
         """

@@ -28,6 +28,10 @@ log = structlog.get_logger(__name__)
 MINUTE_NS: Final = 60_000_000_000
 DAY_SECONDS: Final = 86_400
 CHECKPOINTS_KEPT: Final = 2
+RETRY_NS: Final = 10_000_000_000
+"""
+Uptime until a checkpoint that failed is tried again.
+"""
 
 
 class Head(Protocol):
@@ -88,6 +92,7 @@ class Store:
             raise StoreError(msg) from error
         self._replay_from = 0
         self._sealed_clock = 0
+        self._retry_clock = 0
         self._unsaved: list[Generation] = []
         self._sealed_bytes = 0
         self.seen = SeenIds(seen_limit, seen_horizon_ns)
@@ -112,7 +117,7 @@ class Store:
                 log.warning("checkpoint not usable, trying an older one", path=str(path), error=str(error))
                 continue
             self._replay_from = checkpoint.segment
-            self._restore_ids(checkpoint.segment)
+            self._restore_ids(checkpoint)
             return checkpoint.clock_ns
         segments = self._log.segments()
         if segments and segments[0] > 1:
@@ -123,21 +128,27 @@ class Store:
     def _checkpoint_paths(self) -> list[Path]:
         return sorted(path for path in self._checkpoints.iterdir() if path.name.isdigit())
 
-    def _restore_ids(self, before: int) -> None:
+    def _restore_ids(self, checkpoint: Checkpoint) -> None:
         for segment in self._log.segments():
             path = self._ids_path(segment)
-            if segment < before and path.exists():
+            if segment < checkpoint.segment and path.exists():
                 self.seen.restore(decode_generation(read_file(path)))
+        self.seen.expire(checkpoint.clock_ns)
 
     def replay(self) -> Iterator[Frame]:
         """
-        The frames behind the checkpoint.
+        The frames behind the checkpoint. Ids are sealed where they were, so what was forgotten
+        between two frames is forgotten between them again.
 
         Raises:
             StoreError: If the log is damaged.
         """
-        for _, frame in self._log.replay(self._replay_from):
+        reached, clock_ns = None, 0
+        for segment, frame in self._log.replay(self._replay_from):
+            if reached is not None and segment != reached:
+                self._unsaved.append(self.seen.seal(reached, clock_ns))
             yield frame
+            reached, clock_ns = segment, frame.clock_ns
         if self._log.truncated_bytes:
             log.info("cut off what a crash left unfinished", bytes=self._log.truncated_bytes)
 
@@ -169,13 +180,14 @@ class Store:
         A disk that refuses is logged, not raised: the log goes on as it was.
         """
         old = self._log.holds_frames and clock_ns - self._sealed_clock >= self._segment_ns
-        if not old and self._log.size < self._segment_bytes:
+        large = self._log.size >= self._segment_bytes and clock_ns >= self._retry_clock
+        if not old and not large:
             return
         try:
             self._seal(head, clock_ns)
         except StoreError as error:
             log.error("checkpoint failed", error=str(error))  # noqa: TRY400 - the sentence says it all
-            self._sealed_clock = clock_ns
+            self._sealed_clock, self._retry_clock = clock_ns, clock_ns + RETRY_NS
 
     def _seal(self, head: Head, clock_ns: int) -> None:
         """
@@ -191,7 +203,10 @@ class Store:
             del self._unsaved[0]
         checkpoint = Checkpoint(sealed + 1, clock_ns, head.dump())
         write_file(self._checkpoints / f"{sealed + 1:016d}", msgspec.msgpack.encode(checkpoint))
-        self._prune()
+        try:
+            self._prune()
+        except OSError as error:
+            log.warning("old files stay", path=str(self._directory), error=str(error))
 
     def _ids_path(self, segment: int) -> Path:
         return self._log.path(segment).with_suffix(".ids")
@@ -235,8 +250,7 @@ class Store:
         Leave a checkpoint and let go of the directory.
         """
         try:
-            if self._log.holds_frames:
-                self._seal(head, clock_ns)
+            self._seal(head, clock_ns)
         except StoreError as error:
             log.error("no last checkpoint", error=str(error))  # noqa: TRY400 - likewise
         self._log.close()

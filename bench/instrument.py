@@ -1,0 +1,188 @@
+"""
+Cost of one decorated task on its caller's path, against what OpenTelemetry's SDK takes for the same by hand.
+
+    python bench/instrument.py [calls]
+
+Each line is the fastest of many short rounds that take turns, so that a busy machine disturbs all
+alike. The times are this machine's; the ratios are what the target is about: a task is a bare span
+with the same attributes, and hardly more. No span processor and no exporter is there to be paid for.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from opentelemetry._logs import LoggerProvider, NoOpLoggerProvider, SeverityNumber
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
+from opentelemetry.sdk._logs import LogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+
+import droidscope as ds
+from droidscope.conventions import attributes as names
+from droidscope.instrument import providers
+
+ROUNDS = 60
+TARGET = 1.1
+TARGET_WITHOUT_SDK_NS = 1000
+DROID, TYPE = "frontend-developer", "implementation"
+
+
+class Deaf(LogRecordProcessor):
+    """
+    Takes every event and keeps none.
+    """
+
+    def on_emit(self, log_record):
+        pass
+
+    def shutdown(self):
+        pass
+
+    def force_flush(self, timeout_millis=0):  # noqa: ARG002 - the SDK's signature
+        return True
+
+
+TRACERS = TracerProvider(shutdown_on_exit=False)
+LOGGERS = SdkLoggerProvider(shutdown_on_exit=False)
+LOGGERS.add_log_record_processor(Deaf())
+METERS = SdkMeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+TRACER = TRACERS.get_tracer("bench")
+LOGGER = LOGGERS.get_logger("bench")
+HISTOGRAM = METERS.get_meter("bench").create_histogram("duration", "s")
+STARTED = {
+    names.KIND: "task",
+    names.OPERATION: "invoke_agent",
+    names.SESSION_ID: "6a1f0c5e9f0e4d7c8f1b2a3c4d5e6f70",
+    names.PATTERN_ID: "full-stack-feature",
+    names.PHASE_ID: "phase-3-implementation",
+    names.TASK_ID: "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    names.TASK_TYPE: TYPE,
+    names.AGENT_NAME: DROID,
+}
+ENDED = {**STARTED, names.TASK_ATTEMPTS: 0}
+
+
+def plain() -> None:
+    """
+    What is decorated: nothing at all.
+    """
+
+
+task = ds.task(DROID, TYPE)(plain)
+
+
+def bare() -> None:
+    with TRACER.start_as_current_span(f"invoke_agent {DROID}", attributes=ENDED):
+        plain()
+
+
+def bare_with_log() -> None:
+    with TRACER.start_as_current_span(f"invoke_agent {DROID}", attributes=ENDED):
+        LOGGER.emit(
+            timestamp=time.time_ns(),
+            severity_number=SeverityNumber.INFO,
+            event_name=names.STARTED_EVENT,
+            attributes=STARTED,
+        )
+        plain()
+
+
+def bare_with_log_and_metric() -> None:
+    began = time.perf_counter()
+    bare_with_log()
+    HISTOGRAM.record(time.perf_counter() - began, {names.AGENT_NAME: DROID, names.TASK_TYPE: TYPE})
+
+
+@dataclass
+class Case:
+    """
+    Something to be timed, in the place where it happens.
+    """
+
+    name: str
+    call: Callable[[], None]
+    place: Callable[[], Iterator[None]]
+    fastest_ns: float = float("inf")
+
+    def run(self, calls: int) -> None:
+        """
+        One round.
+        """
+        call = self.call
+        with contextmanager(self.place)():
+            began = time.perf_counter_ns()
+            for _ in range(calls):
+                call()
+            self.fastest_ns = min(self.fastest_ns, (time.perf_counter_ns() - began) / calls)
+
+    def over(self, other: Case) -> float:
+        """
+        How many times as long as *other* it takes.
+        """
+        return self.fastest_ns / other.fastest_ns
+
+
+def nowhere() -> Iterator[None]:
+    yield
+
+
+def inside(loggers: LoggerProvider, meters: MeterProvider) -> Callable[[], Iterator[None]]:
+    """
+    In a phase of a session, with an emitter of its own for all rounds.
+    """
+    emitter = providers.from_providers(TRACERS, loggers, meters)
+
+    def place() -> Iterator[None]:
+        with (
+            providers.override(emitter),
+            ds.session("full-stack-feature"),
+            ds.phase("phase-3-implementation"),
+        ):
+            yield
+
+    return place
+
+
+def main() -> None:
+    """
+    Run and print.
+    """
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    silent, mute = NoOpLoggerProvider(), NoOpMeterProvider()
+    alone = Case("the function alone", plain, nowhere)
+    without = Case("task, no SDK", task, nowhere)
+    spans = Case("bare span, same attributes", bare, inside(silent, mute))
+    pairs = [
+        (spans, Case("task, spans only", task, inside(silent, mute))),
+        (
+            Case("bare span and log event", bare_with_log, inside(silent, mute)),
+            Case("task, spans and logs", task, inside(LOGGERS, mute)),
+        ),
+        (
+            Case("bare span, log event and histogram", bare_with_log_and_metric, inside(silent, mute)),
+            Case("task, spans, logs and metrics", task, inside(LOGGERS, METERS)),
+        ),
+    ]
+    for _ in range(ROUNDS):
+        for case in (alone, without, *(case for pair in pairs for case in pair)):
+            case.run(calls)
+
+    print(f"{'':<36} {'us a call':>10} {'/ bare span':>12} {'/ by hand':>10}")
+    for by_hand, ours in pairs:
+        print(f"{by_hand.name:<36} {by_hand.fastest_ns / 1000:>10.2f} {by_hand.over(spans):>11.2f}x")
+        ratios = f"{ours.over(spans):>11.2f}x {ours.over(by_hand):>9.2f}x"
+        print(f"{ours.name:<36} {ours.fastest_ns / 1000:>10.2f} {ratios}")
+    added_ns = without.fastest_ns - alone.fastest_ns
+    print(f"{without.name:<36} {added_ns / 1000:>10.2f}  more than the function alone")
+    print(f"\ntargets: spans only {TARGET}x of a bare span, without an SDK {TARGET_WITHOUT_SDK_NS / 1000} us")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""
+Messages between droids, and the queries among them, which wait for an answer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from opentelemetry.trace import SpanKind
+
+from droidscope.conventions import attributes as names
+from droidscope.conventions.attributes import Kind, MessageType, Outcome
+from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
+from droidscope.instrument.activity import NS, Activity, Description, Values, seconds
+from droidscope.instrument.place import new_id
+from droidscope.instrument.providers import Emitter
+
+
+class Message(Activity):
+    """
+    A message from one droid to another, or to all where *receiver* is None.
+    """
+
+    kind = Kind.MESSAGE.value
+    span_kind = SpanKind.PRODUCER
+
+    def __init__(
+        self,
+        type: MessageType,
+        sender: str,
+        receiver: str | None,
+        id: str | None = None,
+        correlation_id: str | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        self._type = type
+        self._sender = sender
+        self._receiver = receiver
+        self._id = id
+        self._correlation_id = correlation_id
+        self._outcome = outcome
+
+    @property
+    def id(self) -> str:
+        """
+        The message's id: the given one, else 32 random hex digits.
+        """
+        if self._id is None:
+            self._id = new_id()
+        return str(self._id)
+
+    def _describe(self) -> Description:
+        values: Values = {
+            names.MESSAGE_ID: self.id,
+            names.MESSAGE_TYPE: self._type.value,
+            names.MESSAGE_SENDER: str(self._sender),
+        }
+        if self._receiver is not None:
+            values[names.MESSAGE_RECEIVER] = str(self._receiver)
+        if self._correlation_id is not None:
+            values[names.MESSAGE_CORRELATION_ID] = str(self._correlation_id)
+        return f"message {self._type.value}", {}, values
+
+    def _decided(self, error: BaseException | None) -> Outcome:  # noqa: ARG002 - a query cares
+        return self._outcome or Outcome.ACCEPTED
+
+    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
+        outcome = self._decided(error).value
+        labels = {names.MESSAGE_TYPE: self._type.value, names.MESSAGE_OUTCOME: outcome}
+        emitter.tally.add(names.CLIENT_MESSAGES, labels)
+        return {names.MESSAGE_OUTCOME: outcome}
+
+
+class Query(Message):
+    """
+    A question to a droid; it lasts until its answer.
+    """
+
+    announced = True
+
+    def __init__(
+        self,
+        sender: str,
+        receiver: str | None,
+        deadline: float | timedelta | None = None,
+        id: str | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        super().__init__(MessageType.QUERY, sender, receiver, id, correlation_id)
+        self._deadline = deadline
+        self._limit_seconds = DEFAULT_DEADLINE_SECONDS
+
+    @property
+    def correlation_id(self) -> str:
+        """
+        What an answer names to say which question it answers: the given one, else the query's id.
+        """
+        return str(self._correlation_id) if self._correlation_id is not None else self.id
+
+    def unanswered(self) -> None:
+        """
+        State that no answer came.
+        """
+        self._outcome = Outcome.UNANSWERED
+
+    def rejected(self) -> None:
+        """
+        State that the query was refused, by the bus or by the droid asked.
+        """
+        self._outcome = Outcome.REJECTED
+
+    def _describe(self) -> Description:
+        name, own, values = super()._describe()
+        deadline = seconds(self._deadline, "ask(deadline)")
+        if deadline is not None:
+            values[names.MESSAGE_DEADLINE_SECONDS] = self._limit_seconds = deadline
+        return name, own, values
+
+    def _decided(self, error: BaseException | None) -> Outcome:
+        if self._outcome is not None:
+            return self._outcome
+        if error is not None:
+            return Outcome.UNANSWERED
+        return Outcome.LATE if self._elapsed_ns() > self._limit_seconds * NS else Outcome.ANSWERED

@@ -1,0 +1,194 @@
+"""
+Rankings: who does best, who needs help, what changed most.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from droidscope.conventions.thresholds import EFFICIENCY_LOW, MESSAGES_PLATEAU, SUCCESS_TARGET
+from droidscope.kpi.statistics import wilson_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from droidscope.kpi.trends import Measure
+
+RANKING_MINIMUM: Final = 5
+"""
+Sessions or tasks from which a pattern or droid is ranked.
+"""
+
+
+class Outcomes(NamedTuple):
+    """
+    How many went well, of *n* that ended.
+    """
+
+    successes: int
+    n: int
+
+
+class Standing(NamedTuple):
+    """
+    A droid's efficiency score, None where absent, and the outcomes of its tasks.
+    """
+
+    efficiency: float | None
+    tasks: Outcomes
+
+
+class Rank(NamedTuple):
+    """
+    A pattern, droid or session in a list, the value that put it there, and the samples behind it.
+    """
+
+    subject: str
+    value: float
+    n: int
+
+
+class Level(NamedTuple):
+    """
+    The value of a KPI over a period and the samples behind it.
+    """
+
+    value: float
+    n: int
+
+
+class Change(NamedTuple):
+    """
+    A KPI that changed; *gain* is the change to the better in multiples of the smallest that counts.
+    """
+
+    kpi: str
+    gain: float
+    value: float
+    previous: float
+    n: int
+
+
+def rank_patterns(sessions: Mapping[str, Outcomes]) -> list[Rank]:
+    """
+    Patterns by the Wilson lower bound of their success, best first, from 5 sessions.
+
+    Definition: docs/kpis.md#rankings-and-insights
+    """
+    return _best_first(
+        Rank(pattern, interval[0], outcomes.n)
+        for pattern, outcomes in sessions.items()
+        if (interval := _judged(outcomes))
+    )
+
+
+def problematic_patterns(sessions: Mapping[str, Outcomes]) -> list[Rank]:
+    """
+    Patterns whose Wilson upper bound of success is below the target, worst first, from 5 sessions.
+
+    Definition: docs/kpis.md#rankings-and-insights
+    """
+    upper_bounds = (
+        Rank(pattern, interval[1], outcomes.n)
+        for pattern, outcomes in sessions.items()
+        if (interval := _judged(outcomes))
+    )
+    return _worst_first(rank for rank in upper_bounds if rank.value < SUCCESS_TARGET)
+
+
+def rank_droids(standings: Mapping[str, Standing]) -> list[Rank]:
+    """
+    Droids by their efficiency score, best first, from 5 tasks; those without a score are left out.
+
+    Definition: docs/kpis.md#rankings-and-insights
+    """
+    return _best_first(
+        Rank(droid, efficiency, tasks.n)
+        for droid, (efficiency, tasks) in standings.items()
+        if efficiency is not None and tasks.n >= RANKING_MINIMUM
+    )
+
+
+def needs_improvement(standings: Mapping[str, Standing]) -> list[str]:
+    """
+    Droids with a low efficiency score or too little success, from 5 tasks.
+
+    Those with the least success first, then those with the lowest score.
+
+    Definition: docs/kpis.md#rankings-and-insights
+    """
+    weak = [
+        (tasks.successes / tasks.n, EFFICIENCY_LOW if efficiency is None else efficiency, droid)
+        for droid, (efficiency, tasks) in standings.items()
+        if tasks.n >= RANKING_MINIMUM
+    ]
+    return [
+        droid
+        for success, efficiency, droid in sorted(weak)
+        if success < SUCCESS_TARGET or efficiency < EFFICIENCY_LOW
+    ]
+
+
+def has_collaboration_issue(collaboration: float | None, unanswered: int, messages: float | None) -> bool:
+    """
+    Whether a droid takes part badly: low score, unanswered queries, or too many messages.
+
+    Args:
+        collaboration: K, 0 to 100.
+        unanswered: Queries put to it that were never answered.
+        messages: m, median of messages it sent a session.
+
+    Definition: docs/kpis.md#rankings-and-insights
+    """
+    _, plateau, _ = MESSAGES_PLATEAU
+    is_low = collaboration is not None and collaboration < EFFICIENCY_LOW
+    return is_low or unanswered > 0 or (messages is not None and messages > plateau)
+
+
+def fastest_completions(sessions: Mapping[str, tuple[int, float]]) -> list[Rank]:
+    """
+    Completed sessions by duration over the median of their pattern, fastest first.
+
+    Args:
+        sessions: By session id, its duration and the median of its pattern, in one unit.
+
+    Definition: docs/kpis.md#rankings-and-insights
+    """
+    return _worst_first(
+        Rank(session, duration / median, 1) for session, (duration, median) in sessions.items() if median
+    )
+
+
+def changes(
+    current: Mapping[str, Level], previous: Mapping[str, Level], measures: Mapping[str, Measure]
+) -> list[Change]:
+    """
+    What changed enough to count against the previous period, the largest gain first, losses last.
+
+    All by name of the KPI; those without a value in both periods are left out. Achievements are
+    the gains above 0 from the head, challenges those below 0 from the tail.
+
+    Definition: docs/kpis.md#rankings-and-insights
+    """
+    found = []
+    for kpi, (value, n) in current.items():
+        if kpi in previous:
+            before = previous[kpi].value
+            measure = measures[kpi]
+            smallest = measure.smallest_effect(before)
+            difference = value - before
+            if smallest and abs(difference) >= smallest:
+                found.append(Change(kpi, measure.polarity * difference / smallest, value, before, n))
+    return sorted(found, key=lambda change: (-change.gain, change.kpi))
+
+
+def _judged(outcomes: Outcomes) -> tuple[float, float] | None:
+    return wilson_interval(*outcomes) if outcomes.n >= RANKING_MINIMUM else None
+
+
+def _best_first(ranks: Iterable[Rank]) -> list[Rank]:
+    return sorted(ranks, key=lambda rank: (-rank.value, -rank.n, rank.subject))
+
+
+def _worst_first(ranks: Iterable[Rank]) -> list[Rank]:
+    return sorted(ranks, key=lambda rank: (rank.value, -rank.n, rank.subject))
