@@ -126,9 +126,11 @@ def logs(*records: LogRecord, service: str = "atlas") -> bytes:
     return request.SerializeToString()
 
 
-def emitted(kind: str, count: int, *, service: str = "atlas", instance: str = "i1", at: float = 0.0) -> bytes:
+def emitted(
+    kind: str, count: int, *, service: str = "atlas", instance: str = "i1", at: float = 0.0, name: str = ""
+) -> bytes:
     """
-    A metrics request with one point of `orchestrator.client.records`.
+    A metrics request with one point of `orchestrator.client.records`; *name* is whose session it is about.
     """
     request = ExportMetricsServiceRequest()
     group = request.resource_metrics.add()
@@ -138,7 +140,9 @@ def emitted(kind: str, count: int, *, service: str = "atlas", instance: str = "i
     metric.sum.aggregation_temporality = 2
     metric.sum.data_points.append(
         NumberDataPoint(
-            attributes=key_values({names.RECORD_KIND: kind}),
+            attributes=key_values(
+                {names.RECORD_KIND: kind} | ({names.ORCHESTRATOR_NAME: name} if name else {})
+            ),
             start_time_unix_nano=NOON,
             time_unix_nano=NOON + round((at + 1) * SECOND),
             as_int=count,

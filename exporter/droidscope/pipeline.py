@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 import structlog
 
+from droidscope.conventions.reasons import Reason
 from droidscope.errors import OverloadedError, StoreError
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
@@ -196,7 +197,7 @@ class Pipeline:
             yield
         except Exception:
             log.exception(event)
-            self._meter.rejected("internal")
+            self._meter.rejected(Reason.INTERNAL)
 
     def start(self) -> None:
         """
@@ -235,10 +236,10 @@ class Pipeline:
         job = Job(signal, body, transport)
         with self._queue_lock:
             if self._closing:
-                raise OverloadedError("stopping", "the exporter is stopping; retry", RETRY_SECONDS)
+                raise OverloadedError(Reason.STOPPING, "the exporter is stopping; retry", RETRY_SECONDS)
             if self.queued_bytes and self.queued_bytes + len(body) > self.queue_limit_bytes:
                 msg = f"{self.queued_bytes} bytes wait already; the limit is {self.queue_limit_bytes}"
-                raise OverloadedError("queue_full", msg, RETRY_SECONDS)
+                raise OverloadedError(Reason.QUEUE_FULL, msg, RETRY_SECONDS)
             self.queued_bytes += len(body)
             self._jobs.put(job)
         return job.future
@@ -347,7 +348,7 @@ class Pipeline:
         for reason, count in mapped.rejected.items():
             self._meter.rejected(reason, count)
         if mapped.misfits:
-            self._meter.rejected("bad_attribute", mapped.misfits)
+            self._meter.rejected(Reason.BAD_ATTRIBUTE, mapped.misfits)
         for orchestrator in mapped.orchestrators:
             self._meter.last_receipt(orchestrator, name, wall_ns / 1e9)
             self._flag_unnamed(orchestrator)

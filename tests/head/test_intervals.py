@@ -4,6 +4,8 @@ Disjoint intervals: what queries cover of a phase, however many they are.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,4 +37,4 @@ def test_they_stay_disjoint_and_in_order(added):
     for low, high in added:
         add_interval(joined, low, high)
 
-    assert all(first[1] < second[0] for first, second in zip(joined, joined[1:], strict=False))
+    assert all(first[1] < second[0] for first, second in pairwise(joined))

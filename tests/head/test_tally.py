@@ -467,3 +467,36 @@ def test_an_unnamed_value_of_the_resource_is_no_name(rig):
 
     counted = {labels[0] for labels in rig.head.series.label_sets(m.TASKS, 0)}
     assert counted == {"unknown_service", "7", "['a', 'b']"}
+
+
+def test_work_of_another_service_counts_for_the_orchestrator_that_opened_the_session(rig):
+    """
+    A worker process has a service.name of its own; its spans and counters say whose session it is.
+    """
+    rig.send("traces", b.traces(b.task(name="atlas"), service="worker"))
+    rig.send("metrics", b.emitted("task", 3, service="worker", name="atlas"))
+
+    assert rig.value(m.TASKS, "coder", "code", "completed") == 1
+    assert rig.value(m.SESSIONS_STARTED, "bug-fix") == 1
+    assert rig.head.series.value(m.CLIENT_RECORDS_EMITTED, (), ("atlas", "task")) == 3
+
+
+def test_a_synthesis_that_ends_in_an_error_is_not_integrated(rig):
+    """
+    Nobody said what is missing, but something is.
+    """
+    rig.send("traces", b.traces(b.span("synthesis", error="ValueError", **PHASE)))
+
+    assert rig.value(m.SYNTHESES, "bug-fix", "gate_failed") == 1
+
+
+def test_a_phase_that_ends_blocked_is_no_failure(rig):
+    """
+    It is counted as blocked, and is no part of the success ratio.
+    """
+    rig.send("traces", b.traces(b.span("phase", error="Blocked", phase__outcome="blocked", **PHASE)))
+    rig.pass_seconds(2)
+
+    assert rig.value(m.PHASES, "bug-fix", "fix", "blocked") == 1
+    assert rig.head.series.total(m.FAILURES) is None
+    assert ("orchestrator_phase_success_ratio",) not in kpis(rig)

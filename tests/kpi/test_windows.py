@@ -320,3 +320,18 @@ def test_sums_of_squares_beyond_64_bits_survive_a_checkpoint():
     again = reloaded(windows)
     assert again.totals(ACME, "1h", NOW + 1) == {squares: 2_000 * 10**16}
     assert again.totals(ACME, "1h", NOW + 2 * MINUTE_NS) == {squares: 2_000 * 10**16 + 2**70}
+
+
+def test_more_than_may_wait_ahead_ended_just_now(monkeypatch):
+    """
+    A sender whose clock runs an hour ahead cannot fill the memory: two facts wait, the third counts.
+    """
+    monkeypatch.setattr(windows_module, "AHEAD_LIMIT", 2)
+    windows = Windows()
+    windows.advance(NOW)
+
+    for _ in range(3):
+        windows.add(ACME, NOW + 60 * MINUTE_NS, COMPLETED, 1)
+
+    assert windows.totals(ACME, "1h", NOW) == {COMPLETED: 1}
+    assert windows.totals(ACME, "24h", NOW + 61 * MINUTE_NS) == {COMPLETED: 3}

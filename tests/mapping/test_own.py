@@ -341,7 +341,7 @@ def test_findings_are_of_a_report_only_if_one_was_given():
         ("gate_id", "gate", {"id": "g"}, "a string"),
         ("gate_id", "gate", b"g", "a string"),
         ("session_outcome", "session", "splendid", "one of completed, failed"),
-        ("phase_outcome", "phase", "blocked", "one of completed, failed, skipped"),
+        ("phase_outcome", "phase", "stuck", "one of blocked, completed, failed, skipped"),
         ("message_outcome", "message", "answered", "one of accepted, rejected"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Final
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, MessageType, Outcome, Severity
+from droidscope.conventions.reasons import Reason
 from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
 from droidscope.mapping.attributes import LARGEST, SECOND_NS, Reader
 from droidscope.model import records as r
@@ -25,7 +26,7 @@ class UnusableError(Exception):
     An item becomes no record; *reason* is a short, bounded word, the message says more.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -66,7 +67,7 @@ def map_span(span: Span, orchestrator: Orchestrator) -> tuple[list[r.AnyRecord],
     make = _BY_KIND.get(kind)
     if make is None:
         msg = f"{names.KIND} of span {span.name!r:.60} is {kind!r:.40}; expected one of {', '.join(_BY_KIND)}"
-        raise UnusableError("unknown_kind", msg)
+        raise UnusableError(Reason.UNKNOWN_KIND, msg)
     place = _place(read, orchestrator, span.trace_id, f"span {span.name!r:.60}")
     records: list[r.AnyRecord] = [make(span, read, place)]
     records += [
@@ -81,9 +82,9 @@ def _place(read: Reader, orchestrator: Orchestrator, trace_id: bytes, what: str)
     session = read.name(names.SESSION_ID)
     if not session:
         msg = f"{names.SESSION_ID} of {what} is missing; every span and event of ours carries it"
-        raise UnusableError("no_session", msg)
+        raise UnusableError(Reason.NO_SESSION, msg)
     return r.Place(
-        orchestrator=orchestrator,
+        orchestrator=_opener(read, orchestrator),
         session=session,
         pattern=read.name(names.PATTERN_ID),
         phase=read.name(names.PHASE_ID),
@@ -92,6 +93,14 @@ def _place(read: Reader, orchestrator: Orchestrator, trace_id: bytes, what: str)
         droid=read.name(names.AGENT_NAME),
         trace_id=trace_id.hex(),
     )
+
+
+def _opener(read: Reader, orchestrator: Orchestrator) -> Orchestrator:
+    """
+    The orchestrator that opened the session, where another service than the sender did.
+    """
+    name = read.name(names.ORCHESTRATOR_NAME)
+    return (name, *orchestrator[1:]) if name else orchestrator
 
 
 def _outcome(span: Span, read: Reader, key: str, good: Outcome, allowed: frozenset[Outcome]) -> Outcome:
@@ -107,7 +116,7 @@ def _outcome(span: Span, read: Reader, key: str, good: Outcome, allowed: frozens
 
 
 _ENDED: Final = frozenset({Outcome.COMPLETED, Outcome.FAILED})
-_PHASE_ENDED: Final = _ENDED | {Outcome.SKIPPED}
+_PHASE_ENDED: Final = _ENDED | {Outcome.SKIPPED, Outcome.BLOCKED}
 _TRIED: Final = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
 
 
@@ -274,7 +283,7 @@ def _synthesis(span: Span, read: Reader, place: r.Place) -> r.Synthesis:
         span_id=span.span_id.hex(),
         conflicts=read.count(names.SYNTHESIS_CONFLICTS) or 0,
         unresolved=read.count(names.SYNTHESIS_UNRESOLVED) or 0,
-        missing=read.count(names.SYNTHESIS_MISSING) or 0,
+        missing=read.count(names.SYNTHESIS_MISSING) or int(span.status == STATUS_ERROR),
         gates_passed=read.flag(names.SYNTHESIS_GATES_PASSED),
     )
 
@@ -325,7 +334,7 @@ def _started(log: LogRecord, read: Reader, place: r.Place) -> r.Started:
     what = read.name(names.KIND)
     if what not in _BY_KIND:
         msg = f"{names.KIND} of event {log.event_name} is {what!r:.40}; expected one of {', '.join(_BY_KIND)}"
-        raise UnusableError("unknown_kind", msg)
+        raise UnusableError(Reason.UNKNOWN_KIND, msg)
     planned = names.SESSION_PLANNED_SECONDS if what == Kind.SESSION else names.PHASE_PLANNED_SECONDS
     return r.Started(
         place=place,
@@ -379,11 +388,12 @@ def map_point(point: SumPoint, orchestrator: Orchestrator) -> tuple[list[r.AnyRe
     """
     if not 0 <= point.value <= LARGEST or point.value != int(point.value):
         msg = f"{point.name} is {point.value:g}; expected a whole number from 0 to {float(LARGEST):g}"
-        raise UnusableError("bad_count", msg)
+        raise UnusableError(Reason.BAD_COUNT, msg)
+    read = Reader(point.attributes)
     emitted = r.Emitted(
-        orchestrator=orchestrator,
+        orchestrator=_opener(read, orchestrator),
         instance=Reader(point.resource.attributes).name(names.SERVICE_INSTANCE_ID),
-        kind=Reader(point.attributes).name(names.RECORD_KIND),
+        kind=read.name(names.RECORD_KIND),
         count=int(point.value),
         start_ns=point.start_ns,
         time_ns=point.time_ns,

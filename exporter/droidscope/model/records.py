@@ -176,7 +176,8 @@ class Gate(Record, frozen=True, tag="gate"):
 
 class Synthesis(Record, frozen=True, tag="synthesis"):
     """
-    The integration of a session's results; *gates_passed* None means not said.
+    The integration of a session's results; *gates_passed* None means not said. One that ended in an
+    error misses at least one component.
     """
 
     conflicts: int = 0
