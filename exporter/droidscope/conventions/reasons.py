@@ -18,6 +18,7 @@ class Reason(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     TOO_LARGE = "too_large"
+    TOO_DENSE = "too_dense"
     MALFORMED_GZIP = "malformed_gzip"
     MALFORMED_JSON = "malformed_json"
     MALFORMED_PROTOBUF = "malformed_protobuf"

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from droidscope.conventions.reasons import Reason
 from droidscope.errors import MalformedError
+from droidscope.ingest.density import BYTES_PER_FIELD, too_dense
 from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.sink import Signal
 from droidscope.model.otlp import Attributes, Batch, Event, Link, LogRecord, Resource, Span, SumPoint
@@ -52,9 +53,12 @@ def decode(signal: Signal, body: bytes) -> Batch:
     a sum nor of a gauge, or have no value, count as ignored.
 
     Raises:
-        MalformedError: If the body is no export request of that signal.
+        MalformedError: If the body is no export request of that signal, or would take too much to parse.
     """
     export = EXPORTS[signal]
+    if too_dense(body):
+        msg = f"the body of {len(body)} bytes holds more than a field for {BYTES_PER_FIELD} bytes; send less"
+        raise MalformedError(Reason.TOO_DENSE, msg)
     try:
         request: Any = export.request.FromString(body)
     except DecodeError as error:
