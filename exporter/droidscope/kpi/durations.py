@@ -34,6 +34,6 @@ def mean_response_ns(queries: Queries) -> float | None:
     """
     Mean time to the answers of a droid, late ones too; None without answers.
 
-    Definition: docs/kpis.md#alerts-thresholds-and-severities-of-the-seed
+    Definition: docs/kpis.md#alerts
     """
     return ratio(queries.query_ns, queries.queries_timed)
