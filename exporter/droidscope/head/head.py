@@ -15,6 +15,7 @@ from droidscope.head.emitted import EmittedCounts, Stream
 from droidscope.head.findings import FindingsKey, OpenFindings, Report
 from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
 from droidscope.head.labels import SeriesLimits
+from droidscope.head.ledger import Ledger
 from droidscope.head.relabel import renamed_foreign, renamed_sessions, renaming
 from droidscope.head.series import Series, SeriesDump
 from droidscope.head.sessions import Sessions, SessionsDump
@@ -60,7 +61,8 @@ class Head:
         self.foreign = ForeignSessions(foreign)
         self.findings = OpenFindings()
         self._emitted = EmittedCounts()
-        self._tally = Tally(settings, self.series, self.windows, self.sessions, self.findings)
+        self._ledger = Ledger(self.series, self.windows)
+        self._tally = Tally(settings, self._ledger, self.sessions, self.findings)
 
     def take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
         """
@@ -68,19 +70,19 @@ class Head:
         counts with it.
         """
         self.advance(clock_ns, wall_ns)
-        self._take_records(mapped.records, clock_ns)
+        self._take_records(mapped.records)
         for trace_id, own in mapped.own_spans:
             self.foreign.own(trace_id, own, clock_ns)
         for orchestrator, step in mapped.steps:
             self.foreign.add(step, orchestrator, clock_ns)
         self.advance(clock_ns, wall_ns)
 
-    def _take_records(self, records: Iterable[AnyRecord], clock_ns: int) -> None:
+    def _take_records(self, records: Iterable[AnyRecord]) -> None:
         for record in records:
             if isinstance(record, Emitted):
                 labels = (record.orchestrator[0], record.kind)
                 grown = self._emitted.take(record)
-                self.series.count(m.CLIENT_RECORDS_EMITTED, (), labels, grown, clock_ns=clock_ns)
+                self._ledger.count_own(m.CLIENT_RECORDS_EMITTED, labels, grown)
             else:
                 self._tally.take(record)
 
@@ -97,9 +99,9 @@ class Head:
         """
         Do all that is due by now: settle foreign sessions, close, lose and forget our own.
         """
-        self._tally.at(clock_ns, wall_ns)
+        self._ledger.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
-        self._take_records(self.foreign.settle(clock_ns), clock_ns)
+        self._take_records(self.foreign.settle(clock_ns))
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
                 self._tally.close(session)
@@ -114,7 +116,7 @@ class Head:
         """
         The head as bytes, for a checkpoint.
         """
-        self._tally.forget_admitted()
+        self._ledger.forget_admitted()
         return msgspec.msgpack.encode(
             HeadDump(
                 VERSION,
@@ -150,7 +152,7 @@ class Head:
             dump.foreign = renamed_foreign(dump.foreign, rename)
             dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
             dump.emitted = [((rename(key[0]), *key[1:]), count) for key, count in dump.emitted]
-        self.windows = self._tally.windows = windows
+        self.windows = self._ledger.windows = windows
         self.series.load(dump.series)
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)

@@ -458,16 +458,20 @@ class Series:
         """
         The series of these labels, which lives from now on; made where it is new.
         """
-        self._clock_ns = max(self._clock_ns, clock_ns)
+        # Every event comes by here, some ten times a record: calls would cost more than the work.
+        if clock_ns > self._clock_ns:
+            self._clock_ns = clock_ns
         family = self._families.get(spec.name)
         if family is None:
             family = self._families[spec.name] = Family(spec)
         if not family.domain:
             orchestrator = ()
-        cell = family.find(orchestrator + labels)
-        if cell is None or self._is_idle(cell, clock_ns):
+        at = family.index.get(orchestrator + labels)
+        cell = None if at is None else family.cells[at]
+        if cell is None or clock_ns - cell.last_ns > self._limits.idle_ns:
             cell = self._appear(family, orchestrator, labels, clock_ns, event=event)
-        cell.last_ns = max(cell.last_ns, clock_ns)
+        if clock_ns > cell.last_ns:
+            cell.last_ns = clock_ns
         return cell
 
     def _appear(

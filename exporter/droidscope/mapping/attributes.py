@@ -54,7 +54,10 @@ class Reader:
         """
         A string that names something, cut to a length that can be remembered; "" where absent.
         """
-        return self.text(key)[:NAME_LENGTH]
+        value = self._attributes.get(key)
+        if value is None:
+            return ""
+        return value[:NAME_LENGTH] if isinstance(value, str) else self.text(key)
 
     def names(self, key: str) -> tuple[str, ...]:
         """

@@ -177,8 +177,11 @@ def _attempt(span: Span, read: Reader, place: r.Place) -> r.Attempt:
     )
 
 
+_FINDINGS: Final = {severity: names.OUTPUT_FINDINGS + severity for severity in Severity}
+
+
 def _output(read: Reader) -> r.Output:
-    findings = {severity: read.count(names.OUTPUT_FINDINGS + severity) for severity in Severity}
+    findings = {severity: read.count(key) for severity, key in _FINDINGS.items()}
     given = {severity: count for severity, count in findings.items() if count is not None}
     return r.Output(
         files_created=read.count(names.OUTPUT_FILES_CREATED),

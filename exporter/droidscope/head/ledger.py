@@ -1,0 +1,146 @@
+"""
+The ledger: where all that is counted goes, at the time at which it is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from droidscope.conventions.metrics import MetricSpec
+from droidscope.head.series import Exemplar, Series
+from droidscope.head.settings import SECOND
+from droidscope.kpi.facts import LABELS, Fact, Key
+from droidscope.kpi.windows import Windows
+from droidscope.model.records import Record
+
+Labels = tuple[str, ...]
+
+ADMITTED_LIMIT: Final = 50_000
+"""
+Keys of facts of which the admitted labels are known.
+"""
+_LIMITED: Final = frozenset({"pattern", "phase", "droid", "task_type", "sender", "message_type"})
+
+
+class Ledger:
+    """
+    Counts into *series*, and adds to the minutes of *windows*.
+
+    Everywhere, *who* is an orchestrator's label values, *labels* those of the spec or fact. `at`
+    says what time it is for all that follows: *clock_ns* and *wall_ns*.
+    """
+
+    def __init__(self, series: Series, windows: Windows) -> None:
+        self.windows = windows
+        self.clock_ns = 0
+        self.wall_ns = 0
+        self._series = series
+        self._admitted: dict[tuple[Labels, Key], tuple[Labels, Key]] = {}
+        self._asked: set[tuple[str, ...]] = set()
+        self._record: Record | None = None
+        self._exemplar: Exemplar | None = None
+
+    def at(self, clock_ns: int, wall_ns: int) -> None:
+        """
+        Set the time: the exporter's uptime and Unix time, in nanoseconds.
+        """
+        if clock_ns != self.clock_ns:
+            self._asked.clear()
+        self.clock_ns = clock_ns
+        self.wall_ns = wall_ns
+
+    def count(
+        self,
+        spec: MetricSpec,
+        who: Labels,
+        labels: Labels,
+        record: Record | None = None,
+        amount: float = 1,
+    ) -> None:
+        """
+        Add to a counter; *record* is the event's example.
+        """
+        self._series.count(spec, who, labels, amount, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record))
+
+    def count_own(self, spec: MetricSpec, labels: Labels, amount: int = 1) -> None:
+        """
+        Add to a counter of the exporter's own.
+        """
+        self._series.count(spec, (), labels, amount, clock_ns=self.clock_ns)
+
+    def ensure(self, spec: MetricSpec, who: Labels, labels: Labels) -> None:
+        """
+        Expose a label set at 0 before its first event, and keep it from being idle.
+        """
+        self._series.ensure(spec, who, labels, clock_ns=self.clock_ns)
+
+    def expects(self, who: Labels, *what: str) -> bool:
+        """
+        Whether the label sets of *what* are to be ensured: once at a clock, since to ensure them
+        again would change nothing.
+        """
+        asked = who + what
+        if asked in self._asked:
+            return False
+        self._asked.add(asked)
+        return True
+
+    def observe(
+        self, spec: MetricSpec, who: Labels, labels: Labels, value: float, record: Record | None = None
+    ) -> None:
+        """
+        Add an observation, in the unit of *spec*; *record* is its example.
+        """
+        self._series.observe(spec, who, labels, value, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record))
+
+    def observe_duration(self, spec: MetricSpec, labels: Labels, record: Record) -> None:
+        """
+        Add how long a record took.
+        """
+        self.observe(spec, record.place.orchestrator, labels, record.duration_ns / SECOND, record)
+
+    def fact(self, who: Labels, end_ns: int, key: Key, amount: int) -> None:
+        """
+        Add to the minute in which something ended; labels as the series have them, so that no
+        value from outside is without a limit.
+        """
+        if not amount:
+            return
+        admitted = self._admitted.get((who, key))
+        if admitted is None:
+            admitted = self._admitted[who, key] = self._admit(who, key)
+        self.windows.add(admitted[0], end_ns, admitted[1], amount)
+
+    def _admit(self, who: Labels, key: Key) -> tuple[Labels, Key]:
+        if len(self._admitted) >= ADMITTED_LIMIT:
+            self._admitted.clear()
+        fact, *labels = key
+        who, admitted = self.admitted(who, LABELS[Fact(fact)], labels)
+        return who, (fact, *admitted)
+
+    def admitted(self, who: Labels, names: Labels, values: list[str]) -> tuple[Labels, Labels]:
+        """
+        An orchestrator's label values and *values* of the labels *names*, as the series have them.
+        """
+        return self._series.who(who), tuple(
+            self._series.label(who, name, value) if name in _LIMITED else value
+            for name, value in zip(names, values, strict=True)
+        )
+
+    def forget_admitted(self) -> None:
+        """
+        Forget which labels were admitted: as it will be after a restart from the checkpoint that
+        is being made, so that both go on alike.
+        """
+        self._admitted.clear()
+
+    def _exemplar_of(self, record: Record | None) -> Exemplar | None:
+        """
+        One exemplar serves all that a record counts.
+        """
+        if record is None or not record.place.trace_id:
+            return None
+        if record is not self._record:
+            self._record = record
+            self._exemplar = Exemplar(record.place.trace_id, record.place.session, record.end_ns)
+        return self._exemplar

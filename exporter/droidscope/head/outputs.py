@@ -1,0 +1,94 @@
+"""
+What tasks and attempts produced: files, scores, security findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import Severity
+from droidscope.head.findings import OpenFindings
+from droidscope.head.ledger import Labels, Ledger
+from droidscope.kpi.facts import Score, of_score
+from droidscope.model.records import NO_OUTPUT, Output, Record
+
+UNSAID: Final = (None, ())
+"""
+What an output's attribute is when nothing was said of it.
+"""
+
+
+class Outputs:
+    """
+    Counts outputs; *findings* knows the latest report of each droid.
+    """
+
+    def __init__(self, ledger: Ledger, findings: OpenFindings) -> None:
+        self._ledger = ledger
+        self._open_findings = findings
+
+    def produced(self, record: Record, output: Output) -> None:
+        """
+        Count what the droid of a record produced by its end.
+        """
+        place = record.place
+        droid = (place.droid,)
+        if output.files_created:
+            self._ledger.count(m.FILES_CREATED, place.orchestrator, droid, record, output.files_created)
+        if output.code_quality is not None:
+            labels = (place.pattern, place.droid, place.task_type)
+            self._score(record, m.CODE_QUALITY, labels, Score.CODE_QUALITY, output.code_quality)
+        if output.test_coverage is not None:
+            self._score(record, m.TEST_COVERAGE, droid, Score.TEST_COVERAGE, output.test_coverage)
+        if output.security is not None:
+            self._score(record, m.SECURITY, droid, Score.SECURITY, output.security)
+        if output.findings is not None:
+            self._findings(record, output.findings)
+
+    def _score(self, record: Record, spec: m.MetricSpec, labels: Labels, score: Score, points: float) -> None:
+        place = record.place
+        self._ledger.observe(spec, place.orchestrator, labels, points)
+        for key, amount in of_score(score, place.pattern, place.droid, place.task_type, points):
+            self._ledger.fact(place.orchestrator, record.end_ns, key, amount)
+
+    def _findings(self, record: Record, findings: dict[Severity, int]) -> None:
+        place = record.place
+        who, (pattern, droid) = self._ledger.admitted(
+            place.orchestrator, ("pattern", "droid"), [place.pattern, place.droid]
+        )
+        self._open_findings.report((who, pattern, droid), record.end_ns, findings)
+        for severity in Severity:
+            count = findings.get(severity, 0)
+            labels = (place.droid, severity)
+            self._ledger.ensure(m.SECURITY_FINDINGS, place.orchestrator, labels)
+            if count:
+                self._ledger.count(m.SECURITY_FINDINGS, place.orchestrator, labels, record, count)
+
+
+def merged(preferred: Output, other: Output | None) -> Output:
+    """
+    The preferred output, attribute by attribute; the other fills what it does not say.
+    """
+    if other is None or other == NO_OUTPUT:
+        return preferred
+    return Output(
+        **{
+            name: other_value if value in UNSAID else value
+            for name, value, other_value in _pairs(preferred, other)
+        }
+    )
+
+
+def without(output: Output, known: Output) -> Output:
+    """
+    What *output* says that *known* does not.
+    """
+    return Output(
+        **{name: value for name, value, known_value in _pairs(output, known) if known_value in UNSAID}
+    )
+
+
+def _pairs(one: Output, other: Output) -> Iterator[tuple[str, Any, Any]]:
+    return ((name, getattr(one, name), getattr(other, name)) for name in Output.__struct_fields__)

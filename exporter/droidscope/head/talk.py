@@ -1,0 +1,124 @@
+"""
+How droids work together: messages, queries, gates, syntheses, conflicts.
+"""
+
+from __future__ import annotations
+
+from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import MessageType, Outcome
+from droidscope.head.ledger import Ledger
+from droidscope.head.phases import Phases
+from droidscope.head.state import SessionState
+from droidscope.kpi.facts import NANO, Fact, response_credit
+from droidscope.model import records as r
+
+
+class Talk:
+    """
+    Counts what passes between droids, and how many messages each sent in a session.
+    """
+
+    def __init__(self, ledger: Ledger, phases: Phases) -> None:
+        self._ledger = ledger
+        self._phases = phases
+
+    def message(self, record: r.Message, session: SessionState) -> None:
+        """
+        A message was accepted or not; a query was answered or not.
+        """
+        who = record.place.orchestrator
+        labels = (record.sender, record.type, record.outcome)
+        self._ledger.count(m.MESSAGES, who, labels, record)
+        self._ledger.count(m.MESSAGE_EDGES, who, (record.sender, record.receiver), record)
+        self._ledger.fact(who, record.end_ns, (Fact.MESSAGES, *labels), 1)
+        session.sent[record.sender] = session.sent.get(record.sender, 0) + 1
+        if record.type == MessageType.QUERY:
+            self._query(record)
+            self._phases.waited(record, session)
+
+    def _query(self, record: r.Message) -> None:
+        who, droid = record.place.orchestrator, record.receiver
+        if self._ledger.expects(who, "query", droid):
+            for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
+                self._ledger.ensure(m.QUERIES, who, (droid, outcome))
+            self._ledger.ensure(m.QUERY_CREDIT, who, (droid,))
+        self._ledger.count(m.QUERIES, who, (droid, record.outcome), record)
+        self._ledger.fact(who, record.end_ns, (Fact.QUERIES, droid, record.outcome), 1)
+        if record.outcome in {Outcome.ANSWERED, Outcome.LATE}:
+            self._ledger.observe_duration(m.QUERY_RESPONSE, (droid,), record)
+            self._ledger.fact(who, record.end_ns, (Fact.QUERY_NS, droid), record.duration_ns)
+            self._ledger.fact(who, record.end_ns, (Fact.QUERIES_TIMED, droid), 1)
+        if record.outcome is Outcome.ANSWERED:
+            credit = response_credit(record.duration_ns)
+            self._ledger.count(m.QUERY_CREDIT, who, (droid,), record, credit / NANO)
+            self._ledger.fact(who, record.end_ns, (Fact.QUERY_CREDIT, droid), credit)
+
+    def gate(self, record: r.Gate, session: SessionState) -> None:
+        """
+        A quality gate has given its verdict.
+        """
+        outcome = Outcome.PASSED if record.passed else Outcome.FAILED
+        labels = (session.pattern, record.gate, outcome)
+        self._ledger.count(m.GATE_RESULTS, record.place.orchestrator, labels, record)
+        if not record.passed:
+            self._phases.may_fail(record, session, "gate_failed")
+
+    def synthesis(self, record: r.Synthesis, session: SessionState) -> None:
+        """
+        The results of a session were put together.
+        """
+        labels = (session.pattern, synthesis_outcome(record))
+        self._ledger.count(m.SYNTHESES, record.place.orchestrator, labels, record)
+        self._ledger.fact(record.place.orchestrator, record.end_ns, (Fact.SYNTHESES, *labels), 1)
+
+    def conflict(self, record: r.Conflict, session: SessionState) -> None:
+        """
+        Droids disagree.
+        """
+        who, labels = record.place.orchestrator, (session.pattern, record.place.phase, record.type)
+        session.conflicts.add(record.id)
+        self._ledger.count(m.CONFLICTS, who, labels, record)
+        self._ledger.fact(who, record.end_ns, (Fact.CONFLICTS, session.pattern), 1)
+        self._phases.may_fail(record, session, "conflict")
+
+    def settle(self, session: SessionState) -> None:
+        """
+        Count the messages each droid of an ended session sent, in place of what was counted of it.
+        """
+        self._replace(session, _messages_sent(session))
+
+    def withdraw(self, session: SessionState) -> None:
+        """
+        Take back what was counted of the messages each droid of a session sent.
+        """
+        self._replace(session, [])
+
+    def _replace(self, session: SessionState, now: list[tuple[str, int]]) -> None:
+        if now == session.tallied:
+            return
+        for sign, facts in ((-1, session.tallied), (1, now)):
+            for droid, sent in facts:
+                key = (Fact.SESSION_MESSAGES, droid, str(sent))
+                self._ledger.fact(session.orchestrator, session.end_ns, key, sign)
+        session.tallied = now
+
+
+def _messages_sent(session: SessionState) -> list[tuple[str, int]]:
+    """
+    How many messages each of its droids sent; nothing for a session with less than two of them.
+    """
+    droids = sorted(session.droids)
+    return [(droid, session.sent.get(droid, 0)) for droid in droids] if len(droids) > 1 else []
+
+
+def synthesis_outcome(synthesis: r.Synthesis) -> Outcome:
+    """
+    Conflict before gate_failed before integrated; gates not spoken of count as passed.
+
+    Definition: docs/kpis.md#entities-and-outcomes
+    """
+    if synthesis.conflicts or synthesis.unresolved:
+        return Outcome.CONFLICT
+    if synthesis.gates_passed is False or synthesis.missing:
+        return Outcome.GATE_FAILED
+    return Outcome.INTEGRATED
