@@ -25,6 +25,7 @@ from droidscope.conventions.metrics import (
     RECORDS,
     SESSIONS,
     TASK_DURATION,
+    TASKS,
     MetricSpec,
 )
 from droidscope.head.labels import CLOSED, MAX_BYTES, OTHER, label_text
@@ -564,3 +565,15 @@ class TestRestart:
         assert shown(new, FILES_CREATED, MINUTE) == {("shop", "a"): 5}
         assert shown(new, CODE_QUALITY, MINUTE) == {("shop", "p", "a", "t"): [2]}
         assert new.value(CODE_QUALITY, WHO, ("p", "a", "t")) == 161
+
+
+def test_the_smallest_limit_of_values_is_no_endless_overflow():
+    """
+    The count of overflows has labels too; those are ours and take no place.
+    """
+    series = Series(SeriesLimits(values=1, hold_ns=0))
+    for name in ("a", "b", "c"):
+        series.count(TASKS, ("atlas",), (name, name, "completed"), clock_ns=1)
+
+    assert series.value(LABEL_OVERFLOW, (), ("atlas", "droid")) == 2
+    assert series.value(TASKS, ("atlas",), ("other", "other", "completed")) == 2

@@ -116,7 +116,7 @@ class Head:
         """
         The head as bytes, for a checkpoint.
         """
-        self._ledger.forget_admitted()
+        self._ledger.forget()
         return msgspec.msgpack.encode(
             HeadDump(
                 VERSION,
@@ -153,6 +153,7 @@ class Head:
             dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
             dump.emitted = [((rename(key[0]), *key[1:]), count) for key, count in dump.emitted]
         self.windows = self._ledger.windows = windows
+        self._ledger.forget()
         self.series.load(dump.series)
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)

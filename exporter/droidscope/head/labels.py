@@ -92,6 +92,8 @@ class Places(Struct):
         text = label_text(value)
         if label in CLOSED:
             return text if text in CLOSED[label] or not text else OTHER
+        if not self.orchestrator and label != ORCHESTRATOR:
+            return text  # a family of the exporter's own: these values are ours
         taken = self.values.get(label, {})
         if text in taken or text in ("", OTHER) or len(taken) < limits.values_of(label):
             return text

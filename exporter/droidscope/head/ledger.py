@@ -36,7 +36,7 @@ class Ledger:
         self.wall_ns = 0
         self._series = series
         self._admitted: dict[tuple[Labels, Key], tuple[Labels, Key]] = {}
-        self._asked: set[tuple[str, ...]] = set()
+        self._expected: set[tuple[str, ...]] = set()
         self._record: Record | None = None
         self._exemplar: Exemplar | None = None
 
@@ -45,7 +45,7 @@ class Ledger:
         Set the time: the exporter's uptime and Unix time, in nanoseconds.
         """
         if clock_ns != self.clock_ns:
-            self._asked.clear()
+            self._expected.clear()
         self.clock_ns = clock_ns
         self.wall_ns = wall_ns
 
@@ -60,7 +60,9 @@ class Ledger:
         """
         Add to a counter; *record* is the event's example.
         """
-        self._series.count(spec, who, labels, amount, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record))
+        self._series.count(
+            spec, who, labels, amount, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
+        )
 
     def count_own(self, spec: MetricSpec, labels: Labels, amount: int = 1) -> None:
         """
@@ -79,10 +81,10 @@ class Ledger:
         Whether the label sets of *what* are to be ensured: once at a clock, since to ensure them
         again would change nothing.
         """
-        asked = who + what
-        if asked in self._asked:
+        key = who + what
+        if key in self._expected:
             return False
-        self._asked.add(asked)
+        self._expected.add(key)
         return True
 
     def observe(
@@ -91,7 +93,9 @@ class Ledger:
         """
         Add an observation, in the unit of *spec*; *record* is its example.
         """
-        self._series.observe(spec, who, labels, value, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record))
+        self._series.observe(
+            spec, who, labels, value, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
+        )
 
     def observe_duration(self, spec: MetricSpec, labels: Labels, record: Record) -> None:
         """
@@ -127,12 +131,13 @@ class Ledger:
             for name, value in zip(names, values, strict=True)
         )
 
-    def forget_admitted(self) -> None:
+    def forget(self) -> None:
         """
-        Forget which labels were admitted: as it will be after a restart from the checkpoint that
-        is being made, so that both go on alike.
+        Forget which labels were admitted and which label sets expected: as it will be after a
+        restart from the checkpoint that is being made, so that both go on alike.
         """
         self._admitted.clear()
+        self._expected.clear()
 
     def _exemplar_of(self, record: Record | None) -> Exemplar | None:
         """

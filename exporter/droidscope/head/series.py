@@ -458,8 +458,8 @@ class Series:
         """
         The series of these labels, which lives from now on; made where it is new.
         """
-        # Every event comes by here, some ten times a record: calls would cost more than the work.
-        if clock_ns > self._clock_ns:
+        # Every event comes by here, several a record: a call would cost more than what it does.
+        if clock_ns > self._clock_ns:  # noqa: PLR1730 - `max` is a call
             self._clock_ns = clock_ns
         family = self._families.get(spec.name)
         if family is None:
@@ -470,7 +470,7 @@ class Series:
         cell = None if at is None else family.cells[at]
         if cell is None or clock_ns - cell.last_ns > self._limits.idle_ns:
             cell = self._appear(family, orchestrator, labels, clock_ns, event=event)
-        if clock_ns > cell.last_ns:
+        if clock_ns > cell.last_ns:  # noqa: PLR1730 - `max` is a call
             cell.last_ns = clock_ns
         return cell
 
