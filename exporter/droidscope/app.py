@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 
 from droidscope import __version__
+from droidscope.answers import Answers
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
@@ -76,7 +77,8 @@ class Exporter:
             queue_limit_bytes=settings.queue_limit_bytes,
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
-        self._views = Views(self.pipeline, self.store, self.meter, settings.pattern_budgets)
+        self._views = Views(self.pipeline, self.store, self.meter, settings.pattern_budgets, labels)
+        self._answers = Answers(self.pipeline, self._views.alerts, settings.pattern_budgets, labels)
         self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
 
     async def run(self) -> None:
@@ -124,7 +126,9 @@ class Exporter:
         log.info("stopped")
 
     def _web(self) -> Any:  # noqa: ANN401 - an ASGI application
-        return web_app(self._page.render, self._status, self._views.summary, version=__version__)
+        return web_app(
+            self._page.render, self._status, self._views.summary, source=self._answers, version=__version__
+        )
 
     def _status(self) -> Status:
         if self._ready.is_set():

@@ -7,11 +7,14 @@ Reading takes the pipeline's lock for as long as it copies; rendering happens ou
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.thresholds import ALERTS
+from droidscope.evidence import gathered
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
 from droidscope.head.live import (
@@ -24,6 +27,7 @@ from droidscope.head.live import (
 )
 from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
+from droidscope.insights import alerts as a
 from droidscope.kpi.catalog import gauges as kpi_gauges
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
@@ -40,12 +44,21 @@ Sessions and droids the landing page lists.
 
 class Views:
     """
-    Reads one exporter. *budgets_usd* is what a success may cost, by pattern.
+    Reads one exporter. *budgets_usd* is what a success may cost, by pattern, *resource_labels* the names of
+    the labels beside `orchestrator`, and *wall_ns* gives Unix time.
     """
 
     def __init__(
-        self, pipeline: Pipeline, store: Store, meter: SelfMetrics, budgets_usd: Mapping[str, float]
+        self,
+        pipeline: Pipeline,
+        store: Store,
+        meter: SelfMetrics,
+        budgets_usd: Mapping[str, float],
+        resource_labels: tuple[str, ...] = (),
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self._resource_labels = resource_labels
+        self._wall_ns = wall_ns
         self._pipeline = pipeline
         self._store = store
         self._meter = meter
@@ -59,6 +72,7 @@ class Views:
             "series": lambda form: self._series(renderer, form),
             "live": lambda form: renderer.gauges(self.live(), form),
             "kpi": lambda form: renderer.gauges(self.kpis(), form),
+            "alerts": lambda form: renderer.gauges(self.alert_gauges(), form),
             "store": lambda form: renderer.gauges(self._store_gauges(), form),
             "process": self._meter.blocks,
         }
@@ -73,14 +87,34 @@ class Views:
         The live gauges as of now.
         """
         with self._pipeline.lock:
-            return list(live_gauges(self._pipeline.head, self._pipeline.uptime_ns(), time.time_ns()))
+            return list(live_gauges(self._pipeline.head, self._pipeline.uptime_ns(), self._wall_ns()))
 
     def kpis(self) -> list[GaugeSample]:
         """
         The KPI gauges as of now.
         """
         with self._pipeline.lock:
-            return list(kpi_gauges(self._pipeline.head.windows, time.time_ns(), self._budgets_usd))
+            return list(kpi_gauges(self._pipeline.head.windows, self._wall_ns(), self._budgets_usd))
+
+    def alerts(self) -> dict[str, list[a.Alert]]:
+        """
+        The active alerts as of now, by orchestrator; the list is empty where all is well.
+        """
+        now_ns = self._wall_ns()
+        with self._pipeline.lock:
+            evidence = gathered(self._pipeline.head, self._pipeline.uptime_ns(), now_ns)
+        return {name: a.alerts(name, each, now_ns) for name, each in evidence.items()}
+
+    def alert_gauges(self) -> Iterator[GaugeSample]:
+        """
+        How many subjects breach each limit, 0 too, and the level, of each orchestrator.
+        """
+        for name, active in self.alerts().items():
+            who = (name, *("" for _ in self._resource_labels))
+            breaches = Counter(alert.name for alert in active)
+            for limit in ALERTS:
+                yield m.ALERTS_ACTIVE, (*who, limit.name, limit.severity), breaches[limit.name]
+            yield m.ALERT_LEVEL, who, a.LEVELS.index(a.alert_level(active))
 
     def _store_gauges(self) -> Iterator[GaugeSample]:
         with self._pipeline.lock:
@@ -98,7 +132,7 @@ class Views:
         """
         The numbers of the landing page, over all orchestrators.
         """
-        now_ns = time.time_ns()
+        now_ns = self._wall_ns()
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
             series, kpis = head.series, _Kpis(kpi_gauges(head.windows, now_ns))

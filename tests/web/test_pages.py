@@ -319,6 +319,6 @@ class TestProtection:
         with capture_logs() as logs:
             status, headers, body = site.get("/api/v1/summary")
 
-        assert (status, body) == (500, b"Something broke; the log says what.\n")
+        assert (status, json.loads(body)) == (500, {"error": "Something broke; the log says what."})
         assert "content-security-policy" in headers
         assert [(log["event"], log["path"]) for log in logs] == [("request_failed", "/api/v1/summary")]

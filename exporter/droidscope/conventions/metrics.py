@@ -276,6 +276,17 @@ FINDINGS_OPEN = _gauge(
     help="Security findings of the latest report.",
 )
 
+ALERTS_ACTIVE = _gauge(
+    "orchestrator_alerts_active",
+    "alert",
+    "alert_severity",
+    help="Patterns, droids or findings that breach the alert's limit now.",
+)
+ALERT_LEVEL = _gauge(
+    "orchestrator_alert_level",
+    help="Highest severity of the active alerts: 0 none, 1 low, 2 medium, 3 high, 4 critical.",
+)
+
 # --- KPI gauges: every one has the label window; see KPIS -----------------------------------------
 
 WINDOW: Final = "window"

@@ -12,6 +12,7 @@ difference, which may be negative, to that same minute.
     task_ns           droid, task_type                              duration of completed tasks, ns
     sessions          pattern, outcome                              sessions ended or lost
     session_ns        pattern                                       duration of completed sessions, ns
+    over_limit        pattern                                       sessions ended over their limit
     phases            pattern, phase, outcome                       phases ended
     phase_ns          -                                             duration of phases, ns
     planned_ns        -                                             plans of completed sessions, ns
@@ -68,6 +69,7 @@ class Fact(StrEnum):
     TASK_NS = "task_ns"
     SESSIONS = "sessions"
     SESSION_NS = "session_ns"
+    OVER_LIMIT = "over_limit"
     PHASES = "phases"
     PHASE_NS = "phase_ns"
     PLANNED_NS = "planned_ns"
@@ -112,6 +114,7 @@ LABELS: Final[dict[Fact, tuple[str, ...]]] = {
     Fact.TASK_NS: ("droid", "task_type"),
     Fact.SESSIONS: ("pattern", "outcome"),
     Fact.SESSION_NS: ("pattern",),
+    Fact.OVER_LIMIT: ("pattern",),
     Fact.PHASES: ("pattern", "phase", "outcome"),
     Fact.PHASE_NS: (),
     Fact.PLANNED_NS: (),

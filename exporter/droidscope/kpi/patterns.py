@@ -1,16 +1,33 @@
 """
-Patterns: what a success costs.
+Patterns: what a success costs, and where executions fail.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
 
 from droidscope.kpi.facts import NANO
 from droidscope.kpi.statistics import clip, ratio
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from droidscope.kpi.subjects import PatternFacts
+
+
+class FailurePoint(NamedTuple):
+    """
+    A phase ("" for the session itself) and a reason for which it fails.
+
+    *share* is that of all failures, *cumulative* together with the more frequent points; 0 to 1.
+    """
+
+    phase: str
+    reason: str
+    failures: int
+    share: float
+    cumulative: float
 
 
 def cost_per_success_usd(pattern: PatternFacts) -> float | None:
@@ -34,3 +51,37 @@ def cost_efficiency_ratio(pattern: PatternFacts) -> float | None:
     if cost_usd is None or pattern.budget_usd is None:
         return None
     return clip(pattern.budget_usd / cost_usd)
+
+
+def reference_cost_usd(days: Iterable[tuple[int, int]]) -> float | None:
+    """
+    Median over days of cost per success, in USD: what a success is compared with without a budget.
+
+    None if no day has both a success and a known cost.
+
+    Args:
+        days: Cost of all executions, in 1e-9 USD, and how many succeeded, for each of the trailing 30.
+
+    Definition: docs/kpis.md#patterns
+    """
+    daily = [cost / (successes * NANO) for cost, successes in days if cost and successes]
+    return statistics.median(daily) if daily else None
+
+
+def failure_points(failures: Mapping[tuple[str, str], int]) -> list[FailurePoint]:
+    """
+    Pareto of failures: the most frequent point first, each with its share.
+
+    Args:
+        failures: How many there are by phase and reason.
+
+    Definition: docs/kpis.md#patterns
+    """
+    whole = sum(failures.values())
+    points = []
+    passed = 0
+    for (phase, reason), n in sorted(failures.items(), key=lambda item: (-item[1], item[0])):
+        if n:
+            passed += n
+            points.append(FailurePoint(phase, reason, n, n / whole, passed / whole))
+    return points

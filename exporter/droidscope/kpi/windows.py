@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from droidscope.conventions.metrics import WINDOWS
+from droidscope.conventions.thresholds import RECENT_FAILURE_WINDOW
 from droidscope.kpi.facts import Key
 
 if TYPE_CHECKING:
@@ -34,8 +35,12 @@ AHEAD_LIMIT: Final = 100_000
 Facts that may wait for the clock.
 """
 
-LONGEST: Final = max(WINDOWS, key=lambda window: WINDOWS[window])
-SHORTEST: Final = min(WINDOWS, key=lambda window: WINDOWS[window])
+KEPT: Final = {**WINDOWS, RECENT_FAILURE_WINDOW: 60 * int(RECENT_FAILURE_WINDOW.removesuffix("h"))}
+"""
+Windows that have totals, in minutes: those of the KPIs, and one that an alert alone looks at.
+"""
+LONGEST: Final = max(KEPT, key=lambda window: KEPT[window])
+SHORTEST: Final = min(KEPT, key=lambda window: KEPT[window])
 
 T = TypeVar("T")
 Orchestrator = tuple[str, ...]
@@ -84,6 +89,7 @@ class Windows:
         self._spans = _spans(0)
         self._ledgers: dict[Orchestrator, _Ledger] = defaultdict(_Ledger)
         self._ahead: list[Ahead] = []
+        self._fresh: dict[tuple[Orchestrator, int], Totals] = {}
 
     def add(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
         """
@@ -106,8 +112,8 @@ class Windows:
         Reading does so by itself. Called as records arrive, too, it keeps what waits ahead down
         to what truly lies in the future, however rarely anyone reads.
         """
-        spans = _spans(now_ns)
-        if spans != self._spans:
+        if now_ns != self._now_ns and (spans := _spans(now_ns)) != self._spans:
+            self._post()
             self._move(spans)
         self._now_ns = now_ns
         self._reached_ns = max(self._reached_ns, now_ns)
@@ -126,6 +132,7 @@ class Windows:
             KeyError: If there is no such window.
         """
         self.advance(now_ns)
+        self._post()
         ledger = self._ledgers.get(orchestrator) or _Ledger()
         return ledger.totals[window]
 
@@ -133,12 +140,14 @@ class Windows:
         """
         All orchestrators of which something ended within the longest window, sorted.
         """
+        self._post()
         return sorted(self._ledgers)
 
     def rename(self, rename: Callable[[Orchestrator], Orchestrator]) -> None:
         """
         Give every orchestrator its new name; those that share one become one.
         """
+        self._post()
         ledgers, self._ledgers = self._ledgers, defaultdict(_Ledger)
         for orchestrator, ledger in ledgers.items():
             self._ledgers[rename(orchestrator)].merge(ledger, self._spans)
@@ -149,6 +158,7 @@ class Windows:
         """
         Everything, for a checkpoint.
         """
+        self._post()
         return WindowsDump(
             self._now_ns,
             self._reached_ns,
@@ -176,8 +186,23 @@ class Windows:
 
     def _settle(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
         minute = end_ns // MINUTE_NS
-        if minute >= self._spans[LONGEST].start:
-            self._ledgers[orchestrator].add(minute, key, amount, self._spans)
+        if minute < self._spans[LONGEST].start:
+            return
+        amounts = self._fresh.get((orchestrator, minute))
+        if amounts is None:
+            amounts = self._fresh[orchestrator, minute] = {}
+        amounts[key] = amounts.get(key, 0) + amount
+
+    def _post(self) -> None:
+        """
+        Enter into the ledgers what has been added up since the last time: one entry a sum costs
+        less than one an event.
+        """
+        for (orchestrator, minute), amounts in self._fresh.items():
+            ledger = self._ledgers[orchestrator]
+            for key, amount in amounts.items():
+                ledger.add(minute, key, amount, self._spans)
+        self._fresh.clear()
 
     def _move(self, spans: Spans) -> None:
         for orchestrator, ledger in list(self._ledgers.items()):
@@ -196,7 +221,7 @@ class _Ledger:
     """
 
     def __init__(self) -> None:
-        self.totals: dict[str, Totals] = {window: {} for window in WINDOWS}
+        self.totals: dict[str, Totals] = {window: {} for window in KEPT}
         self._open: dict[int, Totals] = {}
         self._packed: dict[int, bytes] = {}
 
@@ -238,7 +263,7 @@ class _Ledger:
     @classmethod
     def load(cls, dump: LedgerDump) -> _Ledger:
         ledger = cls()
-        ledger.totals = {window: _unpack_amounts(dump.totals[window]) for window in WINDOWS}
+        ledger.totals = {window: _unpack_amounts(dump.totals[window]) for window in KEPT}
         ledger._packed = dict(dump.minutes)
         return ledger
 
@@ -275,7 +300,7 @@ def _spans(now_ns: int) -> Spans:
     The minutes from that of now - window up to, if any of it has passed, the current one.
     """
     first, stop = now_ns // MINUTE_NS, -(-now_ns // MINUTE_NS)
-    return {window: range(first - minutes, stop) for window, minutes in WINDOWS.items()}
+    return {window: range(first - minutes, stop) for window, minutes in KEPT.items()}
 
 
 def _add(totals: Totals, key: Key, amount: int) -> None:

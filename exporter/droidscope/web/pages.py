@@ -23,13 +23,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from droidscope.exposition.text import Format, negotiate
+from droidscope.web.api import PREFIX, RETRY_AFTER_SECONDS, Source, api_routes, json_error
 from droidscope.web.landing import error_html, landing_html
 from droidscope.web.summary import Snapshot, Status, Summary
-
-RETRY_AFTER_SECONDS: Final = 5
-"""
-When to ask again while the log is being replayed.
-"""
 
 STATIC_TYPES: Final = {
     "style.css": "text/css; charset=utf-8",
@@ -56,6 +52,7 @@ def web_app(
     summary: Callable[[], Summary],
     *,
     version: str,
+    source: Source | None = None,
     name: str = "droidscope",
     docs_url: str = "",
 ) -> Starlette:
@@ -63,14 +60,16 @@ def web_app(
     The application.
 
     *page* renders the metrics; *summary* gives the live numbers and, like *page*, is asked only
-    when *status* says ready. All three may be called from several threads. *docs_url* is where the
+    when *status* says ready. All three may be called from several threads. *source* answers the API;
+    without it there is the summary alone. *docs_url* is where the
     landing page sends readers; there is no link without it.
     """
     pages = _Pages(page, status, summary, name=name, version=version, docs_url=docs_url)
     routes = [
         Route("/", pages.landing),
         Route("/metrics", pages.metrics),
-        Route("/api/v1/summary", pages.summary),
+        Route(f"{PREFIX}/summary", pages.summary),
+        *(api_routes(source, status, version) if source else ()),
         Route("/-/healthy", _healthy),
         Route("/-/ready", pages.ready),
         *(Route(f"/static/{file}", _static(file)) for file in STATIC_TYPES),
@@ -174,8 +173,10 @@ def _server_error(request: Request, error: Exception) -> Response:
 
 def _error(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None) -> Response:
     """
-    A page for browsers, a line for everything else.
+    JSON where JSON is asked for, a page for browsers, a line for everything else.
     """
+    if request.url.path.startswith("/api/"):
+        return json_error(sentence, status, headers)
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(error_html(status, sentence), status, headers)
     return PlainTextResponse(f"{sentence}\n", status, headers)

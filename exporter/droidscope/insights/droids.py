@@ -1,0 +1,34 @@
+"""
+How a droid is: its status by what it did in the last 24 hours.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from droidscope.conventions.thresholds import EFFICIENCY_LOW, HIGH_ERROR_RATE
+from droidscope.kpi.efficiency import droid_efficiency
+from droidscope.kpi.ratios import error_ratio
+from droidscope.kpi.subjects import DroidFacts
+
+Status = Literal["healthy", "degraded", "offline"]
+
+STATUS_WINDOW: Final = "24h"
+
+
+def droid_status(facts: DroidFacts | None, attempts_in_flight: int) -> Status:
+    """
+    The status of a droid that is known. It is never overloaded: nothing says how much it can bear.
+
+    Args:
+        facts: What it did in the last 24 hours, None if nothing.
+        attempts_in_flight: Its attempts that have not ended.
+
+    Definition: docs/kpis.md#droids
+    """
+    if facts is None:
+        return "healthy" if attempts_in_flight else "offline"
+    efficiency, errors = droid_efficiency(facts).score, error_ratio(facts.work)
+    is_inefficient = efficiency is not None and efficiency < EFFICIENCY_LOW
+    is_failing = errors is not None and errors > HIGH_ERROR_RATE.limit
+    return "degraded" if is_inefficient or is_failing else "healthy"

@@ -1,0 +1,392 @@
+"""
+The JSON API: what it answers of a real exporter, what it refuses, and that its document tells the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from jsonschema import Draft202012Validator
+
+import builders as b
+import droidscope as ds
+from droidscope.conventions.thresholds import ALERTS, HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
+from droidscope.instrument.client import URL_VARIABLE
+from droidscope.instrument.orchestrator import Watch
+from droidscope.kpi.catalog import DROID_KPIS, PATTERN_KPIS
+from droidscope.web import schema
+from droidscope.web.api import ENDPOINTS, openapi
+from e2e.processes import Exporter, fetch_json
+
+PATHS = [endpoint.path for endpoint in ENDPOINTS]
+EXAMPLES = 40
+"""
+Questions schemathesis asks of each path.
+"""
+
+
+def post(exporter, path, body):
+    headers = {"Content-Type": "application/x-protobuf"}
+    urllib.request.urlopen(
+        urllib.request.Request(f"{exporter.otlp}{path}", body, headers), timeout=10
+    ).close()
+
+
+def refusal(exporter, path, **request):
+    """
+    Status, headers and JSON of an answer that is an error.
+    """
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(f"{exporter.url}{path}", **request), timeout=10)
+    with refused.value as error:
+        return error.code, error.headers, json.load(error)
+
+
+@pytest.fixture(scope="module")
+def exporter(tmp_path_factory):
+    """
+    A real one that has heard of two orchestrators: atlas, of which half fails and one session runs,
+    and hermes, of which all is well.
+    """
+    ago = {"start": time.time() - 600 - b.NOON / b.SECOND}
+    work = [
+        b.task(id=f"t{n}", session=f"s{n}", error="Broken" if n % 2 else "", seconds=30, **ago)
+        for n in range(12)
+    ]
+    ended = [b.session(f"s{n}", error="Broken" if n % 2 else "", seconds=60, **ago) for n in range(12)]
+    report = b.task("reviewer", id="r1", session="s0", output__findings__high=2, seconds=5, **ago)
+    started = b.event(
+        "orchestrator.started", kind="session", session="open", at=ago["start"], pattern__id="build"
+    )
+    with Exporter(tmp_path_factory.mktemp("api"), birth_hold="1ms") as exporter:
+        post(exporter, "/v1/traces", b.traces(*work, *ended, report))
+        post(exporter, "/v1/traces", b.traces(b.task(), b.session(**ago), service="hermes"))
+        post(exporter, "/v1/logs", b.logs(started))
+        yield exporter
+
+
+@pytest.fixture
+def ask(exporter):
+    """
+    Asks for a path with parameters; the JSON it gets.
+    """
+    return lambda path, **query: fetch_json(f"{exporter.url}/api/v1/{path}?{urlencode(query)}")
+
+
+class TestAnswers:
+    def test_the_dashboard_has_all_that_goes_on(self, ask):
+        """
+        The session that runs, what became of the others, the droids, the level and the efficiency.
+        """
+        answer = ask("dashboard", orchestrator="atlas", window="1h")
+
+        (session,) = answer["current_sessions"]
+        assert (session["session_id"], session["pattern"], session["state"]) == ("open", "build", "running")
+        assert session["end_seconds"] is None
+        assert 600 <= session["duration_seconds"] < 700
+        assert answer["overall_performance"] == {
+            "total_tasks_completed": 7,
+            "average_task_duration_seconds": pytest.approx((6 * 30 + 5) / 7),
+            "success_ratio": 0.5,
+            "success_samples": 12,
+            "most_efficient_pattern": "bug-fix",
+            "current_bottlenecks": None,
+        }
+        assert {each["droid"]: each["status"] for each in answer["droid_status"]} == {
+            "coder": "degraded",
+            "reviewer": "healthy",
+        }
+        assert answer["alert_level"] == "critical"
+        assert answer["efficiency_samples"] == 13
+
+    def test_over_all_orchestrators_ratios_are_of_sums(self, ask):
+        """
+        Seven of thirteen sessions, not the mean of a half and one.
+        """
+        performance = ask("dashboard")["overall_performance"]
+
+        assert performance["success_ratio"] == pytest.approx(7 / 13)
+
+    def test_what_is_not_known_is_null(self, ask):
+        """
+        An orchestrator nobody has heard of has no ratios, no score, and no alerts.
+        """
+        answer = ask("dashboard", orchestrator="nobody")
+
+        assert answer["current_sessions"] == answer["droid_status"] == []
+        assert answer["overall_performance"]["success_ratio"] is None
+        assert answer["efficiency_score"] is None
+        assert answer["alert_level"] == "none"
+
+    def test_running_sessions_come_before_ended_ones(self, ask):
+        """
+        All that is in memory, cut to the limit; the total is not.
+        """
+        answer = ask("sessions", orchestrator="atlas", limit=3)
+
+        assert answer["sessions"][0]["state"] == "running"
+        assert len(answer["sessions"]) == 3
+        assert answer["total"] == 13
+
+    @pytest.mark.parametrize(
+        ("query", "total"),
+        [
+            ({"state": "failed"}, 6),
+            ({"pattern": "build"}, 1),
+            ({"orchestrator": "hermes"}, 1),
+            ({"pattern": ""}, 0),
+        ],
+    )
+    def test_sessions_can_be_filtered(self, ask, query, total):
+        """
+        By state, pattern and orchestrator.
+        """
+        assert ask("sessions", **query)["total"] == total
+
+    def test_droids_have_their_kpis_with_samples(self, ask):
+        """
+        As the gauges have them; what is absent is null, and has no samples.
+        """
+        (coder,) = ask("droids", orchestrator="atlas", droid="coder", window="1h")["droids"]
+
+        assert coder["kpis"]["error_ratio"] == {"value": 0.5, "samples": 12}
+        assert coder["kpis"]["code_quality_score"] == {"value": None, "samples": None}
+        assert (coder["tasks_completed"], coder["tasks_failed"]) == (6, 6)
+        assert coder["average_task_duration_seconds"] == 30
+
+    def test_patterns_have_their_kpis_with_samples(self, ask):
+        """
+        Those of which something ended in the window.
+        """
+        (pattern,) = ask("patterns", orchestrator="atlas", window="7d")["patterns"]
+
+        assert (pattern["pattern"], pattern["executions"]) == ("bug-fix", 12)
+        assert pattern["kpis"]["success_ratio"] == {"value": 0.5, "samples": 12}
+
+    def test_alerts_come_with_their_level_worst_first(self, ask):
+        """
+        The errors of a droid, the findings, and the sessions that failed.
+        """
+        answer = ask("alerts", orchestrator="atlas")
+
+        assert answer["level"] == "critical"
+        assert {alert["name"] for alert in answer["alerts"]} == {
+            HIGH_ERROR_RATE.name,
+            SECURITY_ISSUES.name,
+            LOW_SUCCESS_RATE.name,
+        }
+        assert answer["alerts"][-1]["name"] == LOW_SUCCESS_RATE.name
+        assert answer["alerts"][-1]["message"].startswith("50% of the sessions of pattern bug-fix of atlas")
+
+    @pytest.mark.parametrize(
+        ("query", "level"),
+        [
+            ({"orchestrator": "hermes"}, "none"),
+            ({"droid": "coder"}, "critical"),
+            ({"droid": "nobody"}, "none"),
+        ],
+    )
+    def test_the_level_is_that_of_the_alerts_asked_for(self, ask, query, level):
+        """
+        A filter that leaves no alert leaves no level.
+        """
+        assert ask("alerts", **query)["level"] == level
+
+    def test_the_gauges_say_what_the_api_says(self, exporter, ask):
+        """
+        One series for each alert of a known orchestrator, and the level as a number.
+        """
+        samples = exporter.samples()
+        shown = {
+            (dict(labels)["orchestrator"], dict(labels)["alert"]): value
+            for (name, labels), value in samples.items()
+            if name == "orchestrator_alerts_active"
+        }
+        active = [(alert["orchestrator"], alert["name"]) for alert in ask("alerts")["alerts"]]
+
+        assert shown == {
+            (who, limit.name): active.count((who, limit.name))
+            for who in ("atlas", "hermes")
+            for limit in ALERTS
+        }
+        assert exporter.total("orchestrator_alert_level", orchestrator="atlas") == 4
+        assert exporter.total("orchestrator_alert_level", orchestrator="hermes") == 0
+        assert exporter.total("droidscope_collect_success", part="alerts") == 1
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("path", "sentence"),
+        [
+            ("sessions?limit=0", "limit is '0'; expected an integer from 1 to 1000"),
+            ("sessions?limit=many", "limit is 'many'; expected an integer from 1 to 1000"),
+            (
+                "sessions?state=tired",
+                "state is 'tired'; expected one of completed, failed, lost, running, silent, stalled",
+            ),
+            ("droids?window=2h", "window is '2h'; expected one of 1h, 24h, 7d"),
+            (
+                "alerts?orchestrator=a&orchestrator=b",
+                "orchestrator is given twice, the second time as 'b'; expected it once",
+            ),
+            (
+                "dashboard?colour=red",
+                "'colour' is 'red'; expected one of orchestrator, window as a parameter",
+            ),
+        ],
+    )
+    def test_a_wrong_question_is_told_what_is_wrong(self, exporter, path, sentence):
+        """
+        400 with the parameter, its value and what was expected.
+        """
+        code, _, body = refusal(exporter, f"/api/v1/{path}")
+
+        assert (code, body) == (400, {"error": sentence})
+
+    @pytest.mark.parametrize("path", ["/api/", "/api/v1/droid", "/api/v2/alerts"])
+    def test_what_is_not_there_is_json_too(self, exporter, path):
+        """
+        404, whatever the client accepts.
+        """
+        code, headers, body = refusal(exporter, path, headers={"Accept": "text/html"})
+
+        assert (code, headers["content-type"]) == (404, "application/json")
+        assert body == {"error": "There is nothing here."}
+
+    def test_another_method_is_told_which_there_are(self, exporter):
+        """
+        405 with Allow, as JSON.
+        """
+        code, headers, body = refusal(exporter, "/api/v1/alerts", method="POST")
+
+        assert code == 405
+        assert "GET" in headers["allow"]
+        assert body == {"error": "Method Not Allowed."}
+
+
+class TestDocument:
+    def test_it_is_served_as_it_is_generated(self, ask):
+        """
+        Every path of the API is in it, the summary too.
+        """
+        document = ask("openapi.json")
+
+        assert document == json.loads(json.dumps(openapi(ds.__version__)))
+        assert set(document["paths"]) == {f"/api/v1/{path}" for path in (*PATHS, "summary")}
+
+    @pytest.mark.parametrize("path", [*PATHS, "summary"])
+    def test_answers_are_what_it_says_and_no_more(self, ask, path):
+        """
+        Each answer of the exporter is valid, and has all the fields the schema has.
+        """
+        document = ask("openapi.json")
+        reference = document["paths"][f"/api/v1/{path}"]["get"]["responses"]["200"]["content"][
+            "application/json"
+        ]
+        name = reference["schema"]["$ref"].rpartition("/")[2]
+
+        answer = ask(path)
+
+        Draft202012Validator({**reference["schema"], "components": document["components"]}).validate(answer)
+        assert set(answer) == set(document["components"]["schemas"][name]["properties"])
+
+    @pytest.mark.parametrize(
+        ("kpis", "fields", "prefix"),
+        [
+            (DROID_KPIS, schema.DroidKpis, "orchestrator_droid_"),
+            (PATTERN_KPIS, schema.PatternKpis, "orchestrator_pattern_"),
+        ],
+    )
+    def test_it_has_every_kpi_of_the_catalogue(self, kpis, fields, prefix):
+        """
+        A KPI that is exposed is also answered.
+        """
+        assert {prefix + name for name in fields.__struct_fields__} == {kpi.spec.name for kpi in kpis}
+
+    def test_the_page_in_the_docs_names_every_path_and_parameter(self):
+        """
+        Nothing can be asked that is not in docs/api.md.
+        """
+        page = (Path(__file__).parents[2] / "docs/api.md").read_text()
+
+        for endpoint in ENDPOINTS:
+            (row,) = (line for line in page.splitlines() if line.startswith(f"| `/api/v1/{endpoint.path}`"))
+            for parameter in endpoint.query.__struct_fields__:
+                assert f"`{parameter}`" in row
+
+    @pytest.mark.parametrize("path", [*PATHS, "summary"])
+    def test_nothing_schemathesis_asks_contradicts_it(self, exporter, path):
+        """
+        Valid questions, wrong ones and nonsense: statuses, types, headers and bodies as documented.
+        """
+        document = schemathesis.openapi.from_dict(fetch_json(f"{exporter.url}/api/v1/openapi.json"))
+        operation = document[f"/api/v1/{path}"]["GET"]
+
+        @given(
+            case=operation.as_strategy()
+            | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+        )
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        def question(case):
+            case.call_and_validate(base_url=exporter.url)
+
+        question()
+
+
+class Handled:
+    """
+    An orchestrator's handler that keeps what it is told.
+    """
+
+    def __init__(self):
+        self.alerts = []
+
+    def handle_alerts(self, alerts):
+        self.alerts = alerts
+
+
+class TestOrchestrators:
+    """
+    What `ds.AnalyticsOrchestrator` asks is answered.
+    """
+
+    @pytest.fixture(autouse=True)
+    def at(self, exporter, monkeypatch):
+        monkeypatch.setenv(URL_VARIABLE, exporter.url)
+
+    def test_the_dashboard_is_there(self):
+        """
+        The one of the API.
+        """
+
+        class Mine(ds.AnalyticsOrchestrator):
+            def execute_task(self, request):
+                return request
+
+        assert Mine().get_performance_dashboard()["alert_level"] == "critical"
+
+    def test_alerts_are_handed_over(self):
+        """
+        After a session the handler gets the list, and the watching thread ends.
+        """
+        handler, watch = Handled(), Watch(idle_seconds=0.01)
+
+        watch.look(handler)
+        watch._thread.join(10)
+
+        assert {alert["orchestrator"] for alert in handler.alerts} == {"atlas"}
