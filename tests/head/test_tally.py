@@ -14,6 +14,7 @@ import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.head.labels import SeriesLimits
 from droidscope.kpi.catalog import gauges
+from droidscope.kpi.facts import Fact
 from rig import Rig
 
 
@@ -500,3 +501,14 @@ def test_a_phase_that_ends_blocked_is_no_failure(rig):
     assert rig.value(m.PHASES, "bug-fix", "fix", "blocked") == 1
     assert rig.head.series.total(m.FAILURES) is None
     assert ("orchestrator_phase_success_ratio",) not in kpis(rig)
+
+
+def test_a_session_that_ended_over_its_limit_is_a_fact_of_its_hour(rig):
+    """
+    121 minutes with a limit of 120: counted, and known to the alerts.
+    """
+    rig.send("traces", b.traces(b.session(start=-121 * 60, seconds=121 * 60)))
+
+    totals = rig.head.windows.totals(("atlas",), "1h", b.NOON + 60 * b.SECOND)
+    assert totals[Fact.OVER_LIMIT, "bug-fix"] == 1
+    assert rig.value(m.SESSIONS_OVER_LIMIT_TOTAL, "bug-fix") == 1

@@ -11,20 +11,42 @@ from pathlib import Path
 import pytest
 
 from droidscope.kpi import (
+    assignment,
+    bottlenecks,
     communication,
     composites,
     durations,
     efficiency,
+    forecast,
     patterns,
     quality,
+    rankings,
     ratios,
+    recommendations,
     statistics,
+    trends,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "kpis.md"
+MODULES = (
+    assignment,
+    bottlenecks,
+    communication,
+    composites,
+    durations,
+    efficiency,
+    forecast,
+    patterns,
+    quality,
+    rankings,
+    ratios,
+    recommendations,
+    statistics,
+    trends,
+)
 FORMULAS = [
     formula
-    for module in (communication, composites, durations, efficiency, patterns, quality, ratios, statistics)
+    for module in MODULES
     for name, formula in inspect.getmembers(module, inspect.isfunction)
     if formula.__module__ == module.__name__ and not name.startswith("_") and name != "clip"
 ]

@@ -25,7 +25,7 @@ from droidscope.kpi.windows import Windows, WindowsDump
 from droidscope.mapping.batch import Mapped
 from droidscope.model.records import AnyRecord, Emitted
 
-VERSION = 2
+VERSION = 3
 """
 Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
 """

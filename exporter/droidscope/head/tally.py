@@ -132,6 +132,7 @@ class Tally:
         self._ledger.observe_duration(m.SESSION_DURATION, labels, record)
         if record.duration_ns > self._settings.limit_of(session.pattern):
             self._ledger.count(m.SESSIONS_OVER_LIMIT_TOTAL, who, (session.pattern,), record)
+            self._ledger.fact(who, record.end_ns, (Fact.OVER_LIMIT, session.pattern), 1)
         if record.outcome is Outcome.COMPLETED:
             self._completed(record, session)
 
