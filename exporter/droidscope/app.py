@@ -17,7 +17,6 @@ import structlog
 import uvicorn
 
 from droidscope import __version__
-from droidscope.answers import Answers
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
@@ -33,7 +32,8 @@ from droidscope.mapping.batch import Mapper
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
-from droidscope.views import Views
+from droidscope.views.answers import Answers
+from droidscope.views.pages import Views
 from droidscope.web.pages import web_app
 from droidscope.web.summary import Status
 

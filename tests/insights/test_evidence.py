@@ -8,11 +8,11 @@ import pytest
 
 import builders as b
 from droidscope.conventions.attributes import Severity
-from droidscope.evidence import gathered
 from droidscope.head.labels import SeriesLimits
 from droidscope.head.settings import HeadSettings
 from droidscope.kpi.facts import Fact
 from droidscope.mapping.batch import Mapper
+from droidscope.views.evidence import gathered
 from rig import Rig
 
 MINUTE = 60

@@ -6,44 +6,31 @@ from __future__ import annotations
 
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from droidscope.kpi import (
-    assignment,
-    bottlenecks,
-    communication,
-    composites,
-    durations,
-    efficiency,
-    forecast,
-    patterns,
-    quality,
-    rankings,
-    ratios,
-    recommendations,
-    statistics,
-    trends,
-)
-
 PAGE = Path(__file__).parents[2] / "docs" / "kpis.md"
-MODULES = (
-    assignment,
-    bottlenecks,
-    communication,
-    composites,
-    durations,
-    efficiency,
-    forecast,
-    patterns,
-    quality,
-    rankings,
-    ratios,
-    recommendations,
-    statistics,
-    trends,
-)
+MODULES = [
+    import_module(f"droidscope.kpi.{name}")
+    for name in (
+        "assignment",
+        "bottlenecks",
+        "communication",
+        "composites",
+        "durations",
+        "efficiency",
+        "forecast",
+        "patterns",
+        "quality",
+        "rankings",
+        "ratios",
+        "recommendations",
+        "statistics",
+        "trends",
+    )
+]
 FORMULAS = [
     formula
     for module in MODULES

@@ -14,7 +14,7 @@ from droidscope.errors import StoreError
 from droidscope.head.foreign import ForeignSettings
 from droidscope.head.labels import SeriesLimits
 from droidscope.mapping.batch import Mapper
-from droidscope.views import Views
+from droidscope.views.pages import Views
 from rig import Rig
 
 FIX = {"pattern__id": "bug-fix", "phase__id": "fix"}

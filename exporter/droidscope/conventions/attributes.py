@@ -10,7 +10,7 @@ the core conventions v1.42.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 SCOPE: Final = "droidscope"
 """
@@ -55,6 +55,12 @@ class Outcome(StrEnum):
     LATE = "late"
     UNANSWERED = "unanswered"
     REJECTED = "rejected"
+
+
+Standing = Literal["running", "silent", "stalled", "completed", "failed", "lost"]
+"""
+How a session stands: its outcome, or what is wrong with it while it runs.
+"""
 
 
 class MessageType(StrEnum):

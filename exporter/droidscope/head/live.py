@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.attributes import Severity
+from droidscope.conventions.attributes import Outcome, Severity, Standing
 from droidscope.head.head import Head
 from droidscope.head.labels import label_text
 from droidscope.head.series import Series
@@ -123,6 +123,24 @@ def is_stalled(session: SessionState, settings: HeadSettings, clock_ns: int) -> 
     return clock_ns - session.moved_clock >= settings.stalled_after_ns and not is_silent(
         session, settings, clock_ns
     )
+
+
+def session_state(session: SessionState, settings: HeadSettings, clock_ns: int) -> Standing:
+    """
+    How a session stands at this uptime: its outcome, or what is wrong while it runs.
+    """
+    match session.outcome:
+        case Outcome.COMPLETED:
+            return "completed"
+        case Outcome.LOST:
+            return "lost"
+        case None if is_silent(session, settings, clock_ns):
+            return "silent"
+        case None if is_stalled(session, settings, clock_ns):
+            return "stalled"
+        case None:
+            return "running"
+    return "failed"
 
 
 def progress_ratio(session: SessionState) -> float | None:

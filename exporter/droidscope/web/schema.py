@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from droidscope.conventions.attributes import Standing
 from droidscope.insights.alerts import Alert, Level
 from droidscope.insights.droids import Status as DroidState
 
 Window = Literal["1h", "24h", "7d"]
-SessionState = Literal["running", "silent", "stalled", "completed", "failed", "lost"]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 
 # --- what may be asked; a filter that is not given lets everything pass
@@ -43,7 +43,7 @@ class SessionsQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
     orchestrator: str | None = None
     pattern: str | None = None
-    state: SessionState | None = None
+    state: Standing | None = None
     limit: Limit = 100
 
 
@@ -114,7 +114,7 @@ class Session(Struct, frozen=True):
     session_id: str
     pattern: str
     current_phase: str
-    state: SessionState
+    state: Standing
     start_seconds: float
     end_seconds: float | None
     duration_seconds: float

@@ -14,16 +14,14 @@ from typing import Final
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.thresholds import ALERTS
-from droidscope.evidence import gathered
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
 from droidscope.head.live import (
     droids_at_work,
     foreign_sessions,
-    is_silent,
-    is_stalled,
     live_gauges,
     progress_ratio,
+    session_state,
 )
 from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
@@ -32,6 +30,7 @@ from droidscope.kpi.catalog import gauges as kpi_gauges
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
+from droidscope.views.evidence import gathered
 from droidscope.web.summary import DroidLine, Ratio, SessionLine, Summary
 
 SECOND_NS: Final = 1_000_000_000
@@ -159,17 +158,12 @@ def _count(total: float | None) -> int | None:
 
 
 def _line(session: SessionState, settings: HeadSettings, clock_ns: int) -> SessionLine:
-    state = "running"
-    if is_silent(session, settings, clock_ns):
-        state = "silent"
-    elif is_stalled(session, settings, clock_ns):
-        state = "stalled"
     return SessionLine(
         orchestrator=session.orchestrator[0],
         session=session.id,
         pattern=session.pattern,
         phase=session.phase,
-        state=state,
+        state=session_state(session, settings, clock_ns),
         start_seconds=session.start_ns / SECOND_NS,
         progress=progress_ratio(session),
         droids=len(droids_at_work(session)),

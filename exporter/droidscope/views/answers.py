@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.attributes import Outcome, Severity
-from droidscope.evidence import is_over_limit
+from droidscope.conventions.attributes import Severity
 from droidscope.head.live import (
     droids_at_work,
     foreign_sessions,
-    is_silent,
-    is_stalled,
     live_gauges,
     progress_ratio,
+    session_state,
 )
 from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
@@ -32,6 +30,7 @@ from droidscope.kpi.rankings import Outcomes, rank_patterns
 from droidscope.kpi.ratios import session_success_ratio
 from droidscope.kpi.subjects import DroidFacts, PatternFacts, WindowFacts, by_subject
 from droidscope.pipeline import Pipeline
+from droidscope.views.evidence import is_over_limit
 from droidscope.web import schema as s
 
 Orchestrator = tuple[str, ...]
@@ -164,7 +163,7 @@ class Answers:
             session_id=session.id,
             pattern=session.pattern,
             current_phase=session.phase,
-            state=_state(session, settings, clock_ns),
+            state=session_state(session, settings, clock_ns),
             start_seconds=session.start_ns / NANO,
             end_seconds=None if session.running else session.end_ns / NANO,
             duration_seconds=max(0, end_ns - session.start_ns) / NANO,
@@ -261,21 +260,6 @@ _SEVERITIES: Final = tuple(Severity)
 
 def _passes(wanted: str | None, value: str | None) -> bool:
     return wanted is None or wanted == value
-
-
-def _state(session: SessionState, settings: HeadSettings, clock_ns: int) -> s.SessionState:
-    match session.outcome:
-        case Outcome.COMPLETED:
-            return "completed"
-        case Outcome.LOST:
-            return "lost"
-        case None if is_silent(session, settings, clock_ns):
-            return "silent"
-        case None if is_stalled(session, settings, clock_ns):
-            return "stalled"
-        case None:
-            return "running"
-    return "failed"
 
 
 def _measured(kpis: Iterable[Kpi[Facts]], facts: Facts, type_: type[T], prefix: str) -> T:
