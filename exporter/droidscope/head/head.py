@@ -11,21 +11,26 @@ import msgspec
 from msgspec import Struct
 
 from droidscope.conventions import metrics as m
+from droidscope.head.digests import Digest, Digests
 from droidscope.head.emitted import EmittedCounts, Stream
+from droidscope.head.exhibits import Exhibit, ExhibitKey, Exhibits
 from droidscope.head.findings import FindingsKey, OpenFindings, Report
 from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
 from droidscope.head.labels import SeriesLimits
 from droidscope.head.ledger import Ledger
+from droidscope.head.names import PatternKey, PatternNames
 from droidscope.head.relabel import renamed_foreign, renamed_sessions, renaming
 from droidscope.head.series import Series, SeriesDump
 from droidscope.head.sessions import Sessions, SessionsDump
 from droidscope.head.settings import HeadSettings
 from droidscope.head.tally import Tally
+from droidscope.head.usual import UsualTimes
+from droidscope.kpi.history import HOURS
 from droidscope.kpi.windows import Windows, WindowsDump
 from droidscope.mapping.batch import Mapped
 from droidscope.model.records import AnyRecord, Emitted
 
-VERSION = 3
+VERSION = 4
 """
 Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
 """
@@ -43,6 +48,10 @@ class HeadDump(Struct):
     foreign: ForeignDump
     findings: list[tuple[FindingsKey, Report]]
     emitted: list[tuple[Stream, int]]
+    history: WindowsDump
+    exhibits: list[tuple[ExhibitKey, list[Exhibit]]]
+    digests: list[Digest]
+    names: list[tuple[PatternKey, str]]
 
 
 class Head:
@@ -57,12 +66,17 @@ class Head:
         self._resource_labels = limits.resource_labels
         self.series = Series(limits)
         self.windows = Windows()
+        self.history = Windows(HOURS)
+        self.exhibits = Exhibits()
+        self.names = PatternNames()
+        self.usual = UsualTimes(self.series, self.history)
         self.sessions = Sessions(settings)
         self.foreign = ForeignSessions(foreign)
         self.findings = OpenFindings()
         self._emitted = EmittedCounts()
-        self._ledger = Ledger(self.series, self.windows)
-        self._tally = Tally(settings, self._ledger, self.sessions, self.findings)
+        self._ledger = Ledger(self.series, self.windows, self.history, self.exhibits)
+        self.digests = Digests(self._ledger)
+        self._tally = Tally(settings, self._ledger, self.sessions, self.findings, self.digests, self.names)
 
     def take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
         """
@@ -101,10 +115,13 @@ class Head:
         """
         self._ledger.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
+        self.history.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns))
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
                 self._tally.close(session)
+            elif session.digest_clock is not None:
+                self._tally.digest(session)
             elif session.running:
                 self._tally.lose(session)
             else:
@@ -126,6 +143,10 @@ class Head:
                 self.foreign.dump(),
                 self.findings.dump(),
                 self._emitted.dump(),
+                self.history.dump(),
+                self.exhibits.dump(),
+                self.digests.dump(),
+                self.names.dump(),
             )
         )
 
@@ -141,21 +162,33 @@ class Head:
             msg = f"the checkpoint has version {dump.version}; expected {VERSION}"
             raise msgspec.ValidationError(msg)
         try:
-            windows = Windows.load(dump.windows)
+            windows, history = Windows.load(dump.windows), Windows.load(dump.history, HOURS)
         except (KeyError, zlib.error) as error:
             msg = f"the checkpoint's windows cannot be read: {error!r}"
             raise msgspec.ValidationError(msg) from error
         if dump.series.resource_labels != self._resource_labels:
             rename = renaming(dump.series.resource_labels, self._resource_labels)
             windows.rename(rename)
+            history.rename(rename)
             dump.sessions = renamed_sessions(dump.sessions, rename)
             dump.foreign = renamed_foreign(dump.foreign, rename)
             dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
             dump.emitted = [((rename(key[0]), *key[1:]), count) for key, count in dump.emitted]
+            dump.exhibits = [((rename(key[0]), *key[1:]), shown) for key, shown in dump.exhibits]
+            dump.names = [((rename(key[0]), *key[1:]), name) for key, name in dump.names]
+            dump.digests = [
+                msgspec.structs.replace(digest, orchestrator=rename(digest.orchestrator))
+                for digest in dump.digests
+            ]
         self.windows = self._ledger.windows = windows
+        self.history = self._ledger.history = history
+        self.usual = UsualTimes(self.series, history)
         self._ledger.forget()
         self.series.load(dump.series)
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)
         self.findings.load(dump.findings)
         self._emitted.load(dump.emitted)
+        self.exhibits.load(dump.exhibits)
+        self.digests.load(dump.digests)
+        self.names.load(dump.names)
