@@ -77,8 +77,17 @@ class Exporter:
             queue_limit_bytes=settings.queue_limit_bytes,
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
-        self._views = Views(self.pipeline, self.store, self.meter, settings.pattern_budgets, labels)
-        self._answers = Answers(self.pipeline, self._views.alerts, settings.pattern_budgets, labels)
+        self._views = Views(
+            self.pipeline, self.store, self.meter, settings.pattern_budgets, labels, settings.droid_limits
+        )
+        self._answers = Answers(
+            self.pipeline,
+            self._views.alerts,
+            self._views.retrospect,
+            settings.pattern_budgets,
+            labels,
+            settings.droid_limits,
+        )
         self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
 
     async def run(self) -> None:

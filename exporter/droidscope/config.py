@@ -191,6 +191,10 @@ class Settings(BaseModel):
         default_factory=dict,
         description="US dollars a success of a pattern may cost; cost efficiency compares with it.",
     )
+    droid_limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Attempts a droid may have in flight; at as many it is overloaded. Default: never.",
+    )
 
     resource_labels: dict[str, str] = Field(
         default_factory=lambda: {"environment": "deployment.environment.name"},

@@ -14,7 +14,6 @@ from typing import Final
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.head.exhibits import Shows
 from droidscope.head.ledger import Ledger
 from droidscope.head.state import PhaseState, SessionKey, SessionState
 from droidscope.kpi.bottlenecks import SLOW
@@ -27,6 +26,7 @@ from droidscope.kpi.critical_path import (
 )
 from droidscope.kpi.facts import Fact, Key
 from droidscope.kpi.sketch import COARSE, bucket
+from droidscope.model.evidence import Shows
 
 DIGESTS_LIMIT: Final = 1_000
 """

@@ -1,16 +1,14 @@
 """
-Exhibits: the sessions that show what a finding says, so that whoever reads it can look at one.
+The exhibits that are kept: of each subject the sessions that show best what is said of it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
-
 from droidscope.conventions.metrics import WINDOWS
+from droidscope.model.evidence import Exhibit
 
 Orchestrator = tuple[str, ...]
 ExhibitKey = tuple[Orchestrator, tuple[str, ...]]
@@ -28,34 +26,6 @@ Subjects of which sessions are known; the one shown longest ago is forgotten.
 """
 _MINUTE_NS: Final = 60 * 10**9
 _SHORTEST_NS: Final = min(WINDOWS.values()) * _MINUTE_NS
-
-
-class Shows(StrEnum):
-    """
-    What an exhibit is an example of, and the labels that follow it in its key.
-    """
-
-    SLOW_PHASE = "slow_phase"  # pattern, phase
-    SLOW_TASK = "slow_task"  # droid
-    FAILURE = "failure"  # pattern, phase, reason
-    FAILED_TASK = "failed_task"  # pattern, task_type, droid
-    WAIT = "wait"  # pattern, phase
-    QUERY = "query"  # droid
-    MESSAGES = "messages"  # droid
-    SYNTHESIS = "synthesis"  # pattern
-    IDLE = "idle"  # pattern
-    FASTEST = "fastest"  # pattern
-
-
-class Exhibit(Struct, frozen=True, array_like=True):
-    """
-    A session; *weight* is how well it shows what it is an example of, *time_ns* when it did, Unix.
-    """
-
-    session: str
-    trace_id: str
-    time_ns: int
-    weight: float
 
 
 class Exhibits:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from droidscope.conventions import metrics as m
 from droidscope.head.digests import Digest, Digests
 from droidscope.head.emitted import EmittedCounts, Stream
-from droidscope.head.exhibits import Exhibit, ExhibitKey, Exhibits
+from droidscope.head.exhibits import ExhibitKey, Exhibits
 from droidscope.head.findings import FindingsKey, OpenFindings, Report
 from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
 from droidscope.head.labels import SeriesLimits
@@ -28,6 +28,7 @@ from droidscope.head.usual import UsualTimes
 from droidscope.kpi.history import HOURS
 from droidscope.kpi.windows import Windows, WindowsDump
 from droidscope.mapping.batch import Mapped
+from droidscope.model.evidence import Exhibit
 from droidscope.model.records import AnyRecord, Emitted
 
 VERSION = 4

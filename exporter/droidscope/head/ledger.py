@@ -7,13 +7,14 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions.metrics import MetricSpec
-from droidscope.head.exhibits import Exhibit, Exhibits, Shows
+from droidscope.head.exhibits import Exhibits
 from droidscope.head.series import Exemplar, Series
 from droidscope.head.settings import SECOND
 from droidscope.head.state import SessionState
 from droidscope.kpi.facts import LABELS, OF_HOURS, OF_HOURS_ALONE, SKETCHED, Fact, Key
 from droidscope.kpi.sketch import COARSE, bucket
 from droidscope.kpi.windows import Windows
+from droidscope.model.evidence import Exhibit, Shows
 from droidscope.model.records import Record
 
 Labels = tuple[str, ...]

@@ -8,13 +8,13 @@ from typing import Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
-from droidscope.head.exhibits import Shows
 from droidscope.head.ledger import Ledger
 from droidscope.head.settings import SECOND
 from droidscope.head.state import PhaseState, Run, SessionState, add_interval, covered_ns
 from droidscope.kpi.bottlenecks import WAIT_LIMIT
 from droidscope.kpi.facts import Fact
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
 
 RUNS_LIMIT: Final = 20
 """

@@ -9,12 +9,12 @@ from typing import Final
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import MessageType, Outcome
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS
-from droidscope.head.exhibits import Shows
 from droidscope.head.ledger import Ledger
 from droidscope.head.phases import Phases
 from droidscope.head.state import SessionState
 from droidscope.kpi.facts import NANO, Fact, response_credit
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
 
 _YEAR_NS: Final = 365 * 86_400 * NANO
 _SLOW_NS: Final = RESPONSE_LIMIT_SECONDS * NANO

@@ -13,7 +13,6 @@ from typing import Any, Final, get_args
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.head.digests import Digests
-from droidscope.head.exhibits import Shows
 from droidscope.head.findings import OpenFindings
 from droidscope.head.ledger import Ledger
 from droidscope.head.names import PatternNames
@@ -27,6 +26,7 @@ from droidscope.head.talk import Talk
 from droidscope.head.work import Work
 from droidscope.kpi.facts import Fact
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
 
 _KINDS: Final = {type_: str(type_.__struct_config__.tag) for type_ in get_args(r.AnyRecord)}
 _EMITTED: Final = frozenset({*map(str, Kind), "conflict"})

@@ -10,7 +10,6 @@ import msgspec
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.head.exhibits import Shows
 from droidscope.head.ledger import Ledger
 from droidscope.head.outputs import Outputs, merged, without
 from droidscope.head.phases import Phases
@@ -18,6 +17,7 @@ from droidscope.head.spending import Spending
 from droidscope.head.state import SessionState, TaskState
 from droidscope.kpi.facts import Fact
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
 
 TRIED_LIMIT: Final = 100
 """

@@ -115,7 +115,7 @@ class Points(NamedTuple):
     costs: dict[str, tuple[int, int]]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def points(buckets: tuple[bytes, ...]) -> Points:
     """
     What hours say together, each packed as `Windows.buckets` gives it.

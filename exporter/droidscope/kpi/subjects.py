@@ -183,12 +183,13 @@ class DroidFacts(Struct, frozen=True):
 
 class PatternFacts(Struct, frozen=True):
     """
-    What came of one pattern in a window; *cost* is in 1e-9 USD, *budget_usd* per success.
+    What came of one pattern in a window; *cost* is in 1e-9 USD, *reference_usd* what a success may
+    cost.
     """
 
     sessions: Sessions = Sessions()
     cost: int = 0
-    budget_usd: float | None = None
+    reference_usd: float | None = None
     code_quality: Scores = Scores()
 
 
@@ -202,14 +203,14 @@ class WindowFacts(NamedTuple):
     patterns: dict[str, PatternFacts]
 
 
-def by_subject(totals: Mapping[Key, int], budgets_usd: Mapping[str, float] | None = None) -> WindowFacts:
+def by_subject(totals: Mapping[Key, int], references_usd: Mapping[str, float] | None = None) -> WindowFacts:
     """
     Group *totals* by subject; every droid and pattern that any fact names becomes one. Facts that
     minute windows do not have are left out.
 
     Args:
         totals: What a window holds of one orchestrator.
-        budgets_usd: Configured cost per success by pattern.
+        references_usd: What a success may cost, by pattern.
     """
     everything: _Measures = defaultdict(int)
     droids: defaultdict[str, _Measures] = defaultdict(lambda: defaultdict(int))
@@ -230,11 +231,11 @@ def by_subject(totals: Mapping[Key, int], budgets_usd: Mapping[str, float] | Non
             _, droid, sent = key
             messages[droid][int(sent)] = amount
 
-    budgets = budgets_usd or {}
+    references = references_usd or {}
     return WindowFacts(
         _orchestrator(everything),
         {droid: _droid(measures, messages[droid]) for droid, measures in droids.items()},
-        {pattern: _pattern(measures, budgets.get(pattern)) for pattern, measures in patterns.items()},
+        {pattern: _pattern(measures, references.get(pattern)) for pattern, measures in patterns.items()},
     )
 
 
@@ -311,11 +312,11 @@ def _droid(measures: _Measures, session_messages: dict[int, int]) -> DroidFacts:
     )
 
 
-def _pattern(measures: _Measures, budget_usd: float | None) -> PatternFacts:
+def _pattern(measures: _Measures, reference_usd: float | None) -> PatternFacts:
     return PatternFacts(
         sessions=convert(measures, Sessions),
         cost=measures[Fact.COST],
-        budget_usd=budget_usd,
+        reference_usd=reference_usd,
         code_quality=_scores(measures, Score.CODE_QUALITY),
     )
 

@@ -193,6 +193,17 @@ class Windows:
         ledger = self._ledgers.get(orchestrator) or self._new_ledger()
         return ledger.totals[window]
 
+    def snapshot(self, now_ns: int, windows: Iterable[str]) -> dict[Orchestrator, dict[str, Totals]]:
+        """
+        Copies of the totals of all orchestrators over some *windows*, to be read at leisure.
+        """
+        self.advance(now_ns)
+        windows = tuple(windows)
+        return {
+            who: {window: dict(self.latest(who, window)) for window in windows}
+            for who in self.orchestrators()
+        }
+
     def buckets(self, orchestrator: Orchestrator, buckets: Iterable[int]) -> list[bytes]:
         """
         What some buckets hold, packed (see `unpacked`), b"" for those with nothing.
