@@ -12,20 +12,25 @@ import msgspec
 from msgspec import Struct
 
 from droidscope.head.completeness import Completeness, CompletenessDump
+from droidscope.head.digests import Digest, Digests
+from droidscope.head.exhibits import Exhibit, ExhibitKey, Exhibits
 from droidscope.head.findings import FindingsKey, OpenFindings, Report
 from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
 from droidscope.head.labels import SeriesLimits
 from droidscope.head.ledger import Ledger
+from droidscope.head.names import PatternKey, PatternNames
 from droidscope.head.relabel import renamed_foreign, renamed_sessions, renaming
 from droidscope.head.series import Series, SeriesDump
 from droidscope.head.sessions import Sessions, SessionsDump
 from droidscope.head.settings import HeadSettings
 from droidscope.head.tally import Tally
+from droidscope.head.usual import UsualTimes
+from droidscope.kpi.history import HOURS
 from droidscope.kpi.windows import Windows, WindowsDump
 from droidscope.mapping.batch import Mapped
 from droidscope.model.records import AnyRecord, Emitted
 
-VERSION = 4
+VERSION = 5
 """
 Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
 """
@@ -43,6 +48,10 @@ class HeadDump(Struct):
     foreign: ForeignDump
     findings: list[tuple[FindingsKey, Report]]
     completeness: CompletenessDump
+    history: WindowsDump
+    exhibits: list[tuple[ExhibitKey, list[Exhibit]]]
+    digests: list[Digest]
+    names: list[tuple[PatternKey, str]]
 
 
 class Head:
@@ -57,12 +66,17 @@ class Head:
         self._resource_labels = limits.resource_labels
         self.series = Series(limits)
         self.windows = Windows()
+        self.history = Windows(HOURS)
+        self.exhibits = Exhibits()
+        self.names = PatternNames()
+        self.usual = UsualTimes(self.series, self.history)
         self.sessions = Sessions(settings)
         self.foreign = ForeignSessions(foreign)
         self.findings = OpenFindings()
-        self._ledger = Ledger(self.series, self.windows)
+        self._ledger = Ledger(self.series, self.windows, self.history, self.exhibits)
         self.completeness = Completeness(settings, self._ledger)
-        self._tally = Tally(settings, self._ledger, self.sessions, self.findings)
+        self.digests = Digests(self._ledger)
+        self._tally = Tally(settings, self._ledger, self.sessions, self.findings, self.digests, self.names)
 
     def take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
         """
@@ -102,10 +116,13 @@ class Head:
         """
         self._ledger.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
+        self.history.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns), repeat(None))
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
                 self._tally.close(session)
+            elif session.digest_clock is not None:
+                self._tally.digest(session)
             elif session.running:
                 self._tally.lose(session)
             else:
@@ -127,6 +144,10 @@ class Head:
                 self.foreign.dump(),
                 self.findings.dump(),
                 self.completeness.dump(),
+                self.history.dump(),
+                self.exhibits.dump(),
+                self.digests.dump(),
+                self.names.dump(),
             )
         )
 
@@ -142,23 +163,35 @@ class Head:
             msg = f"the checkpoint has version {dump.version}; expected {VERSION}"
             raise msgspec.ValidationError(msg)
         try:
-            windows = Windows.load(dump.windows)
+            windows, history = Windows.load(dump.windows), Windows.load(dump.history, HOURS)
         except (KeyError, zlib.error) as error:
             msg = f"the checkpoint's windows cannot be read: {error!r}"
             raise msgspec.ValidationError(msg) from error
         if dump.series.resource_labels != self._resource_labels:
             rename = renaming(dump.series.resource_labels, self._resource_labels)
             windows.rename(rename)
+            history.rename(rename)
             dump.sessions = renamed_sessions(dump.sessions, rename)
             dump.foreign = renamed_foreign(dump.foreign, rename)
             dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
             dump.completeness.counts = [
                 ((rename(key[0]), *key[1:]), count) for key, count in dump.completeness.counts
             ]
+            dump.exhibits = [((rename(key[0]), *key[1:]), shown) for key, shown in dump.exhibits]
+            dump.names = [((rename(key[0]), *key[1:]), name) for key, name in dump.names]
+            dump.digests = [
+                msgspec.structs.replace(digest, orchestrator=rename(digest.orchestrator))
+                for digest in dump.digests
+            ]
         self.windows = self._ledger.windows = windows
+        self.history = self._ledger.history = history
+        self.usual = UsualTimes(self.series, history)
         self._ledger.forget()
         self.series.load(dump.series)
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)
         self.findings.load(dump.findings)
         self.completeness.load(dump.completeness)
+        self.exhibits.load(dump.exhibits)
+        self.digests.load(dump.digests)
+        self.names.load(dump.names)

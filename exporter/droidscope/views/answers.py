@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
+from droidscope.head.head import Head
 from droidscope.head.live import (
     droids_at_work,
     foreign_sessions,
@@ -18,7 +19,6 @@ from droidscope.head.live import (
     progress_ratio,
     session_state,
 )
-from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
 from droidscope.insights.alerts import Alert, alert_level
 from droidscope.insights.droids import STATUS_WINDOW, droid_status
@@ -149,13 +149,12 @@ class Answers:
     def _sessions(self, now_ns: int) -> list[s.Session]:
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
+            head.usual.refresh(now_ns)
             known = [*head.sessions, *foreign_sessions(head)]
             known.sort(key=lambda each: (not each.running, each.start_ns if each.running else -each.end_ns))
-            return [self._session(each, head.settings, clock_ns, now_ns) for each in known]
+            return [self._session(each, head, clock_ns, now_ns) for each in known]
 
-    def _session(
-        self, session: SessionState, settings: HeadSettings, clock_ns: int, now_ns: int
-    ) -> s.Session:
+    def _session(self, session: SessionState, head: Head, clock_ns: int, now_ns: int) -> s.Session:
         end_ns = now_ns if session.running else session.end_ns
         return s.Session(
             orchestrator=session.orchestrator[0],
@@ -163,14 +162,14 @@ class Answers:
             session_id=session.id,
             pattern=session.pattern,
             current_phase=session.phase,
-            state=session_state(session, settings, clock_ns),
+            state=session_state(session, head, clock_ns),
             start_seconds=session.start_ns / NANO,
             end_seconds=None if session.running else session.end_ns / NANO,
             duration_seconds=max(0, end_ns - session.start_ns) / NANO,
-            progress_ratio=progress_ratio(session),
+            progress_ratio=progress_ratio(session, head.usual),
             droids_active=sorted(droids_at_work(session)) if session.running else [],
             conflicts=len(session.conflicts),
-            over_limit=is_over_limit(session, settings, now_ns),
+            over_limit=is_over_limit(session, head.settings, now_ns),
         )
 
     def _droids(self, window: str, now_ns: int) -> list[s.Droid]:

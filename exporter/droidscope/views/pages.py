@@ -16,6 +16,7 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
+from droidscope.head.head import Head
 from droidscope.head.live import (
     completeness_gauges,
     droids_at_work,
@@ -24,7 +25,6 @@ from droidscope.head.live import (
     progress_ratio,
     session_state,
 )
-from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
 from droidscope.insights import alerts as a
 from droidscope.kpi.catalog import gauges as kpi_gauges
@@ -138,6 +138,7 @@ class Views:
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
             series, kpis = head.series, _Kpis(kpi_gauges(head.windows, now_ns))
+            head.usual.refresh(now_ns)
             running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
             running.sort(key=lambda session: (session.start_ns, session.id))
             return Summary(
@@ -152,7 +153,7 @@ class Views:
                 session_success=kpis.pooled(m.SESSION_SUCCESS_RATIO),
                 attempt_errors=kpis.pooled(m.ERROR_RATIO),
                 droids=kpis.best_droids(),
-                sessions=tuple(_line(session, head.settings, clock_ns) for session in running[:SHOWN]),
+                sessions=tuple(_line(session, head, clock_ns) for session in running[:SHOWN]),
             )
 
 
@@ -160,15 +161,15 @@ def _count(total: float | None) -> int | None:
     return None if total is None else round(total)
 
 
-def _line(session: SessionState, settings: HeadSettings, clock_ns: int) -> SessionLine:
+def _line(session: SessionState, head: Head, clock_ns: int) -> SessionLine:
     return SessionLine(
         orchestrator=session.orchestrator[0],
         session=session.id,
         pattern=session.pattern,
         phase=session.phase,
-        state=session_state(session, settings, clock_ns),
+        state=session_state(session, head, clock_ns),
         start_seconds=session.start_ns / SECOND_NS,
-        progress=progress_ratio(session),
+        progress=progress_ratio(session, head.usual),
         droids=len(droids_at_work(session)),
         conflicts=len(session.conflicts),
     )
