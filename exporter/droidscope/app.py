@@ -236,6 +236,7 @@ def _head_settings(settings: Settings) -> HeadSettings:
         lost_after_ns=_optional_ns(settings.session_lost_after),
         limit_ns=_ns(settings.session_limit),
         pattern_limits_ns={pattern: _ns(limit) for pattern, limit in settings.pattern_limits.items()},
+        records_lost_after_ns=_ns(settings.records_lost_after),
         prices={model: Price(**prices.model_dump()) for model, prices in settings.prices.items()},
     )
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from itertools import repeat
 
 import msgspec
 from msgspec import Struct
 
-from droidscope.conventions import metrics as m
+from droidscope.head.completeness import Completeness, CompletenessDump
 from droidscope.head.digests import Digest, Digests
-from droidscope.head.emitted import EmittedCounts, Stream
 from droidscope.head.exhibits import ExhibitKey, Exhibits
 from droidscope.head.findings import FindingsKey, OpenFindings, Report
 from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
@@ -31,7 +31,7 @@ from droidscope.mapping.batch import Mapped
 from droidscope.model.evidence import Exhibit
 from droidscope.model.records import AnyRecord, Emitted
 
-VERSION = 4
+VERSION = 5
 """
 Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
 """
@@ -48,7 +48,7 @@ class HeadDump(Struct):
     sessions: SessionsDump
     foreign: ForeignDump
     findings: list[tuple[FindingsKey, Report]]
-    emitted: list[tuple[Stream, int]]
+    completeness: CompletenessDump
     history: WindowsDump
     exhibits: list[tuple[ExhibitKey, list[Exhibit]]]
     digests: list[Digest]
@@ -74,8 +74,8 @@ class Head:
         self.sessions = Sessions(settings)
         self.foreign = ForeignSessions(foreign)
         self.findings = OpenFindings()
-        self._emitted = EmittedCounts()
         self._ledger = Ledger(self.series, self.windows, self.history, self.exhibits)
+        self.completeness = Completeness(settings, self._ledger)
         self.digests = Digests(self._ledger)
         self._tally = Tally(settings, self._ledger, self.sessions, self.findings, self.digests, self.names)
 
@@ -85,21 +85,22 @@ class Head:
         counts with it.
         """
         self.advance(clock_ns, wall_ns)
-        self._take_records(mapped.records)
+        self._take_records(mapped.records, mapped.instances)
         for trace_id, own in mapped.own_spans:
             self.foreign.own(trace_id, own, clock_ns)
         for orchestrator, step in mapped.steps:
             self.foreign.add(step, orchestrator, clock_ns)
         self.advance(clock_ns, wall_ns)
 
-    def _take_records(self, records: Iterable[AnyRecord]) -> None:
-        for record in records:
+    def _take_records(self, records: Iterable[AnyRecord], instances: Iterable[str | None]) -> None:
+        """
+        Take records in; *instances* are the processes that emitted them, None where no client of ours did.
+        """
+        for record, instance in zip(records, instances, strict=False):
             if isinstance(record, Emitted):
-                labels = (record.orchestrator[0], record.kind)
-                grown = self._emitted.take(record)
-                self._ledger.count_own(m.CLIENT_RECORDS_EMITTED, labels, grown)
-            else:
-                self._tally.take(record)
+                self.completeness.emitted(record)
+            elif self._tally.take(record) and instance is not None:
+                self.completeness.stored(record, instance)
 
     def next_due(self) -> int | None:
         """
@@ -117,7 +118,7 @@ class Head:
         self._ledger.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
         self.history.advance(wall_ns)
-        self._take_records(self.foreign.settle(clock_ns))
+        self._take_records(self.foreign.settle(clock_ns), repeat(None))
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
                 self._tally.close(session)
@@ -143,7 +144,7 @@ class Head:
                 self.sessions.dump(),
                 self.foreign.dump(),
                 self.findings.dump(),
-                self._emitted.dump(),
+                self.completeness.dump(),
                 self.history.dump(),
                 self.exhibits.dump(),
                 self.digests.dump(),
@@ -174,7 +175,9 @@ class Head:
             dump.sessions = renamed_sessions(dump.sessions, rename)
             dump.foreign = renamed_foreign(dump.foreign, rename)
             dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
-            dump.emitted = [((rename(key[0]), *key[1:]), count) for key, count in dump.emitted]
+            dump.completeness.counts = [
+                ((rename(key[0]), *key[1:]), count) for key, count in dump.completeness.counts
+            ]
             dump.exhibits = [((rename(key[0]), *key[1:]), shown) for key, shown in dump.exhibits]
             dump.names = [((rename(key[0]), *key[1:]), name) for key, name in dump.names]
             dump.digests = [
@@ -189,7 +192,7 @@ class Head:
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)
         self.findings.load(dump.findings)
-        self._emitted.load(dump.emitted)
+        self.completeness.load(dump.completeness)
         self.exhibits.load(dump.exhibits)
         self.digests.load(dump.digests)
         self.names.load(dump.names)

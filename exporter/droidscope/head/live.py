@@ -55,6 +55,19 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
             yield m.FINDINGS_OPEN, (*orchestrator, pattern, droid, severity), count
 
 
+def completeness_gauges(head: Head, clock_ns: int) -> Iterator[Gauge]:
+    """
+    What is stored of what was emitted for each orchestrator; absent where nothing is to be judged.
+    """
+    totals: dict[str, tuple[int, int]] = {}
+    for name, stored, emitted in head.completeness.judged(clock_ns):
+        shown = head.series.shown((), m.ORCHESTRATOR, name)
+        known = totals.get(shown, (0, 0))
+        totals[shown] = known[0] + stored, known[1] + emitted
+    for shown, (stored, emitted) in totals.items():
+        yield m.COMPLETENESS, (shown,), stored / emitted
+
+
 class _Labelled:
     """
     Makes label values as the counters have them, so that what overflows there adds up here.

@@ -12,6 +12,7 @@ from typing import Any, Final, get_args
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
+from droidscope.head.completeness import CLIENT_KINDS
 from droidscope.head.digests import Digests
 from droidscope.head.findings import OpenFindings
 from droidscope.head.ledger import Ledger
@@ -29,7 +30,6 @@ from droidscope.model import records as r
 from droidscope.model.evidence import Shows
 
 _KINDS: Final = {type_: str(type_.__struct_config__.tag) for type_ in get_args(r.AnyRecord)}
-_EMITTED: Final = frozenset({*map(str, Kind), "conflict"})
 _STILL: Final = (r.Conflict, r.Alive, r.Blocked)
 """
 Records that do not show that a session moves.
@@ -81,14 +81,14 @@ class Tally:
             r.Unblocked: self._phases.unblocked,
         }
 
-    def take(self, record: r.Record) -> None:
+    def take(self, record: r.Record) -> bool:
         """
-        Count one record that has arrived.
+        Count one record that has arrived; False if it did before: a conflict may come twice.
         """
         clock_ns = self._ledger.clock_ns
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
         if isinstance(record, r.Conflict) and record.id in session.conflicts:
-            return
+            return False
         if _starts_anew(record, session):
             self._finish(session)
             session = self._sessions.restart(session, record.place, record.start_ns, clock_ns)
@@ -108,11 +108,12 @@ class Tally:
                 self._sessions.schedule(session)
         self._sessions.weigh(session)
         self._make_room()
+        return True
 
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._ledger.count_own(m.RECORDS, (kind,))
-        if record.place.own and kind in _EMITTED:
+        if record.place.own and type(record) in CLIENT_KINDS:
             self._ledger.count_own(m.CLIENT_RECORDS_STORED, (record.place.orchestrator[0], kind))
 
     def _make_room(self) -> None:

@@ -18,6 +18,7 @@ from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
 from droidscope.head.head import Head
 from droidscope.head.live import (
+    completeness_gauges,
     droids_at_work,
     foreign_sessions,
     live_gauges,
@@ -140,9 +141,11 @@ class Views:
             head = self._pipeline.head
             yield m.OPEN_SESSIONS, (), len(head.sessions) + len(head.foreign)
             yield m.STORE_RECORDS, (), head.series.total(m.RECORDS) or 0
+            completeness = list(completeness_gauges(head, self._pipeline.uptime_ns()))
             label_values = list(head.series.label_values())
         yield m.STORE_BYTES, (), self._store.size_bytes
         yield m.STORE_FREE_BYTES, (), self._store.free_bytes
+        yield from completeness
         yield from label_values
 
     # --- the landing page ----------------------------------------------------------------------
