@@ -7,8 +7,10 @@ the history before is then taken back. Sessions whose first records were forgott
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict
+from bisect import bisect_right
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -21,10 +23,11 @@ from droidscope.kpi.critical_path import (
     Interval,
     Segment,
     critical_path,
+    ns_by_droid,
     ns_by_phase,
     planned_path,
 )
-from droidscope.kpi.facts import Fact, Key
+from droidscope.kpi.facts import MICRO, Fact, Key
 from droidscope.kpi.sketch import COARSE, bucket
 from droidscope.model.evidence import Shows
 
@@ -36,10 +39,26 @@ PATH_LIMIT: Final = 100
 """
 Stretches of a critical path that are kept, the longest ones.
 """
+PHASES_LIMIT: Final = 200
+"""
+Phases of a digest that are kept, the first ones.
+"""
+DROIDS_LIMIT: Final = 100
+"""
+Droids of a phase that a digest names.
+"""
 
 Facts = Counter[tuple[int, Key]]
 """
 Amounts by end (Unix nanoseconds) and key, with a sketched fact's bucket.
+"""
+Span = tuple[int, int]
+"""
+From a first start to a last end, Unix nanoseconds.
+"""
+_TIMED: Final = frozenset({Outcome.COMPLETED, Outcome.FAILED})
+"""
+Outcomes of a phase that say how long it takes.
 """
 
 
@@ -105,23 +124,22 @@ class Digests:
         """
         Digest a session that has ended; one that was lost, or is known in part, is left out.
         """
-        session.digest_clock = None
         if session.outcome not in {Outcome.COMPLETED, Outcome.FAILED} or not session.whole:
             return
         path = critical_path(_whole(session), _parts(session))
         held = ns_by_phase(path)
         self._replace(session, _facts(session, path, held))
-        self._show(session, path, held)
+        self._show(session, path)
         self._by_key[session.key] = _digest(session, path, held)
         self._by_key.move_to_end(session.key)
         if len(self._by_key) > DIGESTS_LIMIT:
             self._by_key.popitem(last=False)
 
-    def withdraw(self, session: SessionState) -> None:
+    def forget(self, key: SessionKey) -> None:
         """
-        Take back what was added of a session.
+        Let go of the digest of a session: its id is used again.
         """
-        self._replace(session, Counter())
+        self._by_key.pop(key, None)
 
     def get(self, key: SessionKey) -> Digest | None:
         """
@@ -147,20 +165,13 @@ class Digests:
     def _add(self, session: SessionState, end_ns: int, key: Key, amount: int) -> None:
         self._ledger.fact(session.orchestrator, end_ns, key, amount)
 
-    def _show(self, session: SessionState, path: list[Segment], held: dict[str, int]) -> None:
-        for name, phase in session.phases.items():
-            if phase.runs and held.get(name):
-                longest_ns = max(run.end_ns - run.start_ns for run in phase.runs)
-                where = {"pattern": session.pattern, "phase": name}
-                self._ledger.show(session, Shows.SLOW_PHASE, where, longest_ns)
-        for droid, held_ns in _ns_by_droid(path).items():
-            self._ledger.show(session, Shows.SLOW_TASK, {"droid": droid}, held_ns)
-        idle_ns = sum(idle for _, idle in _idle(session))
-        if idle_ns:
-            self._ledger.show(session, Shows.IDLE, {"pattern": session.pattern}, idle_ns)
-        if session.outcome is Outcome.COMPLETED:
-            took_ns = session.end_ns - session.start_ns
-            self._ledger.show(session, Shows.FASTEST, {"pattern": session.pattern}, -took_ns)
+    def _show(self, session: SessionState, path: list[Segment]) -> None:
+        for what, labels in session.shown:
+            self._ledger.hide(session, what, labels)
+        session.shown = []
+        for what, labels, weight, end_ns in _exhibits(session, path):
+            self._ledger.show(session, what, labels, weight, end_ns)
+            session.shown.append((what, labels))
 
     def dump(self) -> list[Digest]:
         """
@@ -175,23 +186,50 @@ class Digests:
         self._by_key = OrderedDict(((digest.orchestrator, digest.session), digest) for digest in dump)
 
 
+def _exhibits(session: SessionState, path: list[Segment]) -> Iterator[tuple[Shows, dict[str, str], int, int]]:
+    """
+    What a session is an example of: of what, of whom, how much, and when that ended.
+    """
+    pattern = {"pattern": session.pattern}
+    for name, phase in session.phases.items():
+        runs = [run for run in phase.runs if run.outcome in _TIMED]
+        if runs:
+            longest = max(runs, key=lambda run: (run.took_ns, run.end_ns))
+            yield Shows.SLOW_PHASE, {**pattern, "phase": name}, longest.took_ns, longest.end_ns
+    for droid, held_ns in _ns_by_droid(path).items():
+        yield Shows.SLOW_TASK, {"droid": droid}, held_ns, session.end_ns
+    idle_ns = sum(idle for _, idle in _idle(session, _spans(session)))
+    if idle_ns:
+        yield Shows.IDLE, pattern, idle_ns, session.end_ns
+    if session.outcome is Outcome.COMPLETED:
+        yield Shows.FASTEST, pattern, session.start_ns - session.end_ns, session.end_ns
+
+
 def phases_of(session: SessionState, held: dict[str, int] | None = None) -> Iterator[PhaseDigest]:
     """
     The phases of a session in order of their start; *held* is how long each held it, if known.
     """
-    for name, phase in sorted(session.phases.items(), key=lambda item: item[1].start_ns):
+    for name, phase in sorted(session.phases.items(), key=lambda item: (_latest(item[1]), item[0])):
         total, n = phase.quality
+        start_ns, end_ns = _latest(phase)
         yield PhaseDigest(
             phase=name,
             state=_state_of(phase),
-            start_ns=phase.start_ns or None,
-            end_ns=None if phase.running or phase.interval is None else phase.interval[1],
+            start_ns=start_ns or None,
+            end_ns=end_ns or None,
             planned_ns=phase.planned_ns,
             held_ns=None if held is None else held.get(name, 0),
-            droids=tuple(sorted(phase.droids)),
+            droids=tuple(sorted(filter(None, phase.droids))[:DROIDS_LIMIT]),
             conflicts=phase.conflicts,
-            quality=total / n if n else None,
+            quality=total / (n * MICRO) if n else None,
         )
+
+
+def _latest(phase: PhaseState) -> tuple[int, int]:
+    """
+    Start and end of a phase's latest run; 0 where they are not known, or not yet.
+    """
+    return (phase.start_ns, 0) if phase.running or phase.interval is None else phase.interval
 
 
 def _state_of(phase: PhaseState) -> str:
@@ -212,7 +250,7 @@ def _digest(session: SessionState, path: list[Segment], held: dict[str, int]) ->
         session.tasks_completed,
         session.tasks_failed,
         len(session.conflicts),
-        tuple(phases_of(session, held)),
+        tuple(islice(phases_of(session, held), PHASES_LIMIT)),
         tuple(_stretches(path)),
     )
 
@@ -252,9 +290,10 @@ def _parts(session: SessionState) -> Iterator[Interval]:
                 task.phase,
                 task.droid,
             )
-        for span_id, (start_ns, end_ns) in task.tried.items():
-            parent = f"task {id_}" if task.ended else _run_of(session, task.phase, start_ns)
-            yield Interval(f"attempt {id_} {span_id}", parent, start_ns, end_ns, task.phase, task.droid)
+        for span_id, each in task.tried.items():
+            parent = f"task {id_}" if task.ended else _run_of(session, task.phase, each.start_ns)
+            name = f"attempt {id_} {span_id}"
+            yield Interval(name, parent, each.start_ns, each.end_ns, task.phase, each.droid)
 
 
 def _run_id(phase: str, number: int) -> str:
@@ -274,10 +313,11 @@ def _task_of(segment: Segment) -> str:
     """
     The id of the task that a stretch of a path belongs to, "" if to none.
     """
-    kind, _, rest = segment.subject.id.partition(" ")
-    if kind == "task":
-        return rest
-    return segment.subject.parent.partition(" ")[2] if kind == "attempt" else ""
+    for part in (segment.subject.id, segment.subject.parent):
+        kind, _, id_ = part.partition(" ")
+        if kind == "task":
+            return id_
+    return ""
 
 
 # --- what a session says --------------------------------------------------------------------------
@@ -298,15 +338,16 @@ def _phase_facts(session: SessionState, held: dict[str, int]) -> Iterator[tuple[
     for name, phase in session.phases.items():
         path = "on" if held.get(name) else "off"
         for run in phase.runs:
-            took_ns = run.end_ns - run.start_ns
-            if run.outcome in {Outcome.COMPLETED, Outcome.FAILED}:
-                took = str(bucket(took_ns, COARSE))
-                yield run.end_ns, (Fact.PHASE_TOOK, session.pattern, name, run.outcome, path, took), 1
-            if phase.planned_ns and took_ns > SLOW * phase.planned_ns:
+            if run.outcome not in _TIMED:
+                continue
+            took = str(bucket(run.took_ns, COARSE))
+            yield run.end_ns, (Fact.PHASE_TOOK, session.pattern, name, run.outcome, path, took), 1
+            planned_ns = run.planned_ns or phase.planned_ns
+            if planned_ns and run.took_ns > SLOW * planned_ns:
                 place = (Fact.OVER_PLAN, session.pattern, name, path)
                 yield run.end_ns, (*place, "n"), 1
-                yield run.end_ns, (*place, "took_ns"), took_ns
-                yield run.end_ns, (*place, "planned_ns"), phase.planned_ns
+                yield run.end_ns, (*place, "took_ns"), run.took_ns
+                yield run.end_ns, (*place, "planned_ns"), planned_ns
 
 
 def _task_facts(session: SessionState, path: list[Segment]) -> Iterator[tuple[int, Key, int]]:
@@ -321,35 +362,29 @@ def _task_facts(session: SessionState, path: list[Segment]) -> Iterator[tuple[in
 
 def _sequence_facts(session: SessionState) -> Iterator[tuple[int, Key, int]]:
     spans = _spans(session)
-    before = _dependencies(session, spans)
-    if not before:
+    critical_ns = _critical_ns(session, spans)
+    if critical_ns is None:
         return
-    durations = {name: float(end_ns - start_ns) for name, (start_ns, end_ns) in spans.items()}
-    try:
-        plan = planned_path(durations, before)
-    except ValueError:
-        return  # phases that depend on each other in a circle declare nothing
     makespan_ns = max(end for _, end in spans.values()) - min(start for start, _ in spans.values())
     place = (Fact.SEQUENCING, session.pattern)
     yield session.end_ns, (*place, "n"), 1
     yield session.end_ns, (*place, "makespan_ns"), makespan_ns
-    yield session.end_ns, (*place, "critical_ns"), min(makespan_ns, round(plan.length))
-    for name, idle_ns in _idle(session):
+    yield session.end_ns, (*place, "critical_ns"), min(makespan_ns, critical_ns)
+    for name, idle_ns in _idle(session, spans):
         yield session.end_ns, (Fact.IDLE_NS, session.pattern, name), idle_ns
 
 
-def _idle(session: SessionState) -> Iterator[tuple[str, int]]:
+def _idle(session: SessionState, spans: dict[str, Span]) -> Iterator[tuple[str, int]]:
     """
-    The phases that began later than what they depend on ended, and by how much, in nanoseconds.
+    The phases that began later than what they say they depend on ended, and by how much, in nanoseconds.
     """
-    spans = _spans(session)
-    for name, others in _dependencies(session, spans).items():
-        ready = [spans[other][1] for other in others if other in spans]
-        if session.phases[name].depends_on and ready and spans[name][0] > max(ready):
-            yield name, spans[name][0] - max(ready)
+    for name, (start_ns, _) in spans.items():
+        ready = [spans[other][1] for other in session.phases[name].depends_on if other in spans]
+        if ready and start_ns > max(ready):
+            yield name, start_ns - max(ready)
 
 
-def _spans(session: SessionState) -> dict[str, tuple[int, int]]:
+def _spans(session: SessionState) -> dict[str, Span]:
     """
     From the first start to the last end of each phase that has ended.
     """
@@ -360,23 +395,33 @@ def _spans(session: SessionState) -> dict[str, tuple[int, int]]:
     }
 
 
-def _dependencies(session: SessionState, spans: dict[str, tuple[int, int]]) -> dict[str, tuple[str, ...]]:
+def _critical_ns(session: SessionState, spans: dict[str, Span]) -> int | None:
     """
-    What each phase depends on; empty if none declares anything. A phase that does not, depends on all
-    that had ended when it began: not declared is not independent.
+    How long a session's phases take at least by what they depend on; None if none declares anything,
+    or they depend on each other in a circle.
+
+    A phase that declares nothing depends on all that had ended when it began: not declared is not
+    independent. For that, phases and steps between them make one graph: a step has passed once the
+    phase of its number has ended, in order of their ends, and all before.
     """
-    declared = {name: phase.depends_on for name, phase in session.phases.items() if name in spans}
-    if not any(declared.values()):
-        return {}
-    return {
-        name: depends_on or tuple(other for other in spans if spans[other][1] <= spans[name][0])
-        for name, depends_on in declared.items()
-    }
+    in_order = sorted(spans, key=lambda name: (spans[name][::-1], name))
+    ends = [spans[name][1] for name in in_order]
+    durations: dict[str, float] = {}
+    before: dict[str, list[str]] = {}
+    for number, name in enumerate(in_order):
+        start_ns, end_ns = spans[name]
+        declared = [f"phase {other}" for other in session.phases[name].depends_on]
+        passed = min(number, bisect_right(ends, start_ns))
+        durations[f"phase {name}"], durations[f"step {number}"] = end_ns - start_ns, 0
+        before[f"phase {name}"] = declared or ([f"step {passed - 1}"] if passed else [])
+        before[f"step {number}"] = [f"phase {name}", *([f"step {number - 1}"] if number else [])]
+    if not any(session.phases[name].depends_on for name in spans):
+        return None
+    try:
+        return round(planned_path(durations, before).length)
+    except ValueError:
+        return None
 
 
 def _ns_by_droid(path: Iterable[Segment]) -> dict[str, int]:
-    held: defaultdict[str, int] = defaultdict(int)
-    for subject, start_ns, end_ns in path:
-        if subject.droid:
-            held[subject.droid] += end_ns - start_ns
-    return dict(held)
+    return {droid: held_ns for droid, held_ns in ns_by_droid(path).items() if droid}

@@ -20,17 +20,28 @@ SHOWN: Final = 5
 """
 Sessions that a finding shows.
 """
+KEPT: Final = 25
+"""
+Sessions that are kept of one subject.
+"""
 KEYS_LIMIT: Final = 10_000
 """
 Subjects of which sessions are known; the one shown longest ago is forgotten.
 """
-_MINUTE_NS: Final = 60 * 10**9
-_SHORTEST_NS: Final = min(WINDOWS.values()) * _MINUTE_NS
+_HOUR_NS: Final = 3_600 * 10**9
+_LONGEST_NS: Final = max(WINDOWS.values()) * 60 * 10**9 + _HOUR_NS
+"""
+How far a window of findings may reach back: it begins at a full hour.
+"""
 
 
 class Exhibits:
     """
-    The weightiest sessions of each subject in every window.
+    The five weightiest sessions of each subject since any time in the longest window.
+
+    One is let go of only if five younger ones outweigh it, so that no window will ever miss it; but
+    where `KEPT` are not enough for that, the lightest is. One that is hidden does not bring back
+    those that had given way to it.
     """
 
     def __init__(self) -> None:
@@ -38,22 +49,32 @@ class Exhibits:
 
     def show(self, key: ExhibitKey, exhibit: Exhibit, now_ns: int) -> None:
         """
-        Show a session; what was shown of it before under the same key is replaced.
+        Show a session; of what was shown of it before under the same key the weightier stays.
         """
         known = self._by_key.get(key, [])
-        if _is_outdone(exhibit, known, now_ns):
+        before = next((each for each in known if each.session == exhibit.session), None)
+        if before is not None and _rank(before) <= _rank(exhibit):
             return
-        others = [each for each in known if each.session != exhibit.session]
-        self._by_key[key] = _weightiest([*others, exhibit], now_ns)
+        others = [each for each in known if each is not before and each.time_ns >= now_ns - _LONGEST_NS]
+        self._by_key[key] = _needed([*others, exhibit])
         self._by_key.move_to_end(key)
         if len(self._by_key) > KEYS_LIMIT:
             self._by_key.popitem(last=False)
+
+    def hide(self, key: ExhibitKey, session: str) -> None:
+        """
+        Show a session no longer.
+        """
+        if key in self._by_key:
+            self._by_key[key] = [each for each in self._by_key[key] if each.session != session]
+            if not self._by_key[key]:
+                del self._by_key[key]
 
     def of(self, key: ExhibitKey, since_ns: int) -> list[Exhibit]:
         """
         Sessions shown of a subject, at most five since *since_ns*, the weightiest first.
         """
-        return _first([each for each in self._by_key.get(key, ()) if each.time_ns >= since_ns])
+        return [each for each in self._by_key.get(key, ()) if each.time_ns >= since_ns][:SHOWN]
 
     def copy(self) -> Exhibits:
         """
@@ -76,29 +97,16 @@ class Exhibits:
         self._by_key = OrderedDict(dump)
 
 
-def _is_outdone(exhibit: Exhibit, known: list[Exhibit], now_ns: int) -> bool:
-    """
-    Whether enough weightier ones are younger than the shortest window, and it is not among them.
-    """
-    younger = 0
-    for each in known:
-        if each.session == exhibit.session:
-            return False
-        younger += each.time_ns >= now_ns - _SHORTEST_NS and each.weight > exhibit.weight
-    return younger >= SHOWN
+def _rank(exhibit: Exhibit) -> tuple[float, int, str]:
+    return -exhibit.weight, -exhibit.time_ns, exhibit.session
 
 
-def _weightiest(exhibits: list[Exhibit], now_ns: int) -> list[Exhibit]:
+def _needed(exhibits: list[Exhibit]) -> list[Exhibit]:
     """
-    Those among the first of any window.
+    Those that are not outweighed by five younger ones, the weightiest first.
     """
-    kept = {
-        each.session
-        for minutes in WINDOWS.values()
-        for each in _first([each for each in exhibits if each.time_ns >= now_ns - minutes * _MINUTE_NS])
-    }
-    return [each for each in exhibits if each.session in kept]
-
-
-def _first(exhibits: list[Exhibit]) -> list[Exhibit]:
-    return sorted(exhibits, key=lambda each: (-each.weight, -each.time_ns, each.session))[:SHOWN]
+    found: list[Exhibit] = []
+    for exhibit in sorted(exhibits, key=_rank):
+        if sum(each.time_ns >= exhibit.time_ns for each in found) < SHOWN:
+            found.append(exhibit)
+    return found[:KEPT]

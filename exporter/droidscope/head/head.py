@@ -31,7 +31,7 @@ from droidscope.mapping.batch import Mapped
 from droidscope.model.evidence import Exhibit
 from droidscope.model.records import AnyRecord, Emitted
 
-VERSION = 5
+VERSION = 6
 """
 Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions.metrics import MetricSpec
-from droidscope.head.exhibits import Exhibits
+from droidscope.head.exhibits import ExhibitKey, Exhibits
 from droidscope.head.series import Exemplar, Series
 from droidscope.head.settings import SECOND
 from droidscope.head.state import SessionState
@@ -135,14 +135,24 @@ class Ledger:
         """
         self.fact(who, end_ns, (*key, str(bucket(value, bits))), 1)
 
-    def show(self, session: SessionState, what: Shows, labels: dict[str, str], weight: float) -> None:
+    def show(
+        self, session: SessionState, what: Shows, labels: dict[str, str], weight: float, end_ns: int
+    ) -> None:
         """
-        Show a session as an example of something, as of now or of its end.
+        Show a session as an example of something that ended then, or now if that lies ahead.
         """
+        exhibit = Exhibit(session.id, session.trace_id, min(end_ns, self.wall_ns), float(weight))
+        self._exhibits.show(self._exhibit_key(session, what, labels), exhibit, self.wall_ns)
+
+    def hide(self, session: SessionState, what: Shows, labels: dict[str, str]) -> None:
+        """
+        Have a session be no example of something any longer.
+        """
+        self._exhibits.hide(self._exhibit_key(session, what, labels), session.id)
+
+    def _exhibit_key(self, session: SessionState, what: Shows, labels: dict[str, str]) -> ExhibitKey:
         who, values = self.admitted(session.orchestrator, tuple(labels), list(labels.values()))
-        time_ns = self.wall_ns if session.running else session.end_ns
-        exhibit = Exhibit(session.id, session.trace_id, time_ns, weight)
-        self._exhibits.show((who, (what, *values)), exhibit, self.wall_ns)
+        return who, (what, *values)
 
     def _known(self, who: Labels, key: Key) -> tuple[Labels, Key]:
         admitted = self._admitted.get((who, key))

@@ -4,6 +4,7 @@ Phases: how they ended, when they were blocked, how long queries kept them waiti
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import Final
 
 from droidscope.conventions import metrics as m
@@ -12,13 +13,17 @@ from droidscope.head.ledger import Ledger
 from droidscope.head.settings import SECOND
 from droidscope.head.state import PhaseState, Run, SessionState, add_interval, covered_ns
 from droidscope.kpi.bottlenecks import WAIT_LIMIT
-from droidscope.kpi.facts import Fact
+from droidscope.kpi.facts import MICRO, Fact
 from droidscope.model import records as r
 from droidscope.model.evidence import Shows
 
 RUNS_LIMIT: Final = 20
 """
-Runs of one phase that are told apart.
+Runs of one phase of a session that are told apart: the latest.
+"""
+DEPENDENCIES_LIMIT: Final = 1_000
+"""
+Phases that one phase may depend on.
 """
 _CAUSES: Final = ("blocked", "conflict", "gate_failed", "task")
 """
@@ -42,20 +47,13 @@ class Phases:
         labels = (session.pattern, record.place.phase)
         if phase.blocked:
             self.may_fail(record, session, "blocked")
-        if phase.interval is not None:
-            phase.waited_ns = 0  # it ran before, and what it waited then stays counted
         phase.running = phase.blocked = False
-        phase.interval = (record.start_ns, record.start_ns + record.duration_ns)
-        phase.start_ns = record.start_ns
-        if len(phase.runs) < RUNS_LIMIT:
-            phase.runs.append(Run(*phase.interval, record.outcome))
-        phase.planned_ns = record.planned_ns or phase.planned_ns
-        phase.depends_on = record.depends_on or phase.depends_on
+        run = self._ran(record, session, phase)
         session.finished_phases.add(record.place.phase)
         self._ledger.count(m.PHASES, who, (*labels, record.outcome), record)
         self._ledger.fact(who, record.end_ns, (Fact.PHASES, *labels, record.outcome), 1)
         self._ledger.fact(who, record.end_ns, (Fact.PHASE_NS, *labels), record.duration_ns)
-        self._count_waits(session, record.place.phase, phase)
+        self._count_waits(session, record.place.phase, run, covered_ns(phase.waits, run.interval))
         if record.blocked_ns:
             blocked_seconds = record.blocked_ns / SECOND
             self._ledger.count(m.PHASE_BLOCKED_SECONDS, who, labels, record, blocked_seconds)
@@ -67,7 +65,21 @@ class Phases:
             self._ledger.count(m.FAILURES, who, (*labels, reason), record)
             self._ledger.fact(who, record.end_ns, (Fact.FAILURES, *labels, reason), 1)
             where = {"pattern": session.pattern, "phase": record.place.phase, "reason": reason}
-            self._ledger.show(session, Shows.FAILURE, where, record.end_ns)
+            self._ledger.show(session, Shows.FAILURE, where, record.end_ns, record.end_ns)
+
+    def _ran(self, record: r.Phase, session: SessionState, phase: PhaseState) -> Run:
+        """
+        Note a run that has ended, among the others in order of time.
+        """
+        held = phase.extent
+        run = Run(record.start_ns, record.start_ns + record.duration_ns, record.outcome, record.planned_ns)
+        insort(phase.runs, run, key=_order)
+        del phase.runs[:-RUNS_LIMIT]
+        phase.planned_ns = max(record.planned_ns or 0, phase.planned_ns or 0) or None
+        if record.depends_on != phase.depends_on:
+            phase.depends_on = tuple(sorted({*record.depends_on, *phase.depends_on})[:DEPENDENCIES_LIMIT])
+        session.extent += phase.extent - held
+        return run
 
     def started(self, record: r.Started, session: SessionState) -> None:
         """
@@ -75,7 +87,7 @@ class Phases:
         """
         phase = self._state(record, session)
         phase.running = phase.interval is None or record.start_ns > phase.interval[1]
-        phase.planned_ns = record.planned_ns or phase.planned_ns
+        phase.planned_ns = max(record.planned_ns or 0, phase.planned_ns or 0) or None
         if phase.running:
             phase.start_ns = record.start_ns
         session.phase = record.place.phase
@@ -85,7 +97,10 @@ class Phases:
         A droid is at work in a phase.
         """
         if record.place.phase:
-            self._state(record, session).droids.add(record.place.droid)
+            phase = self._state(record, session)
+            held = len(phase.droids)
+            phase.droids.add(record.place.droid)
+            session.extent += len(phase.droids) - held
 
     def produced(self, record: r.Record, session: SessionState, output: r.Output) -> None:
         """
@@ -93,7 +108,7 @@ class Phases:
         """
         if record.place.phase and output.code_quality is not None:
             phase = self._state(record, session)
-            phase.quality = phase.quality[0] + output.code_quality, phase.quality[1] + 1
+            phase.quality = phase.quality[0] + round(output.code_quality * MICRO), phase.quality[1] + 1
 
     def conflict(self, record: r.Conflict, session: SessionState) -> None:
         """
@@ -124,9 +139,10 @@ class Phases:
         if query.place.phase:
             phase = self._state(query, session)
             held = len(phase.waits)
-            add_interval(phase.waits, query.start_ns, query.start_ns + query.duration_ns)
+            fresh = add_interval(phase.waits, query.start_ns, query.start_ns + query.duration_ns)
             session.extent += len(phase.waits) - held
-            self._count_waits(session, query.place.phase, phase)
+            for run in phase.runs:
+                self._count_waits(session, query.place.phase, run, covered_ns(fresh, run.interval))
 
     def may_fail(
         self, record: r.Record, session: SessionState, cause: str, error_type: str | None = None
@@ -149,17 +165,16 @@ class Phases:
                     self._ledger.ensure(m.PHASES, session.orchestrator, (session.pattern, name, outcome))
         return phase
 
-    def _count_waits(self, session: SessionState, name: str, phase: PhaseState) -> None:
+    def _count_waits(self, session: SessionState, name: str, run: Run, more_ns: int) -> None:
         """
-        Bring the phase's time covered by waiting queries up to date.
+        Add to the time of a run that waiting queries cover.
         """
-        if phase.interval is None:
-            return
-        waited_ns = covered_ns(phase.waits, phase.interval)
-        grown_ns = waited_ns - phase.waited_ns
-        key = (Fact.WAIT_NS, session.pattern, name)
-        self._ledger.fact(session.orchestrator, phase.interval[1], key, grown_ns)
-        phase.waited_ns = waited_ns
-        if waited_ns > WAIT_LIMIT * (phase.interval[1] - phase.interval[0]):
+        self._ledger.fact(session.orchestrator, run.end_ns, (Fact.WAIT_NS, session.pattern, name), more_ns)
+        run.waited_ns += more_ns
+        if more_ns and run.waited_ns > WAIT_LIMIT * run.took_ns:
             where = {"pattern": session.pattern, "phase": name}
-            self._ledger.show(session, Shows.WAIT, where, waited_ns)
+            self._ledger.show(session, Shows.WAIT, where, run.waited_ns, run.end_ns)
+
+
+def _order(run: Run) -> tuple[int, int, str, int]:
+    return run.start_ns, run.end_ns, run.outcome, run.planned_ns or 0

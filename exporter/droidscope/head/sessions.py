@@ -95,13 +95,17 @@ class Sessions:
             if gone is not None:
                 session.pattern, session.span_id = gone.pattern, gone.span_id
                 session.outcome, session.end_ns = gone.outcome, gone.end_ns
+                session.start_ns, session.trace_id = gone.start_ns, gone.trace_id
+                session.blamed = gone.blamed
                 session.whole = False
                 self.schedule(session)
             return session, gone is None
         self._by_key.move_to_end(key)
         session.last_clock = clock_ns
-        session.start_ns = min(session.start_ns, start_ns)
+        if not ended(session):
+            session.start_ns = min(session.start_ns, start_ns)
         session.pattern = session.pattern or place.pattern
+        session.trace_id = session.trace_id or place.trace_id
         return session, False
 
     def _received(self, orchestrator: tuple[str, ...], clock_ns: int) -> None:
@@ -230,7 +234,15 @@ class Sessions:
         """
         self._drop(session)
         if session.outcome is not None:
-            self._gone[session.key] = Gone(session.pattern, session.outcome, session.span_id, session.end_ns)
+            self._gone[session.key] = Gone(
+                session.pattern,
+                session.outcome,
+                session.span_id,
+                session.start_ns,
+                session.end_ns,
+                session.trace_id,
+                session.blamed,
+            )
         if len(self._gone) > GONE_LIMIT:
             self._gone.popitem(last=False)
 

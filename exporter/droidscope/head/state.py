@@ -5,13 +5,14 @@ What the head remembers of one session, while it runs and for a while after it e
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sized
+from collections.abc import Sequence, Sized
 from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct, field
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.model.evidence import Shows
 from droidscope.model.records import Output, Usage
 
 SESSION_WEIGHT: Final = 4
@@ -28,14 +29,25 @@ Start and end, Unix nanoseconds.
 """
 
 
+class Try(Struct, frozen=True, array_like=True):
+    """
+    An attempt that has ended, and the droid that made it.
+    """
+
+    start_ns: int
+    end_ns: int
+    droid: str
+
+
 class TaskState(Struct):
     """
     A task that has not ended, or whose attempts may still arrive.
 
-    *tried* is when each of its ended attempts ran, by span id, the newest ones; *last_attempt* is the highest
+    *tried* are its ended attempts by span id, the newest ones; *last_attempt* is the highest
     attempt number of which an output came; *counted_as_attempt* is set once the ended task itself
     counted as its only attempt. *output* is what is known so far, once it has ended what was
-    counted; *declared_usage* says that it gave its usage itself.
+    counted; *declared_usage* says that it gave its usage itself. Of several tasks with one id,
+    *start_ns* and *end_ns* are of the one that ended last.
     """
 
     droid: str = ""
@@ -47,29 +59,47 @@ class TaskState(Struct):
     end_ns: int = 0
     declared_usage: bool = False
     counted_as_attempt: bool = False
-    tried: dict[str, Interval] = field(default_factory=dict)
+    tried: dict[str, Try] = field(default_factory=dict)
     last_attempt: int = 0
     output: Output | None = None
     usages: list[Usage] = field(default_factory=list)
 
 
-class Run(Struct, frozen=True, array_like=True):
+class Run(Struct, array_like=True):
     """
-    One run of a phase that has ended.
+    One run of a phase that has ended; *planned_ns* is the plan it declared itself, *waited_ns* how long
+    queries kept it waiting.
     """
 
     start_ns: int
     end_ns: int
     outcome: Outcome
+    planned_ns: int | None = None
+    waited_ns: int = 0
+
+    @property
+    def interval(self) -> Interval:
+        """
+        From its start to its end.
+        """
+        return self.start_ns, self.end_ns
+
+    @property
+    def took_ns(self) -> int:
+        """
+        How long it took.
+        """
+        return self.end_ns - self.start_ns
 
 
 class PhaseState(Struct):
     """
-    A phase; *interval* is known once it ended, *waits* is when queries waited inside it: disjoint
-    intervals in order. *failure* is the best reason so far why it may fail: rank, Unix time, reason.
+    A phase; *waits* is when queries waited inside it: disjoint intervals in order. *failure* is the
+    best reason so far why it may fail: rank, Unix time, reason.
 
-    *runs* are those that have ended, the first ones; *start_ns* is when the latest began, 0 where that
-    is not known. *quality* is the sum and number of the code quality scores of its tasks.
+    *runs* are those that have ended, the latest ones in order of time; *start_ns* is when the one under
+    way began, 0 where that is not known. *planned_ns* is the longest plan and *depends_on* all that was
+    declared of it. *quality* is the sum (1e-6 points) and number of the code quality scores of its tasks.
     """
 
     blocked: bool = False
@@ -80,11 +110,24 @@ class PhaseState(Struct):
     depends_on: tuple[str, ...] = ()
     droids: set[str] = field(default_factory=set)
     conflicts: int = 0
-    quality: tuple[float, int] = (0.0, 0)
-    interval: Interval | None = None
-    waits: list[tuple[int, int]] = field(default_factory=list)
-    waited_ns: int = 0
+    quality: tuple[int, int] = (0, 0)
+    waits: list[Interval] = field(default_factory=list)
     failure: tuple[int, int, str] = (0, 0, "")
+
+    @property
+    def interval(self) -> Interval | None:
+        """
+        When its latest run was, None before one has ended.
+        """
+        return self.runs[-1].interval if self.runs else None
+
+    @property
+    def extent(self) -> int:
+        """
+        How many things it holds.
+        """
+        parts: tuple[Sized, ...] = (self.runs, self.depends_on, self.droids, self.waits)
+        return sum(map(len, parts))
 
 
 class SessionState(Struct):
@@ -94,9 +137,9 @@ class SessionState(Struct):
     *outcome* is None while it runs. *span_id* is that of the session's own span, "" until it is
     known. *close_clock* is when its last derived facts are due, None once they are done; *tallied*
     are those facts as (droid, messages sent), so that a late record can replace them. *digest_clock*
-    and *digested* are the same for the facts of its digest: end, key and amount of each. *whole* is
-    False where its first records were forgotten. *blamed* is the failure it counts as by itself, once
-    it does: Unix time and reason.
+    and *digested* are the same for the facts of its digest: end, key and amount of each; *shown* is what
+    it is an exhibit of by its digest. *whole* is False where its first records were forgotten.
+    *blamed* is the failure it counts as by itself, once it does: Unix time and reason.
     *queued_clock* is when the session is looked at next. *extent* is how much is held inside its
     tasks and phases, *weight* what it counted as when it was last weighed.
     """
@@ -119,6 +162,7 @@ class SessionState(Struct):
     close_clock: int | None = None
     digest_clock: int | None = None
     digested: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
+    shown: list[tuple[Shows, dict[str, str]]] = field(default_factory=list)
     whole: bool = True
     blamed: tuple[int, str] | None = None
     queued_clock: int | None = None
@@ -166,6 +210,8 @@ class SessionState(Struct):
             self.conflicts,
             self.attempts,
             self.digested,
+            self.shown,
+            self.plan,
         )
         return SESSION_WEIGHT + self.extent + sum(map(len, parts))
 
@@ -178,23 +224,38 @@ class Gone(Struct, frozen=True):
     pattern: str
     outcome: Outcome
     span_id: str
+    start_ns: int
     end_ns: int
+    trace_id: str = ""
+    blamed: tuple[int, str] | None = None
 
 
-def add_interval(intervals: list[tuple[int, int]], low: int, high: int) -> None:
+def add_interval(intervals: list[Interval], low: int, high: int) -> list[Interval]:
     """
     Add [low, high) to disjoint intervals in order; it is joined with those it overlaps or touches.
+
+    Returns:
+        What of it they did not cover before, in the same form.
     """
     first = bisect_left(intervals, low, key=itemgetter(1))
     last = bisect_right(intervals, high, key=itemgetter(0))
-    if first < last:
-        low, high = min(low, intervals[first][0]), max(high, intervals[last - 1][1])
+    joined = intervals[first:last]
+    edges = [low, *(min(max(edge, low), high) for each in joined for edge in each), high]
+    if joined:
+        low, high = min(low, joined[0][0]), max(high, joined[-1][1])
     intervals[first:last] = [(low, high)]
+    return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
 
 
-def covered_ns(intervals: Iterable[tuple[int, int]], within: tuple[int, int]) -> int:
+def covered_ns(intervals: Sequence[Interval], within: Interval) -> int:
     """
-    Nanoseconds of *within* that disjoint intervals cover; half-open.
+    Nanoseconds of *within* that disjoint intervals in order cover; half-open.
     """
     start, end = within
-    return sum(max(0, min(high, end) - max(low, start)) for low, high in intervals)
+    covered = 0
+    for at in range(bisect_right(intervals, start, key=itemgetter(1)), len(intervals)):
+        low, high = intervals[at]
+        if low >= end:
+            break
+        covered += max(0, min(high, end) - max(low, start))
+    return covered

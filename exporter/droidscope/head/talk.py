@@ -58,7 +58,7 @@ class Talk:
         if unanswered or record.duration_ns > _SLOW_NS:
             # One that nobody answered shows more than any that took long.
             weight = record.duration_ns + unanswered * _YEAR_NS
-            self._ledger.show(session, Shows.QUERY, {"droid": droid}, weight)
+            self._ledger.show(session, Shows.QUERY, {"droid": droid}, weight, record.end_ns)
         if record.outcome in {Outcome.ANSWERED, Outcome.LATE}:
             self._ledger.observe_duration(m.QUERY_RESPONSE, (droid,), record)
             self._ledger.fact(who, record.end_ns, (Fact.QUERY_NS, droid), record.duration_ns)
@@ -86,7 +86,8 @@ class Talk:
         self._ledger.count(m.SYNTHESES, record.place.orchestrator, labels, record)
         self._ledger.fact(record.place.orchestrator, record.end_ns, (Fact.SYNTHESES, *labels), 1)
         if labels[1] is not Outcome.INTEGRATED:
-            self._ledger.show(session, Shows.SYNTHESIS, {"pattern": session.pattern}, record.end_ns)
+            where = {"pattern": session.pattern}
+            self._ledger.show(session, Shows.SYNTHESIS, where, record.end_ns, record.end_ns)
 
     def conflict(self, record: r.Conflict, session: SessionState) -> None:
         """
@@ -118,7 +119,7 @@ class Talk:
                 key = (Fact.SESSION_MESSAGES, droid, str(sent))
                 self._ledger.fact(session.orchestrator, session.end_ns, key, sign)
                 if sign > 0 and sent > MESSAGES_PLATEAU[1]:
-                    self._ledger.show(session, Shows.MESSAGES, {"droid": droid}, sent)
+                    self._ledger.show(session, Shows.MESSAGES, {"droid": droid}, sent, session.end_ns)
         session.tallied = now
 
 

@@ -34,9 +34,14 @@ _STILL: Final = (r.Conflict, r.Alive, r.Blocked)
 """
 Records that do not show that a session moves.
 """
-_DIGESTED: Final = (r.Session, r.Phase, r.Task, r.Attempt)
+_DIGESTED: Final = (r.Session, r.Phase, r.Task, r.Attempt, r.Message, r.Conflict)
 """
-Records that change what a session's digest says.
+Records that change what only a whole ended session shows.
+"""
+DIGEST_NS: Final = 1_000_000
+"""
+How long late records wait for others before their session is digested again, for each thing it holds:
+many times what that takes.
 """
 
 
@@ -91,6 +96,7 @@ class Tally:
             return False
         if _starts_anew(record, session):
             self._finish(session)
+            self._digests.forget(session.key)
             session = self._sessions.restart(session, record.place, record.start_ns, clock_ns)
             first = True
         if first:
@@ -101,11 +107,10 @@ class Tally:
         if not isinstance(record, _STILL):
             session.moved_clock = clock_ns
         self._by_type[type(record)](record, session)
-        if session.outcome is not None and session.close_clock is None:
-            self._talk.settle(session)
-            if isinstance(record, _DIGESTED) and session.digest_clock is None:
-                session.digest_clock = clock_ns + self._settings.close_after_ns
-                self._sessions.schedule(session)
+        is_closed = session.outcome is not None and session.close_clock is None
+        if is_closed and session.digest_clock is None and isinstance(record, _DIGESTED):
+            session.digest_clock = clock_ns + self._settings.close_after_ns + session.size * DIGEST_NS
+            self._sessions.schedule(session)
         self._sessions.weigh(session)
         self._make_room()
         return True
@@ -142,7 +147,6 @@ class Tally:
         self._names.learn(who, session.pattern, record.pattern_name)
         if session.outcome is Outcome.LOST:
             self._talk.withdraw(session)
-            self._blame(session, None)
             self._ledger.count(m.SESSIONS_RECOVERED, who, labels, record)
             self._ledger.fact(who, session.end_ns, (Fact.SESSIONS, session.pattern, Outcome.LOST), -1)
         else:
@@ -188,35 +192,41 @@ class Tally:
         Count what only a whole ended session shows: a failure of no phase, messages a droid.
         """
         session.close_clock = None
-        if session.outcome is not Outcome.COMPLETED and not session.failed_phases:
-            reason = "lost" if session.outcome is Outcome.LOST else session.error_type or "exception"
-            self._ledger.count(m.FAILURES, session.orchestrator, (session.pattern, "", reason))
-            self._blame(session, reason)
-            session.failed_phases = 1
-        self._talk.settle(session)
-        self._digests.make(session)
-        self._sessions.weigh(session)
-
-    def _blame(self, session: SessionState, reason: str | None) -> None:
-        """
-        Have a session count as a failure of no phase for a reason, or for None no longer.
-        """
-        who, pattern = session.orchestrator, session.pattern
-        if session.blamed is not None:
-            end_ns, former = session.blamed
-            self._ledger.fact(who, end_ns, (Fact.FAILURES, pattern, "", former), -1)
-        session.blamed = None if reason is None else (session.end_ns, reason)
-        if reason is not None:
-            self._ledger.fact(who, session.end_ns, (Fact.FAILURES, pattern, "", reason), 1)
-            where = {"pattern": pattern, "phase": "", "reason": reason}
-            self._ledger.show(session, Shows.FAILURE, where, session.end_ns)
+        if session.whole and session.blamed is None and _failed_alone(session):
+            labels = (session.pattern, "", _reason(session))
+            self._ledger.count(m.FAILURES, session.orchestrator, labels)
+        self.digest(session)
 
     def digest(self, session: SessionState) -> None:
         """
         Bring what only a whole ended session shows up to date.
         """
-        self._digests.make(session)
+        session.digest_clock = None
+        if session.whole or session.blamed is not None:
+            self._blame(session, (session.end_ns, _reason(session)) if _failed_alone(session) else None)
+        if session.whole:
+            self._talk.settle(session)
+            self._digests.make(session)
         self._sessions.weigh(session)
+
+    def _blame(self, session: SessionState, now: tuple[int, str] | None) -> None:
+        """
+        Have a session count as a failure of no phase, at a time and for a reason; None: no longer.
+        """
+        if now == session.blamed:
+            return
+        for sign, blame in ((-1, session.blamed), (1, now)):
+            if blame is None:
+                continue
+            end_ns, reason = blame
+            key = (Fact.FAILURES, session.pattern, "", reason)
+            self._ledger.fact(session.orchestrator, end_ns, key, sign)
+            where = {"pattern": session.pattern, "phase": "", "reason": reason}
+            if sign > 0:
+                self._ledger.show(session, Shows.FAILURE, where, end_ns, end_ns)
+            else:
+                self._ledger.hide(session, Shows.FAILURE, where)
+        session.blamed = now
 
     def _finish(self, session: SessionState) -> None:
         """
@@ -254,6 +264,17 @@ class Tally:
         if not session.alive_seen:
             session.alive_seen = True
             self._sessions.schedule(session)
+
+
+def _failed_alone(session: SessionState) -> bool:
+    """
+    Whether a session that has ended failed, and none of its phases did.
+    """
+    return session.outcome is not Outcome.COMPLETED and not session.failed_phases
+
+
+def _reason(session: SessionState) -> str:
+    return "lost" if session.outcome is Outcome.LOST else session.error_type or "exception"
 
 
 def _starts_anew(record: r.Record, session: SessionState) -> bool:

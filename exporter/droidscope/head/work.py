@@ -14,7 +14,7 @@ from droidscope.head.ledger import Ledger
 from droidscope.head.outputs import Outputs, merged, without
 from droidscope.head.phases import Phases
 from droidscope.head.spending import Spending
-from droidscope.head.state import SessionState, TaskState
+from droidscope.head.state import SessionState, TaskState, Try
 from droidscope.kpi.facts import Fact
 from droidscope.model import records as r
 from droidscope.model.evidence import Shows
@@ -61,7 +61,7 @@ class Work:
         A task has ended.
         """
         task = self._state(record, session)
-        task.ended, task.start_ns, task.end_ns = True, record.start_ns, record.start_ns + record.duration_ns
+        self._ended(record, task)
         session.droids.add(record.place.droid)
         session.attempts.pop(record.span_id, None)
         self._phases.worked_on(record, session)
@@ -72,16 +72,27 @@ class Work:
             session.tasks_failed += 1
             place = record.place
             labels = {"pattern": place.pattern, "task_type": place.task_type, "droid": place.droid}
-            self._ledger.show(session, Shows.FAILED_TASK, labels, record.end_ns)
+            self._ledger.show(session, Shows.FAILED_TASK, labels, record.end_ns, record.end_ns)
             self._phases.may_fail(record, session, "task", record.error_type)
         if not record.attempts and not task.tried:
             task.counted_as_attempt = True
             self._count_attempt(record, _TRIED[record.outcome])
         task.output = merged(record.output, task.output)
+        session.extent += len(record.output.issues)
         self._produced(record, session, task.output)
         task.declared_usage = record.usage is not None
         self._spending.spend(record.place, record.end_ns, [record.usage] if record.usage else task.usages)
         task.usages = []
+
+    def _ended(self, record: r.Task, task: TaskState) -> None:
+        """
+        Note where and when a task was done, which its attempts may have told otherwise.
+        """
+        place, run = record.place, (record.start_ns + record.duration_ns, record.start_ns)
+        if not task.ended or run > (task.end_ns, task.start_ns):
+            task.droid, task.task_type, task.phase = place.droid, place.task_type, place.phase
+            task.end_ns, task.start_ns = run
+        task.ended = True
 
     def _count_task(self, record: r.Task) -> None:
         place, who = record.place, record.place.orchestrator
@@ -111,10 +122,12 @@ class Work:
             self._spending.spend(record.place, record.end_ns, [record.usage] if record.usage else [])
             return
         task = self._state(record, session)
-        task.tried[record.span_id] = (record.start_ns, record.start_ns + record.duration_ns)
+        end_ns = record.start_ns + record.duration_ns
+        task.tried[record.span_id] = Try(record.start_ns, end_ns, record.place.droid)
         if len(task.tried) > TRIED_LIMIT:
             del task.tried[next(iter(task.tried))]
-        session.extent += 1
+        session.extent += 1 + len(record.output.issues)
+        self._phases.worked_on(record, session)
         self._count_try(record, task)
         if task.ended:
             self._late_attempt(msgspec.structs.replace(record, end_ns=task.end_ns), session, task)
