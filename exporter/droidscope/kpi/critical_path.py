@@ -4,7 +4,6 @@ Critical paths: who held a finished session at each moment, and the shortest a p
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NamedTuple
@@ -88,7 +87,8 @@ def critical_path(session: Interval, parts: Iterable[Interval]) -> list[Segment]
     for part in parts:
         children[part.parent if part.parent in known else session.id].append(part)
 
-    return list(_walk_back(session, session.start_ns, session.end_ns, children))[::-1]
+    lines = {parent: _Line(of) for parent, of in children.items()}
+    return list(_walk_back(session, session.start_ns, session.end_ns, lines))[::-1]
 
 
 def ns_by_phase(segments: Iterable[Segment]) -> dict[str, int]:
@@ -165,42 +165,77 @@ def sequencing_ratio(makespan: float, critical: float) -> float | None:
     return clip((makespan - critical) / makespan) if makespan > 0 else None
 
 
+class _Line:
+    """
+    The parts of one subject, passed once from the last to end to the first.
+
+    A subject may be asked for several stretches of its time, each before the last one, so that to
+    walk all of them takes no longer than to walk the whole.
+    """
+
+    def __init__(self, parts: Iterable[Interval]) -> None:
+        self._ahead = sorted(
+            (part for part in parts if part.start_ns < part.end_ns),
+            key=lambda part: (part.end_ns, -part.start_ns, part.id),
+        )
+        self._longest: Interval | None = None
+        self._running: list[Interval] = []
+
+    def at_work(self, end_ns: int) -> Interval | None:
+        """
+        What was at work as a stretch ended, of several the first to have started; None if nothing was.
+        """
+        while self._ahead and self._ahead[-1].end_ns >= end_ns:
+            self._pass()
+        self._running.clear()
+        return self._longest if self._longest and self._longest.start_ns < end_ns else None
+
+    def before(self, cursor_ns: int) -> tuple[Interval | None, int]:
+        """
+        The last to finish by a moment within the stretch and when it did, 0 if none has; of several the
+        first to have started. If it had finished before that moment: what still ran instead, if anything.
+        """
+        while self._ahead and self._ahead[-1].end_ns > cursor_ns:
+            self._running.append(self._pass())
+        ended_ns = self._ahead[-1].end_ns if self._ahead else 0
+        if ended_ns == cursor_ns:
+            return self._ahead[-1], ended_ns
+        # What still runs cannot be what came before, so it holds no more than the idle time.
+        while self._running and self._running[-1].start_ns >= cursor_ns:
+            self._running.pop()
+        return self._running[-1] if self._running else None, ended_ns
+
+    def _pass(self) -> Interval:
+        part = self._ahead.pop()
+        if self._longest is None or part.start_ns < self._longest.start_ns:
+            self._longest = part
+        return part
+
+
 def _walk_back(
-    subject: Interval, start_ns: int, end_ns: int, children: Mapping[str, list[Interval]]
+    subject: Interval, start_ns: int, end_ns: int, lines: Mapping[str, _Line]
 ) -> Iterator[Segment]:
     """
     Segments of *subject* from *end_ns* back to *start_ns*.
     """
-    parts = _clipped(children.get(subject.id, ()), start_ns, end_ns)
-    ends = [part.end_ns for part in parts]
+    line = lines.get(subject.id)
+    if line is None:
+        if start_ns < end_ns:
+            yield Segment(subject, start_ns, end_ns)
+        return
     cursor_ns = end_ns
+    holder = line.at_work(end_ns)
+    since_ns = start_ns
     while cursor_ns > start_ns:
-        finished = bisect_right(ends, cursor_ns)
-        idle_ns = ends[finished - 1] if finished else start_ns
-        holder: Segment | None
-        if idle_ns == cursor_ns:
-            holder = parts[finished - 1]
-            since_ns = holder.start_ns
-        else:
-            # What still runs cannot be what came before, so it holds no more than the idle time.
-            holder = next((part for part in parts[finished:] if part.start_ns < cursor_ns), None)
-            since_ns = max(idle_ns, holder.start_ns) if holder else idle_ns
-        if holder:
-            yield from _walk_back(holder.subject, since_ns, cursor_ns, children)
-        else:
+        if holder is None:
+            holder, ended_ns = line.before(cursor_ns)
+            since_ns = start_ns if ended_ns == cursor_ns else max(start_ns, ended_ns)
+        if holder is None:
             yield Segment(subject, since_ns, cursor_ns)
-        cursor_ns = since_ns
-
-
-def _clipped(parts: Iterable[Interval], start_ns: int, end_ns: int) -> list[Segment]:
-    """
-    What of *parts* lies within start and end, by end; of those that end together the longest last.
-    """
-    clipped = (Segment(part, max(part.start_ns, start_ns), min(part.end_ns, end_ns)) for part in parts)
-    return sorted(
-        (part for part in clipped if part.start_ns < part.end_ns),
-        key=lambda part: (part.end_ns, -part.start_ns, part.subject.id),
-    )
+        else:
+            since_ns = max(since_ns, holder.start_ns)
+            yield from _walk_back(holder, since_ns, cursor_ns, lines)
+        cursor_ns, holder = since_ns, None
 
 
 def _in_order(before: Mapping[str, Iterable[str]]) -> list[str]:
