@@ -16,7 +16,7 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.insights.look import Look, RunningPhase, SessionRef, sessions
 from droidscope.insights.rules import REMEDIES, BottleneckKind
-from droidscope.insights.wording import counted, duration, named, percent
+from droidscope.insights.wording import counted, duration, named, number, percent
 from droidscope.kpi.bottlenecks import (
     BOTTLENECK_MINIMUM,
     SLOW,
@@ -152,7 +152,8 @@ def _slow_phase(
 ) -> Bottleneck:
     pattern, phase = place
     mean_ns, expected_ns = late.took_ns / late.n, late.expected_ns / late.n
-    now = [SessionRef(each.session, each.trace_id, look.now_ns / NANO) for each in running]
+    longest = sorted(running, key=lambda each: (-each.elapsed_ns, each.session))
+    now = [SessionRef(each.session, each.trace_id, look.now_ns / NANO) for each in longest]
     return Bottleneck(
         "phase_duration",
         look.orchestrator,
@@ -249,13 +250,13 @@ def _slow_droids(look: Look) -> Iterator[Bottleneck]:
         if slowness is None or slowness <= SLOW:
             continue
         lost_ns = droid_lost_ns(held.get(droid, ()))
-        n = sum(task.n for task in tasks)
+        n = sum(task.n for task in tasks if task.median_ns)
         yield Bottleneck(
             "droid_performance",
             look.orchestrator,
             look.window,
             droid,
-            f"{named('Droid', droid)} takes {slowness:.3g} times as long as all droids do for the same "
+            f"{named('Droid', droid)} takes {number(slowness)} times as long as all droids do for the same "
             f"tasks, over {counted(n, 'task')}.",
             duration_impact(lost_ns, whole_ns) or 0.0,
             slowness,

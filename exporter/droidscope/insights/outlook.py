@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from droidscope.conventions.thresholds import EFFICIENCY_LOW, LOW_CODE_QUALITY, SUCCESS_TARGET
-from droidscope.insights.wording import duration, percent
+from droidscope.insights.wording import duration, number, percent
 from droidscope.kpi.facts import NANO, Score
 from droidscope.kpi.forecast import Forecast, crossing_ns, forecast
 from droidscope.kpi.history import DAY_HOURS, HOUR_NS, Point, Points, Timeline
@@ -56,10 +56,6 @@ class Kpi(NamedTuple):
     said: Callable[[float], str]
 
 
-def _score_said(value: float) -> str:
-    return f"{value:.3g}"
-
-
 def _of_score(score: Score) -> Callable[[Points], dict[str, Point]]:
     return lambda points: {droid: point for (kind, droid), point in points.scores.items() if kind == score}
 
@@ -71,7 +67,7 @@ KPIS: Final = (
         SCORE,
         lambda points: {"": points.efficiency} if points.efficiency else {},
         EFFICIENCY_LOW,
-        _score_said,
+        number,
     ),
     Kpi(
         "session_success_ratio",
@@ -95,10 +91,10 @@ KPIS: Final = (
         SCORE,
         _of_score(Score.CODE_QUALITY),
         LOW_CODE_QUALITY.limit,
-        _score_said,
+        number,
     ),
-    Kpi("test_coverage_score", "Test coverage", SCORE, _of_score(Score.TEST_COVERAGE), None, _score_said),
-    Kpi("security_score", "Security", SCORE, _of_score(Score.SECURITY), None, _score_said),
+    Kpi("test_coverage_score", "Test coverage", SCORE, _of_score(Score.TEST_COVERAGE), None, number),
+    Kpi("security_score", "Security", SCORE, _of_score(Score.SECURITY), None, number),
 )
 """
 The KPIs of an orchestrator that have trends. Their parts are followed one by one, so that a change of

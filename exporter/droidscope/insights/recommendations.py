@@ -7,9 +7,10 @@ Definition: docs/kpis.md#recommendations
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
@@ -17,7 +18,7 @@ from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_S
 from droidscope.insights import rules
 from droidscope.insights.bottlenecks import Bottleneck, Unit
 from droidscope.insights.look import Look, SessionRef, sessions
-from droidscope.insights.wording import counted, duration, named, percent
+from droidscope.insights.wording import counted, duration, named, number, percent
 from droidscope.kpi.critical_path import sequencing_ratio
 from droidscope.kpi.facts import NANO, Fact
 from droidscope.kpi.history import sums
@@ -25,6 +26,7 @@ from droidscope.kpi.patterns import FailurePoint, failure_points
 from droidscope.kpi.rankings import Outcomes
 from droidscope.kpi.recommendations import (
     FAILURES_MINIMUM,
+    REASSIGNMENT_MINIMUM,
     Urgency,
     failure_point_improvement,
     pattern_impact,
@@ -108,7 +110,7 @@ def recommendations(look: Look, found: Iterable[Bottleneck]) -> list[Recommendat
 
 def _patterns(look: Look, patterns: dict[str, PatternFacts]) -> Iterator[Recommendation]:
     all_sessions = sum(each.sessions.sessions_ended for each in patterns.values())
-    failures = sums(look.minutes, Fact.FAILURES, "pattern", "phase", "reason")
+    failures = _by_pattern(sums(look.minutes, Fact.FAILURES, "pattern", "phase", "reason"))
     for pattern, each in patterns.items():
         completed, n = each.sessions.sessions_completed, each.sessions.sessions_ended
         urgency = pattern_urgency(completed, n)
@@ -116,7 +118,7 @@ def _patterns(look: Look, patterns: dict[str, PatternFacts]) -> Iterator[Recomme
             continue
         rule = rules.REVIEW_FAILURE_POINTS if urgency is Urgency.REVIEW else rules.WATCH_FAILURE_POINTS
         points = failure_points(
-            {(phase, reason): count for (of, phase, reason), count in failures.items() if of == pattern}
+            {(phase, reason): count for (phase, reason), count in failures[pattern].items() if count > 0}
         )
         success = completed / n
         yield Recommendation(
@@ -137,6 +139,16 @@ def _patterns(look: Look, patterns: dict[str, PatternFacts]) -> Iterator[Recomme
             pattern=pattern,
             sessions=_failed_sessions(look, pattern, points),
         )
+
+
+def _by_pattern(totals: Mapping[tuple[str, ...], int]) -> defaultdict[str, dict[tuple[str, ...], int]]:
+    """
+    Sums by the labels after the pattern's, of each pattern.
+    """
+    found: defaultdict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
+    for (pattern, *rest), amount in totals.items():
+        found[pattern][tuple(rest)] = amount
+    return found
 
 
 def _steps(rule: rules.Rule, points: list[FailurePoint]) -> list[str]:
@@ -191,34 +203,41 @@ def _assignments(look: Look) -> Iterator[Recommendation]:
         kinds[pattern, task_type][droid] = Outcomes(successes, known.n + n)
     all_tasks = sum(each.n for droids in kinds.values() for each in droids.values())
     for (pattern, task_type), droids in kinds.items():
+        best = _surest(droids)
         for droid, current in droids.items():
-            better = _best(droids, droid)
-            if better is not None:
-                yield _reassignment(
-                    look, (pattern, task_type, droid), current, better, droids[better], all_tasks
-                )
+            for better in best:
+                gain = reassignment_gain(current, droids[better])
+                if better != droid and gain is not None:
+                    yield _reassignment(
+                        look, (pattern, task_type, droid), current, (better, droids[better], gain), all_tasks
+                    )
+                    break
 
 
-def _best(droids: dict[str, Outcomes], droid: str) -> str | None:
+def _surest(droids: Mapping[str, Outcomes]) -> list[str]:
     """
-    The droid that surely does most better than another, None if none does.
+    The two droids that surely complete most of their tasks: one of them is another than any droid.
     """
-    gains = {
-        other: gain
-        for other, outcomes in droids.items()
-        if other != droid and (gain := reassignment_gain(droids[droid], outcomes)) is not None
+    bounds = {
+        droid: interval[0]
+        for droid, outcomes in droids.items()
+        if outcomes.n >= REASSIGNMENT_MINIMUM and (interval := wilson_interval(*outcomes))
     }
-    return max(sorted(gains), key=lambda other: gains[other], default=None)
+    return sorted(bounds, key=lambda droid: (-bounds[droid], droid))[:2]
 
 
 def _reassignment(
-    look: Look, place: tuple[str, str, str], current: Outcomes, better: str, other: Outcomes, all_tasks: int
+    look: Look,
+    place: tuple[str, str, str],
+    current: Outcomes,
+    better_one: tuple[str, Outcomes, float],
+    all_tasks: int,
 ) -> Recommendation:
     pattern, task_type, droid = place
+    better, other, gain = better_one
     rule = rules.REASSIGN_TASKS
     estimate = current.successes / current.n
     low, high = wilson_interval(*other) or (0.0, 0.0)
-    gain = low - estimate
     of_other = other.successes / other.n
     return Recommendation(
         rule.kind,
@@ -253,7 +272,7 @@ def _reassignment(
 def _sequences(look: Look) -> Iterator[Recommendation]:
     rule = rules.RUN_IN_PARALLEL
     totals = sums(look.hours, Fact.SEQUENCING, "pattern", "total")
-    idle = sums(look.hours, Fact.IDLE_NS, "pattern", "phase")
+    idle = _by_pattern(sums(look.hours, Fact.IDLE_NS, "pattern", "phase"))
     for pattern in sorted({pattern for pattern, _ in totals}):
         n, makespan_ns, critical_ns = (
             totals[pattern, total] for total in ("n", "makespan_ns", "critical_ns")
@@ -262,7 +281,7 @@ def _sequences(look: Look) -> Iterator[Recommendation]:
         impact = None if share is None else sequencing_impact(share)
         if share is None or impact is None:
             continue
-        waited = {phase: wait_ns for (of, phase), wait_ns in idle.items() if of == pattern and wait_ns}
+        waited = {phase: wait_ns for (phase,), wait_ns in idle[pattern].items() if wait_ns > 0}
         late = sorted(waited, key=lambda phase: (-waited[phase], phase))
         where = ", ".join(f"{phase} ({duration(waited[phase] / n / NANO)} earlier)" for phase in late)
         yield Recommendation(
@@ -311,8 +330,8 @@ def _messages(look: Look, droids: dict[str, DroidFacts]) -> Iterator[Recommendat
             look.orchestrator,
             look.window,
             droid,
-            f"{named('Droid', droid)} sends {median:g} messages a session (median over "
-            f"{counted(n, 'session')}); more than {plateau:g} are of no use.",
+            f"{named('Droid', droid)} sends {number(median)} messages a session (median over "
+            f"{counted(n, 'session')}); more than {number(plateau)} are of no use.",
             list(rule.steps),
             100 * min(1.0, surplus / all_messages),
             median,
@@ -367,8 +386,11 @@ def _responders(found: Iterable[Bottleneck], droids: dict[str, DroidFacts]) -> I
                 ),
             )
         if queries.queries_unanswered:
+            left = msgspec.structs.replace(
+                each, value=queries.queries_unanswered, baseline=0.0, unit="queries", n=queries.queries
+            )
             yield _of_bottleneck(
-                rules.ANSWER_QUERIES, each, _answers(queries.queries_unanswered, queries.queries)
+                rules.ANSWER_QUERIES, left, _answers(queries.queries_unanswered, queries.queries)
             )
 
 

@@ -200,15 +200,15 @@ def communication_of(minutes: Mapping[Key, int]) -> Communication:
     )
 
 
-def issues(minutes: Mapping[Key, int], droid: str | None = None) -> Counter[str]:
+def issues(minutes: Mapping[Key, int]) -> Counter[str]:
     """
-    How many issues of each rule the quality reports of a window gave, of all droids or of one.
+    How many issues of each rule the quality reports of a window gave.
 
     Definition: docs/kpis.md#rankings-and-insights
     """
     found: Counter[str] = Counter()
-    for (of, rule), n in sums(minutes, Fact.ISSUES, "droid", "rule").items():
-        if n > 0 and droid in {None, of}:
+    for (rule,), n in sums(minutes, Fact.ISSUES, "rule").items():
+        if n > 0:
             found[rule] += n
     return found
 

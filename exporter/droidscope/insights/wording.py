@@ -8,13 +8,24 @@ from typing import Final
 
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
+_SMALLEST: Final = 0.001
+_LARGEST: Final = 999.5
+
+
+def number(value: float) -> str:
+    """
+    A number of at least three digits, as one writes it: `0.5`, `12.3`, `1234`.
+    """
+    if abs(value) < _SMALLEST:
+        return "0"
+    return f"{value:.3g}" if abs(value) < _LARGEST else f"{value:.0f}"
 
 
 def percent(ratio: float) -> str:
     """
-    A ratio as a percentage of three digits: `42 %`, `0.5 %`.
+    A ratio as a percentage: `42 %`, `0.5 %`.
     """
-    return f"{100 * ratio:.3g} %"
+    return f"{number(100 * ratio)} %"
 
 
 def duration(seconds: float) -> str:
@@ -22,8 +33,8 @@ def duration(seconds: float) -> str:
     A duration in its largest unit: `45 s`, `12.5 min`, `2.1 h`.
     """
     if seconds < 2 * _MINUTE:
-        return f"{seconds:.3g} s"
-    return f"{seconds / _MINUTE:.3g} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.3g} h"
+        return f"{number(seconds)} s"
+    return f"{number(seconds / _MINUTE)} min" if seconds < 2 * _HOUR else f"{number(seconds / _HOUR)} h"
 
 
 def named(kind: str, name: str) -> str:
@@ -33,8 +44,8 @@ def named(kind: str, name: str) -> str:
     return f"{kind} {name}" if name else f"{kind} (none)"
 
 
-def counted(n: float, one: str, many: str = "") -> str:
+def counted(n: int, one: str, many: str = "") -> str:
     """
     A number of things: `1 session`, `12 sessions`.
     """
-    return f"{n:g} {one if n == 1 else many or one + 's'}"
+    return f"{n} {one if n == 1 else many or one + 's'}"

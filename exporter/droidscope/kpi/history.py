@@ -90,6 +90,19 @@ def sums(totals: Mapping[Key, int], fact: Fact, *by: str) -> Counter[tuple[str, 
     return found
 
 
+def split(totals: Mapping[Key, int], label: str) -> dict[str, dict[Key, int]]:
+    """
+    Totals by the value of a label, of the facts that have it.
+    """
+    positions = {fact: labels.index(label) + 1 for fact, labels in LABELS.items() if label in labels}
+    found: defaultdict[str, dict[Key, int]] = defaultdict(dict)
+    for key, amount in totals.items():
+        position = positions.get(Fact(key[0]))
+        if position is not None:
+            found[key[position]][key] = amount
+    return dict(found)
+
+
 class Point(NamedTuple):
     """
     The value of a KPI in one bucket of time, and how many samples made it.

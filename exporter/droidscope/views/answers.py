@@ -6,21 +6,21 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from droidscope.conventions.attributes import Severity
 from droidscope.head.digests import Digest, phases_of
 from droidscope.head.live import foreign_sessions
 from droidscope.insights.alerts import Alert, alert_level
-from droidscope.insights.assignments import assignments
+from droidscope.insights.assignments import Assignment, assignments
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.outlook import droid_trends, predictions, trends
 from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.summary import insights
 from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.facts import NANO, Key
-from droidscope.kpi.history import Timeline
+from droidscope.kpi.history import Timeline, split
 from droidscope.kpi.subjects import DroidFacts, by_subject
 from droidscope.pipeline import Pipeline
 from droidscope.views.droids import DroidNow, droids_now
@@ -134,8 +134,8 @@ class Answers:
                 for each in (*head.sessions, *foreign_sessions(head))
                 if each.id == query.session_id and _passes(query.orchestrator, each.orchestrator[0])
             ]
-            if held:
-                latest = max(held, key=lambda each: each.last_clock)
+            latest = max(held, key=lambda each: each.last_clock, default=None)
+            if latest is not None and (latest.whole or not digests):
                 digest = next((each for each in digests if each.orchestrator == latest.orchestrator), None)
                 shape = session_shape(latest, head, self._labels(latest.orchestrator), clock_ns, now_ns)
                 phases = digest.phases if digest and not latest.running else tuple(phases_of(latest))
@@ -154,6 +154,7 @@ class Answers:
         now_ns = self._wall_ns()
         totals = self._totals(query.window, now_ns)
         facts = {who: by_subject(minutes).droids for who, minutes in totals.items()}
+        of_droid = {who: split(minutes, "droid") for who, minutes in totals.items()}
         now = self._droids_now(now_ns)
         wanted = sorted(
             (who, droid)
@@ -167,7 +168,7 @@ class Answers:
                 droid,
                 now.get((who, droid), DroidNow("healthy", 0)),
                 facts.get(who, {}).get(droid, DroidFacts()),
-                totals.get(who, {}),
+                of_droid.get(who, {}).get(droid, {}),
             )
             for who, droid in wanted[: query.limit]
         ]
@@ -188,7 +189,10 @@ class Answers:
             worth = {**references_usd.get(who, {}), **self._budgets_usd}
             of_who = findings.get(who)
             hours = of_who.look.hours if of_who else {}
-            judged = assignments(minutes, hours)
+            judged = _of_patterns(assignments(minutes, hours))
+            slow = _of_patterns(of_who.bottlenecks if of_who else ())
+            advice = _of_patterns(of_who.recommendations if of_who else ())
+            minutes_of, hours_of = split(minutes, "pattern"), split(hours, "pattern")
             found += [
                 pattern_shape(
                     who[0],
@@ -196,11 +200,11 @@ class Answers:
                     pattern,
                     self._pipeline.head.names.of(who, pattern),
                     facts,
-                    minutes,
-                    hours,
-                    of_who.bottlenecks if of_who else (),
-                    of_who.recommendations if of_who else (),
-                    judged,
+                    minutes_of.get(pattern, {}),
+                    hours_of.get(pattern, {}),
+                    slow[pattern],
+                    advice[pattern],
+                    judged[pattern],
                 )
                 for pattern, facts in sorted(by_subject(minutes, worth).patterns.items())
                 if _passes(query.pattern, pattern)
@@ -311,6 +315,19 @@ class Answers:
 
     def _labels(self, orchestrator: Orchestrator) -> dict[str, str]:
         return named_labels(self._resource_labels, orchestrator)
+
+
+Of = TypeVar("Of", Assignment, Bottleneck, Recommendation)
+
+
+def _of_patterns(found: Iterable[Of]) -> defaultdict[str | None, list[Of]]:
+    """
+    What was found, by the pattern it is about.
+    """
+    by_pattern: defaultdict[str | None, list[Of]] = defaultdict(list)
+    for each in found:
+        by_pattern[each.pattern].append(each)
+    return by_pattern
 
 
 def _passes(wanted: str | None, value: str | None) -> bool:

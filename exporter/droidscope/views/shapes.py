@@ -4,9 +4,8 @@ From what is known to the shapes of the API's answers.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.head.digests import Digest, PhaseDigest
@@ -19,8 +18,8 @@ from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.summary import LISTED, Issue, issues
 from droidscope.kpi.catalog import DROID_KPIS, PATTERN_KPIS, Facts, Kpi
 from droidscope.kpi.durations import mean_response_ns, mean_session_ns, mean_task_ns
-from droidscope.kpi.facts import LABELS, NANO, Fact, Key
-from droidscope.kpi.history import sketches, sums
+from droidscope.kpi.facts import NANO, Fact, Key
+from droidscope.kpi.history import sketches, split, sums
 from droidscope.kpi.patterns import failure_points
 from droidscope.kpi.quality import mean_score
 from droidscope.kpi.rankings import Outcomes, rank_patterns
@@ -33,8 +32,6 @@ from droidscope.web import schema as s
 
 Orchestrator = tuple[str, ...]
 T = TypeVar("T", s.DroidKpis, s.PatternKpis)
-
-_OF_TASK_TYPE: Final = {fact for fact, labels in LABELS.items() if {"droid", "task_type"} <= set(labels)}
 
 
 def named_labels(names: tuple[str, ...], orchestrator: Orchestrator) -> dict[str, str]:
@@ -115,11 +112,15 @@ def detail_shape(
             for each in digest.path
         ]
     )
-    return s.SessionDetail(now_ns / NANO, session, [_phase(each, now_ns) for each in phases], path)
+    over_ns = now_ns if session.end_seconds is None else round(session.end_seconds * NANO)
+    return s.SessionDetail(now_ns / NANO, session, [_phase(each, over_ns) for each in phases], path)
 
 
-def _phase(phase: PhaseDigest, now_ns: int) -> s.SessionPhase:
-    end_ns = now_ns if phase.end_ns is None else phase.end_ns
+def _phase(phase: PhaseDigest, over_ns: int) -> s.SessionPhase:
+    """
+    A phase; one that has not ended has run until now, or until its session ended without it.
+    """
+    end_ns = over_ns if phase.end_ns is None else phase.end_ns
     return s.SessionPhase(
         phase.phase,
         list(phase.droids),
@@ -146,7 +147,7 @@ def droid_shape(
     minutes: Mapping[Key, int],
 ) -> s.Droid:
     """
-    A droid now, and by the facts of a window; *minutes* are the totals of all its orchestrator's.
+    A droid now, and by the facts of a window; *minutes* are the totals of those that name it.
     """
     return s.Droid(
         orchestrator=orchestrator,
@@ -162,21 +163,15 @@ def droid_shape(
         average_response_time_seconds=seconds(mean_response_ns(facts.queries)),
         files_created=facts.files_created,
         by_task_type=_by_task_type(minutes, droid),
-        common_issues=[Issue(*each) for each in issues(minutes, droid).most_common(LISTED)],
+        common_issues=[Issue(*each) for each in issues(minutes).most_common(LISTED)],
         kpis=_measured(DROID_KPIS, facts, s.DroidKpis, "orchestrator_droid_"),
     )
 
 
 def _by_task_type(minutes: Mapping[Key, int], droid: str) -> dict[str, s.TaskTypeWork]:
-    totals: defaultdict[str, dict[Key, int]] = defaultdict(dict)
-    for key, amount in minutes.items():
-        if key[0] in _OF_TASK_TYPE:
-            labels = LABELS[Fact(key[0])]
-            if key[1 + labels.index("droid")] == droid:
-                totals[key[1 + labels.index("task_type")]][key] = amount
     return {
         task_type: _task_type(by_subject(of_type).droids[droid])
-        for task_type, of_type in sorted(totals.items())
+        for task_type, of_type in sorted(split(minutes, "task_type").items())
     }
 
 
@@ -208,11 +203,10 @@ def pattern_shape(
     assignments: Iterable[Assignment],
 ) -> s.Pattern:
     """
-    A pattern by the facts of a window, and what was found of it there.
+    A pattern by the facts of a window, and what was found of it there: all that is given is of this pattern.
     """
-    failures = sums(minutes, Fact.FAILURES, "pattern", "phase", "reason")
-    points = failure_points({key[1:]: n for key, n in _of(pattern, failures).items()})
-    of_pattern = [each for each in advice if each.pattern == pattern]
+    failures = sums(minutes, Fact.FAILURES, "phase", "reason")
+    points = failure_points({(phase, reason): n for (phase, reason), n in failures.items() if n > 0})
     return s.Pattern(
         orchestrator=orchestrator,
         labels=labels,
@@ -222,32 +216,27 @@ def pattern_shape(
         average_duration_seconds=seconds(mean_session_ns(facts.sessions)),
         kpis=_measured(PATTERN_KPIS, facts, s.PatternKpis, "orchestrator_pattern_"),
         failure_points=[s.FailurePoint(*point) for point in points],
-        phases=_phase_performance(minutes, hours, pattern),
-        bottlenecks=[each.description for each in bottlenecks if each.pattern == pattern],
-        optimization_opportunities=[step for each in of_pattern for step in each.recommendations],
+        phases=_phase_performance(minutes, hours),
+        bottlenecks=[each.description for each in bottlenecks],
+        optimization_opportunities=[step for each in advice for step in each.recommendations],
         efficiency_improvements=[
-            each.expected_improvement.text for each in of_pattern if each.expected_improvement
+            each.expected_improvement.text for each in advice if each.expected_improvement
         ],
-        droids=[each for each in assignments if each.pattern == pattern],
+        droids=list(assignments),
     )
 
 
-def _of(pattern: str, counts: Mapping[tuple[str, ...], int]) -> dict[tuple[str, str, str], int]:
-    return {(of, phase, reason): n for (of, phase, reason), n in counts.items() if of == pattern and n > 0}
-
-
-def _phase_performance(
-    minutes: Mapping[Key, int], hours: Mapping[Key, int], pattern: str
-) -> list[s.PhasePerformance]:
-    ended = sums(minutes, Fact.PHASES, "pattern", "phase", "outcome")
-    phase_ns = sums(minutes, Fact.PHASE_NS, "pattern", "phase")
-    wait_ns = sums(minutes, Fact.WAIT_NS, "pattern", "phase")
-    took = sketches(hours, Fact.PHASE_TOOK, "phase", pattern=pattern, outcome=Outcome.COMPLETED)
+def _phase_performance(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[s.PhasePerformance]:
+    """
+    The phases of one pattern, by the facts of it alone.
+    """
+    ended = sums(minutes, Fact.PHASES, "phase", "outcome")
+    phase_ns = sums(minutes, Fact.PHASE_NS, "phase")
+    wait_ns = sums(minutes, Fact.WAIT_NS, "phase")
+    took = sketches(hours, Fact.PHASE_TOOK, "phase", outcome=Outcome.COMPLETED)
     found = []
-    for phase in sorted({phase for of, phase, _ in ended if of == pattern}):
-        completed, failed = (
-            ended[pattern, phase, outcome] for outcome in (Outcome.COMPLETED, Outcome.FAILED)
-        )
+    for phase in sorted({phase for phase, _ in ended}):
+        completed, failed = (ended[phase, outcome] for outcome in (Outcome.COMPLETED, Outcome.FAILED))
         median_ns = took[phase,].quantile(0.5) if (phase,) in took else None
         found.append(
             s.PhasePerformance(
@@ -256,7 +245,7 @@ def _phase_performance(
                 failed,
                 ratio(completed, completed + failed),
                 seconds(median_ns),
-                ratio(wait_ns[pattern, phase], phase_ns[pattern, phase]),
+                ratio(wait_ns[phase,], phase_ns[phase,]),
             )
         )
     return found
