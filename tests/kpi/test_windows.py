@@ -4,7 +4,6 @@ The windows against their definition: a list of all facts, summed anew each time
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import product
 
 import msgspec
@@ -15,110 +14,20 @@ from hypothesis import strategies as st
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.kpi import windows as windows_module
 from droidscope.kpi.facts import Fact
-from droidscope.kpi.windows import MINUTE_NS, Windows, WindowsDump
+from droidscope.kpi.windows import MINUTE_NS, MINUTES, Windows
+from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined, floor, reloaded
 
 NOW = 1_760_000_000_000_000_000 // MINUTE_NS * MINUTE_NS + 20_000_000_000
-ACME = ("acme", "prod")
-OTHER = ("other", "")
 COMPLETED = (Fact.TASKS, "bug-fix", "coder", "testing", "completed")
 LOST = (Fact.SESSIONS, "bug-fix", "lost")
-EDGES = sorted({minutes + nudge for minutes in (0, *WINDOWS.values()) for nudge in (-1, 0, 1)})
 
 
 def floor_minute(time_ns):
-    return time_ns - time_ns % MINUTE_NS
+    return floor(time_ns, MINUTES)
 
 
-def defined(facts, orchestrator, window, now_ns):
-    """
-    The definition: the sum of what ended in [floor_minute(now - window), now).
-    """
-    begin_ns = floor_minute(now_ns - WINDOWS[window] * MINUTE_NS)
-    sums = Counter()
-    for whose, end_ns, key, amount in facts:
-        if whose == orchestrator and begin_ns <= end_ns < now_ns:
-            sums[key] += amount
-    return {key: amount for key, amount in sums.items() if amount}
-
-
-class Remembered:
-    """
-    The same with a clock that may step back: all facts in a list, each either passed or ahead.
-
-    What the clock has passed stays passed in the minute stepped into; later minutes do not
-    count; what was too old for every window once is gone.
-    """
-
-    def __init__(self):
-        self.facts = []
-        self.now_ns = self.passed_ns = 0
-
-    def add(self, *fact):
-        self.facts.append(fact)
-        self._forget()
-
-    def advance(self, now_ns):
-        self.now_ns = now_ns
-        self.passed_ns = max(self.passed_ns, now_ns)
-        self._forget()
-
-    def totals(self, orchestrator, window):
-        ceiling_ns = -floor_minute(-self.now_ns)
-        passed = [fact for fact in self.facts if fact[1] < self.passed_ns]
-        begin_ns = floor_minute(self.now_ns - WINDOWS[window] * MINUTE_NS)
-        sums = Counter()
-        for whose, end_ns, key, amount in passed:
-            if whose == orchestrator and begin_ns <= end_ns < ceiling_ns:
-                sums[key] += amount
-        return {key: amount for key, amount in sums.items() if amount}
-
-    def _forget(self):
-        oldest_ns = floor_minute(self.now_ns - max(WINDOWS.values()) * MINUTE_NS)
-        self.facts = [fact for fact in self.facts if fact[1] >= oldest_ns]
-
-
-def reloaded(windows):
-    """
-    The windows after a checkpoint and a restart.
-    """
-    stored = msgspec.msgpack.encode(windows.dump())
-    return Windows.load(msgspec.msgpack.decode(stored, type=WindowsDump))
-
-
-def applied(windows, step, now_ns):
-    """
-    The windows and the clock after one step: a fact is added, time passes, or a restart.
-    """
-    match step:
-        case ("add", orchestrator, age_ns, key, amount):
-            windows.add(orchestrator, now_ns - age_ns, key, amount)
-        case ("reload",):
-            windows = reloaded(windows)
-        case ("step", step_ns, whole_minutes):
-            now_ns += step_ns
-            now_ns = floor_minute(now_ns) if whole_minutes else now_ns
-    return windows, now_ns
-
-
-def spans_ns(minutes):
-    """
-    Lengths of time around whole minutes and around whole minutes before NOW.
-    """
-    nudges = st.sampled_from([-1, 0, 1, MINUTE_NS // 3, MINUTE_NS // 3 + 1, MINUTE_NS - 1])
-    return st.builds(lambda minute, nudge: minute * MINUTE_NS + nudge, minutes, nudges)
-
-
-adding = st.tuples(
-    st.just("add"),
-    st.sampled_from([ACME, OTHER]),
-    spans_ns(st.sampled_from(EDGES) | st.integers(-90, 120) | st.integers(-2, 2)),
-    st.sampled_from([COMPLETED, LOST]),
-    st.sampled_from([-2, -1, 1, 1, 2, 10**20]),
-)
-lengths_ns = st.just(0) | spans_ns(st.sampled_from([1, 1, 2, 59, 60, 61, 1440, 10_081]))
-going_on = st.tuples(st.just("step"), lengths_ns, st.just(False))
-jumping = st.tuples(st.just("step"), lengths_ns | lengths_ns.map(lambda ns: -ns), st.booleans())
-reloading = st.just(("reload",))
+steps = Steps(MINUTES, [COMPLETED, LOST])
+adding, going_on, jumping, reloading = steps.adding, steps.going_on, steps.jumping, steps.reloading
 
 
 @settings(deadline=None)
@@ -135,7 +44,7 @@ def test_a_window_is_what_its_definition_says(steps):
             facts.append((orchestrator, now_ns - age_ns, key, amount))
             continue
         for orchestrator, window in product([ACME, OTHER], WINDOWS):
-            expected = defined(facts, orchestrator, window, now_ns)
+            expected = defined(facts, MINUTES, window, orchestrator, now_ns)
             assert windows.totals(orchestrator, window, now_ns) == expected
 
 
@@ -145,7 +54,7 @@ def test_a_clock_may_step_back(steps):
     """
     However the clock jumps, totals are those of a list that remembers what the clock has passed.
     """
-    windows, remembered, now_ns = Windows(), Remembered(), NOW
+    windows, remembered, now_ns = Windows(), Remembered(MINUTES), NOW
     for step in steps:
         windows, now_ns = applied(windows, step, now_ns)
         if step[0] == "add":
