@@ -62,7 +62,8 @@ class Task(NamedTuple):
 
     def minutes(self):
         yield (Fact.TASKS, self.pattern, self.droid, self.task_type, self.outcome), 1
-        yield (Fact.ATTEMPTS, self.droid, self.task_type, self.outcome), 1
+        tried = "succeeded" if self.outcome == "completed" else "failed"
+        yield (Fact.ATTEMPTS, self.droid, self.task_type, tried), 1
 
     def hours(self):
         kind = (self.pattern, self.task_type, self.droid)
