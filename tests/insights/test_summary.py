@@ -117,6 +117,8 @@ def test_droids_that_take_part_badly_are_named():
     found = said(
         *fine,
         *failing,
+        Query("fine", "answered", 1),
+        Query("failing", "answered", 1),
         Query("silent", "unanswered", 5),
         Session("p", 10, None, (("loud", 21), ("fine", 12))),
     ).droid_performance
