@@ -4,6 +4,7 @@ Digests: what a whole ended session says, against what plain lists of its spans 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import NamedTuple
 
@@ -685,6 +686,47 @@ def test_a_straggler_of_a_forgotten_session_leaves_its_digest_as_it_was(rig):
     assert (rig.head.digests.find("s1"), totals(rig)) == before
     counted = rig.head.windows.totals(ATLAS, "7d", b.NOON + rig.now)
     assert not [key for key in counted if key[0] == Fact.SESSION_MESSAGES]
+
+
+def test_times_without_sense_are_digested_and_survive_a_restart(rig):
+    """
+    Phases of six hundred years that end together: their sum is more than 64 bits can hold.
+    """
+    of = {"pattern__id": "bug-fix", "phase__depends_on": ["other"], "phase__planned_seconds": 1.0}
+    spans = [b.span("phase", phase__id="build", **of) for _ in range(3)]
+    spans += [
+        b.session(),
+        b.task(phase__id="build"),
+        b.span("phase", phase__id="other", pattern__id="bug-fix"),
+    ]
+    for span in spans:
+        span.start_time_unix_nano, span.end_time_unix_nano = 1, 2**64 - 1
+    send(rig, *spans)
+    rig.pass_seconds(2)
+    before = rig.head.digests.dump()
+    rig.restart()
+
+    assert rig.head.digests.dump() == before
+    assert before[0].end_ns == 2**64 - 1
+
+
+def test_a_session_of_many_phases_is_digested_at_once_and_shown_in_part(rig):
+    """
+    Five thousand, one after the other, of which one declares what it depends on: the first 200 are shown.
+    """
+    phases = [Phase(f"p{n:04}", n, 1) for n in range(4999)]
+    session = Session(0, 5000, (*phases, Phase("last", 4999, 1, depends_on=("p0000",))))
+    rig.now = 2 * HOUR * b.SECOND
+    send(rig, *session.spans())
+    began = time.process_time()
+    rig.pass_seconds(2)
+    spent = time.process_time() - began
+
+    (digest,) = rig.head.digests.find("s1")
+    assert [each.phase for each in digest.phases] == [each.name for each in phases[:200]]
+    found = rig.head.history.totals(ATLAS, "7d", b.NOON + rig.now)
+    assert found[Fact.SEQUENCING, "bug-fix", "critical_ns"] == 4999 * b.SECOND
+    assert spent < 5
 
 
 def test_the_newest_digests_are_kept(rig, monkeypatch):

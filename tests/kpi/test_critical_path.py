@@ -384,3 +384,19 @@ def test_what_sequencing_costs(makespan, critical, share):
     The share of the makespan in which no dependency asked for waiting.
     """
     assert sequencing_ratio(makespan, critical) == share
+
+
+def test_a_phase_that_holds_again_and_again_is_walked_once():
+    """
+    Twenty thousand short tasks with gaps between, in each of which a phase with as many tasks of its own
+    holds: it takes a moment, not hours.
+    """
+    n = 20_000
+    phase, last = interval("phase", 0, 20 * n + 10), interval("last", 10 * n, 20 * n + 11)
+    short = [interval(f"short {k}", 10 * k, 10 * k + 5) for k in range(n)]
+    inside = [interval(f"inside {k}", 10 * k, 10 * k + 8, "phase") for k in range(n)]
+
+    found = held(session(20 * n + 11), phase, last, *short, *inside)
+
+    assert found[:3] == [("short 0", 0, 5), ("inside 0", 5, 8), ("phase", 8, 10)]
+    assert len(found) == 3 * n + 1

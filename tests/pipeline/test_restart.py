@@ -13,12 +13,15 @@ from droidscope.conventions import metrics as m
 from droidscope.errors import StoreError
 from droidscope.head.foreign import ForeignSettings
 from droidscope.head.labels import SeriesLimits
+from droidscope.kpi.facts import OF_HOURS_ALONE, Fact
 from droidscope.mapping.batch import Mapper
+from droidscope.model.evidence import Shows
 from droidscope.views.pages import Views
 from rig import Rig
 
 FIX = {"pattern__id": "bug-fix", "phase__id": "fix"}
 IN_FIX = {"phase__id": "fix"}
+IN_TASK = {**FIX, "gen_ai__agent__name": "coder", "task__id": "t1", "task__type": "code"}
 
 
 def foreign(name, *, trace, span_id, parent=b"", **attributes):
@@ -38,12 +41,12 @@ def foreign_traces(*spans):
     return b.traces(*spans, scope="a framework")
 
 
-def request(number):  # noqa: PLR0911 - a table of eight
+def request(number):  # noqa: C901, PLR0911 - a table of twelve
     """
     One of some requests that leave something open, end something, or come late.
     """
-    session = f"s{number % 3}"
-    match number % 8:
+    session = f"s{number // 12 % 3}"
+    match number % 12:
         case 0:
             return "logs", b.logs(b.event("orchestrator.started", session=session, kind="session", **FIX))
         case 1:
@@ -56,6 +59,24 @@ def request(number):  # noqa: PLR0911 - a table of eight
             return "traces", b.traces(b.session(session, error="ValueError"))
         case 5:
             return "traces", foreign_traces(foreign("planner", trace=number + 1, span_id=b"\1" * 8))
+        case 7:
+            plan = b.span("phase", session=session, start=number, seconds=5, **FIX)
+            ship = {"phase__id": "ship", "phase__depends_on": ["fix"], "phase__planned_seconds": 1.0}
+            then = b.span(
+                "phase", session=session, start=number + 9, seconds=5, pattern__id="bug-fix", **ship
+            )
+            return "traces", b.traces(plan, then)
+        case 8:
+            tries = [
+                b.span("attempt", session=session, start=number + n, task__attempt=n, **IN_TASK)
+                for n in (1, 2)
+            ]
+            return "traces", b.traces(*tries)
+        case 9:
+            done = b.span("task", session=session, start=number, seconds=4, task__attempts=2, **IN_TASK)
+            return "traces", b.traces(done, b.task("tester", session=session, id=f"u{number}", **IN_FIX))
+        case 10:
+            return "traces", b.traces(*queries(session, number), b.session(session, start=number, seconds=20))
         case 6:
             child = foreign("coder", trace=number + 1, span_id=b"\2" * 8, parent=b"\1" * 8)
             return "traces", foreign_traces(child)
@@ -63,8 +84,18 @@ def request(number):  # noqa: PLR0911 - a table of eight
             return "metrics", b.emitted("task", number, at=number)
 
 
+def queries(session, number):
+    """
+    More messages than are of use, of which one waits for most of a phase.
+    """
+    of = {"session": session, "start": number, "message__sender": "coder", "message__receiver": "tester"}
+    said = [b.span("message", message__type="coordination", **of, **IN_FIX) for _ in range(21)]
+    return [*said, b.span("message", seconds=4, message__type="query", **of, **IN_FIX)]
+
+
 actions = st.one_of(
-    st.tuples(st.just("send"), st.integers(0, 40)),
+    st.tuples(st.just("send"), st.integers(0, 60)),
+    st.tuples(st.just("send"), st.integers(0, 60)),
     st.tuples(st.just("wait"), st.sampled_from([0.5, 2, 15, 45, 601, 1000, 3590, 3660, 10_900])),
     st.tuples(st.just("seal"), st.just(0)),
     st.tuples(st.just("look"), st.just(0)),
@@ -98,6 +129,34 @@ def test_a_crash_at_any_moment_leaves_the_head_as_it_was(tmp_path_factory, scrip
     rig.crash()
 
     assert rig.state() == before
+
+
+def test_the_scripts_have_sessions_with_digests_exhibits_and_late_records(tmp_path):
+    """
+    So that the property above is about them, too: phases, tasks, attempts, before and after the end.
+    """
+    rig = Rig(tmp_path / "store")
+    rig.now = 100 * b.SECOND
+    digested = set()
+    for number in range(60):
+        rig.send(*request(number))
+        rig.pass_seconds(0.5)
+        digested |= {each.session for each in rig.head.digests.dump() if each.phases}
+    rig.pass_seconds(20)
+
+    history = rig.head.history.totals(("atlas",), "7d", b.NOON + rig.now)
+    assert {key[0] for key in history} == OF_HOURS_ALONE - {Fact.SCORED}
+    assert {key[0] for _, key in dict(rig.head.exhibits.dump())} >= {
+        Shows.SLOW_PHASE,
+        Shows.SLOW_TASK,
+        Shows.FAILURE,
+        Shows.FAILED_TASK,
+        Shows.WAIT,
+        Shows.MESSAGES,
+        Shows.IDLE,
+        Shows.FASTEST,
+    }
+    assert digested == {"s0", "s1", "s2"}
 
 
 def test_what_was_lost_by_minute_checks_is_lost_at_the_same_minute_again(tmp_path):

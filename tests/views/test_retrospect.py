@@ -46,7 +46,7 @@ def answers_of(rig, views, budgets=None, limits=None):
 
 
 def values(gauges, spec):
-    return {labels: value for known, labels, value in gauges if known is spec}
+    return {labels: value for known, labels, value in gauges if known == spec}
 
 
 def ago(rig, seconds):
@@ -186,6 +186,21 @@ def test_findings_are_at_most_ten_seconds_old(rig):
         assert (retrospect.findings() is not before) is is_known
 
 
+def test_findings_that_take_long_are_kept_ten_times_as_long(rig):
+    """
+    Two seconds of looking are paid for by twenty of rest.
+    """
+    ticks = iter([0, 2 * b.SECOND, 0, 0])
+    retrospect = Retrospect(rig.pipeline, lambda: b.NOON + rig.now, lambda: next(ticks))
+    before = retrospect.findings()
+    rig.now += 20 * b.SECOND - 1
+    kept = retrospect.findings()
+    rig.now += 1
+
+    assert kept is before
+    assert retrospect.findings() is not before
+
+
 def test_a_clock_that_steps_back_finds_anew(rig):
     """
     What was found in the future is not kept until it comes.
@@ -322,6 +337,19 @@ def test_an_orchestrator_has_at_most_a_hundred_series_of_findings_in_a_window(ri
     assert found.total == len(found.bottlenecks) == 150
 
 
+def test_of_many_assignments_those_of_the_most_tasks_have_series(rig, monkeypatch):
+    """
+    Of four droids the two that did most; one with two tasks is not judged at all.
+    """
+    monkeypatch.setattr(retrospect_module, "ASSIGNMENTS_SHOWN", 2)
+    for droid, n in (("a", 3), ("b", 5), ("c", 4), ("d", 2)):
+        tasks = [b.task(droid, id=f"{droid}{k}", start=ago(rig, HOUR)) for k in range(n)]
+        rig.send("traces", b.traces(*tasks))
+
+    found = values(views_of(rig).retrospect.gauges(), m.samples_of(m.ASSIGNMENT_EXPECTED))
+    assert found == {("atlas", "bug-fix", "b", "7d"): 5, ("atlas", "bug-fix", "c", "7d"): 4}
+
+
 def test_label_sets_of_findings_are_distinct(tmp_path):
     """
     Patterns past the limit are one, `other`: so are their findings.
@@ -388,4 +416,3 @@ def test_trends_are_followed_hour_by_hour(rig):
 
     assert values(gauges, m.DROID_QUALITY_DIRECTION)["atlas", "coder", "7d"] == 1
     assert values(gauges, m.DROID_QUALITY_TREND)["atlas", "coder", "7d"] == pytest.approx(7 * 24)
-    assert retrospect_module.SHOWN == 100

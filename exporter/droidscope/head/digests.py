@@ -48,9 +48,9 @@ DROIDS_LIMIT: Final = 100
 Droids of a phase that a digest names.
 """
 
-Facts = Counter[tuple[int, Key]]
+Amount = tuple[int, Key, int]
 """
-Amounts by end (Unix nanoseconds) and key, with a sketched fact's bucket.
+When what it is about ended (Unix nanoseconds), the fact's key with a sketched one's bucket, how much.
 """
 Span = tuple[int, int]
 """
@@ -128,7 +128,7 @@ class Digests:
             return
         path = critical_path(_whole(session), _parts(session))
         held = ns_by_phase(path)
-        self._replace(session, _facts(session, path, held))
+        self._replace(session, list(_facts(session, path, held)))
         self._show(session, path)
         self._by_key[session.key] = _digest(session, path, held)
         self._by_key.move_to_end(session.key)
@@ -153,17 +153,15 @@ class Digests:
         """
         return [digest for (_, id_), digest in self._by_key.items() if id_ == session_id]
 
-    def _replace(self, session: SessionState, now: Facts) -> None:
-        changes = now.copy()
-        for end_ns, key, amount in session.digested:
-            changes[end_ns, key] -= amount
+    def _replace(self, session: SessionState, now: list[Amount]) -> None:
+        changes: Counter[tuple[int, Key]] = Counter()
+        for sign, amounts in ((1, now), (-1, session.digested)):
+            for end_ns, key, amount in amounts:
+                changes[end_ns, key] += sign * amount
         for (end_ns, key), amount in changes.items():
-            if amount:
-                self._add(session, end_ns, key, amount)
-        session.digested = [(end_ns, key, amount) for (end_ns, key), amount in now.items() if amount]
-
-    def _add(self, session: SessionState, end_ns: int, key: Key, amount: int) -> None:
-        self._ledger.fact(session.orchestrator, end_ns, key, amount)
+            self._ledger.fact(session.orchestrator, end_ns, key, amount)
+        # One by one, for a sum may exceed the 64 bits of a checkpoint's integers.
+        session.digested = now
 
     def _show(self, session: SessionState, path: list[Segment]) -> None:
         for what, labels in session.shown:
@@ -323,18 +321,13 @@ def _task_of(segment: Segment) -> str:
 # --- what a session says --------------------------------------------------------------------------
 
 
-def _facts(session: SessionState, path: list[Segment], held: dict[str, int]) -> Facts:
-    facts: Facts = Counter()
-    for end_ns, key, amount in (
-        *_phase_facts(session, held),
-        *_task_facts(session, path),
-        *_sequence_facts(session),
-    ):
-        facts[end_ns, key] += amount
-    return facts
+def _facts(session: SessionState, path: list[Segment], held: dict[str, int]) -> Iterator[Amount]:
+    yield from _phase_facts(session, held)
+    yield from _task_facts(session, path)
+    yield from _sequence_facts(session)
 
 
-def _phase_facts(session: SessionState, held: dict[str, int]) -> Iterator[tuple[int, Key, int]]:
+def _phase_facts(session: SessionState, held: dict[str, int]) -> Iterator[Amount]:
     for name, phase in session.phases.items():
         path = "on" if held.get(name) else "off"
         for run in phase.runs:
@@ -350,7 +343,7 @@ def _phase_facts(session: SessionState, held: dict[str, int]) -> Iterator[tuple[
                 yield run.end_ns, (*place, "planned_ns"), planned_ns
 
 
-def _task_facts(session: SessionState, path: list[Segment]) -> Iterator[tuple[int, Key, int]]:
+def _task_facts(session: SessionState, path: list[Segment]) -> Iterator[Amount]:
     held: Counter[str] = Counter()
     for segment in path:
         held[_task_of(segment)] += segment.end_ns - segment.start_ns
@@ -360,7 +353,7 @@ def _task_facts(session: SessionState, path: list[Segment]) -> Iterator[tuple[in
             yield task.end_ns, (*place, str(bucket(held[id_], COARSE))), 1
 
 
-def _sequence_facts(session: SessionState) -> Iterator[tuple[int, Key, int]]:
+def _sequence_facts(session: SessionState) -> Iterator[Amount]:
     spans = _spans(session)
     critical_ns = _critical_ns(session, spans)
     if critical_ns is None:

@@ -2,7 +2,8 @@
 What is known in retrospect: findings, trends and assignments of all orchestrators.
 
 Copies what it needs under the pipeline's lock, and thinks outside of it. Findings are at most ten
-seconds old, so that dashboards and people who ask at once share the work.
+seconds old, so that dashboards and people who ask at once share the work; where there is so much to
+look at that finding takes long, they grow ten times as old as that took.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import nlargest
 from typing import Final, NamedTuple
 
 from droidscope.conventions import metrics as m
@@ -18,7 +20,7 @@ from droidscope.conventions.metrics import WINDOWS
 from droidscope.exposition.text import GaugeSample
 from droidscope.head.exhibits import Exhibits
 from droidscope.head.head import Head
-from droidscope.insights.assignments import assignments
+from droidscope.insights.assignments import Assignment, assignments
 from droidscope.insights.bottlenecks import Bottleneck, bottlenecks
 from droidscope.insights.look import Look, RunningPhase
 from droidscope.insights.outlook import (
@@ -41,6 +43,14 @@ AGE_NS: Final = 10 * NANO
 """
 Findings are made anew when they are older.
 """
+REST: Final = 10
+"""
+How many times as long as finding took findings are kept at least.
+"""
+FOUND: Final = 10_000
+"""
+Findings of a kind that an orchestrator has in each window: the weightiest.
+"""
 TRENDS_AGE_NS: Final = 60 * NANO
 """
 So are trends, which look at hours and days that are over.
@@ -49,31 +59,44 @@ SHOWN: Final = 100
 """
 Findings of a kind that an orchestrator has series of, in each window: the weightiest.
 """
+ASSIGNMENTS_SHOWN: Final = 1_000
+"""
+Assignments that an orchestrator has series of: those of the most tasks.
+"""
 ASSIGNMENT_WINDOW: Final = "7d"
 _DIRECTIONS: Final = {Direction.IMPROVING: 1, Direction.STABLE: 0, Direction.DECLINING: -1}
 
 
 class Findings(NamedTuple):
     """
-    What was found in one orchestrator's window, the weightiest first, and what it was found in.
+    What was found in one orchestrator's window, the weightiest first, and what it was found in;
+    *assignments* are those that have series, of which only one window has any.
     """
 
     look: Look
     bottlenecks: list[Bottleneck]
     recommendations: list[Recommendation]
+    assignments: list[Assignment]
 
 
 class Retrospect:
     """
-    Looks back on one exporter's head; *wall_ns* gives Unix time.
+    Looks back on one exporter's head; *wall_ns* gives Unix time, *timer_ns* tells how long finding takes.
     """
 
-    def __init__(self, pipeline: Pipeline, wall_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        wall_ns: Callable[[], int] = time.time_ns,
+        timer_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
         self._pipeline = pipeline
         self._wall_ns = wall_ns
+        self._timer_ns = timer_ns
         self._lock = threading.Lock()
         self._found: dict[tuple[Orchestrator, str], Findings] = {}
         self._found_ns: int | None = None
+        self._age_ns = AGE_NS
         self._trend_gauges: list[GaugeSample] = []
         self._trends_ns: int | None = None
         self._references: dict[Orchestrator, dict[str, float]] = {}
@@ -85,9 +108,11 @@ class Retrospect:
         """
         now_ns = self._wall_ns()
         with self._lock:
-            if self._found_ns is None or not 0 <= now_ns - self._found_ns < AGE_NS:
+            if self._found_ns is None or not 0 <= now_ns - self._found_ns < self._age_ns:
+                began_ns = self._timer_ns()
                 self._found = {key: _found(look) for key, look in self._looks(now_ns).items()}
                 self._found_ns = now_ns
+                self._age_ns = max(AGE_NS, REST * (self._timer_ns() - began_ns))
             return self._found
 
     def timelines(self, window: TrendWindow) -> dict[Orchestrator, Timeline]:
@@ -130,8 +155,7 @@ class Retrospect:
             for advice in each.recommendations[:SHOWN]:
                 of = (*who, advice.kind, advice.subject, advice.rule, window)
                 yield m.RECOMMENDATION_IMPACT, of, advice.impact_score
-            if window == ASSIGNMENT_WINDOW:
-                yield from _assignment_gauges(who, each.look)
+            yield from _assignment_gauges(who, window, each.assignments)
         yield from self._trends()
 
     def _trends(self) -> list[GaugeSample]:
@@ -177,7 +201,12 @@ class Retrospect:
 
 def _found(look: Look) -> Findings:
     found = bottlenecks(look)
-    return Findings(look, found, recommendations(look, found))
+    advice = recommendations(look, found)
+    judged: list[Assignment] = []
+    if look.window == ASSIGNMENT_WINDOW:
+        known = [each for each in assignments(look.minutes, look.hours) if each.effectiveness]
+        judged = nlargest(ASSIGNMENTS_SHOWN, known, key=lambda each: each.tasks)
+    return Findings(look, found[:FOUND], advice[:FOUND], judged)
 
 
 def _exhibits_since(
@@ -222,12 +251,12 @@ def _references(days: Timeline) -> dict[str, float]:
     }
 
 
-def _assignment_gauges(who: Orchestrator, look: Look) -> Iterator[GaugeSample]:
-    for each in assignments(look.minutes, look.hours):
+def _assignment_gauges(who: Orchestrator, window: str, shown: Iterable[Assignment]) -> Iterator[GaugeSample]:
+    for each in shown:
         judged = each.effectiveness
         if judged is None:
             continue
-        labels = (*who, each.pattern, each.droid, look.window)
+        labels = (*who, each.pattern, each.droid, window)
         values = (judged.lower_bound, judged.expected_ratio)
         for spec, value in zip(m.ASSIGNMENTS_JUDGED, values, strict=True):
             yield spec, labels, value
