@@ -555,6 +555,23 @@ def test_a_late_child_does_not_move_the_start_of_its_session(rig):
     assert [(e.droid, (e.end_ns - e.start_ns) // b.SECOND) for e in digest.path] == [("coder", 5), ("", 15)]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_tasks_with_one_id_the_last_to_end_holds(rig, turned):
+    """
+    Whichever comes first: five seconds of the tester's, none of the coder's.
+    """
+    spans = [
+        span
+        for task in (Task("t1", "", 0, 5, "coder"), Task("t1", "", 10, 5, "tester"))
+        for span in task.spans(pattern__id="bug-fix")
+    ]
+    send(rig, *(spans[::-1] if turned else spans), b.session(seconds=20))
+    rig.pass_seconds(2)
+
+    held = {key[3]: amount for key, amount in totals(rig).items() if key[0] == Fact.TASK_HELD}
+    assert held == {"tester": 1}
+
+
 def test_of_a_phase_that_runs_often_the_latest_runs_count(rig):
     """
     Thirty runs in any order: the digest knows of the last twenty, and the counters of all.

@@ -203,27 +203,28 @@ def _assignments(look: Look) -> Iterator[Recommendation]:
         kinds[pattern, task_type][droid] = Outcomes(successes, known.n + n)
     all_tasks = sum(each.n for droids in kinds.values() for each in droids.values())
     for (pattern, task_type), droids in kinds.items():
-        best = _surest(droids)
+        better = _surest(droids)
+        if better is None:
+            continue
         for droid, current in droids.items():
-            for better in best:
-                gain = reassignment_gain(current, droids[better])
-                if better != droid and gain is not None:
-                    yield _reassignment(
-                        look, (pattern, task_type, droid), current, (better, droids[better], gain), all_tasks
-                    )
-                    break
+            gain = reassignment_gain(current, droids[better])
+            if gain is not None:
+                yield _reassignment(
+                    look, (pattern, task_type, droid), current, (better, droids[better], gain), all_tasks
+                )
 
 
-def _surest(droids: Mapping[str, Outcomes]) -> list[str]:
+def _surest(droids: Mapping[str, Outcomes]) -> str | None:
     """
-    The two droids that surely complete most of their tasks: one of them is another than any droid.
+    The droid that surely completes most of its tasks, None if none has enough: if any does surely
+    better than another, this one does, and nobody does than this one.
     """
     bounds = {
         droid: interval[0]
         for droid, outcomes in droids.items()
         if outcomes.n >= REASSIGNMENT_MINIMUM and (interval := wilson_interval(*outcomes))
     }
-    return sorted(bounds, key=lambda droid: (-bounds[droid], droid))[:2]
+    return min(bounds, key=lambda droid: (-bounds[droid], droid), default=None)
 
 
 def _reassignment(

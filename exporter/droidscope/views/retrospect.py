@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import nlargest
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.metrics import WINDOWS
@@ -38,6 +38,7 @@ from droidscope.model.evidence import Exhibit, Shows
 from droidscope.pipeline import Pipeline
 
 Orchestrator = tuple[str, ...]
+T = TypeVar("T")
 
 AGE_NS: Final = 10 * NANO
 """
@@ -45,7 +46,7 @@ Findings are made anew when they are older.
 """
 REST: Final = 10
 """
-How many times as long as finding took findings are kept at least.
+How many times as long as it took to find or follow them findings and trends are kept at least.
 """
 FOUND: Final = 10_000
 """
@@ -79,6 +80,42 @@ class Findings(NamedTuple):
     assignments: list[Assignment]
 
 
+class _Kept(Generic[T]):
+    """
+    What *make* makes, made anew once it is older than *age_ns* and than ten times what making it took.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], T],
+        age_ns: int,
+        wall_ns: Callable[[], int],
+        timer_ns: Callable[[], int],
+    ) -> None:
+        self._make = make
+        self._age_ns = age_ns
+        self._wall_ns = wall_ns
+        self._timer_ns = timer_ns
+        self._lock = threading.Lock()
+        self._kept: tuple[T, int, int] | None = None
+
+    def __call__(self) -> T:
+        """
+        It, as few times anew as that allows; who asks meanwhile waits.
+        """
+        with self._lock:
+            now_ns = self._wall_ns()
+            if self._kept is not None:
+                made, made_ns, age_ns = self._kept
+                if 0 <= now_ns - made_ns < age_ns:
+                    return made
+            began_ns = self._timer_ns()
+            made = self._make()
+            age_ns = max(self._age_ns, REST * (self._timer_ns() - began_ns))
+            self._kept = made, now_ns, age_ns
+            return made
+
+
 class Retrospect:
     """
     Looks back on one exporter's head; *wall_ns* gives Unix time, *timer_ns* tells how long finding takes.
@@ -92,13 +129,9 @@ class Retrospect:
     ) -> None:
         self._pipeline = pipeline
         self._wall_ns = wall_ns
-        self._timer_ns = timer_ns
+        self._findings = _Kept(self._find, AGE_NS, wall_ns, timer_ns)
+        self._trends = _Kept(self._follow, TRENDS_AGE_NS, wall_ns, timer_ns)
         self._lock = threading.Lock()
-        self._found: dict[tuple[Orchestrator, str], Findings] = {}
-        self._found_ns: int | None = None
-        self._age_ns = AGE_NS
-        self._trend_gauges: list[GaugeSample] = []
-        self._trends_ns: int | None = None
         self._references: dict[Orchestrator, dict[str, float]] = {}
         self._references_hour: int | None = None
 
@@ -106,14 +139,10 @@ class Retrospect:
         """
         What was found, by orchestrator and window.
         """
-        now_ns = self._wall_ns()
-        with self._lock:
-            if self._found_ns is None or not 0 <= now_ns - self._found_ns < self._age_ns:
-                began_ns = self._timer_ns()
-                self._found = {key: _found(look) for key, look in self._looks(now_ns).items()}
-                self._found_ns = now_ns
-                self._age_ns = max(AGE_NS, REST * (self._timer_ns() - began_ns))
-            return self._found
+        return self._findings()
+
+    def _find(self) -> dict[tuple[Orchestrator, str], Findings]:
+        return {key: _found(look) for key, look in self._looks(self._wall_ns()).items()}
 
     def timelines(self, window: TrendWindow) -> dict[Orchestrator, Timeline]:
         """
@@ -158,18 +187,13 @@ class Retrospect:
             yield from _assignment_gauges(who, window, each.assignments)
         yield from self._trends()
 
-    def _trends(self) -> list[GaugeSample]:
-        now_ns = self._wall_ns()
-        with self._lock:
-            if self._trends_ns is None or not 0 <= now_ns - self._trends_ns < TRENDS_AGE_NS:
-                self._trend_gauges = [
-                    gauge
-                    for window in TREND_BUCKETS
-                    for who, line in self.timelines(window).items()
-                    for gauge in _trend_gauges(who, line, window)
-                ]
-                self._trends_ns = now_ns
-            return self._trend_gauges
+    def _follow(self) -> list[GaugeSample]:
+        return [
+            gauge
+            for window in TREND_BUCKETS
+            for who, line in self.timelines(window).items()
+            for gauge in _trend_gauges(who, line, window)
+        ]
 
     # --- the head --------------------------------------------------------------------------------
 
