@@ -43,7 +43,8 @@ VALUES = {
     "orchestrator": ["atlas"],
     "pattern": ["full-stack"],
     "droid": ["coder"],
-    "window": list(metrics.WINDOWS),
+    "window": sorted({*metrics.WINDOWS, *metrics.TREND_WINDOWS}),
+    "status": ["healthy", "degraded", "overloaded", "offline"],
     "finding_severity": ["critical", "high", "medium", "low"],
     "state": ["running", "blocked"],
     "direction": ["input", "output"],
@@ -67,6 +68,7 @@ OUTCOMES = {
 """
 Outcomes as docs/metrics.md lists them, restated: a query for any other finds nothing.
 """
+SAMPLES = [metrics.samples_of(metric) for metric in (*metrics.KPIS, *metrics.ASSIGNMENTS_JUDGED)]
 STEPS = 60
 STEP_SECONDS = 60
 
@@ -76,7 +78,7 @@ def catalogue():
     Labels of every series that exists, by name.
     """
     known = dict(RECORDED) | OUTSIDE
-    for metric in (*metrics.CATALOGUE, *map(metrics.samples_of, metrics.KPIS)):
+    for metric in (*metrics.CATALOGUE, *SAMPLES):
         labels = (
             {*metric.labels, metrics.ORCHESTRATOR}
             if metric.name.startswith("orchestrator_")
@@ -238,7 +240,7 @@ def page(now):
     """
     lines = []
     start = now - STEPS * STEP_SECONDS
-    families = (*metrics.CATALOGUE, *map(metrics.samples_of, metrics.KPIS))
+    families = (*metrics.CATALOGUE, *SAMPLES)
     alerts = [
         (
             "ALERTS",

@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.findings import BottleneckKind
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.insights.look import Look, RunningPhase, SessionRef, sessions
-from droidscope.insights.rules import REMEDIES, BottleneckKind
+from droidscope.insights.rules import REMEDIES
 from droidscope.insights.wording import counted, duration, named, percent
 from droidscope.kpi.bottlenecks import (
     BOTTLENECK_MINIMUM,

@@ -110,11 +110,11 @@ class Scope(NamedTuple):
         _demand(metric.name, _labels(metric, ""), by)
         return f"min by ({', '.join(by)}) ({self.select(metric, *matchers)})"
 
-    def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> str:
+    def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window", *matchers: str) -> str:
         """
         A KPI gauge over one of its windows, from the one exporter that has it: never averaged.
         """
-        return self.newest(metric, by, f'{metrics.WINDOW}="{window}"')
+        return self.newest(metric, by, f'{metrics.WINDOW}="{window}"', *matchers)
 
     def ranked(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> tuple[str, str]:
         """

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.metrics import WINDOWS
+from droidscope.conventions.metrics import ASSIGNMENT_WINDOW, WINDOWS
 from droidscope.exposition.text import GaugeSample
 from droidscope.head.exhibits import Exhibits
 from droidscope.head.head import Head
@@ -49,7 +49,6 @@ SHOWN: Final = 100
 """
 Findings of a kind that an orchestrator has series of, in each window: the weightiest.
 """
-ASSIGNMENT_WINDOW: Final = "7d"
 _DIRECTIONS: Final = {Direction.IMPROVING: 1, Direction.STABLE: 0, Direction.DECLINING: -1}
 
 

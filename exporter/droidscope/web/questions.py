@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from droidscope.conventions.attributes import Standing
+from droidscope.conventions.findings import BottleneckKind, RecommendationKind
 from droidscope.insights.outlook import TrendWindow
-from droidscope.insights.rules import BottleneckKind, RecommendationKind
 
 Window = Literal["1h", "24h", "7d"]
 Limit = Annotated[int, Meta(ge=1, le=1000)]

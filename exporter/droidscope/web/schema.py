@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Standing
+from droidscope.conventions.findings import DroidStatus as DroidState
 from droidscope.insights.alerts import Alert, Level
 from droidscope.insights.assignments import Assignment
 from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.droids import Status as DroidState
 from droidscope.insights.outlook import DroidTrend, Prediction, Trend, TrendWindow
 from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.summary import Insights, Issue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from droidscope.mixin.alerts import DROIDS_BOARD
 from droidscope.mixin.boards import board, droid_variable
-from droidscope.mixin.droids import collaboration, quality, task_types, usage, work
+from droidscope.mixin.droids import collaboration, quality, status, task_types, usage, work
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
@@ -23,5 +23,5 @@ def droids() -> dashboard.Dashboard:
         "Droids",
         "Work, collaboration and output quality of each droid.",
         [droid_variable()],
-        [part.row() for part in (work, task_types, collaboration, quality, usage)],
+        [part.row() for part in (work, status, task_types, collaboration, quality, usage)],
     )

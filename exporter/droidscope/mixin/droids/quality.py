@@ -4,15 +4,19 @@ How good what droids make is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
 from droidscope.mixin import recording
 from droidscope.mixin.boards import Row
 from droidscope.mixin.droids.scope import DROID, QUALITY, SCOPE
 from droidscope.mixin.panels import (
+    GREEN,
+    QUIET,
     RATIO,
+    RED,
     SHORT,
+    STATE,
     Column,
     Query,
     alert_note,
@@ -20,6 +24,7 @@ from droidscope.mixin.panels import (
     high_is_bad,
     limited,
     low_is_bad,
+    named,
     table_panel,
     timeseries_panel,
 )
@@ -27,6 +32,9 @@ from droidscope.mixin.promql import quotient
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import bargauge, table, timeseries
+
+
+_DIRECTIONS: Final = named({"1": ("improving", GREEN), "0": ("stable", QUIET), "-1": ("declining", RED)})
 
 
 def row() -> Row:
@@ -38,6 +46,7 @@ def row() -> Row:
         "Quality",
         [
             code_quality_timeseries(),
+            trend_table(),
             coverage_timeseries(),
             security_timeseries(),
             consistency_bars(),
@@ -63,6 +72,38 @@ def code_quality_timeseries() -> timeseries.Panel:
         Query(quotient(total, count), "{{droid}}"),
     )
     return limited(panel.max(100), low_is_bad(QUALITY.limit))
+
+
+def trend_table() -> table.Panel:
+    """
+    Where each droid's code quality goes, and how restless it is.
+    """
+    specs = (
+        ("Trend", metrics.DROID_QUALITY_DIRECTION, STATE, _DIRECTIONS),
+        ("Points a week", metrics.DROID_QUALITY_TREND, SHORT, None),
+        ("Volatility", metrics.DROID_QUALITY_VOLATILITY, SHORT, None),
+    )
+    columns = [
+        Column(f"{heading}, {window}", SCOPE.kpi(spec, DROID, window), unit, names=names)
+        for window in metrics.TREND_WINDOWS
+        for heading, spec, unit, names in specs
+    ]
+    return (
+        table_panel(
+            46,
+            "Code quality trend",
+            "Where code quality goes: medians by the hour over 7 days, by the day over 30. Improving or "
+            "declining: Mann-Kendall p < 0.05 and 2 points or more, from 8 medians; points a week = Theil-Sen "
+            "slope; volatility = SD of first differences / sqrt(2), in points, from 4. "
+            + alert_note(QUALITY),
+            {"droid": "Droid", "orchestrator": "Orchestrator"},
+            columns,
+            sort="Points a week, 7d",
+            descending=False,
+        )
+        .span(12)
+        .height(8)
+    )
 
 
 def coverage_timeseries() -> timeseries.Panel:

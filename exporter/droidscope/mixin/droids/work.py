@@ -10,10 +10,12 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.mixin import recording
 from droidscope.mixin.boards import Row
 from droidscope.mixin.droids.scope import DROID, ERRORS, QUALITY, SCOPE, WINDOW, errors, task_success
+from droidscope.mixin.droids.status import STATUSES, load, status
 from droidscope.mixin.panels import (
     RATIO,
     SECONDS,
     SHORT,
+    STATE,
     Column,
     Query,
     alert_note,
@@ -144,7 +146,8 @@ def droid_table() -> table.Panel:
         "KPIs of each droid over the chosen window. Efficiency = 100 x (0.30 task success + 0.25 "
         "quality + 0.20 "
         "collaboration + 0.15 (1 - errors) + 0.10 response), its weights shared out over the parts "
-        "that are known. " + alert_note(ERRORS),
+        "that are known. Status is over 24 h; load = attempts in flight / the droid's limit "
+        "(setting droid_limits; absent without one). " + alert_note(ERRORS),
         {"droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column(
@@ -171,6 +174,9 @@ def droid_table() -> table.Panel:
             Column("Errors", kpi(metrics.DROID_ERROR_RATIO, DROID), RATIO, high_is_bad(ERRORS.limit)),
             Column("Retries", kpi(metrics.DROID_RETRY_RATIO, DROID), RATIO),
             Column("Response", kpi(metrics.DROID_RESPONSE_SCORE, DROID), SHORT),
+            Column("Status", status(), STATE, names=STATUSES),
+            Column("In flight", SCOPE.newest(metrics.ATTEMPTS_ACTIVE, DROID), SHORT),
+            Column("Load", load(), RATIO, high_is_bad(1), bar=1),
         ],
         sort="Efficiency",
     )

@@ -56,7 +56,7 @@ def active_sessions_table() -> table.Panel:
                 SECONDS,
                 high_is_bad(thresholds.LONG_DURATION.limit),
             ),
-            Column("Progress", SCOPE.newest(metrics.ACTIVE_SESSION_PROGRESS, by), RATIO, bar=True),
+            Column("Progress", SCOPE.newest(metrics.ACTIVE_SESSION_PROGRESS, by), RATIO, bar=1),
             Column("Droids", SCOPE.newest(metrics.ACTIVE_SESSION_DROIDS, by), SHORT),
             Column("Conflicts", SCOPE.newest(metrics.ACTIVE_SESSION_CONFLICTS, by), SHORT, high_is_bad(1)),
         ],

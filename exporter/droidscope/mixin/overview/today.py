@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
-
 from droidscope.conventions import metrics, thresholds
 from droidscope.mixin.boards import Row
 from droidscope.mixin.overview.alerts import LEVELS, firing
@@ -21,6 +19,7 @@ from droidscope.mixin.panels import (
     alert_note,
     high_is_bad,
     low_is_bad,
+    named,
     stat_panel,
     today_panel,
 )
@@ -120,10 +119,7 @@ def alert_level_stat() -> stat.Panel:
     The highest severity firing.
     """
     levels = " or ".join(f"{level} * {firing(severity)}" for severity, (level, _) in LEVELS.items())
-    named = {
-        str(level): ValueMappingResult(text=str(severity), color=color)
-        for severity, (level, color) in LEVELS.items()
-    }
+    names = named({str(level): (severity, color) for severity, (level, color) in LEVELS.items()})
     panel = stat_panel(
         6,
         "Alert level",
@@ -131,4 +127,4 @@ def alert_level_stat() -> stat.Panel:
         STATE,
         Query(f"max({levels})"),
     )
-    return panel.mappings([ValueMap(options=named)]).no_value("none")
+    return panel.mappings([names]).no_value("none")

@@ -1,5 +1,5 @@
 """
-The best droids and patterns.
+The best droids, patterns and assignments.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.metrics import ASSIGNMENT_WINDOW
 from droidscope.mixin.alerts import DROIDS_BOARD, PATTERNS_BOARD
 from droidscope.mixin.boards import Row
 from droidscope.mixin.overview.scope import SCOPE, SUCCESS
@@ -21,7 +22,7 @@ def row() -> Row:
     """
     Its panels, from left to right.
     """
-    return Row(103, "Top performers", [top_droids_table(), top_patterns_table()])
+    return Row(103, "Top performers", [top_droids_table(), top_patterns_table(), top_assignments_table()])
 
 
 def top_droids_table() -> table.Panel:
@@ -43,7 +44,7 @@ def top_droids_table() -> table.Panel:
         sort="Efficiency",
         limit=10,
     )
-    return linked(panel.span(12), "Droid", DROIDS_BOARD, "droid")
+    return linked(panel.span(8), "Droid", DROIDS_BOARD, "droid")
 
 
 def top_patterns_table() -> table.Panel:
@@ -66,4 +67,26 @@ def top_patterns_table() -> table.Panel:
         sort="At least",
         limit=10,
     )
-    return linked(panel.span(12), "Pattern", PATTERNS_BOARD, "pattern")
+    return linked(panel.span(8), "Pattern", PATTERNS_BOARD, "pattern")
+
+
+def top_assignments_table() -> table.Panel:
+    """
+    The droids that do the tasks of a pattern best.
+    """
+    by = ("orchestrator", "pattern", "droid")
+    at_least, tasks = SCOPE.ranked(metrics.ASSIGNMENT_EFFECTIVENESS, by, ASSIGNMENT_WINDOW)
+    panel = table_panel(
+        32,
+        "Most effective assignments",
+        "Droids by what the success of their tasks in a pattern is at least (lower end of the 95 % Wilson "
+        f"interval) over {ASSIGNMENT_WINDOW}, from {RANKED_FROM} tasks ended.",
+        {"droid": "Droid", "pattern": "Pattern", "orchestrator": "Orchestrator"},
+        [
+            Column("At least", at_least, RATIO),
+            Column("Tasks", tasks, SHORT),
+        ],
+        sort="At least",
+        limit=10,
+    )
+    return linked(panel.span(8), "Droid", DROIDS_BOARD, "droid")

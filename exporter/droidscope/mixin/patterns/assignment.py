@@ -4,9 +4,10 @@ Which droids suit which pattern.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.metrics import ASSIGNMENT_WINDOW
 from droidscope.mixin.boards import Row
 from droidscope.mixin.panels import (
     RATIO,
@@ -25,11 +26,27 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
 
+_EXPECTED: Final = (
+    f"Expected = (tasks completed + 5 x the droid's overall ratio) / (tasks ended + 5) over "
+    f"{ASSIGNMENT_WINDOW}: what its next task there will most likely be worth."
+)
+
+
 def row() -> Row:
     """
     Its panels, from left to right.
     """
-    return Row(102, "Droid assignment", [assignment_table(), assignment_matrix(), assignment_timeseries()])
+    return Row(
+        102,
+        "Droid assignment",
+        [
+            assignment_table(),
+            effectiveness_matrix(),
+            expected_matrix(),
+            success_matrix(),
+            assignment_timeseries(),
+        ],
+    )
 
 
 def assignment_table() -> table.Panel:
@@ -43,7 +60,7 @@ def assignment_table() -> table.Panel:
         "Assignment effectiveness",
         "Tasks of each droid in each pattern over the chosen window. Rows rank by what their success "
         "is at least: the "
-        "lower end of its 95 % Wilson interval, so that few tasks do not top the list.",
+        "lower end of its 95 % Wilson interval, so that few tasks do not top the list. " + _EXPECTED,
         {"pattern": "Pattern", "droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column("Tasks", f"round({tasks})", SHORT),
@@ -54,13 +71,48 @@ def assignment_table() -> table.Panel:
                 low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET),
             ),
             Column("At least", wilson_lower(_assignment_success(by), f"({tasks} > 0)"), RATIO),
+            Column("Expected, 7 days", SCOPE.kpi(metrics.ASSIGNMENT_EXPECTED, by, ASSIGNMENT_WINDOW), RATIO),
             Column("Quality", SCOPE.mean(metrics.CODE_QUALITY, by, WINDOW), SHORT, low_is_bad(QUALITY.limit)),
         ],
         sort="At least",
     )
 
 
-def assignment_matrix() -> table.Panel:
+def effectiveness_matrix() -> table.Panel:
+    """
+    Effectiveness by pattern and droid.
+    """
+    return _judged_matrix(
+        23,
+        "Effectiveness by pattern and droid",
+        "What a droid's success in a pattern is at least: the lower end of the 95 % Wilson interval of its "
+        f"tasks completed of those ended over {ASSIGNMENT_WINDOW}, from 3 tasks. Few tasks prove little, so "
+        "it starts low and rises as they come.",
+        metrics.ASSIGNMENT_EFFECTIVENESS,
+    )
+
+
+def expected_matrix() -> table.Panel:
+    """
+    Expected success by pattern and droid.
+    """
+    return _judged_matrix(
+        24,
+        "Expected success by pattern and droid",
+        _EXPECTED + " From 3 tasks.",
+        metrics.ASSIGNMENT_EXPECTED,
+    ).thresholds(low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+
+
+def _judged_matrix(id_: int, title: str, description: str, metric: metrics.MetricSpec) -> table.Panel:
+    by = ("orchestrator", "pattern", "droid")
+    # What several orchestrators are judged by is not summed, so each has rows of its own.
+    judged = SCOPE.kpi(metric, by, ASSIGNMENT_WINDOW)
+    placed = f'label_join({judged}, "place", " / ", "orchestrator", "pattern")'
+    return matrix_panel(id_, title, description, RATIO, placed, "place", "droid")
+
+
+def success_matrix() -> table.Panel:
     """
     Task success by pattern and droid.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from droidscope.mixin.alerts import PATTERNS_BOARD
 from droidscope.mixin.boards import board, pattern_variable
-from droidscope.mixin.patterns import assignment, efficiency, execution
+from droidscope.mixin.patterns import assignment, efficiency, execution, obstacles
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
@@ -21,7 +21,7 @@ def patterns() -> dashboard.Dashboard:
     return board(
         PATTERNS_BOARD,
         "Patterns",
-        "Success, duration, cost and quality of each task pattern.",
+        "Success, duration, cost and quality of each task pattern, and what holds it up.",
         [pattern_variable()],
-        [part.row() for part in (efficiency, execution, assignment)],
+        [part.row() for part in (efficiency, execution, obstacles, assignment)],
     )

@@ -91,7 +91,7 @@ def failure_points_table() -> table.Panel:
         {"pattern": "Pattern", "phase": "Phase", "reason": "Reason", "orchestrator": "Orchestrator"},
         [
             Column("Failures", f"round({failures})", SHORT),
-            Column("Share", f"{failures} / on () group_left () {everything}", RATIO, bar=True),
+            Column("Share", f"{failures} / on () group_left () {everything}", RATIO, bar=1),
         ],
         sort="Share",
     )
