@@ -93,8 +93,8 @@ def trend_table() -> table.Panel:
             46,
             "Code quality trend",
             "Where code quality goes: medians by the hour over 7 days, by the day over 30. Improving or "
-            "declining: Mann-Kendall p < 0.05 and 2 points or more, from 8 medians; points a week = Theil-Sen "
-            "slope; volatility = SD of first differences / sqrt(2), in points, from 4. "
+            "declining: Mann-Kendall p < 0.05 and 2 points or more, from 8 medians; points a week = "
+            "Theil-Sen slope; volatility = SD of first differences / sqrt(2), in points, from 4. "
             + alert_note(QUALITY),
             {"droid": "Droid", "orchestrator": "Orchestrator"},
             columns,
