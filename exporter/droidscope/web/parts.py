@@ -1,0 +1,105 @@
+"""
+What the pages are made of: sections, tables, bars, and numbers and times as text.
+
+Everything named outside goes through `escape` here or where it is put in.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Final, Literal
+
+DASH: Final = "–"  # noqa: RUF001 - the dash that stands for what is not known
+
+UNKNOWN: Final = "Not known yet."
+
+Unit = Literal["count", "percent", "score"]
+
+_MINUTE: Final = 60
+
+
+def section(name: str, title: str, content: str, *, beside_title: str = "") -> str:
+    """
+    A part of the page under a heading, with its name as id.
+    """
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-title">'
+        f'<div class="head"><h2 id="{name}-title">{title}</h2>{beside_title}</div>{content}</section>'
+    )
+
+
+def table(name: str, caption: str, heads: tuple[str, ...], rows: list[str], empty: str) -> str:
+    """
+    A table that scrolls on its own, or the sentence *empty*; a head with # is of numbers.
+    """
+    if not rows:
+        return nothing(name, empty)
+    columns = "".join(
+        f'<th scope="col"{_numeric(head.startswith("#"))}>{head.removeprefix("#")}</th>' for head in heads
+    )
+    return (
+        f'<div class="scroll" id="{name}-table" tabindex="0" role="region" aria-label="{caption}">'
+        f"<table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def nothing(name: str, sentence: str) -> str:
+    """
+    What stands where there is nothing to list.
+    """
+    return f'<p class="empty" id="{name}-empty">{sentence}</p>'
+
+
+def row(*cells: str) -> str:
+    """
+    A row of a table.
+    """
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def cell(text: str, *, numeric: bool = False) -> str:
+    """
+    A cell of a table; a dash where *text* is empty.
+    """
+    return f"<td{_numeric(numeric)}>{escape(text) or DASH}</td>"
+
+
+def bar(value: float, limit: float, label: str, text: str) -> str:
+    """
+    A small bar from 0 to *limit*, and its value as *text*.
+    """
+    return (
+        f'<span class="bar"><progress max="{limit:g}" value="{value:.3f}" aria-label="{label}">{text}'
+        f"</progress><span>{text}</span></span>"
+    )
+
+
+def number_text(value: float | None, unit: Unit) -> str:
+    """
+    A number as the page shows it: `1,234`, `97.5 %`, `83.8`; a dash for None.
+    """
+    if value is None:
+        return DASH
+    if unit == "percent":
+        return f"{100 * value:.1f} %"
+    return f"{value:,.1f}" if unit == "score" else f"{value:,.0f}"
+
+
+def elapsed_text(start_seconds: float | None, now_seconds: float | None) -> str:
+    """
+    The time between two moments in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`.
+    """
+    if start_seconds is None or now_seconds is None:
+        return DASH
+    seconds = max(0, int(now_seconds - start_seconds))
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, _MINUTE)
+    if minutes < _MINUTE:
+        return f"{minutes} min {seconds:02d} s"
+    return f"{minutes // _MINUTE} h {minutes % _MINUTE:02d} min"
+
+
+def _numeric(numeric: bool) -> str:
+    return ' class="number"' if numeric else ""
