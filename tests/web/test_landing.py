@@ -19,7 +19,7 @@ from droidscope.insights.look import SessionRef
 from droidscope.insights.recommendations import Improvement, Recommendation
 from droidscope.web.findings import OPEN
 from droidscope.web.landing import error_html, landing_html
-from droidscope.web.parts import DASH, elapsed_text, number_text
+from droidscope.web.parts import DASH, elapsed_text, number_text, short_number
 from droidscope.web.summary import DroidLine, SessionLine, Snapshot, Status, Summary
 
 HOSTILE = "\"><script>alert('x')</script>&\u202e"
@@ -115,6 +115,28 @@ def test_numbers_have_the_form_of_their_unit(value, unit, text):
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, DASH),
+        (0, "0"),
+        (9999, "9,999"),
+        (10_000, "10 k"),
+        (12_345, "12.3 k"),
+        (999_499, "999 k"),
+        (999_500, "1 M"),
+        (1_234_567, "1.23 M"),
+        (123_456_789, "123 M"),
+        (9_876_543_210, "9.88 G"),
+    ],
+)
+def test_large_counts_are_short(value, text):
+    """
+    So that they fit on a tile; its hint has all digits.
+    """
+    assert short_number(value) == text
+
+
+@pytest.mark.parametrize(
     ("start", "now", "text"),
     [
         (None, 100, DASH),
@@ -139,6 +161,16 @@ def test_an_error_page_escapes_its_sentence():
     """
     assert "&lt;b&gt;" in error_html(400, "<b>")
     assert "<b>" not in error_html(400, "<b>")
+
+
+def test_a_count_that_is_shortened_has_all_its_digits_as_a_hint():
+    """
+    Nothing is hidden.
+    """
+    text = page(completed_sessions=1_234_567, failed_sessions=12)
+
+    assert '<dt>Completed</dt><dd title="1,234,567">1.23 M</dd>' in text
+    assert "<dt>Failed</dt><dd>12</dd>" in text
 
 
 class TestAlerts:
@@ -248,7 +280,8 @@ class TestDroids:
 
 def test_names_from_outside_never_become_markup():
     """
-    A name like markup, with a quote, an ampersand and a mark that turns text around, changes no tag.
+    A name like markup, with a quote, an ampersand and a mark that turns text around, changes no tag and
+    no other text.
     """
 
     def everything(name):
@@ -266,7 +299,8 @@ def test_names_from_outside_never_become_markup():
 
     assert hostile.tags == harmless.tags
     assert hostile.ids == harmless.ids
-    assert HOSTILE in hostile.parts["main"]
+    assert HOSTILE[:-1] + "\ufffd" in hostile.parts["main"]
+    assert HOSTILE[-1] not in hostile.parts["main"]
 
 
 def test_ids_are_unique_and_every_way_inside_leads_somewhere():

@@ -227,7 +227,7 @@ def state_timeline_panel(
             .placement(LegendPlacement.BOTTOM)
             .show_legend(True)
         )
-        .height(9)
+        .height(12)
         .span(12)
     )
     return _dress(panel, id_, title, description, STATE)

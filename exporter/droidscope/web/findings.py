@@ -16,7 +16,7 @@ from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.look import SessionRef
 from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.wording import duration
-from droidscope.web.parts import UNKNOWN, bar, nothing, number_text, section
+from droidscope.web.parts import UNKNOWN, bar, nothing, number_text, section, text
 
 OPEN: Final = 6
 """
@@ -38,8 +38,8 @@ def level_chip(level: Level | None) -> str:
     """
     if level is None:
         return ""
-    text = "No alerts" if level == "none" else f"Alert level: {level}"
-    return f'<a class="pill" href="#alerts" data-severity="{level}">{text}</a>'
+    said = "No alerts" if level == "none" else f"Alert level: {level}"
+    return f'<a class="pill" href="#alerts" data-severity="{level}">{said}</a>'
 
 
 def bottlenecks_section(found: Sequence[Bottleneck] | None) -> str:
@@ -83,7 +83,7 @@ def session_link(session_id: str) -> str:
     A session's id, which leads to its phases and critical path.
     """
     query = urlencode({"session_id": session_id})
-    return f'<a href="{escape(f"/api/v1/session?{query}")}"><code>{escape(session_id)}</code></a>'
+    return f'<a href="{escape(f"/api/v1/session?{query}")}"><code>{text(session_id)}</code></a>'
 
 
 # --- alerts -------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def _alerts(alerts: Sequence[Alert] | None, total: int) -> str:
 def _alert_list(alerts: Iterable[Alert]) -> str:
     items = "".join(
         f'<li><span class="chip" data-severity="{alert.severity}">{alert.severity}</span>'
-        f"<p>{escape(alert.message)} <small>{alert.name}: {alert.action.replace('_', ' ')}</small></p></li>"
+        f"<p>{text(alert.message)} <small>{alert.name}: {alert.action.replace('_', ' ')}</small></p></li>"
         for alert in alerts
     )
     return f'<ul class="alerts">{items}</ul>'
@@ -130,13 +130,13 @@ def _findings(name: str, title: str, found: Sequence[object] | None, items: Sequ
 def _finding(kind: str, orchestrator: str, impact: float, description: str, *notes: str) -> str:
     shown = bar(impact, 100, "Impact of 100", number_text(impact, "score"))
     return (
-        f'<li><p class="kind"><strong>{kind}</strong> <span>{escape(orchestrator)}</span>'
-        f"<span>impact {shown}</span></p><p>{escape(description)}</p>{''.join(notes)}</li>"
+        f'<li><p class="kind"><strong>{kind}</strong> <span>{text(orchestrator)}</span>'
+        f"<span>impact {shown}</span></p><p>{text(description)}</p>{''.join(notes)}</li>"
     )
 
 
-def _note(title: str, text: str) -> str:
-    return f'<p class="note"><b>{title}:</b> {escape(text)}</p>'
+def _note(title: str, said: str) -> str:
+    return f'<p class="note"><b>{title}:</b> {text(said)}</p>'
 
 
 def _lost(seconds: float | None) -> str:

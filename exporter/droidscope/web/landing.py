@@ -15,7 +15,19 @@ from droidscope.web.findings import (
     recommendations_section,
     session_link,
 )
-from droidscope.web.parts import DASH, UNKNOWN, bar, cell, elapsed_text, number_text, row, section, table
+from droidscope.web.parts import (
+    DASH,
+    UNKNOWN,
+    bar,
+    cell,
+    elapsed_text,
+    number_text,
+    row,
+    section,
+    short_number,
+    table,
+    text,
+)
 from droidscope.web.summary import DroidLine, Ratio, SessionLine, Snapshot
 
 PAGE: Final = """<!doctype html>
@@ -91,8 +103,8 @@ def _main(snapshot: Snapshot) -> str:
     return "\n".join(
         (
             '<main id="main">',
-            section("day", "Last 24 hours", day),
             section("counts", "Sessions", sessions),
+            section("day", "Last 24 hours", day),
             section("work", "Work", work),
             alerts_section(summary.alerts, summary.alerts_total),
             section("sessions", "Running now", _sessions_table(summary.sessions, summary.time_seconds)),
@@ -118,13 +130,15 @@ def _tiles(*tiles: str) -> str:
 
 
 def _tile(title: str, value: float | None) -> str:
-    return f"<div><dt>{title}</dt><dd>{number_text(value, 'count')}</dd></div>"
+    whole, short = number_text(value, "count"), short_number(value)
+    hint = f' title="{whole}"' if short != whole else ""
+    return f"<div><dt>{title}</dt><dd{hint}>{short}</dd></div>"
 
 
 def _ratio_tile(title: str, ratio: Ratio, samples_of: str) -> str:
+    samples = "" if ratio.samples is None else f"of {ratio.samples:,} {samples_of}"
     return (
-        f"<div><dt>{title}</dt><dd>{number_text(ratio.value, 'percent')}"
-        f"<small>of {number_text(ratio.samples, 'count')} {samples_of}</small></dd></div>"
+        f"<div><dt>{title}</dt><dd>{number_text(ratio.value, 'percent')}<small>{samples}</small></dd></div>"
     )
 
 
@@ -166,7 +180,7 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
 def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
     rows = [
         row(
-            f'<th scope="row">{escape(line.droid) or DASH}</th>',
+            f'<th scope="row">{text(line.droid) or DASH}</th>',
             cell(line.orchestrator),
             f"<td>{_state(line.status) if line.status else DASH}</td>",
             f"<td>{_efficiency(line.efficiency)}</td>",
@@ -186,7 +200,7 @@ def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
 
 
 def _state(state: str) -> str:
-    return f'<span class="state" data-state="{escape(state)}">{escape(state)}</span>'
+    return f'<span class="state" data-state="{text(state)}">{text(state)}</span>'
 
 
 def _progress(ratio: float | None) -> str:

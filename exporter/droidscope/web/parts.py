@@ -1,7 +1,7 @@
 """
 What the pages are made of: sections, tables, bars, and numbers and times as text.
 
-Everything named outside goes through `escape` here or where it is put in.
+Everything named outside goes through `text`, here or where it is put in.
 """
 
 from __future__ import annotations
@@ -16,6 +16,17 @@ UNKNOWN: Final = "Not known yet."
 Unit = Literal["count", "percent", "score"]
 
 _MINUTE: Final = 60
+_LARGE: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_COMPACT_FROM: Final = 10_000
+# Marks that change the direction of all that follows, beyond the name they came with.
+_TURNS: Final = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
+
+
+def text(value: str) -> str:
+    """
+    What is named outside, as text of a page.
+    """
+    return escape(value.translate(_TURNS))
 
 
 def section(name: str, title: str, content: str, *, beside_title: str = "") -> str:
@@ -58,20 +69,20 @@ def row(*cells: str) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def cell(text: str, *, numeric: bool = False) -> str:
+def cell(content: str, *, numeric: bool = False) -> str:
     """
-    A cell of a table; a dash where *text* is empty.
+    A cell of a table; a dash where *content* is empty.
     """
-    return f"<td{_numeric(numeric)}>{escape(text) or DASH}</td>"
+    return f"<td{_numeric(numeric)}>{text(content) or DASH}</td>"
 
 
-def bar(value: float, limit: float, label: str, text: str) -> str:
+def bar(value: float, limit: float, label: str, shown: str) -> str:
     """
-    A small bar from 0 to *limit*, and its value as *text*.
+    A small bar from 0 to *limit*, and its value as *shown*.
     """
     return (
-        f'<span class="bar"><progress max="{limit:g}" value="{value:.3f}" aria-label="{label}">{text}'
-        f"</progress><span>{text}</span></span>"
+        f'<span class="bar"><progress max="{limit:g}" value="{value:.3f}" aria-label="{label}">{shown}'
+        f"</progress><span>{shown}</span></span>"
     )
 
 
@@ -84,6 +95,17 @@ def number_text(value: float | None, unit: Unit) -> str:
     if unit == "percent":
         return f"{100 * value:.1f} %"
     return f"{value:,.1f}" if unit == "score" else f"{value:,.0f}"
+
+
+def short_number(value: float | None) -> str:
+    """
+    A count in at most six characters: `1,234`, `12.3 k`, `1.23 M`; a dash for None.
+    """
+    if value is None or value < _COMPACT_FROM:
+        return number_text(value, "count")
+    # What three digits would round to 1,000 of a unit is 1 of the next.
+    size, unit = next((size, unit) for size, unit in _LARGE if value >= 0.9995 * size)
+    return f"{value / size:.3g} {unit}"
 
 
 def elapsed_text(start_seconds: float | None, now_seconds: float | None) -> str:

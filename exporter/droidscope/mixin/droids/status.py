@@ -76,7 +76,7 @@ def load_timeseries() -> timeseries.Panel:
         Query(SCOPE.newest(metrics.ATTEMPTS_ACTIVE, DROID), "{{orchestrator}} {{droid}}"),
         Query(SCOPE.newest(metrics.DROID_CONCURRENCY_LIMIT, DROID), "{{orchestrator}} {{droid}}: limit"),
     )
-    return dashed(panel.height(9), "B")
+    return dashed(panel.height(12), "B")
 
 
 def status() -> str:

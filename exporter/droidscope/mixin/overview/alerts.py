@@ -51,7 +51,7 @@ def row() -> Row:
     """
     return Row(
         104,
-        "Alerts",
+        "Alerts and recommendations",
         [critical_alerts_table(), warnings_table(), recommendations(), breaches_timeseries()],
     )
 
