@@ -12,6 +12,7 @@ ends is the point.
 from __future__ import annotations
 
 import random
+import resource
 import sys
 import tempfile
 import time
@@ -135,9 +136,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             scraped = Scraped(directory, template, count)
             scraped.scrape()
+            start = time.perf_counter()
+            checkpoint = scraped.rig.head.dump()
             print(
                 f"{count:,} records: taken in within {scraped.seconds:.0f} s CPU, "
-                f"page of {scraped.size / 1e3:.0f} kB"
+                f"page of {scraped.size / 1e3:.0f} kB, checkpoint of {len(checkpoint) / 1e6:.1f} MB "
+                f"in {1000 * (time.perf_counter() - start):.0f} ms, "
+                f"memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
             )
             found.append({name: min(times) for name, times in scraped.durations.items()})
             found[-1]["first page"] = scraped.durations["whole page"][0]
