@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import builders as b
+from droidscope.mixin.receivers import one_webhook
 from e2e.processes import (
     Alertmanager,
     Exporter,
@@ -62,7 +63,7 @@ def stack(tmp_path_factory):
         patterns = {"pattern_limits": {PATTERN: "5s"}, "pattern_budgets": {PATTERN: 2.5}}
         limits = {**patterns, "label_limit": LABEL_LIMIT}
         exporter = start(Exporter(folder / "exporter", birth_hold=BIRTH_HOLD, **limits))
-        alertmanager = start(Alertmanager(folder / "alertmanager", webhook))
+        alertmanager = start(Alertmanager(folder / "alertmanager", one_webhook(webhook.url)))
         prometheus = start(Prometheus(folder / "prometheus", exporter, alertmanager.port))
         until(prometheus.last_scrape, "a scrape")
         # Scores of 50: low, but muted where failures and findings speak of the same droid already.

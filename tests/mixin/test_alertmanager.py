@@ -221,9 +221,11 @@ def reads_exporter(expr):
 
     def visit(node):
         if isinstance(node, promql_parser.VectorSelector):
-            matchers = {(one.name, one.value) for one in node.matchers.matchers}
-            name = re.sub(r"_(sum|count|bucket)$", "", node.name or "")
-            found.append({node.name, name} & ours or ("job", alerts.JOB) in matchers)
+            matchers = {one.name: one.value for one in node.matchers.matchers}
+            name = node.name or matchers.get("__name__", "")
+            family = re.sub(r"_(sum|count|bucket)$", "", name)
+            reads = {name, family} & ours or name.startswith("orchestrator_.+")
+            found.append(reads or matchers.get("job") == alerts.JOB)
         elif isinstance(node, promql_parser.MatrixSelector):
             visit(node.vector_selector)
         elif isinstance(node, promql_parser.BinaryExpr):
