@@ -37,10 +37,6 @@ WAITS = {"for", "keep_firing_for", "group_wait", "group_interval"}
 """
 Settings of rules and routes by which an alert waits before anybody is told.
 """
-CLOCKS = {"active_time_intervals"}
-"""
-Settings that would make a test depend on the hour it runs at.
-"""
 
 
 def free_port():
@@ -89,17 +85,13 @@ def hurried(document, patient=("droidscope-health",)):
     A rule file or a tree of routes that waits a second wherever it would wait longer.
 
     Expressions, limits, labels, routes and receivers stay; so do the *patient* groups: the alerts about
-    the exporter itself would else fire while it starts. It is always within working hours.
+    the exporter itself would else fire while it starts.
     """
     if isinstance(document, list):
         return [hurried(one, patient) for one in document]
     if not isinstance(document, dict) or document.get("name") in patient:
         return document
-    return {
-        key: HURRY if key in WAITS else hurried(value, patient)
-        for key, value in document.items()
-        if key not in CLOCKS
-    }
+    return {key: HURRY if key in WAITS else hurried(value, patient) for key, value in document.items()}
 
 
 class Program:
@@ -111,6 +103,22 @@ class Program:
         self.log = log
         with log.open("ab") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, **options)
+
+    def await_answer(self, url):
+        """
+        Wait until *url* answers; a program that ends instead, or never answers, is a failure with its log.
+        """
+
+        def answer():
+            if self.process.poll() is not None:
+                raise AssertionError(self.log.read_text())
+            return fetch(url)
+
+        try:
+            until(answer, f"{url}; {self.log}")
+        except AssertionError:
+            self.stop()
+            raise
 
     def stop(self, number=signal.SIGTERM, seconds=20):
         """
@@ -328,7 +336,7 @@ class Prometheus:
         )
         command += ["--enable-feature=exemplar-storage", f"--rules.alert.resend-delay={HURRY}"]
         self._program = Program(command, self.directory / "prometheus.log")
-        until(lambda: fetch(f"{self.url}/-/ready"), f"Prometheus; {self.directory}/prometheus.log")
+        self._program.await_answer(f"{self.url}/-/ready")
         return self
 
     def __exit__(self, *_):
@@ -376,13 +384,15 @@ class Prometheus:
 
 class Alertmanager:
     """
-    A real one with the shipped routes, which tell *receivers*; in a hurry.
+    A real one with the shipped routes, which tell *receivers*; in a hurry, and at any hour unless it
+    *keeps_hours*.
     """
 
-    def __init__(self, directory, receivers):
+    def __init__(self, directory, receivers, *, keeps_hours=False):
         self.directory = directory
         self.port = free_port()
         self._receivers = receivers
+        self._keeps_hours = keeps_hours
         self._program = None
         directory.mkdir()
 
@@ -390,15 +400,27 @@ class Alertmanager:
     def url(self):
         return f"http://{LOOPBACK}:{self.port}"
 
-    def __enter__(self):
+    def _configuration(self):
+        """
+        The file with the routes, its templates beside it.
+        """
         write(render_alertmanager(self._receivers), self.directory)
         config = self.directory / "alertmanager/alertmanager.yml"
-        config.write_text(yaml.safe_dump(hurried(yaml.safe_load(config.read_text()))))
-        command = servers.alertmanager_command(
+        document = hurried(yaml.safe_load(config.read_text()))
+        for route in document["route"]["routes"]:
+            if not self._keeps_hours:
+                route.pop("active_time_intervals", None)
+        config.write_text(yaml.safe_dump(document))
+        return config
+
+    def _command(self, config):
+        return servers.alertmanager_command(
             program("alertmanager"), config, self.directory / "data", self.port
         )
-        self._program = Program(command, self.directory / "alertmanager.log")
-        until(lambda: fetch(f"{self.url}/-/ready"), f"Alertmanager; {self.directory}/alertmanager.log")
+
+    def __enter__(self):
+        self._program = Program(self._command(self._configuration()), self.directory / "alertmanager.log")
+        self._program.await_answer(f"{self.url}/-/ready")
         return self
 
     def __exit__(self, *_):

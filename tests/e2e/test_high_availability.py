@@ -15,17 +15,14 @@ import yaml
 from conftest import program
 from droidscope.conventions import thresholds
 from droidscope.mixin.receivers import one_webhook
-from droidscope.mixin.render import render_alertmanager, write
 from e2e.processes import (
     LOOPBACK,
     ROOT,
     Alertmanager,
-    Program,
     Prometheus,
     fetch,
     fetch_json,
     free_port,
-    hurried,
     until,
 )
 from e2e.receivers import Api, Page
@@ -56,19 +53,11 @@ class Peer(Alertmanager):
 
     def __init__(self, directory, receivers, command, *options):
         super().__init__(directory, receivers)
-        self._command = command
-        self._options = options
+        self._flags = [*shlex.split(command)[1:], *options]
 
-    def __enter__(self):
-        write(render_alertmanager(self._receivers), self.directory)
-        config = self.directory / "alertmanager/alertmanager.yml"
-        config.write_text(yaml.safe_dump(hurried(yaml.safe_load(config.read_text()))))
-        flags = shlex.split(self._command)[1:]
-        flags[:2] = [f"--config.file={config}", f"--storage.path={self.directory / 'data'}"]
-        command = [program("alertmanager"), *flags, *self._options]
-        self._program = Program(command, self.directory / "alertmanager.log")
-        until(lambda: fetch(f"{self.url}/-/ready"), f"Alertmanager; {self.directory}/alertmanager.log")
-        return self
+    def _command(self, config):
+        self._flags[:2] = [f"--config.file={config}", f"--storage.path={self.directory / 'data'}"]
+        return [program("alertmanager"), *self._flags]
 
     def metric(self, name):
         """

@@ -7,7 +7,10 @@ Rules, routes and templates are the shipped ones in copies that do not wait; see
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,7 +19,7 @@ import yaml
 from droidscope.conventions import thresholds
 from droidscope.mixin import alerts
 from droidscope.mixin.alertmanager import reported_by_exporter
-from droidscope.mixin.receivers import load
+from droidscope.mixin.receivers import WorkingHours, load, one_webhook
 from e2e.processes import Alertmanager, Prometheus, until
 from e2e.receivers import Api, Mailbox, Page
 
@@ -217,6 +220,61 @@ def test_a_dead_exporter_speaks_alone(desk):
     muted = {state for name, state in states.items() if name in reported_by_exporter()}
     assert muted == {"suppressed"}
     assert desk.hooked(alerts.INSTANCE_DOWN, "firing") == []
+
+
+# --- the hours ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("hour", "medium"), [(6, 1), (18, 0)])
+def test_what_can_wait_is_told_only_in_working_hours(tmp_path, hour, medium):
+    """
+    With hours from midnight to noon, in a time zone where it is six or eighteen now: critical is told in
+    both, medium only in the morning.
+    """
+    with Api() as webhook:
+        receivers = one_webhook(webhook.url, zone_where_it_is(hour))
+        every_morning = {"weekdays": ["sunday:saturday"], "from": "00:00", "to": "12:00"}
+        receivers = receivers.model_copy(update={"working_hours": WorkingHours.model_validate(every_morning)})
+        with Alertmanager(tmp_path / "alertmanager", receivers, keeps_hours=True) as alertmanager:
+            post_alerts(alertmanager, {"alertname": "CanWait", "severity": "medium"})
+            post_alerts(alertmanager, {"alertname": "CannotWait", "severity": "critical"})
+            until(lambda: told(webhook, "CannotWait"), "the critical alert")
+            # Later than the other's turn: both wait as long, and this one is told twice.
+            post_alerts(alertmanager, {"alertname": "CannotWait", "severity": "critical", "droid": "d"})
+            until(lambda: len(told(webhook, "CannotWait")) == 2, "more of the same")
+
+            assert len(told(webhook, "CanWait")) == medium
+
+
+def zone_where_it_is(hour):
+    """
+    A time zone with that hour now; its name has the sign of what is to be added to get UTC.
+    """
+    ahead = hour - datetime.now(UTC).hour
+    ahead += 24 if ahead < -11 else 0
+    return f"Etc/GMT{-ahead:+d}" if ahead else "UTC"
+
+
+def post_alerts(alertmanager, labels):
+    body = json.dumps([{"labels": labels, "annotations": {}}]).encode()
+    request = urllib.request.Request(
+        f"{alertmanager.url}/api/v2/alerts", body, {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def told(webhook, name):
+    """
+    Posts with such an alert.
+    """
+    return [
+        post
+        for post in webhook.received
+        if name in {one["labels"]["alertname"] for one in post.body["alerts"]}
+    ]
+
+
+# --- what good messages are ---------------------------------------------------------------------
 
 
 def sent(pagerduty, action):

@@ -208,6 +208,17 @@ def test_working_hours_are_those_of_the_time_zone_given(tmp_path):
     assert checked(config, tmp_path).returncode == 0
 
 
+@pytest.mark.server("amtool")
+def test_working_hours_may_be_any_that_are_allowed(tmp_path):
+    """
+    A whole week to its last minute, single days, the ends of what the file takes.
+    """
+    hours = {"weekdays": ["sunday:saturday", "monday", "saturday"], "from": "00:00", "to": "24:00"}
+    told = receivers.nobody().model_copy(update={"working_hours": receivers.WorkingHours(**hours)})
+
+    assert checked(alertmanager_config(told), tmp_path).returncode == 0
+
+
 # --- what is muted ------------------------------------------------------------------------------
 
 
