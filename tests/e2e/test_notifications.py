@@ -8,6 +8,8 @@ Rules, routes and templates are the shipped ones in copies that do not wait; see
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import urllib.request
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from conftest import program
 from droidscope.conventions import thresholds
 from droidscope.mixin import alerts
 from droidscope.mixin.alertmanager import reported_by_exporter
@@ -272,6 +275,42 @@ def told(webhook, name):
         for post in webhook.received
         if name in {one["labels"]["alertname"] for one in post.body["alerts"]}
     ]
+
+
+# --- the dead man's switch ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "receiver",
+    [
+        pytest.param({"kind": "slack", "channel": "any", "api_url_file": "{file}"}, id="any version"),
+        pytest.param({"kind": "webhook", "url_file": "{file}"}, id="from 0.26"),
+    ],
+)
+def test_a_heartbeat_goes_to_the_secret_url_in_a_file(tmp_path, receiver):
+    """
+    As docs/notifications.md says for both kinds of Alertmanager: posted to that URL, and to no other.
+    """
+    if "url_file" in receiver and alertmanager_version() < (0, 26):
+        pytest.skip("url_file came with Alertmanager 0.26")
+    with Api() as outside:
+        secret, file = tmp_path / "secret", tmp_path / "receivers.yml"
+        secret.write_text(f"{outside.url}/ping/secret")
+        receivers = {"outside": {key: value.format(file=secret) for key, value in receiver.items()}}
+        nobody = {name: [] for name in ("critical", "high", "medium", "low", "other")}
+        notify = {**nobody, "watchdog": ["outside"]}
+        file.write_text(yaml.safe_dump({"receivers": receivers, "notify": notify}))
+        with Alertmanager(tmp_path / "alertmanager", load(file)) as alertmanager:
+            post_alerts(alertmanager, {"alertname": alerts.WATCHDOG, "severity": "none"})
+
+            (beat, *_) = until(lambda: outside.received, "a heartbeat")
+
+    assert beat.path == "/ping/secret"
+
+
+def alertmanager_version():
+    done = subprocess.run([program("alertmanager"), "--version"], capture_output=True, text=True, check=True)
+    return tuple(int(part) for part in re.search(r"version (\d+)\.(\d+)", done.stdout + done.stderr).groups())
 
 
 # --- what good messages are ---------------------------------------------------------------------
