@@ -255,6 +255,24 @@ def test_a_name_is_no_mark_up_in_mail(shown):
 
 
 @pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://here.example/page?a=b", "https://here.example/page?a=b"),
+        ("docs/runbooks/DroidErrorRateHigh.md", "http://alertmanager.example"),
+        ("javascript:alert(1)", "http://alertmanager.example"),
+        ("", "http://alertmanager.example"),
+    ],
+)
+def test_a_link_is_a_whole_url(shown, url, link):
+    """
+    PagerDuty takes nothing else; where there is none it leads to Alertmanager.
+    """
+    data = group(alert(annotations={"dashboard_url": url, "runbook_url": url}))
+
+    assert shown("link", data) == shown("runbook.link", data) == link
+
+
+@pytest.mark.parametrize(
     ("data", "color"),
     [
         (group(alert()), "danger"),

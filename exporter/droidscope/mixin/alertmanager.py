@@ -246,8 +246,8 @@ def _pagerduty(pagerduty: PagerDuty, name: str) -> dict[str, object]:
         "class": "{{ .CommonLabels.category }}",
         "group": "{{ .CommonLabels.orchestrator }}",
         "links": [
-            {"href": _template("runbook"), "text": "Runbook"},
-            {"href": _template("board"), "text": "Board"},
+            {"href": _template("runbook.link"), "text": "Runbook"},
+            {"href": _template("link"), "text": "Board"},
         ],
         "details": {
             "action": _template("action"),
