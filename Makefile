@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-fast check format lint type render bench lock secrets smoke clean servers
+.PHONY: help demo test test-newer test-fast check format lint type render bench lock secrets smoke clean servers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,8 +35,13 @@ demo: $(VENV)/.exporter ## exporter, fleet and (if installed) Prometheus and Ale
 servers: ## install Prometheus and Alertmanager from Debian's packages, where this user may
 	@tests/install-servers
 
-test: $(VENV)/.dev servers ## all tests
+test: $(VENV)/.dev servers ## all tests, and those that need servers once more with newer ones
 	@$(BIN)/python -m pytest $(ARGS)
+	@if [ -z "$(ARGS)" ]; then $(MAKE) --no-print-directory test-newer; fi
+
+test-newer: $(VENV)/.dev ## the tests that need servers, with Prometheus 3 and the newest Alertmanager from Debian unstable
+	@tests/install-newer-servers
+	@if [ -d .servers ]; then PATH="$(CURDIR)/.servers/usr/bin:$$PATH" $(BIN)/python -m pytest -m "server or compose" $(ARGS); fi
 
 test-fast: $(VENV)/.dev ## the tests that take no time
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
@@ -76,4 +81,4 @@ secrets: ## make the password of Grafana's admin, for docker compose
 	@echo "Grafana's admin password is in secrets/grafana_admin_password"
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .demo .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -170,6 +170,7 @@ def compose():
     return None
 
 
+@pytest.mark.compose
 @pytest.mark.skipif(compose() is None, reason="not installed: docker compose 2 or later")
 @pytest.mark.parametrize("profiles", [(), ("demo",), ("otel",), ("traces",)])
 def test_compose_itself_takes_it(profiles):
