@@ -277,6 +277,15 @@ class TestDroids:
         assert "coder atlas healthy 91.5 91.5 12 2 of 3" in said
         assert f"tester atlas offline {DASH} 0 0 {DASH} atlas {DASH} {DASH} 0 {DASH}" in said
 
+    def test_how_many_are_how_is_said_of_all(self):
+        """
+        In one order, without those that none is.
+        """
+        text = page(droid_statuses={"offline": 1, "healthy": 20})
+
+        assert '<p class="aside">20 healthy, 1 offline</p>' in text
+        assert "aside" not in page()
+
 
 def test_names_from_outside_never_become_markup():
     """

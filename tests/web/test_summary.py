@@ -77,7 +77,8 @@ def test_it_has_every_droid_with_its_status(tmp_path):
     rig.send("logs", b.logs(begun))
     rig.pass_seconds(60)
 
-    coder, tester = summary(rig, tester=1).droids
+    found = summary(rig, tester=1)
+    coder, tester = found.droids
 
     assert (coder.droid, coder.status, coder.attempts_active, coder.attempts_limit) == (
         "coder",
@@ -88,6 +89,7 @@ def test_it_has_every_droid_with_its_status(tmp_path):
     assert coder.efficiency > 90
     assert (tester.droid, tester.status, tester.efficiency) == ("tester", "overloaded", None)
     assert (tester.attempts_active, tester.attempts_limit) == (1, 1)
+    assert found.droid_statuses == {"healthy": 1, "overloaded": 1}
 
 
 def test_an_exporter_without_records_claims_nothing_but_calm(tmp_path):

@@ -4,6 +4,7 @@ The demo: an exporter, a fleet that reports to it, and Prometheus and Alertmanag
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from droidscope.demo.children import Child, DemoError, await_ready, fetch, stop_
 from droidscope.demo.past import write_past
 from droidscope.demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
 from droidscope.demo.summary import Screen, Service, read_numbers
+from droidscope.demo.world import DROIDS
 from droidscope.replay import replay
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ PLAIN_SECONDS: Final = 2.0
 SETTLE_SECONDS: Final = servers.BIRTH_HOLD_SECONDS + 1
 """
 From the fleet's last flush to the last look at the numbers, so that no new series is held back any more.
+"""
+
+DROID_LIMIT: Final = 3
+"""
+Attempts that a droid may have in flight; at times one is overloaded.
 """
 
 EXPORTER_COMMAND: Final = (sys.executable, "-m", "droidscope", "serve")
@@ -305,6 +312,7 @@ def exporter_environment(store: Path, ports: Ports) -> dict[str, str]:
         "otlp_http": f"{LOOPBACK}:{ports.http}",
         "otlp_grpc": f"{LOOPBACK}:{ports.grpc}",
         "birth_hold": f"{servers.BIRTH_HOLD_SECONDS}s",
+        "droid_limits": json.dumps(dict.fromkeys(DROIDS, DROID_LIMIT)),
     }
     return {**os.environ, **{f"DROIDSCOPE_{name.upper()}": str(value) for name, value in settings.items()}}
 

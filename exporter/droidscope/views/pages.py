@@ -185,6 +185,7 @@ class Views:
                 attempt_errors=kpis.pooled(m.ERROR_RATIO),
                 droids=kpis.best_droids(droids, self._droid_limits),
                 sessions=tuple(_line(session, head, clock_ns) for session in running[:SHOWN]),
+                droid_statuses=dict(Counter(each.status for each in droids.values())),
                 alert_level=a.alert_level(active),
                 alerts=tuple(active[:ALERTS_SHOWN]),
                 alerts_total=len(active),

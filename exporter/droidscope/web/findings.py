@@ -16,7 +16,7 @@ from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.look import SessionRef
 from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.wording import duration
-from droidscope.web.parts import UNKNOWN, bar, nothing, number_text, section, text
+from droidscope.web.parts import UNKNOWN, aside, bar, nothing, number_text, section, text
 
 OPEN: Final = 6
 """
@@ -111,7 +111,7 @@ def _alert_list(alerts: Iterable[Alert]) -> str:
 def _counts(alerts: Sequence[Alert] | None) -> str:
     counts = Counter(str(alert.severity) for alert in alerts or ())
     said = ", ".join(f"{n} {severity}" for severity, n in counts.items())
-    return f'<p class="aside">{said}</p>' if said else ""
+    return aside(said) if said else ""
 
 
 # --- bottlenecks and recommendations ------------------------------------------------------------
@@ -123,7 +123,7 @@ def _findings(name: str, title: str, found: Sequence[object] | None, items: Sequ
         if items
         else nothing(name, UNKNOWN if found is None else empty)
     )
-    way = f'<p class="aside"><a href="/api/v1/{name}">All as JSON</a></p>' if items else ""
+    way = aside(f'<a href="/api/v1/{name}">All as JSON</a>') if items else ""
     return section(name, title + _WINDOW, content, beside_title=way)
 
 

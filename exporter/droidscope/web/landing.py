@@ -8,6 +8,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from droidscope.conventions.findings import STATUSES, DroidStatus
 from droidscope.web.findings import (
     alerts_section,
     bottlenecks_section,
@@ -18,6 +19,7 @@ from droidscope.web.findings import (
 from droidscope.web.parts import (
     DASH,
     UNKNOWN,
+    aside,
     bar,
     cell,
     elapsed_text,
@@ -110,7 +112,12 @@ def _main(snapshot: Snapshot) -> str:
             section("sessions", "Running now", _sessions_table(summary.sessions, summary.time_seconds)),
             bottlenecks_section(summary.bottlenecks),
             recommendations_section(summary.recommendations),
-            section("droids", "Droids, last 24 hours", _droids_table(summary.droids)),
+            section(
+                "droids",
+                "Droids, last 24 hours",
+                _droids_table(summary.droids),
+                beside_title=_statuses(summary.droid_statuses),
+            ),
             "</main>",
         )
     )
@@ -197,6 +204,15 @@ def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
         rows,
         "No droid is known yet." if droids is not None else UNKNOWN,
     )
+
+
+def _statuses(counts: dict[DroidStatus, int] | None) -> str:
+    """
+    How many droids are how: those that are not well may be below what the table shows.
+    """
+    known = counts or {}
+    said = ", ".join(f"{known[status]} {status}" for status in STATUSES if status in known)
+    return aside(said) if said else ""
 
 
 def _state(state: str) -> str:

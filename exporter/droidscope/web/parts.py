@@ -39,6 +39,13 @@ def section(name: str, title: str, content: str, *, beside_title: str = "") -> s
     )
 
 
+def aside(content: str) -> str:
+    """
+    What stands beside a heading.
+    """
+    return f'<p class="aside">{content}</p>'
+
+
 def table(name: str, caption: str, heads: tuple[str, ...], rows: list[str], empty: str) -> str:
     """
     A table that scrolls on its own, or the sentence *empty*; a head with # is of numbers.

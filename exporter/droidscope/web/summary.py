@@ -74,7 +74,7 @@ class Summary(Struct, frozen=True):
     *failed* and *lost* ended ones; *session_success* and *attempt_errors* cover 24 h, and so do
     *bottlenecks* and *recommendations*, those that matter most first. *alerts* are the most severe
     first, of *alerts_total*; *droids* the most efficient first, *sessions* the oldest first. All are
-    cut to what a page can show.
+    cut to what a page can show; *droid_statuses* counts every droid.
     """
 
     time_seconds: float | None = None
@@ -89,6 +89,7 @@ class Summary(Struct, frozen=True):
     attempt_errors: Ratio = Ratio()
     droids: tuple[DroidLine, ...] | None = None
     sessions: tuple[SessionLine, ...] | None = None
+    droid_statuses: dict[DroidStatus, int] | None = None
     alert_level: Level | None = None
     alerts: tuple[Alert, ...] | None = None
     alerts_total: int | None = None
