@@ -192,6 +192,30 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert():
         assert rule["alert"] == WATCHDOG or f"`{rule['annotations']['action']}`" in " ".join(page.split())
 
 
+def test_the_table_of_alerts_is_complete():
+    """
+    docs/alerts.md has each alert once, with its severity, its hold, its action and a link to its page.
+    """
+    rows = re.findall(
+        r"^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| .+ \| (\w+) \| ([\w ]+) \| `(\w+)` \|$",
+        (ROOT / "docs/alerts.md").read_text(),
+        re.MULTILINE,
+    )
+    expected = {
+        (
+            rule["alert"],
+            rule["alert"],
+            rule["labels"]["severity"],
+            rule.get("for", "at once"),
+            rule["annotations"]["action"],
+        )
+        for rule in alert_rules()
+    }
+
+    assert len(rows) == len(expected)
+    assert set(rows) == expected
+
+
 def test_every_alert_links_to_a_board_that_has_its_variables():
     """
     The link of an alert opens an existing board and sets variables this board has.
