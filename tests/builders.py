@@ -116,10 +116,10 @@ def event(
     )
 
 
-def logs(*records: LogRecord, service: str = "atlas") -> bytes:
+def logs(*records: LogRecord, service: str = "atlas", **resource: Any) -> bytes:
     request = ExportLogsServiceRequest()
     group = request.resource_logs.add()
-    group.resource.attributes.extend(key_values({"service.name": service}))
+    group.resource.attributes.extend(key_values({"service.name": service, **resource}))
     scope = group.scope_logs.add()
     scope.scope.name = names.SCOPE
     scope.log_records.extend(records)
@@ -127,23 +127,33 @@ def logs(*records: LogRecord, service: str = "atlas") -> bytes:
 
 
 def emitted(
-    kind: str, count: int, *, service: str = "atlas", instance: str = "i1", at: float = 0.0, name: str = ""
+    kind: str,
+    count: int,
+    *,
+    service: str = "atlas",
+    instance: str = "i1",
+    at: float = 0.0,
+    name: str = "",
+    start: float = 0.0,
+    delta: bool = False,
 ) -> bytes:
     """
     A metrics request with one point of `orchestrator.client.records`; *name* is whose session it is about.
+
+    The point is of the time *at* + 1, the counter began at *start*.
     """
     request = ExportMetricsServiceRequest()
     group = request.resource_metrics.add()
     group.resource.attributes.extend(key_values({"service.name": service, "service.instance.id": instance}))
     metric = Metric(name=names.CLIENT_RECORDS)
     metric.sum.is_monotonic = True
-    metric.sum.aggregation_temporality = 2
+    metric.sum.aggregation_temporality = 1 if delta else 2
     metric.sum.data_points.append(
         NumberDataPoint(
             attributes=key_values(
                 {names.RECORD_KIND: kind} | ({names.ORCHESTRATOR_NAME: name} if name else {})
             ),
-            start_time_unix_nano=NOON,
+            start_time_unix_nano=NOON + round(start * SECOND),
             time_unix_nano=NOON + round((at + 1) * SECOND),
             as_int=count,
         )

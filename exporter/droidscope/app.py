@@ -77,8 +77,17 @@ class Exporter:
             queue_limit_bytes=settings.queue_limit_bytes,
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
-        self._views = Views(self.pipeline, self.store, self.meter, settings.pattern_budgets, labels)
-        self._answers = Answers(self.pipeline, self._views.alerts, settings.pattern_budgets, labels)
+        self._views = Views(
+            self.pipeline, self.store, self.meter, settings.pattern_budgets, labels, settings.droid_limits
+        )
+        self._answers = Answers(
+            self.pipeline,
+            self._views.alerts,
+            self._views.retrospect,
+            settings.pattern_budgets,
+            labels,
+            settings.droid_limits,
+        )
         self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
 
     async def run(self) -> None:
@@ -227,6 +236,7 @@ def _head_settings(settings: Settings) -> HeadSettings:
         lost_after_ns=_optional_ns(settings.session_lost_after),
         limit_ns=_ns(settings.session_limit),
         pattern_limits_ns={pattern: _ns(limit) for pattern, limit in settings.pattern_limits.items()},
+        records_lost_after_ns=_ns(settings.records_lost_after),
         prices={model: Price(**prices.model_dump()) for model, prices in settings.prices.items()},
     )
 

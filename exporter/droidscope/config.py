@@ -182,6 +182,10 @@ class Settings(BaseModel):
     session_lost_after: Duration | None = Field(
         None, description="Nothing received for this long: lost. Default 60m with alive events, else 180m."
     )
+    records_lost_after: Duration = Field(
+        timedelta(seconds=60),
+        description="What was emitted and has not arrived this long after that was reported is lost.",
+    )
     session_limit: Duration = Field(timedelta(minutes=120), description="How long a session may take.")
     pattern_limits: dict[str, Duration] = Field(default_factory=dict, description="The same, by pattern.")
     prices: dict[str, Prices] = Field(
@@ -190,6 +194,10 @@ class Settings(BaseModel):
     pattern_budgets: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
         description="US dollars a success of a pattern may cost; cost efficiency compares with it.",
+    )
+    droid_limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Attempts a droid may have in flight; at as many it is overloaded. Default: never.",
     )
 
     resource_labels: dict[str, str] = Field(

@@ -29,6 +29,10 @@ BIRTH_HOLD = "3s"
 """
 Three scrapes, where the default of a minute is four of those that are shipped.
 """
+LOST_AFTER = "1s"
+"""
+Everybody sends all that is left at once at the end, where the default waits a minute for it.
+"""
 LABEL_LIMIT = 200
 FAILING = ("--sessions", "12", "--fail-every", "2")
 COMPRESSED = ("--sessions", "20", "--concurrency", "8", "--seconds-per-minute", "0.005")
@@ -61,7 +65,8 @@ def stack(tmp_path_factory):
         webhook = start(Webhook())
         patterns = {"pattern_limits": {PATTERN: "5s"}, "pattern_budgets": {PATTERN: 2.5}}
         limits = {**patterns, "label_limit": LABEL_LIMIT}
-        exporter = start(Exporter(folder / "exporter", birth_hold=BIRTH_HOLD, **limits))
+        settings = {"birth_hold": BIRTH_HOLD, "records_lost_after": LOST_AFTER}
+        exporter = start(Exporter(folder / "exporter", **settings, **limits))
         alertmanager = start(Alertmanager(folder / "alertmanager", webhook))
         prometheus = start(Prometheus(folder / "prometheus", exporter, alertmanager.port))
         until(prometheus.last_scrape, "a scrape")

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import droidscope as ds
@@ -93,6 +94,49 @@ def test_what_ended_is_counted_for_other_backends(seen):
     assert seen.count(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: "schema"}) == 1
     assert seen.count(names.CLIENT_TASK_DURATION, {names.TASK_TYPE: "t"}) == 2
     assert seen.count(names.CLIENT_SESSION_DURATION, {names.SESSION_OUTCOME: "completed"}) == 1
+
+
+def test_a_span_is_counted_once_it_has_ended():
+    """
+    What a point counts has ended before the point's time: the exporter asks for nothing else.
+    """
+    counted = []
+
+    class Reading(SpanProcessor):
+        def on_end(self, span):  # noqa: ARG002 - the SDK's signature
+            counted.append(seen.count(names.CLIENT_RECORDS))
+
+    with capture() as seen:
+        seen.tracer_provider.add_span_processor(Reading())
+        with ds.session("p"), ds.task("d"):
+            pass
+
+        assert counted == [0, 1]
+        assert seen.count(names.CLIENT_RECORDS) == 2
+
+
+def test_conflicts_that_only_their_span_tells_are_counted_with_it():
+    """
+    Without logs they are not on their way before the span ends, and outside of spans never.
+    """
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    tracers = TracerProvider(shutdown_on_exit=False)
+
+    def conflicts():
+        (of_resource,) = reader.get_metrics_data().resource_metrics
+        records = next(m for m in of_resource.scope_metrics[0].metrics if m.name == names.CLIENT_RECORDS)
+        return sum(p.value for p in records.data.data_points if p.attributes[names.RECORD_KIND] == "conflict")
+
+    with providers.override(providers.from_providers(tracers, NoOpLoggerProvider(), meters)):
+        ds.conflict("schema")
+        with ds.session("p"), ds.task("d"):
+            with ds.tool("x"):
+                pass
+            ds.conflict("schema")
+            ds.conflict("api")
+            assert conflicts() == 0
+        assert conflicts() == 2
 
 
 def test_what_is_not_sampled_is_not_counted():

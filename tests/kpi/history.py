@@ -89,8 +89,8 @@ class Phase(NamedTuple):
 
     def facts(self):
         yield (Fact.PHASES, self.pattern, self.phase, self.outcome), 1
-        yield (Fact.PHASE_NS,), self.duration_ns
-        yield (Fact.WAIT_NS,), self.wait_ns
+        yield (Fact.PHASE_NS, self.pattern, self.phase), self.duration_ns
+        yield (Fact.WAIT_NS, self.pattern, self.phase), self.wait_ns
 
 
 class Synthesis(NamedTuple):

@@ -28,9 +28,7 @@ MINUTE_NS = 60_000_000_000
 SECOND_NS = 1_000_000_000
 
 usual = Baseline(median_ns=10 * MINUTE_NS, p90_ns=14 * MINUTE_NS, n=5)
-work_times = st.builds(
-    WorkTime, st.integers(0, 10**13), st.integers(0, 10**13), st.integers(0, 10**13).map(float)
-)
+work_times = st.builds(WorkTime, st.integers(0, 10**13), st.integers(0, 10**13).map(float), st.integers(1, 3))
 
 
 def excess(minutes, trailing=usual, planned=None, *, on_critical_path=True):
@@ -95,7 +93,7 @@ def test_slowness_is_a_median_of_ratios(tasks):
     """
     Over the tasks that have a median to compare with, from 5 of them.
     """
-    relative = [task.duration_ns / task.median_ns for task in tasks if task.median_ns > 0]
+    relative = [task.time_ns / task.median_ns for task in tasks if task.median_ns > 0 for _ in range(task.n)]
     slowness = droid_slowness(tasks)
 
     assert slowness == (statistics.median(relative) if len(relative) >= 5 else None)
@@ -106,18 +104,20 @@ def test_at_one_and_a_half_a_droid_is_not_slow():
     """
     Above it is.
     """
-    assert not is_slow_droid([WorkTime(15, 0, 10.0)] * 5)
-    assert is_slow_droid([WorkTime(16, 0, 10.0)] * 5)
-    assert not is_slow_droid([WorkTime(16, 0, 10.0)] * 4)
+    assert not is_slow_droid([WorkTime(15, 10.0)] * 5)
+    assert is_slow_droid([WorkTime(16, 10.0)] * 5)
+    assert is_slow_droid([WorkTime(16, 10.0, n=5)])
+    assert not is_slow_droid([WorkTime(16, 10.0)] * 4)
 
 
 def test_a_droid_loses_only_what_others_waited_for():
     """
     Of three tasks, each 30 against 10: one held its session throughout, one for 12, one never.
     """
-    tasks = [WorkTime(30, critical, 10.0) for critical in (30, 12, 0)]
+    held = [WorkTime(time, 10.0) for time in (30, 12, 0)]
 
-    assert droid_lost_ns(tasks) == 20 + 2 + 0
+    assert droid_lost_ns(held) == 20 + 2 + 0
+    assert droid_lost_ns([WorkTime(30, 10.0, n=3)]) == 60
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,13 @@ def windows_of(history, orchestrator=ACME, end_ns=NOW - SECOND_NS):
     return windows
 
 
+def seen(windows, now_ns=NOW):
+    """
+    What a reader sees of windows.
+    """
+    return windows.snapshot(now_ns, WINDOWS)
+
+
 def test_every_kpi_is_in_the_catalogue_once_and_nothing_else():
     """
     The three lists are exactly the KPI gauges of the metric catalogue.
@@ -93,7 +100,7 @@ def test_a_full_history_yields_every_kpi_in_every_window():
     """
     With data for all of them, each KPI and each sibling appears once a window and subject.
     """
-    found = [(spec, labels) for spec, labels, _ in gauges(windows_of(FULL), NOW, {"bug-fix": 1.0})]
+    found = [(spec, labels) for spec, labels, _ in gauges(seen(windows_of(FULL)), {"bug-fix": 1.0})]
     full_droid = [(spec, labels) for spec, labels in found if "tester" not in labels]
     subjects = {"droid": ("coder",), "pattern": ("bug-fix",)}
     siblings = [
@@ -116,7 +123,7 @@ def test_samples_are_denominators_or_counts():
     """
     samples = {
         spec.name: value
-        for spec, labels, value in gauges(windows_of(FULL), NOW, {"bug-fix": 1.0})
+        for spec, labels, value in gauges(seen(windows_of(FULL)), {"bug-fix": 1.0})
         if labels[-1] == "1h" and "tester" not in labels and spec.name.endswith("_samples")
     }
 
@@ -157,7 +164,7 @@ def test_values_of_the_full_history():
     """
     values = {
         spec: value
-        for spec, labels, value in gauges(windows_of(FULL), NOW, {"bug-fix": 0.5})
+        for spec, labels, value in gauges(seen(windows_of(FULL)), {"bug-fix": 0.5})
         if labels[-1] == "7d" and "tester" not in labels and spec in KPIS
     }
     collaboration = 40 * 0.5 + 30 * 0.8 + 30
@@ -202,8 +209,8 @@ def test_nothing_known_nothing_shown():
     """
     windows = windows_of(FULL)
 
-    assert list(gauges(Windows(), NOW)) == []
-    assert list(gauges(windows, NOW + 8 * 1440 * MINUTE_NS)) == []
+    assert list(gauges(seen(Windows()))) == []
+    assert list(gauges(seen(windows, NOW + 8 * 1440 * MINUTE_NS))) == []
 
 
 def test_a_weight_shows_even_where_the_score_is_withheld():
@@ -215,7 +222,7 @@ def test_a_weight_shows_even_where_the_score_is_withheld():
     windows = Windows()
     for key, amount in score_only:
         windows.add(ACME, NOW - 1, key, amount)
-    shown = {spec: value for spec, _, value in gauges(windows, NOW)}
+    shown = {spec: value for spec, _, value in gauges(seen(windows))}
 
     assert shown[metrics.DROID_EFFICIENCY_WEIGHT] == 0.25
     assert metrics.DROID_EFFICIENCY_SCORE not in shown
@@ -229,7 +236,7 @@ def test_orchestrators_are_kept_apart():
     windows.add(("other", ""), NOW - 1, ("sessions", "bug-fix", "lost"), 1)
     success = {
         labels: value
-        for spec, labels, value in gauges(windows, NOW)
+        for spec, labels, value in gauges(seen(windows))
         if spec == metrics.SESSION_SUCCESS_RATIO and labels[-1] == "1h"
     }
 
@@ -244,5 +251,5 @@ def test_whatever_happens_values_stay_on_their_scale(history):
     """
     upper = {"ratio": 1, "score": 100}
 
-    for spec, _, value in gauges(windows_of(history), NOW, {"bug-fix": 1.0}):
+    for spec, _, value in gauges(seen(windows_of(history)), {"bug-fix": 1.0}):
         assert 0 <= value <= upper.get(spec.name.rsplit("_", 1)[1], float("inf")), spec.name

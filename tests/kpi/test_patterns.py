@@ -53,8 +53,8 @@ def test_two_dollars_for_one_success_of_two():
 @pytest.mark.parametrize(
     "pattern",
     [
-        PatternFacts(cost=5, budget_usd=1.0),
-        PatternFacts(Sessions(sessions_completed=1), budget_usd=1.0),
+        PatternFacts(cost=5, reference_usd=1.0),
+        PatternFacts(Sessions(sessions_completed=1), reference_usd=1.0),
     ],
     ids=["no success", "no known cost"],
 )

@@ -282,10 +282,8 @@ def test_a_clock_that_ticks_touches_only_what_enters_or_leaves(monkeypatch):
     windows.advance(NOW + 1)
     windows.advance(NOW + MINUTE_NS)
     opened = []
-    unpack = windows_module._unpack_amounts
-    monkeypatch.setattr(
-        windows_module, "_unpack_amounts", lambda packed: opened.append(packed) or unpack(packed)
-    )
+    unpack = windows_module.unpacked
+    monkeypatch.setattr(windows_module, "unpacked", lambda packed: opened.append(packed) or unpack(packed))
 
     windows.advance(NOW + 2 * MINUTE_NS)
 
@@ -303,7 +301,7 @@ def test_packing_saves_memory():
     windows.advance(NOW + 1)
     windows.advance(NOW + 90 * MINUTE_NS)
 
-    (packed,) = windows.dump().ledgers[0].minutes.values()
+    (packed,) = windows.dump().ledgers[0].buckets.values()
     assert len(packed) < len(msgspec.json.encode(keys)) / 5
 
 

@@ -49,6 +49,7 @@ def test_the_exporters_own_metrics_have_no_orchestrator_unless_they_say_so():
             "orchestrator_sessions_total has no label droid",
         ),
         (lambda: ALL.newest(metrics.SESSIONS_ACTIVE, ("phase",)), "has no label phase"),
+        (lambda: ALL.lowest(metrics.COMPLETENESS, ("phase",)), "has no label phase"),
         (lambda: ALL.select(metrics.SESSION_DURATION), "is a histogram; part is ''"),
         (lambda: ALL.select(metrics.SESSIONS, part="sum"), "is a counter; part is 'sum'"),
     ],

@@ -206,8 +206,9 @@ CLIENT_TASK_DURATION: Final = "orchestrator.client.task.duration"
 CLIENT_SESSION_DURATION: Final = "orchestrator.client.session.duration"
 RECORD_KIND: Final = "kind"
 """
-Label of `orchestrator.client.records`: a `Kind`, or `conflict`.
+Label of `orchestrator.client.records`: a `Kind`, or `CONFLICT_RECORD`.
 """
+CONFLICT_RECORD: Final = "conflict"
 CLIENT_DROPPED: Final = "orchestrator.client.dropped"
 DROP_REASON: Final = "reason"
 """

@@ -268,6 +268,17 @@ PHASES_ACTIVE = _gauge(
     "orchestrator_phases_active", "pattern", "phase", "state", help="Phases running or blocked now."
 )
 ATTEMPTS_ACTIVE = _gauge("orchestrator_attempts_active", "droid", help="Attempts in flight.")
+DROID_CONCURRENCY_LIMIT = _gauge(
+    "orchestrator_droid_concurrency_limit",
+    "droid",
+    help="Attempts a droid may have in flight, as configured.",
+)
+DROID_STATUS = _gauge(
+    "orchestrator_droid_status",
+    "droid",
+    "status",
+    help="1 for the status that holds over 24 hours, 0 for the others.",
+)
 FINDINGS_OPEN = _gauge(
     "orchestrator_security_findings_open",
     "pattern",
@@ -394,6 +405,54 @@ PATTERN_CODE_QUALITY_SCORE = _kpi(
     help="Mean code quality of the pattern's tasks, 0 to 100.",
 )
 
+# --- findings and trends: they have a window, too, and come from `insights` -------------------------
+
+
+def _finding(name: str, *labels: str, help: str) -> MetricSpec:
+    return _family(name, "gauge", (*labels, WINDOW), help)
+
+
+DROID_QUALITY_TREND = _finding(
+    "orchestrator_droid_code_quality_trend_points_per_week",
+    "droid",
+    help="Theil-Sen slope of the medians of code quality, in points a week.",
+)
+DROID_QUALITY_VOLATILITY = _finding(
+    "orchestrator_droid_code_quality_volatility_points",
+    "droid",
+    help="How restless the medians of code quality are, in points.",
+)
+DROID_QUALITY_DIRECTION = _finding(
+    "orchestrator_droid_code_quality_trend_direction",
+    "droid",
+    help="1 if code quality improves, -1 if it declines, 0 if it is stable.",
+)
+ASSIGNMENT_EFFECTIVENESS = _finding(
+    "orchestrator_assignment_effectiveness_ratio",
+    "pattern",
+    "droid",
+    help="Wilson lower bound of the droid's completed tasks in the pattern.",
+)
+ASSIGNMENT_EXPECTED = _finding(
+    "orchestrator_assignment_expected_ratio",
+    "pattern",
+    "droid",
+    help="Posterior mean of the droid's completed tasks in the pattern.",
+)
+BOTTLENECK_IMPACT = _finding(
+    "orchestrator_bottleneck_impact_score",
+    "kind",
+    "subject",
+    help="Share of the outcome that a bottleneck costs, 0 to 100.",
+)
+RECOMMENDATION_IMPACT = _finding(
+    "orchestrator_recommendation_impact_score",
+    "kind",
+    "subject",
+    "rule",
+    help="Impact of the finding behind a recommendation, 0 to 100.",
+)
+
 UNWEIGHTED: Final = (EFFICIENCY_WEIGHT, DROID_EFFICIENCY_WEIGHT)
 """
 KPI gauges named like a ratio that have no samples sibling.
@@ -487,7 +546,22 @@ CATALOGUE: Final = tuple(_families.values())
 """
 Every family above, in order.
 """
-KPIS: Final = tuple(spec for spec in CATALOGUE if spec.labels and spec.labels[-1] == WINDOW)
+FINDINGS: Final = (
+    DROID_QUALITY_TREND,
+    DROID_QUALITY_VOLATILITY,
+    DROID_QUALITY_DIRECTION,
+    ASSIGNMENT_EFFECTIVENESS,
+    ASSIGNMENT_EXPECTED,
+    BOTTLENECK_IMPACT,
+    RECOMMENDATION_IMPACT,
+)
+"""
+Gauges with a window that come from `insights`; of these the assignments alone have samples siblings.
+"""
+ASSIGNMENTS_JUDGED: Final = (ASSIGNMENT_EFFECTIVENESS, ASSIGNMENT_EXPECTED)
+KPIS: Final = tuple(
+    spec for spec in CATALOGUE if spec.labels and spec.labels[-1] == WINDOW and spec not in FINDINGS
+)
 """
 The KPI gauges; a `_ratio` or `_score` among them that is not in UNWEIGHTED has a samples sibling.
 """

@@ -5,7 +5,7 @@ What the instrumentation says it has emitted, added up over processes and their 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from droidscope.model.records import Emitted
 
@@ -20,34 +20,56 @@ Streams of which the count is known; the longest silent one is forgotten.
 """
 
 
+class Count(NamedTuple):
+    """
+    The highest count of a stream, and the exporter's uptime when it was last heard of.
+    """
+
+    highest: int
+    clock_ns: int
+
+
+class Growth(NamedTuple):
+    """
+    By how much a stream's count grew, and whether nothing was known of it before. *forgotten_clock*
+    is when a stream that was forgotten for it had last been heard of, None if none was.
+    """
+
+    amount: int
+    first: bool
+    forgotten_clock: int | None = None
+
+
 class EmittedCounts:
     """
     The highest count of each stream; points may arrive twice and in any order.
     """
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[Stream, int] = OrderedDict()
+        self._counts: OrderedDict[Stream, Count] = OrderedDict()
 
-    def take(self, point: Emitted) -> int:
+    def take(self, point: Emitted, clock_ns: int) -> Growth:
         """
-        Take a point in; by how much its stream's count grew.
+        Take a point in that arrived at *clock_ns*; by how much its stream's count grew.
         """
         stream = (point.orchestrator, point.instance, point.kind, 0 if point.delta else point.start_ns)
-        known = self._counts.get(stream, 0)
+        before = self._counts.get(stream)
+        known = before.highest if before else 0
         grown = max(0, point.count if point.delta else point.count - known)
-        self._counts[stream] = known + grown
+        self._counts[stream] = Count(known + grown, clock_ns)
         self._counts.move_to_end(stream)
+        forgotten = None
         if len(self._counts) > STREAMS_LIMIT:
-            self._counts.popitem(last=False)
-        return grown
+            _, (_, forgotten) = self._counts.popitem(last=False)
+        return Growth(grown, before is None, forgotten)
 
-    def dump(self) -> list[tuple[Stream, int]]:
+    def dump(self) -> list[tuple[Stream, Count]]:
         """
         The state for a checkpoint.
         """
         return list(self._counts.items())
 
-    def load(self, dump: list[tuple[Stream, int]]) -> None:
+    def load(self, dump: list[tuple[Stream, Count]]) -> None:
         """
         Go on from a checkpoint.
         """

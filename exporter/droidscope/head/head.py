@@ -6,26 +6,32 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from itertools import repeat
 
 import msgspec
 from msgspec import Struct
 
-from droidscope.conventions import metrics as m
-from droidscope.head.emitted import EmittedCounts, Stream
+from droidscope.head.completeness import Completeness, CompletenessDump
+from droidscope.head.digests import Digest, Digests
+from droidscope.head.exhibits import ExhibitKey, Exhibits
 from droidscope.head.findings import FindingsKey, OpenFindings, Report
 from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
 from droidscope.head.labels import SeriesLimits
 from droidscope.head.ledger import Ledger
+from droidscope.head.names import PatternKey, PatternNames
 from droidscope.head.relabel import renamed_foreign, renamed_sessions, renaming
 from droidscope.head.series import Series, SeriesDump
 from droidscope.head.sessions import Sessions, SessionsDump
 from droidscope.head.settings import HeadSettings
 from droidscope.head.tally import Tally
+from droidscope.head.usual import UsualTimes
+from droidscope.kpi.history import HOURS
 from droidscope.kpi.windows import Windows, WindowsDump
 from droidscope.mapping.batch import Mapped
+from droidscope.model.evidence import Exhibit
 from droidscope.model.records import AnyRecord, Emitted
 
-VERSION = 3
+VERSION = 5
 """
 Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
 """
@@ -42,7 +48,11 @@ class HeadDump(Struct):
     sessions: SessionsDump
     foreign: ForeignDump
     findings: list[tuple[FindingsKey, Report]]
-    emitted: list[tuple[Stream, int]]
+    completeness: CompletenessDump
+    history: WindowsDump
+    exhibits: list[tuple[ExhibitKey, list[Exhibit]]]
+    digests: list[Digest]
+    names: list[tuple[PatternKey, str]]
 
 
 class Head:
@@ -57,12 +67,17 @@ class Head:
         self._resource_labels = limits.resource_labels
         self.series = Series(limits)
         self.windows = Windows()
+        self.history = Windows(HOURS)
+        self.exhibits = Exhibits()
+        self.names = PatternNames()
+        self.usual = UsualTimes(self.series, self.history)
         self.sessions = Sessions(settings)
         self.foreign = ForeignSessions(foreign)
         self.findings = OpenFindings()
-        self._emitted = EmittedCounts()
-        self._ledger = Ledger(self.series, self.windows)
-        self._tally = Tally(settings, self._ledger, self.sessions, self.findings)
+        self._ledger = Ledger(self.series, self.windows, self.history, self.exhibits)
+        self.completeness = Completeness(settings, self._ledger)
+        self.digests = Digests(self._ledger)
+        self._tally = Tally(settings, self._ledger, self.sessions, self.findings, self.digests, self.names)
 
     def take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
         """
@@ -70,21 +85,22 @@ class Head:
         counts with it.
         """
         self.advance(clock_ns, wall_ns)
-        self._take_records(mapped.records)
+        self._take_records(mapped.records, mapped.instances)
         for trace_id, own in mapped.own_spans:
             self.foreign.own(trace_id, own, clock_ns)
         for orchestrator, step in mapped.steps:
             self.foreign.add(step, orchestrator, clock_ns)
         self.advance(clock_ns, wall_ns)
 
-    def _take_records(self, records: Iterable[AnyRecord]) -> None:
-        for record in records:
+    def _take_records(self, records: Iterable[AnyRecord], instances: Iterable[str | None]) -> None:
+        """
+        Take records in; *instances* are the processes that emitted them, None where no client of ours did.
+        """
+        for record, instance in zip(records, instances, strict=False):
             if isinstance(record, Emitted):
-                labels = (record.orchestrator[0], record.kind)
-                grown = self._emitted.take(record)
-                self._ledger.count_own(m.CLIENT_RECORDS_EMITTED, labels, grown)
-            else:
-                self._tally.take(record)
+                self.completeness.emitted(record)
+            elif self._tally.take(record) and instance is not None:
+                self.completeness.stored(record, instance)
 
     def next_due(self) -> int | None:
         """
@@ -101,10 +117,13 @@ class Head:
         """
         self._ledger.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
-        self._take_records(self.foreign.settle(clock_ns))
+        self.history.advance(wall_ns)
+        self._take_records(self.foreign.settle(clock_ns), repeat(None))
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
                 self._tally.close(session)
+            elif session.digest_clock is not None:
+                self._tally.digest(session)
             elif session.running:
                 self._tally.lose(session)
             else:
@@ -125,7 +144,11 @@ class Head:
                 self.sessions.dump(),
                 self.foreign.dump(),
                 self.findings.dump(),
-                self._emitted.dump(),
+                self.completeness.dump(),
+                self.history.dump(),
+                self.exhibits.dump(),
+                self.digests.dump(),
+                self.names.dump(),
             )
         )
 
@@ -141,21 +164,35 @@ class Head:
             msg = f"the checkpoint has version {dump.version}; expected {VERSION}"
             raise msgspec.ValidationError(msg)
         try:
-            windows = Windows.load(dump.windows)
+            windows, history = Windows.load(dump.windows), Windows.load(dump.history, HOURS)
         except (KeyError, zlib.error) as error:
             msg = f"the checkpoint's windows cannot be read: {error!r}"
             raise msgspec.ValidationError(msg) from error
         if dump.series.resource_labels != self._resource_labels:
             rename = renaming(dump.series.resource_labels, self._resource_labels)
             windows.rename(rename)
+            history.rename(rename)
             dump.sessions = renamed_sessions(dump.sessions, rename)
             dump.foreign = renamed_foreign(dump.foreign, rename)
             dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
-            dump.emitted = [((rename(key[0]), *key[1:]), count) for key, count in dump.emitted]
+            dump.completeness.counts = [
+                ((rename(key[0]), *key[1:]), count) for key, count in dump.completeness.counts
+            ]
+            dump.exhibits = [((rename(key[0]), *key[1:]), shown) for key, shown in dump.exhibits]
+            dump.names = [((rename(key[0]), *key[1:]), name) for key, name in dump.names]
+            dump.digests = [
+                msgspec.structs.replace(digest, orchestrator=rename(digest.orchestrator))
+                for digest in dump.digests
+            ]
         self.windows = self._ledger.windows = windows
+        self.history = self._ledger.history = history
+        self.usual = UsualTimes(self.series, history)
         self._ledger.forget()
         self.series.load(dump.series)
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)
         self.findings.load(dump.findings)
-        self._emitted.load(dump.emitted)
+        self.completeness.load(dump.completeness)
+        self.exhibits.load(dump.exhibits)
+        self.digests.load(dump.digests)
+        self.names.load(dump.names)

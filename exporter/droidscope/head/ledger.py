@@ -7,10 +7,14 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions.metrics import MetricSpec
+from droidscope.head.exhibits import Exhibits
 from droidscope.head.series import Exemplar, Series
 from droidscope.head.settings import SECOND
-from droidscope.kpi.facts import LABELS, Fact, Key
+from droidscope.head.state import SessionState
+from droidscope.kpi.facts import LABELS, OF_HOURS, OF_HOURS_ALONE, SKETCHED, Fact, Key
+from droidscope.kpi.sketch import COARSE, bucket
 from droidscope.kpi.windows import Windows
+from droidscope.model.evidence import Exhibit, Shows
 from droidscope.model.records import Record
 
 Labels = tuple[str, ...]
@@ -19,19 +23,24 @@ ADMITTED_LIMIT: Final = 50_000
 """
 Keys of facts of which the admitted labels are known.
 """
-_LIMITED: Final = frozenset({"pattern", "phase", "droid", "task_type", "sender", "message_type"})
+_LIMITED: Final = frozenset(
+    {"pattern", "phase", "droid", "task_type", "sender", "message_type", "reason", "rule"}
+)
 
 
 class Ledger:
     """
-    Counts into *series*, and adds to the minutes of *windows*.
+    Counts into *series*, adds to the minutes of *windows* and the hours of *history*, and shows
+    *exhibits*.
 
     Everywhere, *who* is an orchestrator's label values, *labels* those of the spec or fact. `at`
     says what time it is for all that follows: *clock_ns* and *wall_ns*.
     """
 
-    def __init__(self, series: Series, windows: Windows) -> None:
+    def __init__(self, series: Series, windows: Windows, history: Windows, exhibits: Exhibits) -> None:
         self.windows = windows
+        self.history = history
+        self._exhibits = exhibits
         self.clock_ns = 0
         self.wall_ns = 0
         self._series = series
@@ -105,21 +114,47 @@ class Ledger:
 
     def fact(self, who: Labels, end_ns: int, key: Key, amount: int) -> None:
         """
-        Add to the minute in which something ended; labels as the series have them, so that no
-        value from outside is without a limit.
+        Add to the minute, the hour or both in which something ended; labels as the series have
+        them, so that no value from outside is without a limit.
         """
         if not amount:
             return
+        if key[0] in SKETCHED:
+            who, place = self._known(who, key[:-1])
+            self.history.add(who, end_ns, (*place, key[-1]), amount)
+            return
+        who, admitted = self._known(who, key)
+        if key[0] not in OF_HOURS_ALONE:
+            self.windows.add(who, end_ns, admitted, amount)
+        if key[0] in OF_HOURS:
+            self.history.add(who, end_ns, admitted, amount)
+
+    def sketch(self, who: Labels, end_ns: int, key: Key, value: int, bits: int = COARSE) -> None:
+        """
+        Count a value by its bucket; *key* is the fact's without that.
+        """
+        self.fact(who, end_ns, (*key, str(bucket(value, bits))), 1)
+
+    def show(self, session: SessionState, what: Shows, labels: dict[str, str], weight: float) -> None:
+        """
+        Show a session as an example of something, as of now or of its end.
+        """
+        who, values = self.admitted(session.orchestrator, tuple(labels), list(labels.values()))
+        time_ns = self.wall_ns if session.running else session.end_ns
+        exhibit = Exhibit(session.id, session.trace_id, time_ns, weight)
+        self._exhibits.show((who, (what, *values)), exhibit, self.wall_ns)
+
+    def _known(self, who: Labels, key: Key) -> tuple[Labels, Key]:
         admitted = self._admitted.get((who, key))
         if admitted is None:
             admitted = self._admitted[who, key] = self._admit(who, key)
-        self.windows.add(admitted[0], end_ns, admitted[1], amount)
+        return admitted
 
     def _admit(self, who: Labels, key: Key) -> tuple[Labels, Key]:
         if len(self._admitted) >= ADMITTED_LIMIT:
             self._admitted.clear()
         fact, *labels = key
-        who, admitted = self.admitted(who, LABELS[Fact(fact)], labels)
+        who, admitted = self.admitted(who, LABELS[Fact(fact)][: len(labels)], labels)
         return who, (fact, *admitted)
 
     def admitted(self, who: Labels, names: Labels, values: list[str]) -> tuple[Labels, Labels]:

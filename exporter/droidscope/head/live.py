@@ -16,6 +16,7 @@ from droidscope.head.labels import label_text
 from droidscope.head.series import Series
 from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
+from droidscope.head.usual import UsualTimes
 
 Gauge = tuple[m.MetricSpec, tuple[str, ...], float]
 """
@@ -27,6 +28,11 @@ SHOWN_SESSIONS = 100
 Sessions an orchestrator that get gauges of their own: the oldest.
 """
 
+SLOW_RUNS = 3
+"""
+Times the 95th percentile of a phase that a session may stand still in it.
+"""
+
 SECOND_NS = 1_000_000_000
 
 
@@ -35,10 +41,11 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
     All live gauges of a head, at this uptime and wall time.
     """
     labelled = _Labelled(head.series)
+    head.usual.refresh(wall_ns)
     running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
     known = head.series.label_sets(m.SESSIONS_STARTED, clock_ns)
-    yield from _by_pattern(running, known, labelled, head.settings, clock_ns, wall_ns)
-    yield from _by_session(running, labelled)
+    yield from _by_pattern(running, known, labelled, head, clock_ns, wall_ns)
+    yield from _by_session(running, labelled, head.usual)
     yield from _phases(running, labelled)
     known = head.series.label_sets(m.ATTEMPTS, clock_ns)
     yield from _attempts(running, {labels[:-2] for labels in known}, labelled)
@@ -46,6 +53,19 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
         for severity in Severity:
             count = report.findings.get(severity, 0)
             yield m.FINDINGS_OPEN, (*orchestrator, pattern, droid, severity), count
+
+
+def completeness_gauges(head: Head, clock_ns: int) -> Iterator[Gauge]:
+    """
+    What is stored of what was emitted for each orchestrator; absent where nothing is to be judged.
+    """
+    totals: dict[str, tuple[int, int]] = {}
+    for name, stored, emitted in head.completeness.judged(clock_ns):
+        shown = head.series.shown((), m.ORCHESTRATOR, name)
+        known = totals.get(shown, (0, 0))
+        totals[shown] = known[0] + stored, known[1] + emitted
+    for shown, (stored, emitted) in totals.items():
+        yield m.COMPLETENESS, (shown,), stored / emitted
 
 
 class _Labelled:
@@ -84,10 +104,11 @@ def _by_pattern(
     running: Iterable[SessionState],
     known: Iterable[tuple[str, ...]],
     labelled: _Labelled,
-    settings: HeadSettings,
+    head: Head,
     clock_ns: int,
     wall_ns: int,
 ) -> Iterator[Gauge]:
+    settings = head.settings
     active = dict.fromkeys(known, 0)
     silent: Counter[tuple[str, ...]] = Counter()
     stalled: Counter[tuple[str, ...]] = Counter()
@@ -97,7 +118,7 @@ def _by_pattern(
         labels = labelled(session, pattern=session.pattern)
         active[labels] = active.get(labels, 0) + 1
         silent[labels] += is_silent(session, settings, clock_ns)
-        stalled[labels] += is_stalled(session, settings, clock_ns)
+        stalled[labels] += is_stalled(session, head, clock_ns)
         over[labels] += wall_ns - session.start_ns > settings.limit_of(session.pattern)
         oldest[labels] = min(oldest.get(labels, session.start_ns), session.start_ns)
     for labels, count in active.items():
@@ -116,16 +137,19 @@ def is_silent(session: SessionState, settings: HeadSettings, clock_ns: int) -> b
     return clock_ns - session.last_clock >= settings.silent_ns(alive_seen=session.alive_seen)
 
 
-def is_stalled(session: SessionState, settings: HeadSettings, clock_ns: int) -> bool:
+def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
     """
-    Whether a running session is alive but has not moved for too long.
+    Whether a running session is alive but has not moved for too long: longer than is usual even for
+    a slow run of its present phase.
     """
-    return clock_ns - session.moved_clock >= settings.stalled_after_ns and not is_silent(
-        session, settings, clock_ns
-    )
+    still_ns = clock_ns - session.moved_clock
+    if still_ns < head.settings.stalled_after_ns or is_silent(session, head.settings, clock_ns):
+        return False
+    usual = head.usual.of(session).get(session.phase)
+    return usual is None or still_ns >= SLOW_RUNS * usual.p95_ns
 
 
-def session_state(session: SessionState, settings: HeadSettings, clock_ns: int) -> Standing:
+def session_state(session: SessionState, head: Head, clock_ns: int) -> Standing:
     """
     How a session stands at this uptime: its outcome, or what is wrong while it runs.
     """
@@ -134,24 +158,34 @@ def session_state(session: SessionState, settings: HeadSettings, clock_ns: int) 
             return "completed"
         case Outcome.LOST:
             return "lost"
-        case None if is_silent(session, settings, clock_ns):
+        case None if is_silent(session, head.settings, clock_ns):
             return "silent"
-        case None if is_stalled(session, settings, clock_ns):
+        case None if is_stalled(session, head, clock_ns):
             return "stalled"
         case None:
             return "running"
     return "failed"
 
 
-def progress_ratio(session: SessionState) -> float | None:
+def progress_ratio(session: SessionState, usual: UsualTimes) -> float | None:
     """
-    What the orchestrator last reported, else the finished share of its plan; None without either.
+    What the orchestrator last reported, else the finished share of its plan, or without one of the
+    phases its pattern is known to have. None without any of these.
+
+    A phase weighs what it usually takes; those of which that is not known weigh as the mean.
+
+    Definition: docs/kpis.md#orchestration-per-orchestrator
     """
     if session.progress is not None:
         return session.progress
-    if not session.plan:
+    medians = {phase: each.median_ns for phase, each in usual.of(session).items()}
+    plan = set(session.plan or (medians if session.own else ()))
+    if not plan:
         return None
-    return len(session.finished_phases & set(session.plan)) / len(session.plan)
+    known = [medians[phase] for phase in plan if medians.get(phase)]
+    mean = sum(known) / len(known) if known else 1.0
+    weights = {phase: medians.get(phase) or mean for phase in plan}
+    return sum(weights[phase] for phase in plan & session.finished_phases) / sum(weights.values())
 
 
 def droids_at_work(session: SessionState) -> set[str]:
@@ -161,7 +195,7 @@ def droids_at_work(session: SessionState) -> set[str]:
     return set(session.attempts.values()) if session.own else session.droids
 
 
-def _by_session(running: Iterable[SessionState], labelled: _Labelled) -> Iterator[Gauge]:
+def _by_session(running: Iterable[SessionState], labelled: _Labelled, usual: UsualTimes) -> Iterator[Gauge]:
     shown: Counter[tuple[str, ...]] = Counter()
     for session in sorted(running, key=lambda session: (session.start_ns, session.id)):
         shown[session.orchestrator] += 1
@@ -173,7 +207,7 @@ def _by_session(running: Iterable[SessionState], labelled: _Labelled) -> Iterato
         yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))
         yield m.ACTIVE_SESSION_CONFLICTS, labels, len(session.conflicts)
-        progress = progress_ratio(session)
+        progress = progress_ratio(session, usual)
         if progress is not None:
             yield m.ACTIVE_SESSION_PROGRESS, labels, progress
 

@@ -11,9 +11,14 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
 from droidscope.head.findings import OpenFindings
 from droidscope.head.ledger import Labels, Ledger
-from droidscope.kpi.facts import Score, of_score
+from droidscope.kpi.facts import Fact, Score, of_score
+from droidscope.kpi.sketch import FINE, tenths
 from droidscope.model.records import NO_OUTPUT, Output, Record
 
+ISSUES_DIGITS: Final = 6
+"""
+Digits a report's number of issues may have.
+"""
 UNSAID: Final = (None, ())
 """
 What an output's attribute is when nothing was said of it.
@@ -37,6 +42,9 @@ class Outputs:
         droid = (place.droid,)
         if output.files_created:
             self._ledger.count(m.FILES_CREATED, place.orchestrator, droid, record, output.files_created)
+            self._ledger.fact(
+                place.orchestrator, record.end_ns, (Fact.FILES, place.droid), output.files_created
+            )
         if output.code_quality is not None:
             labels = (place.pattern, place.droid, place.task_type)
             self._score(record, m.CODE_QUALITY, labels, Score.CODE_QUALITY, output.code_quality)
@@ -46,12 +54,16 @@ class Outputs:
             self._score(record, m.SECURITY, droid, Score.SECURITY, output.security)
         if output.findings is not None:
             self._findings(record, output.findings)
+        for rule, count in issues_of(output):
+            self._ledger.fact(place.orchestrator, record.end_ns, (Fact.ISSUES, place.droid, rule), count)
 
     def _score(self, record: Record, spec: m.MetricSpec, labels: Labels, score: Score, points: float) -> None:
         place = record.place
         self._ledger.observe(spec, place.orchestrator, labels, points)
         for key, amount in of_score(score, place.pattern, place.droid, place.task_type, points):
             self._ledger.fact(place.orchestrator, record.end_ns, key, amount)
+        key = (Fact.SCORED, score, place.droid)
+        self._ledger.sketch(place.orchestrator, record.end_ns, key, tenths(points), bits=FINE)
 
     def _findings(self, record: Record, findings: dict[Severity, int]) -> None:
         place = record.place
@@ -65,6 +77,18 @@ class Outputs:
             self._ledger.ensure(m.SECURITY_FINDINGS, place.orchestrator, labels)
             if count:
                 self._ledger.count(m.SECURITY_FINDINGS, place.orchestrator, labels, record, count)
+
+
+def issues_of(output: Output) -> Iterator[tuple[str, int]]:
+    """
+    The rules whose issues a quality report gave, and how many of each; one without a count is one.
+    """
+    for issue in output.issues:
+        rule, _, count = issue.rpartition(":")
+        if rule and count.isascii() and count.isdigit() and len(count) <= ISSUES_DIGITS:
+            yield rule, int(count)
+        elif issue:
+            yield issue, 1
 
 
 def merged(preferred: Output, other: Output | None) -> Output:

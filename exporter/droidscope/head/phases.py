@@ -10,10 +10,16 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
 from droidscope.head.ledger import Ledger
 from droidscope.head.settings import SECOND
-from droidscope.head.state import PhaseState, SessionState, add_interval, covered_ns
+from droidscope.head.state import PhaseState, Run, SessionState, add_interval, covered_ns
+from droidscope.kpi.bottlenecks import WAIT_LIMIT
 from droidscope.kpi.facts import Fact
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
 
+RUNS_LIMIT: Final = 20
+"""
+Runs of one phase that are told apart.
+"""
 _CAUSES: Final = ("blocked", "conflict", "gate_failed", "task")
 """
 Why a phase without an error type of its own may have failed, the best reason last.
@@ -40,11 +46,16 @@ class Phases:
             phase.waited_ns = 0  # it ran before, and what it waited then stays counted
         phase.running = phase.blocked = False
         phase.interval = (record.start_ns, record.start_ns + record.duration_ns)
+        phase.start_ns = record.start_ns
+        if len(phase.runs) < RUNS_LIMIT:
+            phase.runs.append(Run(*phase.interval, record.outcome))
+        phase.planned_ns = record.planned_ns or phase.planned_ns
+        phase.depends_on = record.depends_on or phase.depends_on
         session.finished_phases.add(record.place.phase)
         self._ledger.count(m.PHASES, who, (*labels, record.outcome), record)
         self._ledger.fact(who, record.end_ns, (Fact.PHASES, *labels, record.outcome), 1)
-        self._ledger.fact(who, record.end_ns, (Fact.PHASE_NS,), record.duration_ns)
-        self._count_waits(session, phase)
+        self._ledger.fact(who, record.end_ns, (Fact.PHASE_NS, *labels), record.duration_ns)
+        self._count_waits(session, record.place.phase, phase)
         if record.blocked_ns:
             blocked_seconds = record.blocked_ns / SECOND
             self._ledger.count(m.PHASE_BLOCKED_SECONDS, who, labels, record, blocked_seconds)
@@ -54,6 +65,9 @@ class Phases:
             session.failed_phases += 1
             reason = record.error_type or phase.failure[-1] or "exception"
             self._ledger.count(m.FAILURES, who, (*labels, reason), record)
+            self._ledger.fact(who, record.end_ns, (Fact.FAILURES, *labels, reason), 1)
+            where = {"pattern": session.pattern, "phase": record.place.phase, "reason": reason}
+            self._ledger.show(session, Shows.FAILURE, where, record.end_ns)
 
     def started(self, record: r.Started, session: SessionState) -> None:
         """
@@ -61,7 +75,33 @@ class Phases:
         """
         phase = self._state(record, session)
         phase.running = phase.interval is None or record.start_ns > phase.interval[1]
+        phase.planned_ns = record.planned_ns or phase.planned_ns
+        if phase.running:
+            phase.start_ns = record.start_ns
         session.phase = record.place.phase
+
+    def worked_on(self, record: r.Record, session: SessionState) -> None:
+        """
+        A droid is at work in a phase.
+        """
+        if record.place.phase:
+            self._state(record, session).droids.add(record.place.droid)
+
+    def produced(self, record: r.Record, session: SessionState, output: r.Output) -> None:
+        """
+        Something was produced in a phase.
+        """
+        if record.place.phase and output.code_quality is not None:
+            phase = self._state(record, session)
+            phase.quality = phase.quality[0] + output.code_quality, phase.quality[1] + 1
+
+    def conflict(self, record: r.Conflict, session: SessionState) -> None:
+        """
+        Droids disagree in a phase.
+        """
+        if record.place.phase:
+            self._state(record, session).conflicts += 1
+        self.may_fail(record, session, "conflict")
 
     def blocked(self, record: r.Blocked, session: SessionState) -> None:
         """
@@ -86,7 +126,7 @@ class Phases:
             held = len(phase.waits)
             add_interval(phase.waits, query.start_ns, query.start_ns + query.duration_ns)
             session.extent += len(phase.waits) - held
-            self._count_waits(session, phase)
+            self._count_waits(session, query.place.phase, phase)
 
     def may_fail(
         self, record: r.Record, session: SessionState, cause: str, error_type: str | None = None
@@ -109,7 +149,7 @@ class Phases:
                     self._ledger.ensure(m.PHASES, session.orchestrator, (session.pattern, name, outcome))
         return phase
 
-    def _count_waits(self, session: SessionState, phase: PhaseState) -> None:
+    def _count_waits(self, session: SessionState, name: str, phase: PhaseState) -> None:
         """
         Bring the phase's time covered by waiting queries up to date.
         """
@@ -117,5 +157,9 @@ class Phases:
             return
         waited_ns = covered_ns(phase.waits, phase.interval)
         grown_ns = waited_ns - phase.waited_ns
-        self._ledger.fact(session.orchestrator, phase.interval[1], (Fact.WAIT_NS,), grown_ns)
+        key = (Fact.WAIT_NS, session.pattern, name)
+        self._ledger.fact(session.orchestrator, phase.interval[1], key, grown_ns)
         phase.waited_ns = waited_ns
+        if waited_ns > WAIT_LIMIT * (phase.interval[1] - phase.interval[0]):
+            where = {"pattern": session.pattern, "phase": name}
+            self._ledger.show(session, Shows.WAIT, where, waited_ns)

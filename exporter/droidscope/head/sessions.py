@@ -95,6 +95,7 @@ class Sessions:
             if gone is not None:
                 session.pattern, session.span_id = gone.pattern, gone.span_id
                 session.outcome, session.end_ns = gone.outcome, gone.end_ns
+                session.whole = False
                 self.schedule(session)
             return session, gone is None
         self._by_key.move_to_end(key)
@@ -183,6 +184,8 @@ class Sessions:
     def _due_clock(self, session: SessionState) -> int:
         if session.close_clock is not None:
             return session.close_clock
+        if session.digest_clock is not None:
+            return session.digest_clock
         if session.running:
             # Whether others of its orchestrator arrive may change any time: look at the earliest.
             return session.last_clock + self._settings.lost_ns(
@@ -206,7 +209,7 @@ class Sessions:
 
     def due(self, clock_ns: int) -> Iterator[SessionState]:
         """
-        Sessions due by now, each to be closed, lost or forgotten and then scheduled again.
+        Sessions due by now, each to be closed, digested, lost or forgotten and then scheduled again.
         """
         while self._due and self._due[0][0] <= clock_ns:
             due_ns, key = heapq.heappop(self._due)

@@ -29,6 +29,7 @@ class HeadSettings(Struct, frozen=True):
     """
     All durations in nanoseconds of the exporter's uptime; `docs/metrics.md#live-gauges` explains them.
 
+    What was emitted and has not arrived *records_lost_after_ns* after that was reported is lost.
     *held_limit* bounds what is held in memory of sessions, their tasks, phases and so on together.
     *lost_after_ns* None means 60 minutes where the process sent `alive` and others of its
     orchestrator still arrive, else 180 minutes. *pattern_limits_ns* overrides *limit_ns*.
@@ -43,6 +44,7 @@ class HeadSettings(Struct, frozen=True):
     pattern_limits_ns: dict[str, int] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
     held_limit: int = 200_000
+    records_lost_after_ns: int = MINUTE
 
     def silent_ns(self, *, alive_seen: bool) -> int:
         """

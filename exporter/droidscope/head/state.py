@@ -22,37 +22,66 @@ An orchestrator's label values and a session id.
 """
 
 
+Interval = tuple[int, int]
+"""
+Start and end, Unix nanoseconds.
+"""
+
+
 class TaskState(Struct):
     """
     A task that has not ended, or whose attempts may still arrive.
 
-    *tried* are the span ids of its ended attempts, the newest ones; *last_attempt* is the highest
+    *tried* is when each of its ended attempts ran, by span id, the newest ones; *last_attempt* is the highest
     attempt number of which an output came; *counted_as_attempt* is set once the ended task itself
     counted as its only attempt. *output* is what is known so far, once it has ended what was
     counted; *declared_usage* says that it gave its usage itself.
     """
 
     droid: str = ""
+    task_type: str = ""
+    phase: str = ""
     span_id: str = ""
     ended: bool = False
+    start_ns: int = 0
     end_ns: int = 0
     declared_usage: bool = False
     counted_as_attempt: bool = False
-    tried: list[str] = field(default_factory=list)
+    tried: dict[str, Interval] = field(default_factory=dict)
     last_attempt: int = 0
     output: Output | None = None
     usages: list[Usage] = field(default_factory=list)
+
+
+class Run(Struct, frozen=True, array_like=True):
+    """
+    One run of a phase that has ended.
+    """
+
+    start_ns: int
+    end_ns: int
+    outcome: Outcome
 
 
 class PhaseState(Struct):
     """
     A phase; *interval* is known once it ended, *waits* is when queries waited inside it: disjoint
     intervals in order. *failure* is the best reason so far why it may fail: rank, Unix time, reason.
+
+    *runs* are those that have ended, the first ones; *start_ns* is when the latest began, 0 where that
+    is not known. *quality* is the sum and number of the code quality scores of its tasks.
     """
 
     blocked: bool = False
     running: bool = True
-    interval: tuple[int, int] | None = None
+    start_ns: int = 0
+    runs: list[Run] = field(default_factory=list)
+    planned_ns: int | None = None
+    depends_on: tuple[str, ...] = ()
+    droids: set[str] = field(default_factory=set)
+    conflicts: int = 0
+    quality: tuple[float, int] = (0.0, 0)
+    interval: Interval | None = None
     waits: list[tuple[int, int]] = field(default_factory=list)
     waited_ns: int = 0
     failure: tuple[int, int, str] = (0, 0, "")
@@ -64,7 +93,10 @@ class SessionState(Struct):
 
     *outcome* is None while it runs. *span_id* is that of the session's own span, "" until it is
     known. *close_clock* is when its last derived facts are due, None once they are done; *tallied*
-    are those facts as (droid, messages sent), so that a late record can replace them.
+    are those facts as (droid, messages sent), so that a late record can replace them. *digest_clock*
+    and *digested* are the same for the facts of its digest: end, key and amount of each. *whole* is
+    False where its first records were forgotten. *blamed* is the failure it counts as by itself, once
+    it does: Unix time and reason.
     *queued_clock* is when the session is looked at next. *extent* is how much is held inside its
     tasks and phases, *weight* what it counted as when it was last weighed.
     """
@@ -85,11 +117,17 @@ class SessionState(Struct):
     end_ns: int = 0
     end_clock: int = 0
     close_clock: int | None = None
+    digest_clock: int | None = None
+    digested: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
+    whole: bool = True
+    blamed: tuple[int, str] | None = None
     queued_clock: int | None = None
     phase: str = ""
     phases: dict[str, PhaseState] = field(default_factory=dict)
     tasks: dict[str, TaskState] = field(default_factory=dict)
     droids: set[str] = field(default_factory=set)
+    tasks_completed: int = 0
+    tasks_failed: int = 0
     sent: dict[str, int] = field(default_factory=dict)
     tallied: list[tuple[str, int]] = field(default_factory=list)
     conflicts: set[str] = field(default_factory=set)
@@ -127,6 +165,7 @@ class SessionState(Struct):
             self.sent,
             self.conflicts,
             self.attempts,
+            self.digested,
         )
         return SESSION_WEIGHT + self.extent + sum(map(len, parts))
 

@@ -4,13 +4,20 @@ How droids work together: messages, queries, gates, syntheses, conflicts.
 
 from __future__ import annotations
 
+from typing import Final
+
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import MessageType, Outcome
+from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS
 from droidscope.head.ledger import Ledger
 from droidscope.head.phases import Phases
 from droidscope.head.state import SessionState
 from droidscope.kpi.facts import NANO, Fact, response_credit
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
+
+_YEAR_NS: Final = 365 * 86_400 * NANO
+_SLOW_NS: Final = RESPONSE_LIMIT_SECONDS * NANO
 
 
 class Talk:
@@ -31,12 +38,14 @@ class Talk:
         self._ledger.count(m.MESSAGES, who, labels, record)
         self._ledger.count(m.MESSAGE_EDGES, who, (record.sender, record.receiver), record)
         self._ledger.fact(who, record.end_ns, (Fact.MESSAGES, *labels), 1)
+        if record.receiver:
+            self._ledger.fact(who, record.end_ns, (Fact.RECEIVED, record.receiver), 1)
         session.sent[record.sender] = session.sent.get(record.sender, 0) + 1
         if record.type == MessageType.QUERY:
-            self._query(record)
+            self._query(record, session)
             self._phases.waited(record, session)
 
-    def _query(self, record: r.Message) -> None:
+    def _query(self, record: r.Message, session: SessionState) -> None:
         who, droid = record.place.orchestrator, record.receiver
         if self._ledger.expects(who, "query", droid):
             for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
@@ -44,6 +53,12 @@ class Talk:
             self._ledger.ensure(m.QUERY_CREDIT, who, (droid,))
         self._ledger.count(m.QUERIES, who, (droid, record.outcome), record)
         self._ledger.fact(who, record.end_ns, (Fact.QUERIES, droid, record.outcome), 1)
+        self._ledger.fact(who, record.end_ns, (Fact.QUERY_WAIT_NS, droid), record.duration_ns)
+        unanswered = record.outcome is Outcome.UNANSWERED
+        if unanswered or record.duration_ns > _SLOW_NS:
+            # One that nobody answered shows more than any that took long.
+            weight = record.duration_ns + unanswered * _YEAR_NS
+            self._ledger.show(session, Shows.QUERY, {"droid": droid}, weight)
         if record.outcome in {Outcome.ANSWERED, Outcome.LATE}:
             self._ledger.observe_duration(m.QUERY_RESPONSE, (droid,), record)
             self._ledger.fact(who, record.end_ns, (Fact.QUERY_NS, droid), record.duration_ns)
@@ -70,6 +85,8 @@ class Talk:
         labels = (session.pattern, synthesis_outcome(record))
         self._ledger.count(m.SYNTHESES, record.place.orchestrator, labels, record)
         self._ledger.fact(record.place.orchestrator, record.end_ns, (Fact.SYNTHESES, *labels), 1)
+        if labels[1] is not Outcome.INTEGRATED:
+            self._ledger.show(session, Shows.SYNTHESIS, {"pattern": session.pattern}, record.end_ns)
 
     def conflict(self, record: r.Conflict, session: SessionState) -> None:
         """
@@ -79,7 +96,7 @@ class Talk:
         session.conflicts.add(record.id)
         self._ledger.count(m.CONFLICTS, who, labels, record)
         self._ledger.fact(who, record.end_ns, (Fact.CONFLICTS, session.pattern), 1)
-        self._phases.may_fail(record, session, "conflict")
+        self._phases.conflict(record, session)
 
     def settle(self, session: SessionState) -> None:
         """
@@ -100,6 +117,8 @@ class Talk:
             for droid, sent in facts:
                 key = (Fact.SESSION_MESSAGES, droid, str(sent))
                 self._ledger.fact(session.orchestrator, session.end_ns, key, sign)
+                if sign > 0 and sent > MESSAGES_PLATEAU[1]:
+                    self._ledger.show(session, Shows.MESSAGES, {"droid": droid}, sent)
         session.tallied = now
 
 

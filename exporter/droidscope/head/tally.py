@@ -12,8 +12,11 @@ from typing import Any, Final, get_args
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
+from droidscope.head.completeness import CLIENT_KINDS
+from droidscope.head.digests import Digests
 from droidscope.head.findings import OpenFindings
 from droidscope.head.ledger import Ledger
+from droidscope.head.names import PatternNames
 from droidscope.head.outputs import Outputs
 from droidscope.head.phases import Phases
 from droidscope.head.sessions import Sessions, ended
@@ -24,26 +27,38 @@ from droidscope.head.talk import Talk
 from droidscope.head.work import Work
 from droidscope.kpi.facts import Fact
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
 
 _KINDS: Final = {type_: str(type_.__struct_config__.tag) for type_ in get_args(r.AnyRecord)}
-_EMITTED: Final = frozenset({*map(str, Kind), "conflict"})
 _STILL: Final = (r.Conflict, r.Alive, r.Blocked)
 """
 Records that do not show that a session moves.
+"""
+_DIGESTED: Final = (r.Session, r.Phase, r.Task, r.Attempt)
+"""
+Records that change what a session's digest says.
 """
 
 
 class Tally:
     """
-    Takes records in; *ledger*, *sessions* and *findings* are what it changes.
+    Takes records in; all but *settings* is what it changes.
     """
 
     def __init__(
-        self, settings: HeadSettings, ledger: Ledger, sessions: Sessions, findings: OpenFindings
+        self,
+        settings: HeadSettings,
+        ledger: Ledger,
+        sessions: Sessions,
+        findings: OpenFindings,
+        digests: Digests,
+        names: PatternNames,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._sessions = sessions
+        self._digests = digests
+        self._names = names
         self._phases = Phases(ledger)
         self._talk = Talk(ledger, self._phases)
         outputs, spending = Outputs(ledger, findings), Spending(ledger, settings.prices)
@@ -66,15 +81,16 @@ class Tally:
             r.Unblocked: self._phases.unblocked,
         }
 
-    def take(self, record: r.Record) -> None:
+    def take(self, record: r.Record) -> bool:
         """
-        Count one record that has arrived.
+        Count one record that has arrived; False if it did before: a conflict may come twice.
         """
         clock_ns = self._ledger.clock_ns
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
         if isinstance(record, r.Conflict) and record.id in session.conflicts:
-            return
+            return False
         if _starts_anew(record, session):
+            self._finish(session)
             session = self._sessions.restart(session, record.place, record.start_ns, clock_ns)
             first = True
         if first:
@@ -87,13 +103,17 @@ class Tally:
         self._by_type[type(record)](record, session)
         if session.outcome is not None and session.close_clock is None:
             self._talk.settle(session)
+            if isinstance(record, _DIGESTED) and session.digest_clock is None:
+                session.digest_clock = clock_ns + self._settings.close_after_ns
+                self._sessions.schedule(session)
         self._sessions.weigh(session)
         self._make_room()
+        return True
 
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._ledger.count_own(m.RECORDS, (kind,))
-        if record.place.own and kind in _EMITTED:
+        if record.place.own and type(record) in CLIENT_KINDS:
             self._ledger.count_own(m.CLIENT_RECORDS_STORED, (record.place.orchestrator[0], kind))
 
     def _make_room(self) -> None:
@@ -103,8 +123,6 @@ class Tally:
         while session := self._sessions.least_needed():
             if session.running:
                 self.lose(session)
-            if session.close_clock is not None:
-                self.close(session)
             self.forget(session)
 
     # --- how a session ends --------------------------------------------------------------------
@@ -121,8 +139,10 @@ class Tally:
     def _session(self, record: r.Session, session: SessionState) -> None:
         who, labels = session.orchestrator, (session.pattern, record.outcome)
         session.span_id, session.error_type = record.span_id, record.error_type
+        self._names.learn(who, session.pattern, record.pattern_name)
         if session.outcome is Outcome.LOST:
             self._talk.withdraw(session)
+            self._blame(session, None)
             self._ledger.count(m.SESSIONS_RECOVERED, who, labels, record)
             self._ledger.fact(who, session.end_ns, (Fact.SESSIONS, session.pattern, Outcome.LOST), -1)
         else:
@@ -130,6 +150,9 @@ class Tally:
         self._end(session, record.outcome, record.end_ns)
         session.start_ns = record.start_ns
         self._ledger.observe_duration(m.SESSION_DURATION, labels, record)
+        self._ledger.fact(who, record.end_ns, (Fact.SESSION_TIME, session.pattern), record.duration_ns)
+        took = (Fact.SESSION_TOOK, session.pattern, record.outcome)
+        self._ledger.sketch(who, record.end_ns, took, record.duration_ns)
         if record.duration_ns > self._settings.limit_of(session.pattern):
             self._ledger.count(m.SESSIONS_OVER_LIMIT_TOTAL, who, (session.pattern,), record)
             self._ledger.fact(who, record.end_ns, (Fact.OVER_LIMIT, session.pattern), 1)
@@ -168,13 +191,47 @@ class Tally:
         if session.outcome is not Outcome.COMPLETED and not session.failed_phases:
             reason = "lost" if session.outcome is Outcome.LOST else session.error_type or "exception"
             self._ledger.count(m.FAILURES, session.orchestrator, (session.pattern, "", reason))
+            self._blame(session, reason)
             session.failed_phases = 1
         self._talk.settle(session)
+        self._digests.make(session)
+        self._sessions.weigh(session)
+
+    def _blame(self, session: SessionState, reason: str | None) -> None:
+        """
+        Have a session count as a failure of no phase for a reason, or for None no longer.
+        """
+        who, pattern = session.orchestrator, session.pattern
+        if session.blamed is not None:
+            end_ns, former = session.blamed
+            self._ledger.fact(who, end_ns, (Fact.FAILURES, pattern, "", former), -1)
+        session.blamed = None if reason is None else (session.end_ns, reason)
+        if reason is not None:
+            self._ledger.fact(who, session.end_ns, (Fact.FAILURES, pattern, "", reason), 1)
+            where = {"pattern": pattern, "phase": "", "reason": reason}
+            self._ledger.show(session, Shows.FAILURE, where, session.end_ns)
+
+    def digest(self, session: SessionState) -> None:
+        """
+        Bring what only a whole ended session shows up to date.
+        """
+        self._digests.make(session)
+        self._sessions.weigh(session)
+
+    def _finish(self, session: SessionState) -> None:
+        """
+        Do what is still due of an ended session.
+        """
+        if session.close_clock is not None:
+            self.close(session)
+        elif session.digest_clock is not None:
+            self.digest(session)
 
     def forget(self, session: SessionState) -> None:
         """
         Let go of a session that ended long ago, and count what its unended tasks have spent.
         """
+        self._finish(session)
         self._work.spend_rest(session)
         self._sessions.forget(session)
 

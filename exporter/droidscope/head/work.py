@@ -17,6 +17,7 @@ from droidscope.head.spending import Spending
 from droidscope.head.state import SessionState, TaskState
 from droidscope.kpi.facts import Fact
 from droidscope.model import records as r
+from droidscope.model.evidence import Shows
 
 TRIED_LIMIT: Final = 100
 """
@@ -53,23 +54,31 @@ class Work:
         else:
             session.attempts.pop(task.span_id, None)
         session.attempts[record.span_id] = record.place.droid
+        self._phases.worked_on(record, session)
 
     def task(self, record: r.Task, session: SessionState) -> None:
         """
         A task has ended.
         """
         task = self._state(record, session)
-        task.ended, task.end_ns = True, record.end_ns
+        task.ended, task.start_ns, task.end_ns = True, record.start_ns, record.start_ns + record.duration_ns
         session.droids.add(record.place.droid)
         session.attempts.pop(record.span_id, None)
+        self._phases.worked_on(record, session)
         self._count_task(record)
-        if record.outcome is not Outcome.COMPLETED:
+        if record.outcome is Outcome.COMPLETED:
+            session.tasks_completed += 1
+        else:
+            session.tasks_failed += 1
+            place = record.place
+            labels = {"pattern": place.pattern, "task_type": place.task_type, "droid": place.droid}
+            self._ledger.show(session, Shows.FAILED_TASK, labels, record.end_ns)
             self._phases.may_fail(record, session, "task", record.error_type)
         if not record.attempts and not task.tried:
             task.counted_as_attempt = True
             self._count_attempt(record, _TRIED[record.outcome])
         task.output = merged(record.output, task.output)
-        self._outputs.produced(record, task.output)
+        self._produced(record, session, task.output)
         task.declared_usage = record.usage is not None
         self._spending.spend(record.place, record.end_ns, [record.usage] if record.usage else task.usages)
         task.usages = []
@@ -83,6 +92,12 @@ class Work:
         if record.outcome is Outcome.COMPLETED:
             self._ledger.observe_duration(m.TASK_DURATION, labels, record)
             self._ledger.fact(who, record.end_ns, (Fact.TASK_NS, *labels), record.duration_ns)
+        took = (Fact.TASK_TOOK, place.pattern, place.task_type, place.droid, record.outcome)
+        self._ledger.sketch(who, record.end_ns, took, record.duration_ns)
+
+    def _produced(self, record: r.Record, session: SessionState, output: r.Output) -> None:
+        self._outputs.produced(record, output)
+        self._phases.produced(record, session, output)
 
     def attempt(self, record: r.Attempt, session: SessionState) -> None:
         """
@@ -92,16 +107,17 @@ class Work:
         if not record.place.task:
             self._expect(record.place)
             self._count_attempt(record, record.outcome)
-            self._outputs.produced(record, record.output)
+            self._produced(record, session, record.output)
             self._spending.spend(record.place, record.end_ns, [record.usage] if record.usage else [])
             return
         task = self._state(record, session)
-        task.tried.append(record.span_id)
-        del task.tried[:-TRIED_LIMIT]
+        task.tried[record.span_id] = (record.start_ns, record.start_ns + record.duration_ns)
+        if len(task.tried) > TRIED_LIMIT:
+            del task.tried[next(iter(task.tried))]
         session.extent += 1
         self._count_try(record, task)
         if task.ended:
-            self._late_attempt(msgspec.structs.replace(record, end_ns=task.end_ns), task)
+            self._late_attempt(msgspec.structs.replace(record, end_ns=task.end_ns), session, task)
         else:
             self._attempt_of_open(record, task)
 
@@ -126,13 +142,13 @@ class Work:
             self._spending.spend(record.place, record.end_ns, task.usages)
             task.usages = []
 
-    def _late_attempt(self, record: r.Attempt, task: TaskState) -> None:
+    def _late_attempt(self, record: r.Attempt, session: SessionState, task: TaskState) -> None:
         """
         What an attempt adds to its task that has ended, as if it had come before.
         """
         known = task.output or r.NO_OUTPUT
         task.output = merged(known, record.output)
-        self._outputs.produced(record, without(record.output, known))
+        self._produced(record, session, without(record.output, known))
         if record.usage and not task.declared_usage:
             self._spending.spend(record.place, record.end_ns, [record.usage])
 
@@ -171,8 +187,10 @@ class Work:
         key = record.place.task or record.span_id
         task = session.tasks.get(key)
         if task is None:
-            task = session.tasks[key] = TaskState(droid=record.place.droid)
-            self._expect(record.place)
+            place = record.place
+            task = TaskState(droid=place.droid, task_type=place.task_type, phase=place.phase)
+            session.tasks[key] = task
+            self._expect(place)
         return task
 
     def _expect(self, place: r.Place) -> None:

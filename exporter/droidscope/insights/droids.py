@@ -11,21 +11,25 @@ from droidscope.kpi.efficiency import droid_efficiency
 from droidscope.kpi.ratios import error_ratio
 from droidscope.kpi.subjects import DroidFacts
 
-Status = Literal["healthy", "degraded", "offline"]
+Status = Literal["healthy", "degraded", "overloaded", "offline"]
+STATUSES: Final[tuple[Status, ...]] = ("healthy", "degraded", "overloaded", "offline")
 
 STATUS_WINDOW: Final = "24h"
 
 
-def droid_status(facts: DroidFacts | None, attempts_in_flight: int) -> Status:
+def droid_status(facts: DroidFacts | None, attempts_in_flight: int, limit: int | None = None) -> Status:
     """
-    The status of a droid that is known. It is never overloaded: nothing says how much it can bear.
+    The status of a droid that is known.
 
     Args:
         facts: What it did in the last 24 hours, None if nothing.
         attempts_in_flight: Its attempts that have not ended.
+        limit: How many it may have; None if that is not configured: it is never overloaded.
 
     Definition: docs/kpis.md#droids
     """
+    if limit is not None and attempts_in_flight >= limit:
+        return "overloaded"
     if facts is None:
         return "healthy" if attempts_in_flight else "offline"
     efficiency, errors = droid_efficiency(facts).score, error_ratio(facts.work)

@@ -17,7 +17,7 @@ from opentelemetry.context import Context, attach, create_key, get_current, get_
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
 
 from droidscope.conventions import attributes as names
-from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.attributes import CONFLICT_RECORD, Outcome
 from droidscope.instrument.guard import quietly, warn_once
 from droidscope.instrument.place import Baggage, carried, carrying, ids, is_same_place, without
 from droidscope.instrument.providers import Emitter
@@ -97,6 +97,10 @@ class Activity:
     span: Span = INVALID_SPAN
     recording: bool = False
     ended: bool = False
+    untold_conflicts: int = 0
+    """
+    Conflicts of which only its span tells, when it ends: nobody takes their log events.
+    """
     parent: Activity | None
     inside: Mapping[str, str]
     """
@@ -155,6 +159,8 @@ class Activity:
                 self._finish(self.emitter, error)
         finally:
             self.span.end()
+            if self.recording:
+                self._count(self.emitter)
             # Else it would be in its own context: garbage that only the collector of cycles finds.
             self.context = self.previous
 
@@ -186,7 +192,13 @@ class Activity:
             self.span.set_status(Status(StatusCode.ERROR))
         for name, value in values.items():  # for so few, `set_attributes` takes longer
             self.span.set_attribute(name, value)
+
+    def _count(self, emitter: Emitter) -> None:
+        # Only once it has ended: what a point counts has then ended before the point's time, by which
+        # the exporter tells what should have arrived.
         emitter.count_record(self.kind, self.inside)
+        for _ in range(self.untold_conflicts):
+            emitter.count_record(CONFLICT_RECORD, self.inside)
 
     def _describe(self) -> Description:
         raise NotImplementedError

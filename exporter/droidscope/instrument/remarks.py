@@ -98,14 +98,16 @@ def conflict(type: str, *, severity: str | None = None) -> None:
     values = {names.CONFLICT_ID: new_id(), names.CONFLICT_TYPE: str(type)}
     if severity is not None:
         values[names.CONFLICT_SEVERITY] = str(severity)
-    found_in = current()
+    found_in, heard = current(), emitter.is_heard(names.CONFLICT_EVENT)
     if found_in is not None and not found_in.ended:
         found_in.span.add_event(names.CONFLICT_EVENT, values)
-    elif not emitter.is_heard(names.CONFLICT_EVENT):
+        found_in.untold_conflicts += not heard
+    elif not heard:
         return
-    inside = ids(carried(), emitter.service)
-    emitter.event(names.CONFLICT_EVENT, {**inside, **values}, get_current())
-    emitter.count_record("conflict", inside)
+    if heard:
+        inside = ids(carried(), emitter.service)
+        emitter.event(names.CONFLICT_EVENT, {**inside, **values}, get_current())
+        emitter.count_record(names.CONFLICT_RECORD, inside)
     emitter.tally.add(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: str(type)})
 
 

@@ -6,7 +6,6 @@ Impacts are 0 to 100 for every kind, so that all kinds rank on one scale.
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
@@ -14,7 +13,7 @@ from droidscope.kpi.facts import NANO
 from droidscope.kpi.statistics import clip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 SLOW: Final = 1.5
 """
@@ -52,17 +51,17 @@ class Excess(NamedTuple):
 
 class WorkTime(NamedTuple):
     """
-    A droid's task: what it took, how much of that was on the critical path, and the median of the
-    same task type in the same pattern by all droids.
+    What *n* tasks of a droid took each, or held their sessions, and the median that the same task
+    type of the same pattern takes all droids.
     """
 
-    duration_ns: int
-    critical_ns: int
+    time_ns: float
     median_ns: float
+    n: int = 1
 
 
 def phase_excess(
-    duration_ns: int, trailing: Baseline | None, planned_ns: int | None, *, on_critical_path: bool
+    duration_ns: float, trailing: Baseline | None, planned_ns: float | None, *, on_critical_path: bool
 ) -> Excess | None:
     """
     The excess of a slow phase; None if it is not slow, or nothing says how long it should take.
@@ -91,7 +90,7 @@ def phase_excess(
     return Excess(expected_ns, percent, duration_ns - expected_ns if on_critical_path else 0.0)
 
 
-def excess_percent(duration_ns: int, baseline_ns: float) -> float | None:
+def excess_percent(duration_ns: float, baseline_ns: float) -> float | None:
     """
     (d / baseline - 1) x 100, the percentage of the specification; None without a baseline.
 
@@ -100,7 +99,7 @@ def excess_percent(duration_ns: int, baseline_ns: float) -> float | None:
     return 100 * (duration_ns / baseline_ns - 1) if baseline_ns else None
 
 
-def droid_slowness(tasks: Sequence[WorkTime]) -> float | None:
+def droid_slowness(tasks: Iterable[WorkTime]) -> float | None:
     """
     Median of each task's duration over the median of its kind, 1 where as fast as all.
 
@@ -108,11 +107,15 @@ def droid_slowness(tasks: Sequence[WorkTime]) -> float | None:
 
     Definition: docs/kpis.md#bottlenecks
     """
-    relative = [task.duration_ns / task.median_ns for task in tasks if task.median_ns]
-    return statistics.median(relative) if len(relative) >= BOTTLENECK_MINIMUM else None
+    relative = sorted((task.time_ns / task.median_ns, task.n) for task in tasks if task.median_ns)
+    n = sum(count for _, count in relative)
+    if n < BOTTLENECK_MINIMUM:
+        return None
+    middle = (_ranked(relative, (n - 1) // 2), _ranked(relative, n // 2))
+    return (middle[0] + middle[1]) / 2
 
 
-def is_slow_droid(tasks: Sequence[WorkTime]) -> bool:
+def is_slow_droid(tasks: Iterable[WorkTime]) -> bool:
     """
     Whether a droid takes more than 1.5 x as long as all do; False where that is not known.
 
@@ -122,13 +125,13 @@ def is_slow_droid(tasks: Sequence[WorkTime]) -> bool:
     return slowness is not None and slowness > SLOW
 
 
-def droid_lost_ns(tasks: Iterable[WorkTime]) -> float:
+def droid_lost_ns(held: Iterable[WorkTime]) -> float:
     """
     Nanoseconds a droid held sessions beyond the median of the same kind of task.
 
     Definition: docs/kpis.md#bottlenecks
     """
-    return sum(max(0.0, task.critical_ns - task.median_ns) for task in tasks)
+    return sum(max(0.0, task.time_ns - task.median_ns) * task.n for task in held)
 
 
 def is_communication_slow(wait: float | None, mean_response_ns: float | None, unanswered: int) -> bool:
@@ -172,3 +175,15 @@ def integration_impact(integrated: int, syntheses: int) -> float | None:
     Definition: docs/kpis.md#bottlenecks
     """
     return 100 * (syntheses - integrated) / syntheses if syntheses else None
+
+
+def _ranked(values: Iterable[tuple[float, int]], rank: int) -> float:
+    """
+    The value at *rank*, from 0, of ascending values that each stand for so many.
+    """
+    passed = 0
+    for value, count in values:
+        passed += count
+        if passed > rank:
+            return value
+    raise IndexError(rank)

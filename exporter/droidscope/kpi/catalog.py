@@ -17,7 +17,8 @@ from droidscope.kpi.subjects import DroidFacts, OrchestratorFacts, PatternFacts,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from droidscope.kpi.windows import Windows
+    from droidscope.kpi.facts import Key
+    from droidscope.kpi.windows import Orchestrator
 
 Facts = TypeVar("Facts")
 Gauge = tuple[MetricSpec, tuple[str, ...], float]
@@ -186,22 +187,26 @@ PATTERN_KPIS: Final[tuple[Kpi[PatternFacts], ...]] = (
 _SAMPLES: Final = {spec: samples_of(spec) for spec in KPIS}
 
 
-def gauges(windows: Windows, now_ns: int, budgets_usd: Mapping[str, float] | None = None) -> Iterator[Gauge]:
+def gauges(
+    totals: Mapping[Orchestrator, Mapping[str, Mapping[Key, int]]],
+    budgets_usd: Mapping[str, float] | None = None,
+    references_usd: Mapping[Orchestrator, Mapping[str, float]] | None = None,
+) -> Iterator[Gauge]:
     """
     Every KPI that is present, each followed by its samples sibling where it has one.
 
-    In order of orchestrator, window, subject and catalogue. Nothing may be added to *windows*
-    while this runs.
+    In order of orchestrator, window, subject and catalogue.
 
     Args:
-        windows: The facts.
-        now_ns: Where the windows end.
+        totals: The facts of each orchestrator by window.
         budgets_usd: Configured cost per success by pattern.
+        references_usd: What a success usually costs, by orchestrator and pattern: where there is no
+            budget.
     """
-    windows.advance(now_ns)
-    for orchestrator in windows.orchestrators():
+    for orchestrator, by_window in totals.items():
+        worth = {**(references_usd or {}).get(orchestrator, {}), **(budgets_usd or {})}
         for window in WINDOWS:
-            facts = by_subject(windows.totals(orchestrator, window, now_ns), budgets_usd)
+            facts = by_subject(by_window[window], worth)
             yield from _gauges(ORCHESTRATOR_KPIS, facts.orchestrator, (*orchestrator, window))
             for droid, droid_facts in facts.droids.items():
                 yield from _gauges(DROID_KPIS, droid_facts, (*orchestrator, droid, window))

@@ -1,9 +1,9 @@
 """
-The closed set of facts: what the head adds to the minute windows as things end.
+The closed set of facts: what the head adds to the windows as things end.
 
 A key is `(fact, *labels)`, all of them strings; an amount is an integer, so that order never
-changes a sum. A fact belongs to the minute in which its subject ended; a revision adds the
-difference, which may be negative, to that same minute.
+changes a sum. A fact belongs to the minute, and where `history` looks back on it to the hour, in
+which its subject ended; a revision adds the difference, which may be negative, to that same one.
 
     fact              labels                                        amount
     tasks             pattern, droid, task_type, outcome            tasks ended
@@ -14,7 +14,7 @@ difference, which may be negative, to that same minute.
     session_ns        pattern                                       duration of completed sessions, ns
     over_limit        pattern                                       sessions ended over their limit
     phases            pattern, phase, outcome                       phases ended
-    phase_ns          -                                             duration of phases, ns
+    phase_ns          pattern, phase                                duration of phases, ns
     planned_ns        -                                             plans of completed sessions, ns
     actual_ns         -                                             duration of those with a plan, ns
     syntheses         pattern, outcome                              syntheses
@@ -24,11 +24,28 @@ difference, which may be negative, to that same minute.
     query_ns          droid                                         time to answers, ns
     queries_timed     droid                                         answers whose time that is
     conflicts         pattern                                       conflicts
-    wait_ns           -                                             phase time under waiting queries, ns
+    wait_ns           pattern, phase                                phase time under waiting queries, ns
     session_messages  droid, n                                      sessions in which it sent n messages
     scores            score, pattern, droid, task_type, statistic   n; sum, 1e-6; squares, 1e-12 points
     cost              pattern                                       cost of sessions, 1e-9 USD
+    session_time      pattern                                       duration of ended sessions, ns
+    failures          pattern, phase, reason                        failed phases and sessions
+    received          droid                                         messages sent to the droid
+    files             droid                                         files created
+    query_wait_ns     droid                                         time queries to it waited, ns
+    issues            droid, rule                                   issues its quality reports gave
+    session_took      pattern, outcome, bucket                      sessions, by duration
+    phase_took        pattern, phase, outcome, path, bucket         phases, by duration
+    task_took         pattern, task_type, droid, outcome, bucket    tasks, by duration
+    task_held         pattern, task_type, droid, bucket             tasks, by time on the critical path
+    scored            score, droid, bucket                          outputs, by score
+    over_plan         pattern, phase, path, total                   n; took_ns, planned_ns: over 1.5 x plan
+    sequencing        pattern, total                                n; makespan_ns, critical_ns
+    idle_ns           pattern, phase                                time it could have started before, ns
 
+A `bucket` is one of `sketch`: coarse for durations in ns, exact for scores in tenths of a point.
+`path` says whether a phase held its session at any moment: `on` or `off` its critical path. The facts of
+the critical path are known once the session has ended, and revised as late records change it.
 `session_messages` is over ended sessions in which at least two droids had a task and this one had
 one; n is a decimal number and may be `0`.
 """
@@ -85,6 +102,20 @@ class Fact(StrEnum):
     SESSION_MESSAGES = "session_messages"
     SCORES = "scores"
     COST = "cost"
+    SESSION_TIME = "session_time"
+    FAILURES = "failures"
+    RECEIVED = "received"
+    FILES = "files"
+    QUERY_WAIT_NS = "query_wait_ns"
+    ISSUES = "issues"
+    SESSION_TOOK = "session_took"
+    PHASE_TOOK = "phase_took"
+    TASK_TOOK = "task_took"
+    TASK_HELD = "task_held"
+    SCORED = "scored"
+    OVER_PLAN = "over_plan"
+    SEQUENCING = "sequencing"
+    IDLE_NS = "idle_ns"
 
 
 class Score(StrEnum):
@@ -116,7 +147,7 @@ LABELS: Final[dict[Fact, tuple[str, ...]]] = {
     Fact.SESSION_NS: ("pattern",),
     Fact.OVER_LIMIT: ("pattern",),
     Fact.PHASES: ("pattern", "phase", "outcome"),
-    Fact.PHASE_NS: (),
+    Fact.PHASE_NS: ("pattern", "phase"),
     Fact.PLANNED_NS: (),
     Fact.ACTUAL_NS: (),
     Fact.SYNTHESES: ("pattern", "outcome"),
@@ -126,13 +157,50 @@ LABELS: Final[dict[Fact, tuple[str, ...]]] = {
     Fact.QUERY_NS: ("droid",),
     Fact.QUERIES_TIMED: ("droid",),
     Fact.CONFLICTS: ("pattern",),
-    Fact.WAIT_NS: (),
+    Fact.WAIT_NS: ("pattern", "phase"),
     Fact.SESSION_MESSAGES: ("droid", "n"),
     Fact.SCORES: ("score", "pattern", "droid", "task_type", "statistic"),
     Fact.COST: ("pattern",),
+    Fact.SESSION_TIME: ("pattern",),
+    Fact.FAILURES: ("pattern", "phase", "reason"),
+    Fact.RECEIVED: ("droid",),
+    Fact.FILES: ("droid",),
+    Fact.QUERY_WAIT_NS: ("droid",),
+    Fact.ISSUES: ("droid", "rule"),
+    Fact.SESSION_TOOK: ("pattern", "outcome", "bucket"),
+    Fact.PHASE_TOOK: ("pattern", "phase", "outcome", "path", "bucket"),
+    Fact.TASK_TOOK: ("pattern", "task_type", "droid", "outcome", "bucket"),
+    Fact.TASK_HELD: ("pattern", "task_type", "droid", "bucket"),
+    Fact.SCORED: ("score", "droid", "bucket"),
+    Fact.OVER_PLAN: ("pattern", "phase", "path", "total"),
+    Fact.SEQUENCING: ("pattern", "total"),
+    Fact.IDLE_NS: ("pattern", "phase"),
 }
 """
 The labels of each fact, in the order they have in its keys.
+"""
+
+SKETCHED: Final = frozenset(fact for fact, labels in LABELS.items() if labels[-1:] == ("bucket",))
+"""
+Facts that count values by bucket, so that quantiles follow from them.
+"""
+OF_HOURS_ALONE: Final = SKETCHED | {Fact.OVER_PLAN, Fact.SEQUENCING, Fact.IDLE_NS}
+"""
+Facts that no minute window has: of those that count by bucket, minutes would have too many.
+"""
+OF_HOURS: Final = OF_HOURS_ALONE | frozenset(
+    {
+        Fact.TASKS,
+        Fact.SESSIONS,
+        Fact.PHASES,
+        Fact.PLANNED_NS,
+        Fact.ACTUAL_NS,
+        Fact.COST,
+        Fact.SESSION_TIME,
+    }
+)
+"""
+Those, and the facts of minutes that trends look back on, hour by hour or day by day.
 """
 
 

@@ -43,14 +43,14 @@ def cost_per_success_usd(pattern: PatternFacts) -> float | None:
 
 def cost_efficiency_ratio(pattern: PatternFacts) -> float | None:
     """
-    Configured budget over cost per success, at most 1; None without either.
+    What a success may cost over what one does, at most 1; None without either.
 
     Definition: docs/kpis.md#patterns
     """
     cost_usd = cost_per_success_usd(pattern)
-    if cost_usd is None or pattern.budget_usd is None:
+    if cost_usd is None or pattern.reference_usd is None:
         return None
-    return clip(pattern.budget_usd / cost_usd)
+    return clip(pattern.reference_usd / cost_usd)
 
 
 def reference_cost_usd(days: Iterable[tuple[int, int]]) -> float | None:

@@ -1,9 +1,8 @@
 """
 Sketches: quantiles of many values from few integers, which add up over days and in any order.
 
-Values are whole numbers, not negative: nanoseconds, or tenths of a point. Those below 1024 have a
-bucket each, so that scores are exact; above, each doubling is cut into 512 buckets, so that no
-value is off by more than 0.2 %.
+Values are whole numbers, not negative: nanoseconds, or tenths of a point. A sketch of so many *bits*
+gives each value below 2**bits a bucket of its own, and above cuts each doubling into half as many.
 """
 
 from __future__ import annotations
@@ -14,14 +13,15 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-_EXACT_BITS: Final = 10
-_HALF: Final = 1 << (_EXACT_BITS - 1)
-
-RELATIVE_ERROR: Final = 1 / _HALF
+FINE: Final = 10
 """
-A quantile is off by less than this share of itself.
+Bits for scores, which in tenths of a point are exact; no other value is off by more than 0.2 %.
+"""
+COARSE: Final = 7
+"""
+Bits for durations: none is off by more than 1.6 %, and an hour of them has few buckets.
 """
 TENTHS: Final = 10
 """
@@ -33,11 +33,12 @@ class Sketch(Struct):
     """
     How many values lie in each bucket, by its number; empty buckets are left out.
 
-    A doubling has at most 512 of them, a sketch no more than it has values. Counts may be taken
-    back before they are added, so that order never matters; until then they count as none.
+    A sketch has no more buckets than it has values. Counts may be taken back before they are
+    added, so that order never matters; until then they count as none.
     """
 
     counts: dict[int, int] = field(default_factory=dict)
+    bits: int = FINE
 
     @property
     def n(self) -> int:
@@ -53,21 +54,23 @@ class Sketch(Struct):
         Raises:
             ValueError: If the value is negative.
         """
-        self._add(bucket(value), amount)
+        self.add_bucket(bucket(value, self.bits), amount)
 
     def merge(self, other: Sketch) -> None:
         """
-        Add all of *other*.
+        Add all of *other*, which has as many bits.
         """
         for number, amount in other.counts.items():
-            self._add(number, amount)
+            self.add_bucket(number, amount)
 
-    def subtract(self, other: Sketch) -> None:
+    def values(self) -> Iterator[tuple[float, int]]:
         """
-        Take back all of *other*.
+        The middle of each bucket that holds something, ascending, and how many values it holds.
         """
-        for number, amount in other.counts.items():
-            self._add(number, -amount)
+        for number, count in sorted(self.counts.items()):
+            if count > 0:
+                lowest, width = bounds(number, self.bits)
+                yield lowest + (width - 1) / 2, count
 
     def quantile(self, q: float) -> float | None:
         """
@@ -90,7 +93,10 @@ class Sketch(Struct):
         before, after = self._ranked((math.floor(rank), math.ceil(rank)))
         return before + (after - before) * (rank - math.floor(rank))
 
-    def _add(self, number: int, amount: int) -> None:
+    def add_bucket(self, number: int, amount: int) -> None:
+        """
+        Add as many values to the bucket of a number as *amount* says; a negative amount takes back.
+        """
         count = self.counts.get(number, 0) + amount
         if count:
             self.counts[number] = count
@@ -108,12 +114,12 @@ class Sketch(Struct):
             while rank >= passed + count:
                 passed += count
                 number, count = next(present)
-            lowest, width = bounds(number)
+            lowest, width = bounds(number, self.bits)
             values.append(lowest + (width - 1) * (rank - passed + 0.5) / count)
         return values
 
 
-def bucket(value: int) -> int:
+def bucket(value: int, bits: int = FINE) -> int:
     """
     The number of the bucket that holds *value*; numbers ascend as values do.
 
@@ -124,18 +130,27 @@ def bucket(value: int) -> int:
     """
     if value < 0:
         raise ValueError(f"value is {value}; it must not be negative")
-    dropped_bits = max(0, value.bit_length() - _EXACT_BITS)
-    return dropped_bits * _HALF + (value >> dropped_bits)
+    dropped_bits = max(0, value.bit_length() - bits)
+    return (dropped_bits << (bits - 1)) + (value >> dropped_bits)
 
 
-def bounds(number: int) -> tuple[int, int]:
+def bounds(number: int, bits: int = FINE) -> tuple[int, int]:
     """
     The lowest value that the bucket of this *number* holds, and how many it holds.
 
     Definition: docs/kpis.md#conventions
     """
-    dropped_bits = max(0, number // _HALF - 1)
-    return (number - dropped_bits * _HALF) << dropped_bits, 1 << dropped_bits
+    dropped_bits = max(0, (number >> (bits - 1)) - 1)
+    return (number - (dropped_bits << (bits - 1))) << dropped_bits, 1 << dropped_bits
+
+
+def relative_error(bits: int) -> float:
+    """
+    The share of itself that a quantile of a sketch of so many bits is off by at most, if not exact.
+
+    Definition: docs/kpis.md#conventions
+    """
+    return 2.0 ** (1 - bits)
 
 
 def tenths(points: float) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec import Struct, convert
 
 from droidscope.conventions.attributes import MessageType, Outcome
-from droidscope.kpi.facts import LABELS, Fact, Key, Score, Statistic
+from droidscope.kpi.facts import LABELS, OF_HOURS_ALONE, Fact, Key, Score, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,6 +135,16 @@ class Queries(Struct, frozen=True):
         return self.queries_answered + self.queries_late + self.queries_unanswered + self.queries_rejected
 
 
+class Mail(Struct, frozen=True):
+    """
+    Messages a droid sent and was sent; *query_wait_ns* is how long queries put to it waited.
+    """
+
+    sent: int = 0
+    received: int = 0
+    query_wait_ns: int = 0
+
+
 class Scores(Struct, frozen=True):
     """
     Scores of one kind: how many, their sum (1e-6 points) and the sum of their squares.
@@ -163,6 +173,8 @@ class DroidFacts(Struct, frozen=True):
 
     work: Work = Work()
     queries: Queries = Queries()
+    mail: Mail = Mail()
+    files_created: int = 0
     session_messages: dict[int, int] = {}
     code_quality: Scores = Scores()
     test_coverage: Scores = Scores()
@@ -171,12 +183,13 @@ class DroidFacts(Struct, frozen=True):
 
 class PatternFacts(Struct, frozen=True):
     """
-    What came of one pattern in a window; *cost* is in 1e-9 USD, *budget_usd* per success.
+    What came of one pattern in a window; *cost* is in 1e-9 USD, *reference_usd* what a success may
+    cost.
     """
 
     sessions: Sessions = Sessions()
     cost: int = 0
-    budget_usd: float | None = None
+    reference_usd: float | None = None
     code_quality: Scores = Scores()
 
 
@@ -190,13 +203,14 @@ class WindowFacts(NamedTuple):
     patterns: dict[str, PatternFacts]
 
 
-def by_subject(totals: Mapping[Key, int], budgets_usd: Mapping[str, float] | None = None) -> WindowFacts:
+def by_subject(totals: Mapping[Key, int], references_usd: Mapping[str, float] | None = None) -> WindowFacts:
     """
-    Group *totals* by subject; every droid and pattern that any fact names becomes one.
+    Group *totals* by subject; every droid and pattern that any fact names becomes one. Facts that
+    minute windows do not have are left out.
 
     Args:
         totals: What a window holds of one orchestrator.
-        budgets_usd: Configured cost per success by pattern.
+        references_usd: What a success may cost, by pattern.
     """
     everything: _Measures = defaultdict(int)
     droids: defaultdict[str, _Measures] = defaultdict(lambda: defaultdict(int))
@@ -204,7 +218,9 @@ def by_subject(totals: Mapping[Key, int], budgets_usd: Mapping[str, float] | Non
     messages: defaultdict[str, dict[int, int]] = defaultdict(dict)
 
     for key, amount in totals.items():
-        route = _ROUTES[key[0]]
+        route = _ROUTES.get(key[0])
+        if route is None:
+            continue
         measure = route.measure(key)
         everything[measure] += amount
         if route.droid:
@@ -215,11 +231,11 @@ def by_subject(totals: Mapping[Key, int], budgets_usd: Mapping[str, float] | Non
             _, droid, sent = key
             messages[droid][int(sent)] = amount
 
-    budgets = budgets_usd or {}
+    references = references_usd or {}
     return WindowFacts(
         _orchestrator(everything),
         {droid: _droid(measures, messages[droid]) for droid, measures in droids.items()},
-        {pattern: _pattern(measures, budgets.get(pattern)) for pattern, measures in patterns.items()},
+        {pattern: _pattern(measures, references.get(pattern)) for pattern, measures in patterns.items()},
     )
 
 
@@ -258,11 +274,15 @@ def _message_measure(key: Key) -> str:
 
 def _position(label: str, fact: Fact) -> int:
     labels = LABELS[fact]
+    if label == "droid" and fact is Fact.MESSAGES:
+        label = "sender"
     return labels.index(label) + 1 if label in labels else 0
 
 
 _ROUTES: Final[dict[str, _Route]] = {
-    fact: _Route(_position("droid", fact), _position("pattern", fact), _measure_of(fact)) for fact in Fact
+    fact: _Route(_position("droid", fact), _position("pattern", fact), _measure_of(fact))
+    for fact in Fact
+    if fact not in OF_HOURS_ALONE
 }
 
 
@@ -279,6 +299,12 @@ def _droid(measures: _Measures, session_messages: dict[int, int]) -> DroidFacts:
     return DroidFacts(
         work=convert(measures, Work),
         queries=convert(measures, Queries),
+        mail=Mail(
+            measures["messages_delivered"] + measures["messages_undelivered"],
+            measures[Fact.RECEIVED],
+            measures[Fact.QUERY_WAIT_NS],
+        ),
+        files_created=measures[Fact.FILES],
         session_messages=session_messages,
         code_quality=_scores(measures, Score.CODE_QUALITY),
         test_coverage=_scores(measures, Score.TEST_COVERAGE),
@@ -286,11 +312,11 @@ def _droid(measures: _Measures, session_messages: dict[int, int]) -> DroidFacts:
     )
 
 
-def _pattern(measures: _Measures, budget_usd: float | None) -> PatternFacts:
+def _pattern(measures: _Measures, reference_usd: float | None) -> PatternFacts:
     return PatternFacts(
         sessions=convert(measures, Sessions),
         cost=measures[Fact.COST],
-        budget_usd=budget_usd,
+        reference_usd=reference_usd,
         code_quality=_scores(measures, Score.CODE_QUALITY),
     )
 

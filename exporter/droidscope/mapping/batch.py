@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
-from droidscope.conventions.attributes import SERVICE_NAME
+from droidscope.conventions.attributes import SERVICE_INSTANCE_ID, SERVICE_NAME
 from droidscope.mapping import own
-from droidscope.mapping.attributes import NAME_LENGTH
+from droidscope.mapping.attributes import NAME_LENGTH, Reader
 from droidscope.mapping.foreign import classify
 from droidscope.model.foreign import OwnSpan, Step
 from droidscope.model.otlp import Batch, Resource
@@ -27,15 +27,26 @@ What an SDK calls a service that nobody named.
 Item = TypeVar("Item")
 
 
+class Sender(NamedTuple):
+    """
+    Who sent an item, by its resource: the label values, and the id of the process, "" without one.
+    """
+
+    orchestrator: tuple[str, ...]
+    instance: str
+
+
 class Mapped(Struct):
     """
     What a request brought.
 
+    *instances* are the ids of the processes the records come from, one for each, "" where not given.
     *rejected* counts unusable items by reason, *misfits* optional values left out; *message* is
     about the first of either. *stored* counts items that mean something, *ignored* sound ones that do not.
     """
 
     records: list[AnyRecord] = field(default_factory=list)
+    instances: list[str] = field(default_factory=list)
     steps: list[tuple[tuple[str, ...], Step]] = field(default_factory=list)
     own_spans: list[tuple[bytes, OwnSpan]] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -75,36 +86,35 @@ class Mapper:
         The meaning of a request's good items; a bad one never harms its neighbours.
         """
         mapped = Mapped(ignored=batch.ignored, rejected=Counter(batch.rejected), message=batch.message)
-        names: dict[int, tuple[str, ...]] = {}
+        senders: dict[int, Sender] = {}
         for span in batch.spans:
-            orchestrator = self._orchestrator(span.resource, names, mapped)
+            sender = self._sender(span.resource, senders, mapped)
             step = classify(span)
             if step is None:
-                for record in _mapped_by(own.map_span, span, orchestrator, mapped)[:1]:
+                for record in _mapped_by(own.map_span, span, sender, mapped)[:1]:
                     mapped.note_own(span.trace_id, span.span_id, span.parent_id, record)
             else:
-                mapped.steps.append((orchestrator, step))
+                mapped.steps.append((sender.orchestrator, step))
                 mapped.stored += 1
         for log in batch.logs:
-            orchestrator = self._orchestrator(log.resource, names, mapped)
-            for record in _mapped_by(own.map_log, log, orchestrator, mapped):
+            sender = self._sender(log.resource, senders, mapped)
+            for record in _mapped_by(own.map_log, log, sender, mapped):
                 if log.trace_id and isinstance(record, (Started, Alive)):
                     mapped.note_own(log.trace_id, log.span_id, b"", record)
         for point in batch.points:
-            orchestrator = self._orchestrator(point.resource, names, mapped)
-            _mapped_by(own.map_point, point, orchestrator, mapped)
+            sender = self._sender(point.resource, senders, mapped)
+            _mapped_by(own.map_point, point, sender, mapped)
         return mapped
 
-    def _orchestrator(
-        self, resource: Resource, names: dict[int, tuple[str, ...]], mapped: Mapped
-    ) -> tuple[str, ...]:
-        known = names.get(id(resource))
+    def _sender(self, resource: Resource, senders: dict[int, Sender], mapped: Mapped) -> Sender:
+        known = senders.get(id(resource))
         if known is None:
             attributes = resource.attributes
             labels = (attributes.get(key) for key in (SERVICE_NAME, *self._resource_labels))
-            known = tuple("" if label is None else str(label)[:NAME_LENGTH] for label in labels)
-            names[id(resource)] = known = (known[0] or UNKNOWN_SERVICE, *known[1:])
-            mapped.orchestrators.add(known[0])
+            name, *others = ("" if label is None else str(label)[:NAME_LENGTH] for label in labels)
+            instance = Reader(attributes).name(SERVICE_INSTANCE_ID)
+            senders[id(resource)] = known = Sender((name or UNKNOWN_SERVICE, *others), instance)
+            mapped.orchestrators.add(known.orchestrator[0])
         return known
 
 
@@ -121,19 +131,20 @@ def relevant(batch: Batch) -> Batch:
 def _mapped_by(
     map_item: Callable[[Item, own.Orchestrator], tuple[list[AnyRecord], list[str]]],
     item: Item,
-    orchestrator: own.Orchestrator,
+    sender: Sender,
     mapped: Mapped,
 ) -> list[AnyRecord]:
     """
     The records of one item, already added to *mapped*; none if it is unusable.
     """
     try:
-        records, misfits = map_item(item, orchestrator)
+        records, misfits = map_item(item, sender.orchestrator)
     except own.UnusableError as error:
         mapped.rejected[error.reason] += 1
         mapped.message = mapped.message or str(error)
         return []
     mapped.records += records
+    mapped.instances += [sender.instance] * len(records)
     mapped.stored += 1
     mapped.misfits += len(misfits)
     if misfits:

@@ -471,19 +471,13 @@ def completeness_timeseries() -> timeseries.Panel:
     """
     Records stored of records emitted.
     """
-    stored, emitted = (
-        SCOPE.increase(metric, _FLEET, "1h")
-        for metric in (metrics.CLIENT_RECORDS_STORED, metrics.CLIENT_RECORDS_EMITTED)
-    )
     panel = timeseries_panel(
         50,
         "Completeness",
-        "Records stored of those our instrumentation says it emitted, each point over the hour before it; "
-        "below 100 % telemetry is lost on the way.",
+        "Records stored of those our instrumentation says it emitted, over the life of each process that "
+        "reported within the last 24 h; below 100 % telemetry is lost on the way.",
         RATIO,
-        # What was emitted is reported up to a minute after the records themselves: hence the upper end.
-        # Where none of it ever arrived there is no series of what was stored, and that is 0, not a gap.
-        Query(f"clamp_max({quotient(f'({stored} or 0 * {emitted})', emitted)}, 1)", "{{orchestrator}}"),
+        Query(SCOPE.lowest(metrics.COMPLETENESS, _FLEET), "{{orchestrator}}"),
     )
     return limited(panel, low_is_bad(1))
 

@@ -112,6 +112,13 @@ class Scope(NamedTuple):
         _demand(metric.name, _labels(metric, ""), by)
         return f"max by ({', '.join(by)}) ({self.select(metric, *matchers)})"
 
+    def lowest(self, metric: MetricSpec, by: Sequence[str], *matchers: str) -> str:
+        """
+        A gauge as it stands, from the exporter where it is worst: each judges what it has received itself.
+        """
+        _demand(metric.name, _labels(metric, ""), by)
+        return f"min by ({', '.join(by)}) ({self.select(metric, *matchers)})"
+
     def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> str:
         """
         A KPI gauge over one of its windows, from the one exporter that has it: never averaged.

@@ -1,95 +1,108 @@
 """
-What the API answers: sessions, droids, patterns and alerts of the head, as its structs.
+What the API answers: sessions, droids, patterns, insights and alerts of the head, as its structs.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
-from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
-from droidscope.head.live import (
-    droids_at_work,
-    foreign_sessions,
-    live_gauges,
-    progress_ratio,
-    session_state,
-)
-from droidscope.head.settings import HeadSettings
-from droidscope.head.state import SessionState
+from droidscope.head.digests import Digest, phases_of
+from droidscope.head.live import foreign_sessions
 from droidscope.insights.alerts import Alert, alert_level
-from droidscope.insights.droids import STATUS_WINDOW, droid_status
-from droidscope.kpi.catalog import DROID_KPIS, PATTERN_KPIS, Facts, Kpi
-from droidscope.kpi.durations import mean_session_ns, mean_task_ns
+from droidscope.insights.assignments import assignments
+from droidscope.insights.bottlenecks import Bottleneck
+from droidscope.insights.outlook import droid_trends, predictions, trends
+from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.summary import insights
 from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.facts import NANO, Key
-from droidscope.kpi.rankings import Outcomes, rank_patterns
-from droidscope.kpi.ratios import session_success_ratio
-from droidscope.kpi.subjects import DroidFacts, PatternFacts, WindowFacts, by_subject
+from droidscope.kpi.history import Timeline
+from droidscope.kpi.subjects import DroidFacts, by_subject
 from droidscope.pipeline import Pipeline
-from droidscope.views.evidence import is_over_limit
+from droidscope.views.droids import DroidNow, droids_now
+from droidscope.views.retrospect import Findings, Retrospect
+from droidscope.views.shapes import (
+    detail_shape,
+    digested_session,
+    droid_shape,
+    named_labels,
+    pattern_shape,
+    performance_shape,
+    session_shape,
+)
+from droidscope.web import questions as q
 from droidscope.web import schema as s
 
 Orchestrator = tuple[str, ...]
-T = TypeVar("T", s.DroidKpis, s.PatternKpis)
 
 SHOWN: Final = 100
 """
 Sessions on the dashboard.
 """
+_SEVERITIES: Final = tuple(Severity)
 
 
 class Answers:
     """
-    Answers for one exporter. *alerts* gives the active ones by orchestrator; the rest is as for `Views`.
+    Answers for one exporter. *alerts* gives the active ones by orchestrator, *retrospect* what is
+    found; the rest is as for `Views`.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
         alerts: Callable[[], Mapping[str, Sequence[Alert]]],
+        retrospect: Retrospect,
         budgets_usd: Mapping[str, float],
         resource_labels: tuple[str, ...] = (),
+        droid_limits: Mapping[str, int] | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._pipeline = pipeline
         self._alerts = alerts
+        self._retrospect = retrospect
         self._budgets_usd = budgets_usd
         self._resource_labels = resource_labels
+        self._droid_limits = droid_limits or {}
         self._wall_ns = wall_ns
 
     # --- the questions ---------------------------------------------------------------------------
 
-    def dashboard(self, query: s.DashboardQuery) -> s.Dashboard:
+    def dashboard(self, query: q.DashboardQuery) -> s.Dashboard:
         """
         What goes on now, and how it went in the window, over all orchestrators asked for together.
         """
         now_ns = self._wall_ns()
         running = [each for each in self._sessions(now_ns) if each.end_seconds is None]
-        facts = self._pooled(query.orchestrator, query.window, now_ns)
+        shown = [each for each in running if _passes(query.orchestrator, each.orchestrator)]
+        facts = by_subject(self._pooled(query.orchestrator, query.window, now_ns))
         efficiency = orchestrator_efficiency(facts.orchestrator)
-        chosen = self.alerts(s.AlertsQuery(query.orchestrator, limit=1))
+        chosen = self.alerts(q.AlertsQuery(query.orchestrator, limit=1))
+        found = [
+            each
+            for _, findings in self._found(query.orchestrator, query.window)
+            for each in findings.bottlenecks
+        ]
         return s.Dashboard(
             time_seconds=now_ns / NANO,
             window=query.window,
-            current_sessions=[each for each in running if _passes(query.orchestrator, each.orchestrator)][
-                :SHOWN
-            ],
-            overall_performance=_performance(facts),
+            current_sessions=shown[:SHOWN],
+            overall_performance=performance_shape(facts, found),
             droid_status=[
-                s.DroidStatus(droid.orchestrator, droid.droid, droid.status)
-                for droid in self._droids(query.window, now_ns)
-                if _passes(query.orchestrator, droid.orchestrator)
+                s.DroidStatus(who[0], droid, each.status)
+                for (who, droid), each in self._droids_now(now_ns).items()
+                if _passes(query.orchestrator, who[0])
             ],
             alert_level=chosen.level,
             efficiency_score=efficiency.score,
             efficiency_samples=facts.orchestrator.work.tasks_ended,
         )
 
-    def sessions(self, query: s.SessionsQuery) -> s.Sessions:
+    def sessions(self, query: q.SessionsQuery) -> s.Sessions:
         """
         Those that run, and those in memory that have ended.
         """
@@ -103,33 +116,149 @@ class Answers:
         ]
         return s.Sessions(now_ns / NANO, len(found), found[: query.limit])
 
-    def droids(self, query: s.DroidsQuery) -> s.Droids:
+    def session(self, query: q.SessionQuery) -> s.SessionDetail | None:
+        """
+        The session of an id in memory, else by its digest; None if it is known by neither.
+        """
+        now_ns = self._wall_ns()
+        with self._pipeline.lock:
+            head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
+            head.usual.refresh(now_ns)
+            digests = [
+                each
+                for each in head.digests.find(query.session_id)
+                if _passes(query.orchestrator, each.orchestrator[0])
+            ]
+            held = [
+                each
+                for each in (*head.sessions, *foreign_sessions(head))
+                if each.id == query.session_id and _passes(query.orchestrator, each.orchestrator[0])
+            ]
+            if held:
+                latest = max(held, key=lambda each: each.last_clock)
+                digest = next((each for each in digests if each.orchestrator == latest.orchestrator), None)
+                shape = session_shape(latest, head, self._labels(latest.orchestrator), clock_ns, now_ns)
+                phases = digest.phases if digest and not latest.running else tuple(phases_of(latest))
+                return detail_shape(shape, phases, None if latest.running else digest, now_ns)
+        return self._digested(digests[-1], now_ns) if digests else None
+
+    def _digested(self, digest: Digest, now_ns: int) -> s.SessionDetail:
+        limit_ns = self._pipeline.head.settings.limit_of(digest.pattern)
+        shape = digested_session(digest, self._labels(digest.orchestrator), limit_ns)
+        return detail_shape(shape, digest.phases, digest, now_ns)
+
+    def droids(self, query: q.DroidsQuery) -> s.Droids:
         """
         The droids known, with what they did in the window.
         """
         now_ns = self._wall_ns()
+        totals = self._totals(query.window, now_ns)
+        facts = {who: by_subject(minutes).droids for who, minutes in totals.items()}
+        now = self._droids_now(now_ns)
+        wanted = sorted(
+            (who, droid)
+            for who, droid in {*now, *((who, droid) for who, droids in facts.items() for droid in droids)}
+            if _passes(query.orchestrator, who[0]) and _passes(query.droid, droid)
+        )
         found = [
-            each
-            for each in self._droids(query.window, now_ns)
-            if _passes(query.orchestrator, each.orchestrator) and _passes(query.droid, each.droid)
+            droid_shape(
+                who[0],
+                self._labels(who),
+                droid,
+                now.get((who, droid), DroidNow("healthy", 0)),
+                facts.get(who, {}).get(droid, DroidFacts()),
+                totals.get(who, {}),
+            )
+            for who, droid in wanted[: query.limit]
         ]
-        return s.Droids(now_ns / NANO, query.window, len(found), found[: query.limit])
+        return s.Droids(now_ns / NANO, query.window, len(wanted), found)
 
-    def patterns(self, query: s.PatternsQuery) -> s.Patterns:
+    def patterns(self, query: q.PatternsQuery) -> s.Patterns:
         """
         The patterns of which something ended in the window.
         """
         now_ns = self._wall_ns()
-        found = [
-            self._pattern(who, pattern, facts)
-            for who, totals in self._totals(query.window, now_ns).items()
-            if _passes(query.orchestrator, who[0])
-            for pattern, facts in sorted(by_subject(totals, self._budgets_usd).patterns.items())
-            if _passes(query.pattern, pattern)
-        ]
+        references_usd = self._retrospect.references_usd()
+        totals = self._totals(query.window, now_ns)
+        findings = dict(self._found(query.orchestrator, query.window))
+        found = []
+        for who, minutes in totals.items():
+            if not _passes(query.orchestrator, who[0]):
+                continue
+            worth = {**references_usd.get(who, {}), **self._budgets_usd}
+            of_who = findings.get(who)
+            hours = of_who.look.hours if of_who else {}
+            judged = assignments(minutes, hours)
+            found += [
+                pattern_shape(
+                    who[0],
+                    self._labels(who),
+                    pattern,
+                    self._pipeline.head.names.of(who, pattern),
+                    facts,
+                    minutes,
+                    hours,
+                    of_who.bottlenecks if of_who else (),
+                    of_who.recommendations if of_who else (),
+                    judged,
+                )
+                for pattern, facts in sorted(by_subject(minutes, worth).patterns.items())
+                if _passes(query.pattern, pattern)
+            ]
         return s.Patterns(now_ns / NANO, query.window, len(found), found[: query.limit])
 
-    def alerts(self, query: s.AlertsQuery) -> s.Alerts:
+    def insights(self, query: q.InsightsQuery) -> s.AllInsights:
+        """
+        What the windows of the orchestrators say, their trends and forecasts.
+        """
+        findings = list(self._found(query.orchestrator, query.window))
+        timelines = self._retrospect.timelines(query.trend)
+        found = [
+            self._insights(who, each, timelines.get(who, Timeline(0, (), ())), query)
+            for who, each in findings[: query.limit]
+        ]
+        return s.AllInsights(self._wall_ns() / NANO, query.window, query.trend, len(findings), found)
+
+    def _insights(
+        self, who: Orchestrator, found: Findings, line: Timeline, query: q.InsightsQuery
+    ) -> s.OrchestratorInsights:
+        moved = trends(line, query.trend)
+        return s.OrchestratorInsights(
+            who[0],
+            self._labels(who),
+            insights(found.look, found.recommendations, moved),
+            moved,
+            droid_trends(line, query.trend),
+            predictions(moved),
+        )
+
+    def bottlenecks(self, query: q.BottlenecksQuery) -> s.Bottlenecks:
+        """
+        The bottlenecks of the window, over all orchestrators asked for.
+        """
+        found = [
+            each
+            for _, findings in self._found(query.orchestrator, query.window)
+            for each in findings.bottlenecks
+            if _fits(each, query)
+        ]
+        found.sort(key=lambda each: -each.impact_score)
+        return s.Bottlenecks(self._wall_ns() / NANO, query.window, len(found), found[: query.limit])
+
+    def recommendations(self, query: q.RecommendationsQuery) -> s.Recommendations:
+        """
+        The recommendations of the window, over all orchestrators asked for.
+        """
+        found = [
+            each
+            for _, findings in self._found(query.orchestrator, query.window)
+            for each in findings.recommendations
+            if _fits(each, query)
+        ]
+        found.sort(key=lambda each: -each.impact_score)
+        return s.Recommendations(self._wall_ns() / NANO, query.window, len(found), found[: query.limit])
+
+    def alerts(self, query: q.AlertsQuery) -> s.Alerts:
         """
         The active alerts, the most severe first; the level is of those that pass.
         """
@@ -149,97 +278,22 @@ class Answers:
     def _sessions(self, now_ns: int) -> list[s.Session]:
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
+            head.usual.refresh(now_ns)
             known = [*head.sessions, *foreign_sessions(head)]
             known.sort(key=lambda each: (not each.running, each.start_ns if each.running else -each.end_ns))
-            return [self._session(each, head.settings, clock_ns, now_ns) for each in known]
+            return [
+                session_shape(each, head, self._labels(each.orchestrator), clock_ns, now_ns) for each in known
+            ]
 
-    def _session(
-        self, session: SessionState, settings: HeadSettings, clock_ns: int, now_ns: int
-    ) -> s.Session:
-        end_ns = now_ns if session.running else session.end_ns
-        return s.Session(
-            orchestrator=session.orchestrator[0],
-            labels=self._labels(session.orchestrator),
-            session_id=session.id,
-            pattern=session.pattern,
-            current_phase=session.phase,
-            state=session_state(session, settings, clock_ns),
-            start_seconds=session.start_ns / NANO,
-            end_seconds=None if session.running else session.end_ns / NANO,
-            duration_seconds=max(0, end_ns - session.start_ns) / NANO,
-            progress_ratio=progress_ratio(session),
-            droids_active=sorted(droids_at_work(session)) if session.running else [],
-            conflicts=len(session.conflicts),
-            over_limit=is_over_limit(session, settings, now_ns),
-        )
-
-    def _droids(self, window: str, now_ns: int) -> list[s.Droid]:
-        in_flight = self._in_flight(now_ns)
-        facts, today = (
-            {
-                (who, droid): each
-                for who, totals in self._totals(of, now_ns).items()
-                for droid, each in by_subject(totals).droids.items()
-            }
-            for of in (window, STATUS_WINDOW)
-        )
-        return [
-            self._droid(
-                who,
-                droid,
-                facts.get((who, droid)) or DroidFacts(),
-                in_flight[who, droid],
-                today.get((who, droid)),
-            )
-            for who, droid in sorted({*in_flight, *facts, *today})
-        ]
-
-    def _in_flight(self, now_ns: int) -> Counter[tuple[Orchestrator, str]]:
-        """
-        Attempts in flight by droid, 0 for those that are known.
-        """
-        with self._pipeline.lock:
-            live = live_gauges(self._pipeline.head, self._pipeline.uptime_ns(), now_ns)
-            return Counter(
-                {
-                    (labels[:-1], labels[-1]): round(value)
-                    for spec, labels, value in live
-                    if spec is m.ATTEMPTS_ACTIVE
-                }
-            )
-
-    def _droid(
-        self, who: Orchestrator, droid: str, facts: DroidFacts, attempts_active: int, today: DroidFacts | None
-    ) -> s.Droid:
-        return s.Droid(
-            orchestrator=who[0],
-            labels=self._labels(who),
-            droid=droid,
-            status=droid_status(today, attempts_active),
-            attempts_active=attempts_active,
-            tasks_completed=facts.work.tasks_completed,
-            tasks_failed=facts.work.tasks_failed,
-            average_task_duration_seconds=_seconds(mean_task_ns(facts.work)),
-            kpis=_measured(DROID_KPIS, facts, s.DroidKpis, "orchestrator_droid_"),
-        )
-
-    def _pattern(self, who: Orchestrator, pattern: str, facts: PatternFacts) -> s.Pattern:
-        return s.Pattern(
-            orchestrator=who[0],
-            labels=self._labels(who),
-            pattern=pattern,
-            executions=facts.sessions.sessions_ended,
-            average_duration_seconds=_seconds(mean_session_ns(facts.sessions)),
-            kpis=_measured(PATTERN_KPIS, facts, s.PatternKpis, "orchestrator_pattern_"),
-        )
+    def _droids_now(self, now_ns: int) -> dict[tuple[Orchestrator, str], DroidNow]:
+        return droids_now(self._pipeline, self._droid_limits, now_ns)
 
     def _totals(self, window: str, now_ns: int) -> dict[Orchestrator, dict[Key, int]]:
         with self._pipeline.lock:
-            windows = self._pipeline.head.windows
-            windows.advance(now_ns)
-            return {who: dict(windows.totals(who, window, now_ns)) for who in windows.orchestrators()}
+            totals = self._pipeline.head.windows.snapshot(now_ns, [window])
+        return {who: by_window[window] for who, by_window in totals.items()}
 
-    def _pooled(self, orchestrator: str | None, window: str, now_ns: int) -> WindowFacts:
+    def _pooled(self, orchestrator: str | None, window: str, now_ns: int) -> dict[Key, int]:
         """
         Sums over orchestrators, so that every ratio of them is one of sums.
         """
@@ -248,48 +302,27 @@ class Answers:
             if _passes(orchestrator, who[0]):
                 for key, amount in totals.items():
                     pooled[key] += amount
-        return by_subject(pooled)
+        return pooled
+
+    def _found(self, orchestrator: str | None, window: str) -> Iterator[tuple[Orchestrator, Findings]]:
+        for (who, of), findings in self._retrospect.findings().items():
+            if of == window and _passes(orchestrator, who[0]):
+                yield who, findings
 
     def _labels(self, orchestrator: Orchestrator) -> dict[str, str]:
-        named = zip(self._resource_labels, orchestrator[1:], strict=False)
-        return {name: value for name, value in named if value}
-
-
-_SEVERITIES: Final = tuple(Severity)
+        return named_labels(self._resource_labels, orchestrator)
 
 
 def _passes(wanted: str | None, value: str | None) -> bool:
     return wanted is None or wanted == value
 
 
-def _measured(kpis: Iterable[Kpi[Facts]], facts: Facts, type_: type[T], prefix: str) -> T:
+def _fits(found: Bottleneck | Recommendation, query: q.BottlenecksQuery | q.RecommendationsQuery) -> bool:
     """
-    KPIs by the names of their gauges without the *prefix*; an absent one has no samples either.
+    Whether a finding is about the pattern and droid asked for, and of the kind.
     """
-    measures = {}
-    for kpi in kpis:
-        value = kpi.value(facts)
-        samples = None if value is None or kpi.samples is None else kpi.samples(facts)
-        measures[kpi.spec.name.removeprefix(prefix)] = s.Measure(value, samples)
-    return type_(**measures)
-
-
-def _performance(facts: WindowFacts) -> s.OverallPerformance:
-    work, sessions = facts.orchestrator.work, facts.orchestrator.sessions
-    ranks = rank_patterns(
-        {
-            pattern: Outcomes(each.sessions.sessions_completed, each.sessions.sessions_ended)
-            for pattern, each in facts.patterns.items()
-        }
+    return (
+        _passes(query.pattern, found.pattern)
+        and _passes(query.droid, found.droid)
+        and _passes(query.kind, found.kind)
     )
-    return s.OverallPerformance(
-        total_tasks_completed=work.tasks_completed,
-        average_task_duration_seconds=_seconds(mean_task_ns(work)),
-        success_ratio=session_success_ratio(sessions),
-        success_samples=sessions.sessions_ended,
-        most_efficient_pattern=ranks[0].subject if ranks else None,
-    )
-
-
-def _seconds(duration_ns: float | None) -> float | None:
-    return None if duration_ns is None else duration_ns / NANO

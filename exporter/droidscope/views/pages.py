@@ -16,21 +16,25 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
+from droidscope.head.head import Head
 from droidscope.head.live import (
+    completeness_gauges,
     droids_at_work,
     foreign_sessions,
     live_gauges,
     progress_ratio,
     session_state,
 )
-from droidscope.head.settings import HeadSettings
 from droidscope.head.state import SessionState
 from droidscope.insights import alerts as a
 from droidscope.kpi.catalog import gauges as kpi_gauges
+from droidscope.kpi.facts import Key
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
+from droidscope.views.droids import droid_gauges, droids_now
 from droidscope.views.evidence import gathered
+from droidscope.views.retrospect import Retrospect
 from droidscope.web.summary import DroidLine, Ratio, SessionLine, Summary
 
 SECOND_NS: Final = 1_000_000_000
@@ -44,7 +48,8 @@ Sessions and droids the landing page lists.
 class Views:
     """
     Reads one exporter. *budgets_usd* is what a success may cost, by pattern, *resource_labels* the names of
-    the labels beside `orchestrator`, and *wall_ns* gives Unix time.
+    the labels beside `orchestrator`, *droid_limits* how many attempts a droid may have in flight, and
+    *wall_ns* gives Unix time.
     """
 
     def __init__(
@@ -54,9 +59,12 @@ class Views:
         meter: SelfMetrics,
         budgets_usd: Mapping[str, float],
         resource_labels: tuple[str, ...] = (),
+        droid_limits: Mapping[str, int] | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self.retrospect = Retrospect(pipeline, wall_ns)
         self._resource_labels = resource_labels
+        self._droid_limits = droid_limits or {}
         self._wall_ns = wall_ns
         self._pipeline = pipeline
         self._store = store
@@ -71,6 +79,8 @@ class Views:
             "series": lambda form: self._series(renderer, form),
             "live": lambda form: renderer.gauges(self.live(), form),
             "kpi": lambda form: renderer.gauges(self.kpis(), form),
+            "droids": lambda form: renderer.gauges(self.droid_gauges(), form),
+            "findings": lambda form: renderer.gauges(self.retrospect.gauges(), form),
             "alerts": lambda form: renderer.gauges(self.alert_gauges(), form),
             "store": lambda form: renderer.gauges(self._store_gauges(), form),
             "process": self._meter.blocks,
@@ -92,8 +102,19 @@ class Views:
         """
         The KPI gauges as of now.
         """
+        references_usd = self.retrospect.references_usd()
+        return list(kpi_gauges(self._totals(), self._budgets_usd, references_usd))
+
+    def _totals(self) -> dict[tuple[str, ...], dict[str, dict[Key, int]]]:
         with self._pipeline.lock:
-            return list(kpi_gauges(self._pipeline.head.windows, self._wall_ns(), self._budgets_usd))
+            return self._pipeline.head.windows.snapshot(self._wall_ns(), m.WINDOWS)
+
+    def droid_gauges(self) -> Iterator[GaugeSample]:
+        """
+        The status of each droid, and the limit of those that have one.
+        """
+        now = droids_now(self._pipeline, self._droid_limits, self._wall_ns())
+        return droid_gauges(now, self._droid_limits)
 
     def alerts(self) -> dict[str, list[a.Alert]]:
         """
@@ -120,9 +141,11 @@ class Views:
             head = self._pipeline.head
             yield m.OPEN_SESSIONS, (), len(head.sessions) + len(head.foreign)
             yield m.STORE_RECORDS, (), head.series.total(m.RECORDS) or 0
+            completeness = list(completeness_gauges(head, self._pipeline.uptime_ns()))
             label_values = list(head.series.label_values())
         yield m.STORE_BYTES, (), self._store.size_bytes
         yield m.STORE_FREE_BYTES, (), self._store.free_bytes
+        yield from completeness
         yield from label_values
 
     # --- the landing page ----------------------------------------------------------------------
@@ -132,9 +155,11 @@ class Views:
         The numbers of the landing page, over all orchestrators.
         """
         now_ns = self._wall_ns()
+        kpis = _Kpis(kpi_gauges(self._totals()))
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
-            series, kpis = head.series, _Kpis(kpi_gauges(head.windows, now_ns))
+            series = head.series
+            head.usual.refresh(now_ns)
             running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
             running.sort(key=lambda session: (session.start_ns, session.id))
             return Summary(
@@ -149,7 +174,7 @@ class Views:
                 session_success=kpis.pooled(m.SESSION_SUCCESS_RATIO),
                 attempt_errors=kpis.pooled(m.ERROR_RATIO),
                 droids=kpis.best_droids(),
-                sessions=tuple(_line(session, head.settings, clock_ns) for session in running[:SHOWN]),
+                sessions=tuple(_line(session, head, clock_ns) for session in running[:SHOWN]),
             )
 
 
@@ -157,15 +182,15 @@ def _count(total: float | None) -> int | None:
     return None if total is None else round(total)
 
 
-def _line(session: SessionState, settings: HeadSettings, clock_ns: int) -> SessionLine:
+def _line(session: SessionState, head: Head, clock_ns: int) -> SessionLine:
     return SessionLine(
         orchestrator=session.orchestrator[0],
         session=session.id,
         pattern=session.pattern,
         phase=session.phase,
-        state=session_state(session, settings, clock_ns),
+        state=session_state(session, head, clock_ns),
         start_seconds=session.start_ns / SECOND_NS,
-        progress=progress_ratio(session),
+        progress=progress_ratio(session, head.usual),
         droids=len(droids_at_work(session)),
         conflicts=len(session.conflicts),
     )

@@ -1,7 +1,7 @@
 """
 The JSON API for who runs neither Prometheus nor Grafana, and its OpenAPI document.
 
-Questions and answers are the structs of `schema`: they parse, they encode, and they make the
+Questions and answers are the structs of `questions` and `schema`: they parse, they encode, and they make the
 document, so that none of the three can differ from the others.
 """
 
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from droidscope.web import questions as q
 from droidscope.web import schema as s
 from droidscope.web.summary import Snapshot, Status
 
@@ -25,7 +26,7 @@ RETRY_AFTER_SECONDS: Final = 5
 When to ask again while the log is being replayed.
 """
 
-Query = TypeVar("Query")
+Query = TypeVar("Query", bound=msgspec.Struct)
 
 _INTEGER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -36,27 +37,47 @@ class Source(Protocol):
     Who knows the answers. It is asked only once the exporter is ready, by several threads.
     """
 
-    def dashboard(self, query: s.DashboardQuery) -> s.Dashboard:
+    def dashboard(self, query: q.DashboardQuery) -> s.Dashboard:
         """
         What goes on now.
         """
 
-    def sessions(self, query: s.SessionsQuery) -> s.Sessions:
+    def sessions(self, query: q.SessionsQuery) -> s.Sessions:
         """
         Sessions that run or ended lately.
         """
 
-    def droids(self, query: s.DroidsQuery) -> s.Droids:
+    def session(self, query: q.SessionQuery) -> s.SessionDetail | None:
+        """
+        One session with its phases and critical path, None if it is not known.
+        """
+
+    def droids(self, query: q.DroidsQuery) -> s.Droids:
         """
         Droids and their KPIs.
         """
 
-    def patterns(self, query: s.PatternsQuery) -> s.Patterns:
+    def patterns(self, query: q.PatternsQuery) -> s.Patterns:
         """
         Patterns and their KPIs.
         """
 
-    def alerts(self, query: s.AlertsQuery) -> s.Alerts:
+    def insights(self, query: q.InsightsQuery) -> s.AllInsights:
+        """
+        What the numbers say, trends and forecasts.
+        """
+
+    def bottlenecks(self, query: q.BottlenecksQuery) -> s.Bottlenecks:
+        """
+        What slows the work down.
+        """
+
+    def recommendations(self, query: q.RecommendationsQuery) -> s.Recommendations:
+        """
+        What to do about it.
+        """
+
+    def alerts(self, query: q.AlertsQuery) -> s.Alerts:
         """
         The active alerts.
         """
@@ -70,23 +91,35 @@ class QueryError(ValueError):
 
 class Endpoint(NamedTuple, Generic[Query]):
     """
-    One path: what it takes, what it gives, and what that is.
+    One path: what it takes, what it gives, and what that is; *missing* says what it means if there is
+    no such thing, "" where there always is.
     """
 
     path: str
     query: type[Query]
     answer: type[msgspec.Struct]
     title: str
+    missing: str = ""
 
 
 ENDPOINTS: Final = (
-    Endpoint("dashboard", s.DashboardQuery, s.Dashboard, "What goes on now"),
-    Endpoint("sessions", s.SessionsQuery, s.Sessions, "Sessions that run or ended lately"),
-    Endpoint("droids", s.DroidsQuery, s.Droids, "Droids and their KPIs"),
-    Endpoint("patterns", s.PatternsQuery, s.Patterns, "Patterns and their KPIs"),
-    Endpoint("alerts", s.AlertsQuery, s.Alerts, "The active alerts"),
+    Endpoint("dashboard", q.DashboardQuery, s.Dashboard, "What goes on now"),
+    Endpoint("sessions", q.SessionsQuery, s.Sessions, "Sessions that run or ended lately"),
+    Endpoint(
+        "session",
+        q.SessionQuery,
+        s.SessionDetail,
+        "One session: its phases and critical path",
+        "No such session is known; those that ended are kept until a thousand newer ones have",
+    ),
+    Endpoint("droids", q.DroidsQuery, s.Droids, "Droids and their KPIs"),
+    Endpoint("patterns", q.PatternsQuery, s.Patterns, "Patterns and their KPIs"),
+    Endpoint("insights", q.InsightsQuery, s.AllInsights, "What the numbers say, trends and forecasts"),
+    Endpoint("bottlenecks", q.BottlenecksQuery, s.Bottlenecks, "What slows the work down"),
+    Endpoint("recommendations", q.RecommendationsQuery, s.Recommendations, "What to do about it"),
+    Endpoint("alerts", q.AlertsQuery, s.Alerts, "The active alerts"),
 )
-SUMMARY: Final = Endpoint("summary", s.NoQuery, Snapshot, "The numbers of the landing page")
+SUMMARY: Final = Endpoint("summary", q.NoQuery, Snapshot, "The numbers of the landing page")
 
 
 def api_routes(source: Source, status: Callable[[], Status], version: str) -> list[Route]:
@@ -105,9 +138,10 @@ def parsed(pairs: Sequence[tuple[str, str]], type_: type[Query]) -> Query:
     The question that parameters ask.
 
     Raises:
-        QueryError: If one is unknown, is given twice, or has no such value.
+        QueryError: If one is unknown, is given twice, has no such value, or is missing.
     """
     properties = _properties(type_)
+    types = {each.name: each for each in msgspec.structs.fields(type_)}
     values: dict[str, str | int] = {}
     for name, value in pairs:
         if name not in properties:
@@ -117,9 +151,12 @@ def parsed(pairs: Sequence[tuple[str, str]], type_: type[Query]) -> Query:
         is_number = properties[name].get("type") == "integer" and _INTEGER.fullmatch(value)
         values[name] = int(value) if is_number else value
         try:
-            msgspec.convert({name: values[name]}, type_)
+            msgspec.convert(values[name], types[name].type)
         except msgspec.ValidationError:
             raise QueryError(f"{name} is {value!r}; expected {_expected(properties[name])}") from None
+    for each in types.values():
+        if each.required and each.name not in values:
+            raise QueryError(f"{each.name} is missing; expected {_expected(properties[each.name])}")
     return msgspec.convert(values, type_)
 
 
@@ -165,7 +202,10 @@ def _answering(
             query = parsed(request.query_params.multi_items(), endpoint.query)
         except QueryError as error:
             return json_error(str(error), 400)
-        return _json(msgspec.json.encode(ask(query)))
+        found = ask(query)
+        if found is None:
+            return json_error(f"{endpoint.missing}.", 404)
+        return _json(msgspec.json.encode(found))
 
     return answer
 
@@ -204,13 +244,16 @@ def _expected(schema: dict[str, Any]) -> str:
         return _one_of(schema["enum"])
     if schema["type"] == "integer":
         return f"an integer from {schema['minimum']} to {schema['maximum']}"
-    return "text"
+    return "text of at least one character" if schema.get("minLength") else "text"
 
 
 def _operation(endpoint: Endpoint[Any], answer: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
     refusals = {"400": "A parameter is wrong", "503": "The log is being replayed"}
+    if endpoint.missing:
+        refusals["404"] = endpoint.missing
+    required = {each.name for each in msgspec.structs.fields(endpoint.query) if each.required}
     parameters = [
-        {"name": name, "in": "query", "schema": schema}
+        {"name": name, "in": "query", "schema": schema, **({"required": True} if name in required else {})}
         for name, schema in _properties(endpoint.query).items()
     ]
     return {

@@ -1,5 +1,5 @@
 """
-The shapes of the API: what may be asked, and what is answered. The OpenAPI document is made of them.
+The shapes of what the API answers. The OpenAPI document is made of them, and of `questions`.
 
 Units are in the names: `_seconds`, `_usd`; a time is in Unix seconds; a ratio is from 0 to 1, a
 score from 0 to 100. Null stands for "not known", never for 0.
@@ -7,80 +7,17 @@ score from 0 to 100. Null stands for "not known", never for 0.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from droidscope.conventions.attributes import Standing
 from droidscope.insights.alerts import Alert, Level
+from droidscope.insights.assignments import Assignment
+from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.droids import Status as DroidState
-
-Window = Literal["1h", "24h", "7d"]
-Limit = Annotated[int, Meta(ge=1, le=1000)]
-
-# --- what may be asked; a filter that is not given lets everything pass
-
-
-class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    No parameters.
-    """
-
-
-class DashboardQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Whose dashboard, and the window of its performance.
-    """
-
-    orchestrator: str | None = None
-    window: Window = "24h"
-
-
-class SessionsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which sessions, and at most how many.
-    """
-
-    orchestrator: str | None = None
-    pattern: str | None = None
-    state: Standing | None = None
-    limit: Limit = 100
-
-
-class DroidsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which droids, at most how many, and the window of their KPIs.
-    """
-
-    orchestrator: str | None = None
-    droid: str | None = None
-    window: Window = "24h"
-    limit: Limit = 100
-
-
-class PatternsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which patterns, at most how many, and the window of their KPIs.
-    """
-
-    orchestrator: str | None = None
-    pattern: str | None = None
-    window: Window = "24h"
-    limit: Limit = 100
-
-
-class AlertsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which alerts, and at most how many.
-    """
-
-    orchestrator: str | None = None
-    pattern: str | None = None
-    droid: str | None = None
-    limit: Limit = 100
-
-
-# --- what is answered
+from droidscope.insights.outlook import DroidTrend, Prediction, Trend, TrendWindow
+from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.summary import Insights, Issue
+from droidscope.web.questions import Window
 
 
 class Error(Struct, frozen=True):
@@ -106,7 +43,8 @@ class Session(Struct, frozen=True):
 
     *labels* are the configured resource labels. A silent session runs, but nothing arrives of it;
     a stalled one makes no progress. *droids_active* have an attempt in flight; *conflicts* counts
-    those met so far. *end_seconds* is null while it runs.
+    those met so far, *tasks_completed* and *tasks_failed* its tasks that ended, *task_success_ratio*
+    the share that completed. *end_seconds* is null while it runs, *trace_id* "" where none is known.
     """
 
     orchestrator: str
@@ -122,6 +60,53 @@ class Session(Struct, frozen=True):
     droids_active: list[str]
     conflicts: int
     over_limit: bool
+    trace_id: str
+    tasks_completed: int
+    tasks_failed: int
+    task_success_ratio: float | None
+
+
+class SessionPhase(Struct, frozen=True):
+    """
+    A phase of a session: *status* is running, blocked, completed, failed or skipped. *held_seconds* is
+    how long it held the session, null until that has ended. *quality_score* is the mean code quality
+    score of its tasks.
+    """
+
+    phase_id: str
+    droids: list[str]
+    status: str
+    start_seconds: float | None
+    end_seconds: float | None
+    duration_seconds: float | None
+    planned_seconds: float | None
+    held_seconds: float | None
+    quality_score: float | None
+    conflicts_detected: int
+
+
+class Stretch(Struct, frozen=True):
+    """
+    A stretch of a critical path: the phase and droid that held the session, "" where none did.
+    """
+
+    phase_id: str
+    droid: str
+    start_seconds: float
+    duration_seconds: float
+
+
+class SessionDetail(Struct, frozen=True):
+    """
+    A session, its phases in order of their start, and once it has ended its critical path: who held
+    it at each moment, and had they been faster, it would have ended earlier. Its longest 100
+    stretches; null while it runs, and of sessions that are known in part.
+    """
+
+    time_seconds: float
+    session: Session
+    phases: list[SessionPhase]
+    critical_path: list[Stretch] | None
 
 
 class Sessions(Struct, frozen=True):
@@ -153,9 +138,25 @@ class DroidKpis(Struct, frozen=True):
     quality_consistency_ratio: Measure
 
 
+class TaskTypeWork(Struct, frozen=True):
+    """
+    What a droid did of one type of task in the window.
+    """
+
+    tasks_completed: int
+    tasks_failed: int
+    completion_ratio: float | None
+    error_ratio: float | None
+    retry_ratio: float | None
+    average_task_duration_seconds: float | None
+    code_quality_score: float | None
+
+
 class Droid(Struct, frozen=True):
     """
-    A droid now, and in the window. *status* is over 24 hours whatever the window.
+    A droid now, and in the window. *status* is over 24 hours whatever the window. It sent and was sent
+    so many messages, and answered queries after *average_response_time_seconds*. *common_issues* are
+    the rules its quality reports gave most.
     """
 
     orchestrator: str
@@ -166,6 +167,12 @@ class Droid(Struct, frozen=True):
     tasks_completed: int
     tasks_failed: int
     average_task_duration_seconds: float | None
+    messages_sent: int
+    messages_received: int
+    average_response_time_seconds: float | None
+    files_created: int
+    by_task_type: dict[str, TaskTypeWork]
+    common_issues: list[Issue]
     kpis: DroidKpis
 
 
@@ -191,17 +198,54 @@ class PatternKpis(Struct, frozen=True):
     code_quality_score: Measure
 
 
+class FailurePoint(Struct, frozen=True):
+    """
+    Where a pattern fails and why, "" for the session itself; *share* is that of all its failures,
+    *cumulative* with the more frequent points.
+    """
+
+    phase_id: str
+    reason: str
+    failures: int
+    share: float
+    cumulative: float
+
+
+class PhasePerformance(Struct, frozen=True):
+    """
+    A phase of a pattern in the window: how often it completed and failed, the median duration, from
+    the full hour on, and the share of its time spent waiting for answers.
+    """
+
+    phase_id: str
+    completed: int
+    failed: int
+    success_ratio: float | None
+    median_duration_seconds: float | None
+    wait_ratio: float | None
+
+
 class Pattern(Struct, frozen=True):
     """
-    A pattern in the window; *executions* are its sessions that ended or were lost.
+    A pattern in the window; *executions* are its sessions that ended or were lost. *pattern_name* is
+    null where none was told. *bottlenecks* are what slows it, *optimization_opportunities* what to do,
+    *efficiency_improvements* what that would gain at most. *droids* are its assignments, the most
+    effective first.
     """
 
     orchestrator: str
     labels: dict[str, str]
     pattern: str
+    pattern_name: str | None
     executions: int
     average_duration_seconds: float | None
     kpis: PatternKpis
+    failure_points: list[FailurePoint]
+    phases: list[PhasePerformance]
+    bottlenecks: list[str]
+    optimization_opportunities: list[str]
+    efficiency_improvements: list[str]
+    droids: list[Assignment]
 
 
 class Patterns(Struct, frozen=True):
@@ -242,7 +286,7 @@ class OverallPerformance(Struct, frozen=True):
     What became of tasks and sessions in the window.
 
     *success_ratio* is over *success_samples* sessions. *most_efficient_pattern* has the highest
-    lower bound of success. *current_bottlenecks* is null until the exporter finds them.
+    lower bound of success. *current_bottlenecks* are the ten that cost most.
     """
 
     total_tasks_completed: int
@@ -250,7 +294,7 @@ class OverallPerformance(Struct, frozen=True):
     success_ratio: float | None
     success_samples: int
     most_efficient_pattern: str | None
-    current_bottlenecks: list[str] | None = None
+    current_bottlenecks: list[str]
 
 
 class Dashboard(Struct, frozen=True):
@@ -267,3 +311,50 @@ class Dashboard(Struct, frozen=True):
     alert_level: Level
     efficiency_score: float | None
     efficiency_samples: int
+
+
+class Bottlenecks(Struct, frozen=True):
+    """
+    Bottlenecks, those that cost most first. *total* is how many there are without the limit.
+    """
+
+    time_seconds: float
+    window: Window
+    total: int
+    bottlenecks: list[Bottleneck]
+
+
+class Recommendations(Struct, frozen=True):
+    """
+    Recommendations, those that matter most first. *total* is how many there are without the limit.
+    """
+
+    time_seconds: float
+    window: Window
+    total: int
+    recommendations: list[Recommendation]
+
+
+class OrchestratorInsights(Struct, frozen=True):
+    """
+    What one orchestrator's window says, its trends, and what is expected if it goes on like that.
+    """
+
+    orchestrator: str
+    labels: dict[str, str]
+    insights: Insights
+    trends: list[Trend]
+    droid_quality_trends: list[DroidTrend]
+    future_predictions: list[Prediction]
+
+
+class AllInsights(Struct, frozen=True):
+    """
+    Insights by orchestrator. *total* is how many there are without the limit.
+    """
+
+    time_seconds: float
+    window: Window
+    trend: TrendWindow
+    total: int
+    orchestrators: list[OrchestratorInsights]

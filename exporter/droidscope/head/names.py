@@ -1,0 +1,56 @@
+"""
+The names of patterns, as sessions told them: ids are what everything counts by.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+PatternKey = tuple[tuple[str, ...], str]
+"""
+An orchestrator's label values and a pattern's id.
+"""
+
+NAMES_LIMIT: Final = 10_000
+"""
+Patterns whose name is known; the one heard of longest ago is forgotten.
+"""
+NAME_LENGTH: Final = 200
+
+
+class PatternNames:
+    """
+    The latest name of each pattern.
+    """
+
+    def __init__(self) -> None:
+        self._names: OrderedDict[PatternKey, str] = OrderedDict()
+
+    def learn(self, orchestrator: tuple[str, ...], pattern: str, name: str) -> None:
+        """
+        Note the name of a pattern; "" says nothing.
+        """
+        if name:
+            self._names[orchestrator, pattern] = name[:NAME_LENGTH]
+            self._names.move_to_end((orchestrator, pattern))
+            if len(self._names) > NAMES_LIMIT:
+                self._names.popitem(last=False)
+
+    def of(self, orchestrator: tuple[str, ...], pattern: str) -> str | None:
+        """
+        The name of a pattern, None where none was told.
+        """
+        return self._names.get((orchestrator, pattern))
+
+    def dump(self) -> list[tuple[PatternKey, str]]:
+        """
+        The state for a checkpoint.
+        """
+        return list(self._names.items())
+
+    def load(self, dump: list[tuple[PatternKey, str]]) -> None:
+        """
+        Go on from a checkpoint.
+        """
+        self._names = OrderedDict(dump)

@@ -1,0 +1,408 @@
+"""
+The optimisation engine: advice on patterns, assignment, sequencing and communication.
+
+Definition: docs/kpis.md#recommendations
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
+from droidscope.insights import rules
+from droidscope.insights.bottlenecks import Bottleneck, Unit
+from droidscope.insights.look import Look, SessionRef, sessions
+from droidscope.insights.wording import counted, duration, named, percent
+from droidscope.kpi.critical_path import sequencing_ratio
+from droidscope.kpi.facts import NANO, Fact
+from droidscope.kpi.history import sums
+from droidscope.kpi.patterns import FailurePoint, failure_points
+from droidscope.kpi.rankings import Outcomes
+from droidscope.kpi.recommendations import (
+    FAILURES_MINIMUM,
+    Urgency,
+    failure_point_improvement,
+    pattern_impact,
+    pattern_urgency,
+    reassignment_gain,
+    reassignment_impact,
+    sequencing_impact,
+)
+from droidscope.kpi.statistics import median_of_counts, wilson_interval
+from droidscope.kpi.subjects import DroidFacts, PatternFacts, by_subject
+from droidscope.model.evidence import Shows
+
+POINTS_SHOWN: Final = 3
+"""
+Failure points that advice names.
+"""
+
+
+class Improvement(Struct, frozen=True):
+    """
+    The most that following the advice can gain, as a change of *metric* (a ratio, 0 to 1): the
+    *estimate* within its 95 % interval from *low* to *high*, which is null where none can be given.
+    """
+
+    metric: str
+    estimate: float
+    low: float | None
+    high: float | None
+    text: str
+
+
+class Recommendation(Struct, frozen=True):
+    """
+    Advice by a rule of the closed set, with the finding it rests on.
+
+    *impact_score*, 0 to 100, is the finding's. *value* against *baseline*, both in *unit*, is what was
+    found over *n* sessions, tasks, queries or messages of the window. *expected_improvement* is computed
+    from them, null where the data say nothing. *subject* is a pattern, droid, `pattern/phase` or
+    `pattern/task type/droid`.
+    """
+
+    kind: rules.RecommendationKind
+    rule: str
+    orchestrator: str
+    window: str
+    subject: str
+    description: str
+    recommendations: list[str]
+    impact_score: float
+    value: float
+    baseline: float
+    unit: Unit
+    n: int
+    expected_improvement: Improvement | None = None
+    pattern: str | None = None
+    phase: str | None = None
+    droid: str | None = None
+    sessions: list[SessionRef] = []
+
+
+def recommendations(look: Look, found: Iterable[Bottleneck]) -> list[Recommendation]:
+    """
+    All advice for a window, what matters most first; *found* are the window's bottlenecks.
+
+    Definition: docs/kpis.md#recommendations
+    """
+    facts = by_subject(look.minutes)
+    advice = (
+        *_patterns(look, facts.patterns),
+        *_assignments(look),
+        *_sequences(look),
+        *_messages(look, facts.droids),
+        *_waits(found),
+        *_responders(found, facts.droids),
+    )
+    return sorted(advice, key=lambda each: (-each.impact_score, each.rule, each.subject))
+
+
+# --- patterns -----------------------------------------------------------------------------------------
+
+
+def _patterns(look: Look, patterns: dict[str, PatternFacts]) -> Iterator[Recommendation]:
+    all_sessions = sum(each.sessions.sessions_ended for each in patterns.values())
+    failures = sums(look.minutes, Fact.FAILURES, "pattern", "phase", "reason")
+    for pattern, each in patterns.items():
+        completed, n = each.sessions.sessions_completed, each.sessions.sessions_ended
+        urgency = pattern_urgency(completed, n)
+        if urgency is None:
+            continue
+        rule = rules.REVIEW_FAILURE_POINTS if urgency is Urgency.REVIEW else rules.WATCH_FAILURE_POINTS
+        points = failure_points(
+            {(phase, reason): count for (of, phase, reason), count in failures.items() if of == pattern}
+        )
+        success = completed / n
+        yield Recommendation(
+            rule.kind,
+            rule.id,
+            look.orchestrator,
+            look.window,
+            pattern,
+            f"{named('Pattern', pattern)} has a low success rate: {percent(success)} of "
+            f"{counted(n, 'session')}; {percent(SUCCESS_TARGET)} are the target.",
+            _steps(rule, points),
+            pattern_impact(completed, n, all_sessions) or 0.0,
+            success,
+            SUCCESS_TARGET,
+            "ratio",
+            n,
+            _failure_improvement(points, success),
+            pattern=pattern,
+            sessions=_failed_sessions(look, pattern, points),
+        )
+
+
+def _steps(rule: rules.Rule, points: list[FailurePoint]) -> list[str]:
+    named_points = ", ".join(
+        f"{_place(point)}: {point.reason} ({percent(point.share)})" for point in points[:POINTS_SHOWN]
+    )
+    where = next((named("phase", point.phase) for point in points if point.phase), "its last phase")
+    return [step.format(points=named_points or "none is known yet", where=where) for step in rule.steps]
+
+
+def _place(point: FailurePoint) -> str:
+    return point.phase or "the session itself"
+
+
+def _failure_improvement(points: list[FailurePoint], success: float) -> Improvement | None:
+    if not points:
+        return None
+    total = round(points[0].failures / points[0].share)
+    gain = failure_point_improvement(points[0].failures, total)
+    if gain is None:
+        return None
+    failed = 1 - success
+    return Improvement(
+        "session_success_ratio",
+        gain.share * failed,
+        gain.low * failed,
+        gain.high * failed,
+        f"Fixing {_place(points[0])}: {points[0].reason} removes at most {percent(gain.share)} of the "
+        f"failures ({percent(gain.low)} to {percent(gain.high)}): "
+        f"up to {percent(gain.share * failed)} more sessions succeed.",
+    )
+
+
+def _failed_sessions(look: Look, pattern: str, points: list[FailurePoint]) -> list[SessionRef]:
+    for point in points:
+        shown = sessions(look, Shows.FAILURE, pattern, point.phase, point.reason)
+        if shown:
+            return shown
+    return []
+
+
+# --- assignment ---------------------------------------------------------------------------------------
+
+
+def _assignments(look: Look) -> Iterator[Recommendation]:
+    kinds: defaultdict[tuple[str, str], dict[str, Outcomes]] = defaultdict(dict)
+    for (pattern, task_type, droid, outcome), n in sums(
+        look.minutes, Fact.TASKS, "pattern", "task_type", "droid", "outcome"
+    ).items():
+        known = kinds[pattern, task_type].get(droid, Outcomes(0, 0))
+        successes = known.successes + (n if outcome == Outcome.COMPLETED else 0)
+        kinds[pattern, task_type][droid] = Outcomes(successes, known.n + n)
+    all_tasks = sum(each.n for droids in kinds.values() for each in droids.values())
+    for (pattern, task_type), droids in kinds.items():
+        for droid, current in droids.items():
+            better = _best(droids, droid)
+            if better is not None:
+                yield _reassignment(
+                    look, (pattern, task_type, droid), current, better, droids[better], all_tasks
+                )
+
+
+def _best(droids: dict[str, Outcomes], droid: str) -> str | None:
+    """
+    The droid that surely does most better than another, None if none does.
+    """
+    gains = {
+        other: gain
+        for other, outcomes in droids.items()
+        if other != droid and (gain := reassignment_gain(droids[droid], outcomes)) is not None
+    }
+    return max(sorted(gains), key=lambda other: gains[other], default=None)
+
+
+def _reassignment(
+    look: Look, place: tuple[str, str, str], current: Outcomes, better: str, other: Outcomes, all_tasks: int
+) -> Recommendation:
+    pattern, task_type, droid = place
+    rule = rules.REASSIGN_TASKS
+    estimate = current.successes / current.n
+    low, high = wilson_interval(*other) or (0.0, 0.0)
+    gain = low - estimate
+    of_other = other.successes / other.n
+    return Recommendation(
+        rule.kind,
+        rule.id,
+        look.orchestrator,
+        look.window,
+        "/".join(place),
+        f"{named('Droid', droid)} completes {percent(estimate)} of {current.n} {task_type or 'other'} tasks "
+        f"in {named('pattern', pattern)}, {named('droid', better)} {percent(of_other)} of {other.n}.",
+        [step.format(where=named("droid", better)) for step in rule.steps],
+        reassignment_impact(gain, current.n, all_tasks) or 0.0,
+        estimate,
+        low,
+        "ratio",
+        current.n,
+        Improvement(
+            "task_completion_ratio",
+            of_other - estimate,
+            gain,
+            high - estimate,
+            f"{percent(gain)} to {percent(high - estimate)} more of these tasks are completed.",
+        ),
+        pattern=pattern,
+        droid=droid,
+        sessions=sessions(look, Shows.FAILED_TASK, *place),
+    )
+
+
+# --- sequencing ---------------------------------------------------------------------------------------
+
+
+def _sequences(look: Look) -> Iterator[Recommendation]:
+    rule = rules.RUN_IN_PARALLEL
+    totals = sums(look.hours, Fact.SEQUENCING, "pattern", "total")
+    idle = sums(look.hours, Fact.IDLE_NS, "pattern", "phase")
+    for pattern in sorted({pattern for pattern, _ in totals}):
+        n, makespan_ns, critical_ns = (
+            totals[pattern, total] for total in ("n", "makespan_ns", "critical_ns")
+        )
+        share = sequencing_ratio(makespan_ns, critical_ns)
+        impact = None if share is None else sequencing_impact(share)
+        if share is None or impact is None:
+            continue
+        waited = {phase: wait_ns for (of, phase), wait_ns in idle.items() if of == pattern and wait_ns}
+        late = sorted(waited, key=lambda phase: (-waited[phase], phase))
+        where = ", ".join(f"{phase} ({duration(waited[phase] / n / NANO)} earlier)" for phase in late)
+        yield Recommendation(
+            rule.kind,
+            rule.id,
+            look.orchestrator,
+            look.window,
+            pattern,
+            f"{named('Pattern', pattern)} takes {duration(makespan_ns / n / NANO)} from its first phase to "
+            f"its last, and needs {duration(critical_ns / n / NANO)} by what its phases depend on, over "
+            f"{counted(n, 'session')}.",
+            [step.format(where=where or "phases that run one after the other") for step in rule.steps],
+            impact,
+            makespan_ns / n / NANO,
+            critical_ns / n / NANO,
+            "seconds",
+            n,
+            Improvement(
+                "session_duration_ratio",
+                share,
+                None,
+                None,
+                f"Sessions end up to {percent(share)} sooner.",
+            ),
+            pattern=pattern,
+            sessions=sessions(look, Shows.IDLE, pattern),
+        )
+
+
+# --- communication ------------------------------------------------------------------------------------
+
+
+def _messages(look: Look, droids: dict[str, DroidFacts]) -> Iterator[Recommendation]:
+    rule = rules.BATCH_MESSAGES
+    _, plateau, _ = MESSAGES_PLATEAU
+    all_messages = sum(each.mail.sent for each in droids.values())
+    for droid, facts in droids.items():
+        median = median_of_counts(facts.session_messages)
+        if median is None or median <= plateau or not all_messages:
+            continue
+        surplus = sum(max(0.0, sent - plateau) * n for sent, n in facts.session_messages.items())
+        n = sum(facts.session_messages.values())
+        yield Recommendation(
+            rule.kind,
+            rule.id,
+            look.orchestrator,
+            look.window,
+            droid,
+            f"{named('Droid', droid)} sends {median:g} messages a session (median over "
+            f"{counted(n, 'session')}); more than {plateau:g} are of no use.",
+            list(rule.steps),
+            100 * min(1.0, surplus / all_messages),
+            median,
+            plateau,
+            "messages",
+            n,
+            Improvement(
+                "messages_ratio",
+                min(1.0, surplus / all_messages),
+                None,
+                None,
+                f"Up to {percent(min(1.0, surplus / all_messages))} of all messages are saved.",
+            ),
+            droid=droid,
+            sessions=sessions(look, Shows.MESSAGES, droid),
+        )
+
+
+def _waits(found: Iterable[Bottleneck]) -> Iterator[Recommendation]:
+    rule = rules.SHORTEN_WAITS
+    for each in found:
+        if each.kind == "communication" and each.phase is not None:
+            yield _of_bottleneck(
+                rule,
+                each,
+                Improvement(
+                    "phase_duration_ratio",
+                    each.value,
+                    None,
+                    None,
+                    f"The phase ends up to {percent(each.value)} sooner.",
+                ),
+            )
+
+
+def _responders(found: Iterable[Bottleneck], droids: dict[str, DroidFacts]) -> Iterator[Recommendation]:
+    for each in found:
+        if each.kind != "communication" or each.droid is None:
+            continue
+        queries = droids[each.droid].queries
+        if each.unit == "seconds":
+            share = 1 - RESPONSE_LIMIT_SECONDS / each.value
+            yield _of_bottleneck(
+                rules.SPEED_UP_RESPONSES,
+                each,
+                Improvement(
+                    "response_time_ratio",
+                    share,
+                    None,
+                    None,
+                    f"Answers within {duration(RESPONSE_LIMIT_SECONDS)} come {percent(share)} sooner.",
+                ),
+            )
+        if queries.queries_unanswered:
+            yield _of_bottleneck(
+                rules.ANSWER_QUERIES, each, _answers(queries.queries_unanswered, queries.queries)
+            )
+
+
+def _answers(unanswered: int, queries: int) -> Improvement | None:
+    interval = wilson_interval(unanswered, queries)
+    if interval is None or queries < FAILURES_MINIMUM:
+        return None
+    share = unanswered / queries
+    return Improvement(
+        "queries_answered_ratio",
+        share,
+        *interval,
+        f"Up to {percent(share)} more of its queries are answered "
+        f"({percent(interval[0])} to {percent(interval[1])}).",
+    )
+
+
+def _of_bottleneck(rule: rules.Rule, found: Bottleneck, improvement: Improvement | None) -> Recommendation:
+    return Recommendation(
+        rule.kind,
+        rule.id,
+        found.orchestrator,
+        found.window,
+        found.subject,
+        found.description,
+        list(rule.steps),
+        found.impact_score,
+        found.value,
+        found.baseline,
+        found.unit,
+        found.n,
+        improvement,
+        pattern=found.pattern,
+        phase=found.phase,
+        droid=found.droid,
+        sessions=found.sessions,
+    )

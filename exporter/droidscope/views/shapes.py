@@ -1,0 +1,306 @@
+"""
+From what is known to the shapes of the API's answers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from droidscope.conventions.attributes import Outcome
+from droidscope.head.digests import Digest, PhaseDigest
+from droidscope.head.head import Head
+from droidscope.head.live import droids_at_work, progress_ratio, session_state
+from droidscope.head.state import SessionState
+from droidscope.insights.assignments import Assignment
+from droidscope.insights.bottlenecks import Bottleneck
+from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.summary import LISTED, Issue, issues
+from droidscope.kpi.catalog import DROID_KPIS, PATTERN_KPIS, Facts, Kpi
+from droidscope.kpi.durations import mean_response_ns, mean_session_ns, mean_task_ns
+from droidscope.kpi.facts import LABELS, NANO, Fact, Key
+from droidscope.kpi.history import sketches, sums
+from droidscope.kpi.patterns import failure_points
+from droidscope.kpi.quality import mean_score
+from droidscope.kpi.rankings import Outcomes, rank_patterns
+from droidscope.kpi.ratios import error_ratio, retry_ratio, session_success_ratio, task_completion_ratio
+from droidscope.kpi.statistics import ratio
+from droidscope.kpi.subjects import DroidFacts, PatternFacts, WindowFacts, by_subject
+from droidscope.views.droids import DroidNow
+from droidscope.views.evidence import is_over_limit
+from droidscope.web import schema as s
+
+Orchestrator = tuple[str, ...]
+T = TypeVar("T", s.DroidKpis, s.PatternKpis)
+
+_OF_TASK_TYPE: Final = {fact for fact, labels in LABELS.items() if {"droid", "task_type"} <= set(labels)}
+
+
+def named_labels(names: tuple[str, ...], orchestrator: Orchestrator) -> dict[str, str]:
+    """
+    The resource labels that an orchestrator has.
+    """
+    return {name: value for name, value in zip(names, orchestrator[1:], strict=False) if value}
+
+
+# --- sessions -----------------------------------------------------------------------------------------
+
+
+def session_shape(
+    session: SessionState, head: Head, labels: dict[str, str], clock_ns: int, now_ns: int
+) -> s.Session:
+    """
+    A session in memory, at this uptime and Unix time.
+    """
+    end_ns = now_ns if session.running else session.end_ns
+    return s.Session(
+        orchestrator=session.orchestrator[0],
+        labels=labels,
+        session_id=session.id,
+        pattern=session.pattern,
+        current_phase=session.phase,
+        state=session_state(session, head, clock_ns),
+        start_seconds=session.start_ns / NANO,
+        end_seconds=None if session.running else session.end_ns / NANO,
+        duration_seconds=max(0, end_ns - session.start_ns) / NANO,
+        progress_ratio=progress_ratio(session, head.usual),
+        droids_active=sorted(droids_at_work(session)) if session.running else [],
+        conflicts=len(session.conflicts),
+        over_limit=is_over_limit(session, head.settings, now_ns),
+        trace_id=session.trace_id,
+        tasks_completed=session.tasks_completed,
+        tasks_failed=session.tasks_failed,
+        task_success_ratio=ratio(session.tasks_completed, session.tasks_completed + session.tasks_failed),
+    )
+
+
+def digested_session(digest: Digest, labels: dict[str, str], limit_ns: int) -> s.Session:
+    """
+    A session that has left the memory but for its digest; *limit_ns* is how long it might take.
+    """
+    duration_ns = digest.end_ns - digest.start_ns
+    return s.Session(
+        orchestrator=digest.orchestrator[0],
+        labels=labels,
+        session_id=digest.session,
+        pattern=digest.pattern,
+        current_phase=digest.phases[-1].phase if digest.phases else "",
+        state="completed" if digest.outcome is Outcome.COMPLETED else "failed",
+        start_seconds=digest.start_ns / NANO,
+        end_seconds=digest.end_ns / NANO,
+        duration_seconds=max(0, duration_ns) / NANO,
+        progress_ratio=None,
+        droids_active=[],
+        conflicts=digest.conflicts,
+        over_limit=duration_ns > limit_ns,
+        trace_id=digest.trace_id,
+        tasks_completed=digest.tasks_completed,
+        tasks_failed=digest.tasks_failed,
+        task_success_ratio=ratio(digest.tasks_completed, digest.tasks_completed + digest.tasks_failed),
+    )
+
+
+def detail_shape(
+    session: s.Session, phases: Iterable[PhaseDigest], digest: Digest | None, now_ns: int
+) -> s.SessionDetail:
+    """
+    A session with its *phases*, and its critical path if it has been digested.
+    """
+    path = (
+        None
+        if digest is None
+        else [
+            s.Stretch(each.phase, each.droid, each.start_ns / NANO, (each.end_ns - each.start_ns) / NANO)
+            for each in digest.path
+        ]
+    )
+    return s.SessionDetail(now_ns / NANO, session, [_phase(each, now_ns) for each in phases], path)
+
+
+def _phase(phase: PhaseDigest, now_ns: int) -> s.SessionPhase:
+    end_ns = now_ns if phase.end_ns is None else phase.end_ns
+    return s.SessionPhase(
+        phase.phase,
+        list(phase.droids),
+        phase.state,
+        seconds(phase.start_ns),
+        seconds(phase.end_ns),
+        None if phase.start_ns is None else max(0, end_ns - phase.start_ns) / NANO,
+        seconds(phase.planned_ns),
+        seconds(phase.held_ns),
+        phase.quality,
+        phase.conflicts,
+    )
+
+
+# --- droids -------------------------------------------------------------------------------------------
+
+
+def droid_shape(
+    orchestrator: str,
+    labels: dict[str, str],
+    droid: str,
+    now: DroidNow,
+    facts: DroidFacts,
+    minutes: Mapping[Key, int],
+) -> s.Droid:
+    """
+    A droid now, and by the facts of a window; *minutes* are the totals of all its orchestrator's.
+    """
+    return s.Droid(
+        orchestrator=orchestrator,
+        labels=labels,
+        droid=droid,
+        status=now.status,
+        attempts_active=now.attempts_active,
+        tasks_completed=facts.work.tasks_completed,
+        tasks_failed=facts.work.tasks_failed,
+        average_task_duration_seconds=seconds(mean_task_ns(facts.work)),
+        messages_sent=facts.mail.sent,
+        messages_received=facts.mail.received,
+        average_response_time_seconds=seconds(mean_response_ns(facts.queries)),
+        files_created=facts.files_created,
+        by_task_type=_by_task_type(minutes, droid),
+        common_issues=[Issue(*each) for each in issues(minutes, droid).most_common(LISTED)],
+        kpis=_measured(DROID_KPIS, facts, s.DroidKpis, "orchestrator_droid_"),
+    )
+
+
+def _by_task_type(minutes: Mapping[Key, int], droid: str) -> dict[str, s.TaskTypeWork]:
+    totals: defaultdict[str, dict[Key, int]] = defaultdict(dict)
+    for key, amount in minutes.items():
+        if key[0] in _OF_TASK_TYPE:
+            labels = LABELS[Fact(key[0])]
+            if key[1 + labels.index("droid")] == droid:
+                totals[key[1 + labels.index("task_type")]][key] = amount
+    return {
+        task_type: _task_type(by_subject(of_type).droids[droid])
+        for task_type, of_type in sorted(totals.items())
+    }
+
+
+def _task_type(facts: DroidFacts) -> s.TaskTypeWork:
+    return s.TaskTypeWork(
+        facts.work.tasks_completed,
+        facts.work.tasks_failed,
+        task_completion_ratio(facts.work),
+        error_ratio(facts.work),
+        retry_ratio(facts.work),
+        seconds(mean_task_ns(facts.work)),
+        mean_score(facts.code_quality),
+    )
+
+
+# --- patterns -----------------------------------------------------------------------------------------
+
+
+def pattern_shape(
+    orchestrator: str,
+    labels: dict[str, str],
+    pattern: str,
+    name: str | None,
+    facts: PatternFacts,
+    minutes: Mapping[Key, int],
+    hours: Mapping[Key, int],
+    bottlenecks: Iterable[Bottleneck],
+    advice: Sequence[Recommendation],
+    assignments: Iterable[Assignment],
+) -> s.Pattern:
+    """
+    A pattern by the facts of a window, and what was found of it there.
+    """
+    failures = sums(minutes, Fact.FAILURES, "pattern", "phase", "reason")
+    points = failure_points({key[1:]: n for key, n in _of(pattern, failures).items()})
+    of_pattern = [each for each in advice if each.pattern == pattern]
+    return s.Pattern(
+        orchestrator=orchestrator,
+        labels=labels,
+        pattern=pattern,
+        pattern_name=name,
+        executions=facts.sessions.sessions_ended,
+        average_duration_seconds=seconds(mean_session_ns(facts.sessions)),
+        kpis=_measured(PATTERN_KPIS, facts, s.PatternKpis, "orchestrator_pattern_"),
+        failure_points=[s.FailurePoint(*point) for point in points],
+        phases=_phase_performance(minutes, hours, pattern),
+        bottlenecks=[each.description for each in bottlenecks if each.pattern == pattern],
+        optimization_opportunities=[step for each in of_pattern for step in each.recommendations],
+        efficiency_improvements=[
+            each.expected_improvement.text for each in of_pattern if each.expected_improvement
+        ],
+        droids=[each for each in assignments if each.pattern == pattern],
+    )
+
+
+def _of(pattern: str, counts: Mapping[tuple[str, ...], int]) -> dict[tuple[str, str, str], int]:
+    return {(of, phase, reason): n for (of, phase, reason), n in counts.items() if of == pattern and n > 0}
+
+
+def _phase_performance(
+    minutes: Mapping[Key, int], hours: Mapping[Key, int], pattern: str
+) -> list[s.PhasePerformance]:
+    ended = sums(minutes, Fact.PHASES, "pattern", "phase", "outcome")
+    phase_ns = sums(minutes, Fact.PHASE_NS, "pattern", "phase")
+    wait_ns = sums(minutes, Fact.WAIT_NS, "pattern", "phase")
+    took = sketches(hours, Fact.PHASE_TOOK, "phase", pattern=pattern, outcome=Outcome.COMPLETED)
+    found = []
+    for phase in sorted({phase for of, phase, _ in ended if of == pattern}):
+        completed, failed = (
+            ended[pattern, phase, outcome] for outcome in (Outcome.COMPLETED, Outcome.FAILED)
+        )
+        median_ns = took[phase,].quantile(0.5) if (phase,) in took else None
+        found.append(
+            s.PhasePerformance(
+                phase,
+                completed,
+                failed,
+                ratio(completed, completed + failed),
+                seconds(median_ns),
+                ratio(wait_ns[pattern, phase], phase_ns[pattern, phase]),
+            )
+        )
+    return found
+
+
+# --- all together -------------------------------------------------------------------------------------
+
+
+def performance_shape(facts: WindowFacts, bottlenecks: Sequence[Bottleneck]) -> s.OverallPerformance:
+    """
+    What became of tasks and sessions, and what slows them down most.
+    """
+    work, ended = facts.orchestrator.work, facts.orchestrator.sessions
+    ranks = rank_patterns(
+        {
+            pattern: Outcomes(each.sessions.sessions_completed, each.sessions.sessions_ended)
+            for pattern, each in facts.patterns.items()
+        }
+    )
+    worst = sorted(bottlenecks, key=lambda each: -each.impact_score)[:LISTED]
+    return s.OverallPerformance(
+        total_tasks_completed=work.tasks_completed,
+        average_task_duration_seconds=seconds(mean_task_ns(work)),
+        success_ratio=session_success_ratio(ended),
+        success_samples=ended.sessions_ended,
+        most_efficient_pattern=ranks[0].subject if ranks else None,
+        current_bottlenecks=[each.description for each in worst],
+    )
+
+
+def seconds(duration_ns: float | None) -> float | None:
+    """
+    A duration or a point in time in seconds.
+    """
+    return None if duration_ns is None else duration_ns / NANO
+
+
+def _measured(kpis: Iterable[Kpi[Facts]], facts: Facts, type_: type[T], prefix: str) -> T:
+    """
+    KPIs by the names of their gauges without the *prefix*; an absent one has no samples either.
+    """
+    measures = {}
+    for kpi in kpis:
+        value = kpi.value(facts)
+        samples = None if value is None or kpi.samples is None else kpi.samples(facts)
+        measures[kpi.spec.name.removeprefix(prefix)] = s.Measure(value, samples)
+    return type_(**measures)
