@@ -42,7 +42,10 @@ BREACHES = {
 """
 Who breaches each limit in the run of the stack: the labels of its alert beside its own.
 """
-ALSO_BREACHED = (fleet.OBJECTIVE_BURNING, fleet.LABEL_LIMIT_NEAR)
+ALSO_BREACHED = {
+    fleet.OBJECTIVE_BURNING: {"orchestrator": "sample-grpc"},
+    fleet.LABEL_LIMIT_NEAR: {"orchestrator": "sprawling", "label": "tool"},
+}
 """
 Limits of the fleet that the run breaches: half of the sessions fail, and there are too many tools.
 """
@@ -190,6 +193,22 @@ def test_a_breached_limit_reaches_the_receiver_of_its_severity(stack, limit):
     assert alert["status"] == "firing"
     assert alert["labels"] == labels
     assert_is_useful(alert["annotations"], limit, subject)
+
+
+@on_servers
+@pytest.mark.parametrize("limit", ALSO_BREACHED, ids=lambda limit: limit.name)
+def test_a_breached_limit_of_the_fleet_is_told_too(stack, limit):
+    """
+    To the receiver of its severity, with who, and with a board to open.
+    """
+    subject = ALSO_BREACHED[limit]
+
+    post, alert = until(lambda: told(stack, limit.name, subject), f"{limit.name} at the webhook", seconds=30)
+
+    assert post["receiver"] == limit.severity
+    assert alert["annotations"]["action"] == limit.action
+    assert subject["orchestrator"] in alert["annotations"]["description"]
+    assert f"var-orchestrator={subject['orchestrator']}" in alert["annotations"]["dashboard_url"]
 
 
 def assert_is_useful(annotations, limit, subject):

@@ -161,6 +161,18 @@ def test_rules_are_those_of_the_two_tables():
     assert len(rules) == len(set(rules))
 
 
+@pytest.mark.parametrize("rule", alert_rules(), ids=lambda rule: rule["annotations"]["summary"])
+def test_every_alert_compares_and_absence_waits(rule):
+    """
+    An expression without a comparison fires on anything; what is absent for a moment is no outage.
+    """
+    expr = re.sub(r"\{[^}]*\}", "", rule["expr"])
+
+    assert rule["alert"] == WATCHDOG or re.search(r"[<>]|==", expr)
+    assert "absent(" not in expr or rule["for"]
+    assert "irate(" not in expr
+
+
 def test_the_objective_can_be_missed_that_fast():
     """
     The burn rate times the budget is below 1, or a total outage would not fire.
@@ -262,6 +274,25 @@ def test_recorded_series_have_standard_names_and_a_reader():
             r"[a-z_]+:(orchestrator_[a-z_]+):(increase|(ratio|mean|p50|p95)_increase)(1h|24h|7d)", name
         )
         assert name in kpis or ":p" in name or name in read
+
+
+def test_rule_files_have_no_key_that_an_older_prometheus_refuses():
+    """
+    Groups with labels, limits or offsets do not load in 2.42.
+    """
+    for path in (ROOT / "prometheus/rules").glob("*.yml"):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            assert set(group) <= {"name", "interval", "rules"}
+            for rule in group["rules"]:
+                assert set(rule) <= {
+                    "alert",
+                    "record",
+                    "expr",
+                    "for",
+                    "keep_firing_for",
+                    "labels",
+                    "annotations",
+                }
 
 
 def test_a_group_is_evaluated_before_its_series_go_stale():

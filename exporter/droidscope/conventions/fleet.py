@@ -103,7 +103,7 @@ TELEMETRY_STOPPED: Final = FleetThreshold(
     "telemetry",
     "above",
     600,
-    30,
+    240,
     "24h",
     "5m",
     Severity.HIGH,
@@ -111,8 +111,8 @@ TELEMETRY_STOPPED: Final = FleetThreshold(
     "seconds",
 )
 """
-*minimum* is how often metrics must have arrived within *window*: a process that ran for minutes was
-meant to end, and one that has been silent for the whole window is retired.
+*minimum* is how often metrics must have arrived within *window*, an hour at their default of 15 s: a
+process that ran for minutes was meant to end, and one that is silent for the whole window is retired.
 """
 TELEMETRY_REJECTED: Final = FleetThreshold(
     "TelemetryRejected", "telemetry", "above", 10, 0, "15m", "5m", Severity.HIGH, "fix_rejected_telemetry"

@@ -180,7 +180,8 @@ def _misfits(name: str, place: tuple[str | int, ...], changes: _Changes) -> Iter
         return
     for field, value in changes.given().items():
         if field not in ("severity", "enabled") and not _matters(name, field, value):
-            yield f"{_key(*place, field)} is {value!r}; expected no {field}, since this alert has none to set"
+            shown = f"{value:g}" if isinstance(value, float) else repr(value)
+            yield f"{_key(*place, field)} is {shown}; expected no {field}, since this alert has none to set"
 
 
 def _matters(name: str, field: str, value: object) -> bool:

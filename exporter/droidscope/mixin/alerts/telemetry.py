@@ -57,8 +57,10 @@ def _stopped(limit: Limit, scope: Scope) -> Alert:
         f"time() - max by ({ORCHESTRATOR}) (max_over_time({arrival}[{limit.window}])) "
         f"> {number(limit.limit)}\n"
         f"and sum by ({ORCHESTRATOR}) (changes({arrival}[{limit.window}])) {at_least(limit.minimum)}\n"
-        # Ours alone: its metrics come each minute, at rest too. Others' may have every reason to stop.
-        f"and {scope.increase(metrics.CLIENT_RECORDS_EMITTED, EVERYONE, limit.window)} >= 0",
+        # Ours alone: its metrics come at rest, too. Others' may have every reason to stop.
+        f"and {scope.increase(metrics.CLIENT_RECORDS_EMITTED, EVERYONE, limit.window)} >= 0\n"
+        # While no exporter was there nothing could arrive, and what waited comes when it is back.
+        f'and on () max(min_over_time(up{{job="{JOB}"}}[{number(limit.limit)}s])) == 1',
         "An orchestrator has stopped reporting.",
         f"The instrumentation of {_WHO} reports even at rest, and sent nothing for {DURATION}; "
         f"the limit is {duration(limit.limit)}.",
