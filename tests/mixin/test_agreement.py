@@ -18,6 +18,7 @@ from droidscope.exposition.page import Page
 from droidscope.exposition.text import Format, Renderer
 from droidscope.head.labels import SeriesLimits
 from droidscope.mixin import recording
+from droidscope.mixin.kpis import KPIS
 from droidscope.mixin.parts import DAY, HOUR
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.views.pages import Views
@@ -152,7 +153,7 @@ def agreements():
     """
     Expression, minute and expected result: that no series is off, and that both have the same ones.
     """
-    for window, kpis in recording.KPIS.items():
+    for window, kpis in KPIS.items():
         # The week's rules are complete once an hour: at the full one.
         for minute in (60,) if window == "7d" else (60, 75, 90):
             for rule, gauge in kpis:
@@ -216,7 +217,7 @@ def test_every_quotient_with_a_gauge_is_compared():
     """
     Gauges of which no rule says the same are those that are no quotients of counters.
     """
-    compared = {kpi.gauge for kpi in recording.KPIS["1h"] if kpi.gauge}
+    compared = {kpi.gauge for kpi in KPIS["1h"] if kpi.gauge}
 
     assert set(m.KPIS) - compared == {
         m.COMMUNICATION_WAIT_RATIO,  # a union of times

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from droidscope.mixin import recording
+from droidscope.mixin.kpis import KPIS
 from rendered import ROOT, run
 
 EVENTS = {
@@ -236,7 +237,7 @@ def test_an_hour_is_over_after_an_hour(tmp_path):
     """
     Two hours later nothing is known of the last hour: absent, not 0 and not NaN. A day and a week remember.
     """
-    ratios = [kpi.rule for kpis in recording.KPIS.values() for kpi in kpis]
+    ratios = [kpi.rule for kpis in KPIS.values() for kpi in kpis]
     judge(
         tmp_path,
         [

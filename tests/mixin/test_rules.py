@@ -13,6 +13,7 @@ from droidscope.conventions import fleet, thresholds
 from droidscope.head.labels import SeriesLimits
 from droidscope.mixin import recording
 from droidscope.mixin.alerts import WATCHDOG
+from droidscope.mixin.kpis import KPIS
 from droidscope.mixin.promql import number
 from rendered import ROOT, alert_rules, boards, recording_rules, run
 
@@ -260,7 +261,7 @@ def test_recorded_series_have_standard_names_and_a_reader():
     """
     Each is a KPI or a quantile, or is read by a board, an alert or another rule: one nobody reads is dropped.
     """
-    kpis = {kpi.rule.name for window in recording.KPIS.values() for kpi in window}
+    kpis = {kpi.rule.name for window in KPIS.values() for kpi in window}
     texts = [
         *map(str, boards().values()),
         *(rule["expr"] for rule in (*alert_rules(), *recording_rules())),
