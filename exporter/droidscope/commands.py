@@ -154,6 +154,14 @@ def replay(files: tuple[Path, ...], to: str) -> None:
 @click.option(
     "--concurrency", type=click.IntRange(1, 100), default=3, show_default=True, help="Sessions at a time."
 )
+@click.option(
+    "--past",
+    "past_days",
+    type=click.IntRange(0, 30),
+    default=14,
+    show_default=True,
+    help="Days of sessions to tell the exporter of first, so that there is something to compare with.",
+)
 @click.option("--to", metavar="URL", help="Only the fleet, reporting to a running exporter's OTLP/HTTP port.")
 @click.option("--no-prometheus", is_flag=True, help="Start neither Prometheus nor Alertmanager.")
 def demo(*, no_prometheus: bool, **options: Any) -> None:  # noqa: ANN401 - the options of DemoOptions

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import builders as b
+from droidscope.mixin.receivers import one_webhook
 from e2e.processes import (
     Alertmanager,
     Exporter,
@@ -67,7 +68,7 @@ def stack(tmp_path_factory):
         limits = {**patterns, "label_limit": LABEL_LIMIT}
         settings = {"birth_hold": BIRTH_HOLD, "records_lost_after": LOST_AFTER}
         exporter = start(Exporter(folder / "exporter", **settings, **limits))
-        alertmanager = start(Alertmanager(folder / "alertmanager", webhook))
+        alertmanager = start(Alertmanager(folder / "alertmanager", one_webhook(webhook.url)))
         prometheus = start(Prometheus(folder / "prometheus", exporter, alertmanager.port))
         until(prometheus.last_scrape, "a scrape")
         # Scores of 50: low, but muted where failures and findings speak of the same droid already.

@@ -30,7 +30,7 @@ def kpis(rig):
     now = b.NOON + rig.now + 300 * b.SECOND
     return {
         (spec.name, *labels[1:-1]): value
-        for spec, labels, value in gauges(rig.head.windows, now)
+        for spec, labels, value in gauges(rig.head.windows.snapshot(now, m.WINDOWS))
         if labels[-1] == "1h"
     }
 

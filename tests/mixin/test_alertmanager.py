@@ -208,6 +208,17 @@ def test_working_hours_are_those_of_the_time_zone_given(tmp_path):
     assert checked(config, tmp_path).returncode == 0
 
 
+@pytest.mark.server("amtool")
+def test_working_hours_may_be_any_that_are_allowed(tmp_path):
+    """
+    A whole week to its last minute, single days, the ends of what the file takes.
+    """
+    hours = {"weekdays": ["sunday:saturday", "monday", "saturday"], "from": "00:00", "to": "24:00"}
+    told = receivers.nobody().model_copy(update={"working_hours": receivers.WorkingHours(**hours)})
+
+    assert checked(alertmanager_config(told), tmp_path).returncode == 0
+
+
 # --- what is muted ------------------------------------------------------------------------------
 
 
@@ -221,9 +232,11 @@ def reads_exporter(expr):
 
     def visit(node):
         if isinstance(node, promql_parser.VectorSelector):
-            matchers = {(one.name, one.value) for one in node.matchers.matchers}
-            name = re.sub(r"_(sum|count|bucket)$", "", node.name or "")
-            found.append({node.name, name} & ours or ("job", alerts.JOB) in matchers)
+            matchers = {one.name: one.value for one in node.matchers.matchers}
+            name = node.name or matchers.get("__name__", "")
+            family = re.sub(r"_(sum|count|bucket)$", "", name)
+            reads = {name, family} & ours or name.startswith("orchestrator_.+")
+            found.append(reads or matchers.get("job") == alerts.JOB)
         elif isinstance(node, promql_parser.MatrixSelector):
             visit(node.vector_selector)
         elif isinstance(node, promql_parser.BinaryExpr):
@@ -253,19 +266,38 @@ def test_a_dead_exporter_mutes_what_it_would_have_reported():
     assert equal == []
 
 
-def test_inhibition_names_alerts_that_exist_and_never_itself():
+def labels_of(name):
     """
-    Each pair is explicit; a critical alert mutes lower ones, and those of a droid only that droid's.
+    Labels by which the rules of an alert tell whom they are about: those that every sum keeps.
     """
-    rules = {rule["alert"]: rule["labels"]["severity"] for rule in alert_rules()}
-    order = ["critical", "high", "medium", "low"]
-    for source, targets in MUTES:
-        muted, equal = muted_by(source)
+    exprs = [rule["expr"] for rule in alert_rules() if rule["alert"] == name]
+    kept = [set(by.split(", ")) for expr in exprs for by in re.findall(r"\bby \(([^)]+)\)", expr)]
+    return set.intersection(*kept)
 
-        assert muted == set(targets) <= set(rules)
-        assert rules[source] == "critical"
-        assert all(order.index(rules[target]) > 0 for target in targets)
-        assert equal == ["orchestrator", "droid"]
+
+@pytest.mark.parametrize("mute", MUTES, ids=lambda mute: mute.source)
+def test_a_worse_alert_mutes_lower_ones_of_the_same_subject(mute):
+    """
+    Each pair is explicit, of alerts that exist, and both have the labels they have to agree in.
+    """
+    severity = {rule["alert"]: rule["labels"]["severity"] for rule in alert_rules()}
+    worst_first = ["critical", "high", "medium", "low"]
+    muted, equal = muted_by(mute.source)
+
+    assert muted == set(mute.targets)
+    assert equal == list(mute.equal)
+    for target in mute.targets:
+        assert worst_first.index(severity[mute.source]) < worst_first.index(severity[target])
+        assert set(equal) <= labels_of(mute.source) & labels_of(target)
+
+
+def test_nothing_else_is_muted():
+    """
+    One rule for a dead exporter, one for each of the pairs.
+    """
+    sources = [rule["source_matchers"] for rule in SHIPPED["inhibit_rules"]]
+
+    assert sources == [[f'alertname="{name}"'] for name in (alerts.DOWN, *(mute.source for mute in MUTES))]
 
 
 def test_alerts_of_different_sites_neither_mute_each_other_nor_share_a_message(tmp_path):

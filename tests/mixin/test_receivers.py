@@ -210,6 +210,13 @@ def test_the_time_zone_of_the_command_wins(load):
             "working_hours (receivers.yml) is from 17:00 to 09:00; expected an end after the start",
         ),
         (
+            document(working_hours={"weekdays": ["monday:sunday"]}),
+            (
+                "working_hours.weekdays.0 (receivers.yml) is 'monday:sunday'; expected a range within a week "
+                "that begins on sunday, such as sunday:saturday"
+            ),
+        ),
+        (
             document(working_hours={"weekdays": ["mon-fri"]}),
             (
                 "working_hours.weekdays.0 (receivers.yml) is 'mon-fri'; expected a day or a range of days, "

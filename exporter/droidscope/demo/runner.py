@@ -19,8 +19,10 @@ import yaml
 
 from droidscope.demo import servers
 from droidscope.demo.children import Child, DemoError, await_ready, fetch, stop_all
+from droidscope.demo.past import write_past
 from droidscope.demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
 from droidscope.demo.summary import Screen, Service, read_numbers
+from droidscope.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +48,8 @@ class DemoOptions:
 
     *once* ends after *sessions* sessions of every orchestrator; *seconds* ends the demo after that
     long. *speed* is how many simulated minutes pass a second. *concurrency* is how many sessions an
-    orchestrator runs at a time. *to* is the OTLP/HTTP endpoint of a running exporter: then the
+    orchestrator runs at a time. *past_days* is how many days of sessions the exporter is told of before
+    the demo begins. *to* is the OTLP/HTTP endpoint of a running exporter: then the
     fleet alone runs. *directory* takes the data of each run, *truth* what each orchestrator really did.
     """
 
@@ -56,6 +59,7 @@ class DemoOptions:
     speed: float = 20.0
     seed: int = 1
     concurrency: int = 3
+    past_days: int = 0
     services: tuple[str, ...] = ("atlas", "borealis")
     to: str | None = None
     prometheus: bool = True
@@ -171,11 +175,24 @@ class Demo:
         )
         self._servers.append(exporter)
         await_ready(exporter, web, "/-/ready", PATIENCE_SECONDS, self._stopping.is_set)
+        self._tell_past()  # before Prometheus looks: it would take all of it for the work of a moment
         return [
             Service("droidscope", _url(web), "live page, API, /metrics"),
             Service("OTLP", _url(self._ports.http), f"telemetry over HTTP; gRPC on port {self._ports.grpc}"),
             *(self._start_prometheus() if self._options.prometheus else ()),
         ]
+
+    def _tell_past(self) -> None:
+        days = self._options.past_days
+        if not days:
+            return
+        self._screen.line(f"telling the exporter of the {days} days before ...")
+        pace = 1 / self._options.speed
+        for service in self._options.services:
+            path = self._directory / f"traces-past-{service}.otlp"
+            write_past(path, service, str(self._options.seed), days, pace, time.time_ns())
+            replay([path], _url(self._ports.http))
+            path.unlink()
 
     def _report_moved_ports(self) -> None:
         for name in Ports.__slots__:

@@ -7,7 +7,7 @@ Kept to what Alertmanager 0.25 and 0.33 both read; only a receiver with `url_fil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
@@ -47,15 +47,30 @@ PACE: Final = {
     Severity.LOW: Pace("5m", "1h", "24h", _DIGEST, patient=True),
 }
 
+
+class Mute(NamedTuple):
+    """
+    While the alert *source* fires, lower ones that follow from it are not told where both agree in
+    *equal*: labels that both have, since Alertmanager takes one that both lack as equal, too.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    equal: tuple[str, ...]
+
+
+_DROID: Final = (ORCHESTRATOR, "droid")
+
 MUTES: Final = (
-    (thresholds.HIGH_ERROR_RATE.name, (thresholds.LOW_CODE_QUALITY.name, thresholds.RESPONSE_TIME_HIGH.name)),
-    (thresholds.SECURITY_ISSUES.name, (thresholds.LOW_CODE_QUALITY.name,)),
+    Mute(
+        thresholds.HIGH_ERROR_RATE.name,
+        (thresholds.LOW_CODE_QUALITY.name, thresholds.RESPONSE_TIME_HIGH.name),
+        _DROID,
+    ),
+    Mute(thresholds.SECURITY_ISSUES.name, (thresholds.LOW_CODE_QUALITY.name,), _DROID),
 )
 """
-Critical alerts of a droid and the lower ones they mute for the same droid.
-
-Pairs by name, because `equal` also matches labels that both sides lack: a rule on severity alone
-would let one droid's alert mute every pattern.
+Pairs by name: a rule on severity alone would let one droid's alert mute every pattern.
 """
 
 WORKING_HOURS: Final = "working-hours"
@@ -94,10 +109,9 @@ def alertmanager_config(receivers: Receivers | None = None) -> dict[str, object]
         },
         "time_intervals": [_working_hours(told)],
         "inhibit_rules": [
-            _mute(alerts.DOWN, reported_by_exporter(), told.site_labels),
             *(
-                _mute(source, targets, (ORCHESTRATOR, "droid", *told.site_labels))
-                for source, targets in MUTES
+                _inhibit_rule(mute, told.site_labels)
+                for mute in (Mute(alerts.DOWN, reported_by_exporter(), ()), *MUTES)
             ),
         ],
         "receivers": [
@@ -162,12 +176,13 @@ def _working_hours(told: Receivers) -> dict[str, object]:
     }
 
 
-def _mute(source: str, targets: Iterable[str], equal: Sequence[str]) -> dict[str, object]:
+def _inhibit_rule(mute: Mute, site_labels: Sequence[str]) -> dict[str, object]:
     rule: dict[str, object] = {
-        "source_matchers": [f'alertname="{source}"'],
-        "target_matchers": [f'alertname=~"{"|".join(targets)}"'],
+        "source_matchers": [f'alertname="{mute.source}"'],
+        "target_matchers": [f'alertname=~"{"|".join(mute.targets)}"'],
     }
-    return {**rule, "equal": list(equal)} if equal else rule
+    equal = [*mute.equal, *site_labels]
+    return {**rule, "equal": equal} if equal else rule
 
 
 def _receiver(name: str, chosen: Sequence[str], told: Receivers) -> dict[str, object]:
@@ -231,8 +246,8 @@ def _pagerduty(pagerduty: PagerDuty, name: str) -> dict[str, object]:
         "class": "{{ .CommonLabels.category }}",
         "group": "{{ .CommonLabels.orchestrator }}",
         "links": [
-            {"href": _template("runbook"), "text": "Runbook"},
-            {"href": _template("board"), "text": "Board"},
+            {"href": _template("runbook.link"), "text": "Runbook"},
+            {"href": _template("link"), "text": "Board"},
         ],
         "details": {
             "action": _template("action"),

@@ -30,8 +30,10 @@ from droidscope.errors import ConfigError
 _SMARTHOST: Final = re.compile(r"[^\s:]+:[0-9]{1,5}\Z|\[[0-9a-fA-F:]+\]:[0-9]{1,5}\Z")
 _TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z|24:00\Z")
 _LABEL: Final = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
-_DAY: Final = "(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-_DAYS: Final = re.compile(rf"{_DAY}(?::{_DAY})?\Z")
+_WEEK: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+"""
+In the order of Alertmanager, which refuses a range like monday:sunday.
+"""
 _USERINFO: Final = re.compile(r"://[^/@]*@")
 _SECRET_KEYS: Final = frozenset(
     {"api_url", "routing_key", "service_key", "auth_password", "password", "credentials", "token"}
@@ -79,8 +81,11 @@ def _time(value: object) -> object:
 
 
 def _days(value: str) -> str:
-    if not _DAYS.match(value):
+    days = value.split(":")
+    if len(days) > 2 or not set(days) <= set(_WEEK):  # noqa: PLR2004 - a range has two ends
         raise ValueError("expected a day or a range of days, such as monday or monday:friday")
+    if _WEEK.index(days[0]) > _WEEK.index(days[-1]):
+        raise ValueError("expected a range within a week that begins on sunday, such as sunday:saturday")
     return value
 
 

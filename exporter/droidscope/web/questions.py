@@ -84,6 +84,16 @@ class SessionQuery(Struct, frozen=True, forbid_unknown_fields=True):
     orchestrator: str | None = None
 
 
+class CommunicationQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    Between whom: *droid* is either side. And at most how many edges.
+    """
+
+    orchestrator: str | None = None
+    droid: str | None = None
+    limit: Limit = 100
+
+
 class InsightsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """
     Whose insights, the window of its facts, and that of its trends: 7d by the hour, 30d by the day.
