@@ -186,6 +186,7 @@ def rules() -> None:
 @rules.command()
 @click.option("--check", is_flag=True, help="Compare instead of writing; exit code 1 if anything differs.")
 @click.option("--root", type=DIRECTORY, default=Path(), help="Where to [here].")
+@click.option("--thresholds", type=FILE, help="YAML file of other limits (docs/alerts.md).")
 @click.option("--receivers", type=FILE, help="YAML file that says who is told (docs/notifications.md).")
 @click.option("--webhook", metavar="URL", help="Instead of a file: post alerts of every severity there.")
 @click.option("--time-zone", metavar="ZONE", help="Time zone of the working hours [UTC, or the file's].")
@@ -195,6 +196,7 @@ def render(
     *,
     check: bool,
     root: Path,
+    thresholds: Path | None,
     receivers: Path | None,
     webhook: str | None,
     time_zone: str | None,
@@ -206,7 +208,8 @@ def render(
     """
     if receivers and webhook:
         raise click.UsageError("--receivers and --webhook exclude each other")
-    from droidscope.mixin import receivers as told  # noqa: PLC0415 - only this command needs it
+    from droidscope.mixin import overrides  # noqa: PLC0415 - only this command needs it
+    from droidscope.mixin import receivers as told  # noqa: PLC0415 - likewise
     from droidscope.mixin import render as mixin  # noqa: PLC0415 - likewise
     from droidscope.mixin.alerts import Links  # noqa: PLC0415 - likewise
 
@@ -221,7 +224,8 @@ def render(
     )
     defaults = Links()
     links = Links(runbook_url or defaults.runbooks, grafana_url or defaults.grafana)
-    files = {**mixin.render_prometheus(links), **mixin.render_alertmanager(who)}
+    limits = overrides.load(thresholds) if thresholds else None
+    files = {**mixin.render_prometheus(links, limits), **mixin.render_alertmanager(who)}
     if not check:
         mixin.write(files, root)
         return

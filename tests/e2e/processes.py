@@ -33,9 +33,9 @@ TARGET = {"job", "instance"}
 Labels that a scrape adds.
 """
 HURRY = "1s"
-WAITS = {"for", "keep_firing_for", "group_wait", "group_interval"}
+WAITS = {"interval", "for", "keep_firing_for", "group_wait", "group_interval"}
 """
-Settings of rules and routes by which an alert waits before anybody is told.
+Settings of rules and routes by which a group is seldom evaluated, or an alert waits before anybody is told.
 """
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from droidscope.mixin.limits import Limits
     from droidscope.mixin.receivers import Receivers
 
 Files = dict[str, str]
@@ -32,15 +33,19 @@ _NOBODY_IS_TOLD: Final = """\
 """
 
 
-def render_prometheus(links: Links | None = None) -> Files:
+def render_prometheus(links: Links | None = None, limits: Limits | None = None) -> Files:
     """
     Prometheus' rules, and its configuration for one machine and for docker-compose.yml.
+
+    *limits* are those of `overrides.load`, or the defaults.
     """
     return {
         "prometheus/prometheus.yml": _yaml(prometheus_config(NATIVE)),
         "prometheus/compose.yml": _yaml(prometheus_config(COMPOSE)),
-        "prometheus/rules/recording.yml": _yaml(recording_groups()),
-        "prometheus/rules/alerts.yml": _yaml(alert_groups(links or Links())),
+        "prometheus/rules/recording.yml": _yaml(recording_groups("1h", "24h")),
+        # On its own, since nothing shipped reads it: who leaves it out saves its cost.
+        "prometheus/rules/recording-week.yml": _yaml(recording_groups("7d")),
+        "prometheus/rules/alerts.yml": _yaml(alert_groups(links or Links(), limits)),
     }
 
 
