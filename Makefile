@@ -32,16 +32,16 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 demo: $(VENV)/.exporter ## exporter, fleet and (if installed) Prometheus and Alertmanager; ARGS="--once --seconds 20"
 	@$(BIN)/droidscope demo $(ARGS)
 
-servers: ## install Prometheus and Alertmanager from Debian's packages, where this user may
+servers: ## install Prometheus and Alertmanager from Debian's packages, where this user may, and unpack newer ones
 	@tests/install-servers
+	@tests/install-newer-servers
 
 test: $(VENV)/.dev servers ## all tests, and those that need servers once more with newer ones
 	@$(BIN)/python -m pytest $(ARGS)
 	@if [ -z "$(ARGS)" ]; then $(MAKE) --no-print-directory test-newer; fi
 
-test-newer: $(VENV)/.dev ## the tests that need servers, with Prometheus 3 and the newest Alertmanager from Debian unstable
-	@tests/install-newer-servers
-	@if [ -d .servers ]; then PATH="$(CURDIR)/.servers/usr/bin:$$PATH" $(BIN)/python -m pytest -m "server or compose" $(ARGS); fi
+test-newer: $(VENV)/.dev servers ## the tests that need servers, with Prometheus 3 and the newest Alertmanager from Debian unstable
+	@if [ -d .servers ]; then PATH="$(CURDIR)/.servers/usr/bin:$$PATH" $(BIN)/python -m pytest -m server $(ARGS); fi
 
 test-fast: $(VENV)/.dev ## the tests that take no time
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)

@@ -161,7 +161,8 @@ def compose():
 
     Version 1, which Debian 12 has, does not know the present specification.
     """
-    for command in (["docker", "compose"], ["docker-compose"]):
+    unpacked = str(ROOT / ".servers/usr/bin/docker-compose")
+    for command in (["docker", "compose"], ["docker-compose"], [unpacked]):
         if not shutil.which(command[0]):
             continue
         done = run(*command, "version", "--short")
@@ -170,7 +171,6 @@ def compose():
     return None
 
 
-@pytest.mark.compose
 @pytest.mark.skipif(compose() is None, reason="not installed: docker compose 2 or later")
 @pytest.mark.parametrize("profiles", [(), ("demo",), ("otel",), ("traces",)])
 def test_compose_itself_takes_it(profiles):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-from droidscope.conventions import thresholds
+from droidscope.conventions import fleet, thresholds
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.mixin import alerts
@@ -68,6 +68,12 @@ MUTES: Final = (
         _DROID,
     ),
     Mute(thresholds.SECURITY_ISSUES.name, (thresholds.LOW_CODE_QUALITY.name,), _DROID),
+    Mute(
+        fleet.TELEMETRY_STOPPED.name,
+        (fleet.SESSIONS_SILENT.name, fleet.SESSIONS_STALLED.name),
+        (ORCHESTRATOR,),
+    ),
+    Mute(fleet.MODEL_REQUESTS_FAILING.name, (fleet.MODEL_REQUESTS_SLOW.name,), (ORCHESTRATOR, "model")),
 )
 """
 Pairs by name: a rule on severity alone would let one droid's alert mute every pattern.
