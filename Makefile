@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-fast check format lint type render bench lock secrets clean servers
+.PHONY: help demo test test-newer test-fast check format lint type render bench lock secrets smoke clean servers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,11 +32,16 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 demo: $(VENV)/.exporter ## exporter, fleet and (if installed) Prometheus and Alertmanager; ARGS="--once --seconds 20"
 	@$(BIN)/droidscope demo $(ARGS)
 
-servers: ## install Prometheus and Alertmanager from Debian's packages, where this user may
+servers: ## install Prometheus and Alertmanager from Debian's packages, where this user may, and unpack newer ones
 	@tests/install-servers
+	@tests/install-newer-servers
 
-test: $(VENV)/.dev servers ## all tests
+test: $(VENV)/.dev servers ## all tests, and those that need servers once more with newer ones
 	@$(BIN)/python -m pytest $(ARGS)
+	@if [ -z "$(ARGS)" ]; then $(MAKE) --no-print-directory test-newer; fi
+
+test-newer: $(VENV)/.dev servers ## the tests that need servers, with Prometheus 3 and the newest Alertmanager from Debian unstable
+	@if [ -d .servers ]; then PATH="$(CURDIR)/.servers/usr/bin:$$PATH" $(BIN)/python -m pytest -m server $(ARGS); fi
 
 test-fast: $(VENV)/.dev ## the tests that take no time
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
@@ -44,12 +49,12 @@ test-fast: $(VENV)/.dev ## the tests that take no time
 check: format render lint type test ## all a commit needs
 
 format: $(VENV)/.dev ## format the code
-	@$(BIN)/ruff format --quiet exporter tests bench
-	@$(BIN)/ruff check --quiet --fix exporter tests bench || true
+	@$(BIN)/ruff format --quiet exporter tests bench docker
+	@$(BIN)/ruff check --quiet --fix exporter tests bench docker || true
 
 lint: $(VENV)/.dev ## lint the code and compare the rendered files with their source
-	@$(BIN)/ruff format --check --quiet exporter tests bench
-	@$(BIN)/ruff check exporter tests bench
+	@$(BIN)/ruff format --check --quiet exporter tests bench docker
+	@$(BIN)/ruff check exporter tests bench docker
 	@$(BIN)/python -m droidscope.mixin --check
 
 type: $(VENV)/.dev ## type-check the package and the use of its public API
@@ -65,11 +70,15 @@ lock: $(VENV)/.dev ## resolve the requirements anew
 	@$(BIN)/uv pip compile -q pyproject.toml --all-extras --group dev --generate-hashes --universal --no-emit-index-url --no-header -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q pyproject.toml --extra exporter --extra sdk --extra quality --group build -c requirements/dev.txt --generate-hashes --universal --no-emit-index-url --no-header -o requirements/exporter.txt
 
+smoke: ## start docker-compose.yml, ask everything in it if it works, stop it; needs a container engine
+	@$(PYTHON) docker/smoke.py $(ARGS)
+
 secrets: ## make the password of Grafana's admin, for docker compose
 	@mkdir -p -m 700 secrets
+	@mkdir -p secrets/alertmanager # what receivers need, a file each; docs/notifications.md
 	@test -s secrets/grafana_admin_password || (umask 077 && head -c 24 /dev/urandom | base64 > secrets/grafana_admin_password)
 	@chmod 444 secrets/grafana_admin_password # the container's user reads it; the directory keeps others out
 	@echo "Grafana's admin password is in secrets/grafana_admin_password"
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .demo .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -43,5 +43,6 @@ def recording_rules() -> list[dict[str, Any]]:
     """
     Every committed recording rule.
     """
-    document = yaml.safe_load((ROOT / "prometheus/rules/recording.yml").read_text())
-    return [rule for group in document["groups"] for rule in group["rules"]]
+    files = ("recording.yml", "recording-week.yml")
+    documents = [yaml.safe_load((ROOT / "prometheus/rules" / name).read_text()) for name in files]
+    return [rule for document in documents for group in document["groups"] for rule in group["rules"]]

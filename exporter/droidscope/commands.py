@@ -154,6 +154,14 @@ def replay(files: tuple[Path, ...], to: str) -> None:
 @click.option(
     "--concurrency", type=click.IntRange(1, 100), default=3, show_default=True, help="Sessions at a time."
 )
+@click.option(
+    "--past",
+    "past_days",
+    type=click.IntRange(0, 30),
+    default=14,
+    show_default=True,
+    help="Days of sessions to tell the exporter of first, so that there is something to compare with.",
+)
 @click.option("--to", metavar="URL", help="Only the fleet, reporting to a running exporter's OTLP/HTTP port.")
 @click.option("--no-prometheus", is_flag=True, help="Start neither Prometheus nor Alertmanager.")
 def demo(*, no_prometheus: bool, **options: Any) -> None:  # noqa: ANN401 - the options of DemoOptions
@@ -178,14 +186,46 @@ def rules() -> None:
 @rules.command()
 @click.option("--check", is_flag=True, help="Compare instead of writing; exit code 1 if anything differs.")
 @click.option("--root", type=DIRECTORY, default=Path(), help="Where to [here].")
-@click.option("--webhook", metavar="URL", help="Post alerts of every severity there.")
-def render(*, check: bool, root: Path, webhook: str | None) -> None:
+@click.option("--thresholds", type=FILE, help="YAML file of other limits (docs/alerts.md).")
+@click.option("--receivers", type=FILE, help="YAML file that says who is told (docs/notifications.md).")
+@click.option("--webhook", metavar="URL", help="Instead of a file: post alerts of every severity there.")
+@click.option("--time-zone", metavar="ZONE", help="Time zone of the working hours [UTC, or the file's].")
+@click.option("--runbook-url", metavar="URL", help="Where the runbooks are published [docs/runbooks].")
+@click.option("--grafana-url", metavar="URL", help="Root of the Grafana server [http://127.0.0.1:3000].")
+def render(
+    *,
+    check: bool,
+    root: Path,
+    thresholds: Path | None,
+    receivers: Path | None,
+    webhook: str | None,
+    time_zone: str | None,
+    runbook_url: str | None,
+    grafana_url: str | None,
+) -> None:
     """
-    Write prometheus/ and alertmanager/ from the thresholds and the metric catalogue.
+    Write prometheus/ and alertmanager/ from the thresholds, the metric catalogue and who is to be told.
     """
-    from droidscope.mixin import render as mixin  # noqa: PLC0415 - only this command needs it
+    if receivers and webhook:
+        raise click.UsageError("--receivers and --webhook exclude each other")
+    from droidscope.mixin import overrides  # noqa: PLC0415 - only this command needs it
+    from droidscope.mixin import receivers as told  # noqa: PLC0415 - likewise
+    from droidscope.mixin import render as mixin  # noqa: PLC0415 - likewise
+    from droidscope.mixin.alerts import Links  # noqa: PLC0415 - likewise
 
-    files = {**mixin.render_prometheus(), **mixin.render_alertmanager(webhook)}
+    who = (
+        told.load(receivers, time_zone)
+        if receivers
+        else told.one_webhook(webhook, time_zone or "UTC")
+        if webhook
+        else told.nobody(time_zone)
+        if time_zone
+        else None
+    )
+    defaults = Links()
+    links = Links(runbook_url or defaults.runbooks, grafana_url or defaults.grafana)
+    limits = overrides.load(thresholds) if thresholds else None
+    files = {**mixin.render_prometheus(links, limits), **mixin.render_alertmanager(who)}
     if not check:
         mixin.write(files, root)
         return

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import builders as b
+from droidscope.mixin.receivers import one_webhook
 from e2e.processes import (
     Alertmanager,
     Exporter,
@@ -23,7 +24,7 @@ from e2e.processes import (
     settled,
     until,
 )
-from sample_orchestrator import PATTERN
+from sample_orchestrator import PATTERN, Plan
 
 BIRTH_HOLD = "3s"
 """
@@ -34,6 +35,17 @@ LOST_AFTER = "1s"
 Everybody sends all that is left at once at the end, where the default waits a minute for it.
 """
 LABEL_LIMIT = 200
+DROID_LIMIT = 4
+"""
+Attempts that the sample's droid may have in flight.
+"""
+FINDINGS_SECONDS = 10
+"""
+What is found is at most as old as this.
+"""
+HISTORY = "sample-history"
+HISTORY_HOURS = 10 * 24
+POINTS_AN_HOUR = 0.1
 FAILING = ("--sessions", "12", "--fail-every", "2")
 COMPRESSED = ("--sessions", "20", "--concurrency", "8", "--seconds-per-minute", "0.005")
 
@@ -64,10 +76,11 @@ def stack(tmp_path_factory):
         start = running.enter_context
         webhook = start(Webhook())
         patterns = {"pattern_limits": {PATTERN: "5s"}, "pattern_budgets": {PATTERN: 2.5}}
-        limits = {**patterns, "label_limit": LABEL_LIMIT}
+        limits = {**patterns, "label_limit": LABEL_LIMIT, "droid_limits": {Plan.droid: DROID_LIMIT}}
         settings = {"birth_hold": BIRTH_HOLD, "records_lost_after": LOST_AFTER}
         exporter = start(Exporter(folder / "exporter", **settings, **limits))
-        alertmanager = start(Alertmanager(folder / "alertmanager", webhook))
+        send_history(exporter)  # before the first look at it, as trends are remembered for a minute
+        alertmanager = start(Alertmanager(folder / "alertmanager", one_webhook(webhook.url)))
         prometheus = start(Prometheus(folder / "prometheus", exporter, alertmanager.port))
         until(prometheus.last_scrape, "a scrape")
         # Scores of 50: low, but muted where failures and findings speak of the same droid already.
@@ -81,7 +94,7 @@ def stack(tmp_path_factory):
         truths = {orchestrator.service: orchestrator.end() for orchestrator in ending}
         for truth in truths.values():
             settled(lambda truth=truth: exporter.counted(truth), truth, seconds=20)
-        end = time.time()
+        end = time.time() + FINDINGS_SECONDS
         until(lambda: prometheus.last_scrape() > end, "a scrape of everything")
         yield Stack(exporter, prometheus, alertmanager, webhook, truths)
 
@@ -95,6 +108,22 @@ def send_trouble(exporter):
     now = {"start": time.time() - b.NOON / b.SECOND}
     calls = [b.span("tool", gen_ai__tool__name=f"tool-{n}", **now) for n in range(LABEL_LIMIT + 5)]
     post(exporter, b.traces(*calls, b.session(**now), service="sprawling"))
+
+
+def send_history(exporter):
+    """
+    Ten days of sessions, one an hour, whose code gets better from hour to hour; all of it late.
+    """
+    now = time.time() - b.NOON / b.SECOND
+    for day in range(0, HISTORY_HOURS, 24):
+        spans = []
+        for hour in range(day, day + 24):
+            when = {"session": f"h{hour}", "start": now - 3600 * (HISTORY_HOURS - hour), "seconds": 60}
+            score = 65 + POINTS_AN_HOUR * hour + hour % 2
+            scored = {"output__code_quality_score": score, **when}
+            spans.append(b.task(Plan.droid, id=f"t{hour}", pattern=PATTERN, **scored))
+            spans.append(b.span("session", pattern__id=PATTERN, **when))
+        post(exporter, b.traces(*spans, service=HISTORY))
 
 
 def post(exporter, body):

@@ -24,7 +24,7 @@ from conftest import program
 from droidscope.demo import servers
 from droidscope.demo.runner import fleet_environment
 from droidscope.demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
-from droidscope.mixin.render import render_alertmanager
+from droidscope.mixin.render import render_alertmanager, write
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60
@@ -33,9 +33,9 @@ TARGET = {"job", "instance"}
 Labels that a scrape adds.
 """
 HURRY = "1s"
-WAITS = {"for", "keep_firing_for", "group_wait", "group_interval"}
+WAITS = {"interval", "for", "keep_firing_for", "group_wait", "group_interval"}
 """
-Settings of rules and routes by which an alert waits before anybody is told.
+Settings of rules and routes by which a group is seldom evaluated, or an alert waits before anybody is told.
 """
 
 
@@ -80,18 +80,18 @@ def settled(look, expected, seconds=DEADLINE_SECONDS):
     return seen
 
 
-def hurried(document):
+def hurried(document, patient=("droidscope-health",)):
     """
     A rule file or a tree of routes that waits a second wherever it would wait longer.
 
-    Expressions, limits, labels, routes and receivers stay; so do the alerts about the exporter
-    itself, which would else fire while it starts.
+    Expressions, limits, labels, routes and receivers stay; so do the *patient* groups: the alerts about
+    the exporter itself would else fire while it starts.
     """
     if isinstance(document, list):
-        return [hurried(one) for one in document]
-    if not isinstance(document, dict) or document.get("name") == "droidscope-health":
+        return [hurried(one, patient) for one in document]
+    if not isinstance(document, dict) or document.get("name") in patient:
         return document
-    return {key: HURRY if key in WAITS else hurried(value) for key, value in document.items()}
+    return {key: HURRY if key in WAITS else hurried(value, patient) for key, value in document.items()}
 
 
 class Program:
@@ -103,6 +103,22 @@ class Program:
         self.log = log
         with log.open("ab") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, **options)
+
+    def await_answer(self, url):
+        """
+        Wait until *url* answers; a program that ends instead, or never answers, is a failure with its log.
+        """
+
+        def answer():
+            if self.process.poll() is not None:
+                raise AssertionError(self.log.read_text())
+            return fetch(url)
+
+        try:
+            until(answer, f"{url}; {self.log}")
+        except AssertionError:
+            self.stop()
+            raise
 
     def stop(self, number=signal.SIGTERM, seconds=20):
         """
@@ -280,10 +296,13 @@ class Fleet(Orchestrator):
 class Prometheus:
     """
     A real one with the shipped configuration and rules, in copies: ports moved, everything each second.
+
+    *patient* groups of rules keep their holds; see `hurried`.
     """
 
-    def __init__(self, directory, exporter, alertmanager_port):
+    def __init__(self, directory, exporter, alertmanager_port, patient=("droidscope-health",)):
         self.directory = directory
+        self._patient = patient
         self.port = free_port()
         self._ports = Ports(web=exporter.web, prometheus=self.port, alertmanager=alertmanager_port)
         self._program = None
@@ -307,7 +326,7 @@ class Prometheus:
             for rules in shipped.parent.glob(pattern):
                 copy = self.directory / rules.relative_to(shipped.parent)
                 copy.parent.mkdir(exist_ok=True)
-                copy.write_text(yaml.safe_dump(hurried(yaml.safe_load(rules.read_text()))))
+                copy.write_text(yaml.safe_dump(hurried(yaml.safe_load(rules.read_text()), self._patient)))
         return config
 
     def __enter__(self):
@@ -317,7 +336,7 @@ class Prometheus:
         )
         command += ["--enable-feature=exemplar-storage", f"--rules.alert.resend-delay={HURRY}"]
         self._program = Program(command, self.directory / "prometheus.log")
-        until(lambda: fetch(f"{self.url}/-/ready"), f"Prometheus; {self.directory}/prometheus.log")
+        self._program.await_answer(f"{self.url}/-/ready")
         return self
 
     def __exit__(self, *_):
@@ -365,13 +384,15 @@ class Prometheus:
 
 class Alertmanager:
     """
-    A real one with the shipped routes, which post to *webhook*; in a hurry.
+    A real one with the shipped routes, which tell *receivers*; in a hurry, and at any hour unless it
+    *keeps_hours*.
     """
 
-    def __init__(self, directory, webhook):
+    def __init__(self, directory, receivers, *, keeps_hours=False):
         self.directory = directory
         self.port = free_port()
-        self._webhook = webhook
+        self._receivers = receivers
+        self._keeps_hours = keeps_hours
         self._program = None
         directory.mkdir()
 
@@ -379,15 +400,27 @@ class Alertmanager:
     def url(self):
         return f"http://{LOOPBACK}:{self.port}"
 
-    def __enter__(self):
-        (rendered,) = render_alertmanager(self._webhook.url).values()
-        config = self.directory / "alertmanager.yml"
-        config.write_text(yaml.safe_dump(hurried(yaml.safe_load(rendered))))
-        command = servers.alertmanager_command(
+    def _configuration(self):
+        """
+        The file with the routes, its templates beside it.
+        """
+        write(render_alertmanager(self._receivers), self.directory)
+        config = self.directory / "alertmanager/alertmanager.yml"
+        document = hurried(yaml.safe_load(config.read_text()))
+        for route in document["route"]["routes"]:
+            if not self._keeps_hours:
+                route.pop("active_time_intervals", None)
+        config.write_text(yaml.safe_dump(document))
+        return config
+
+    def _command(self, config):
+        return servers.alertmanager_command(
             program("alertmanager"), config, self.directory / "data", self.port
         )
-        self._program = Program(command, self.directory / "alertmanager.log")
-        until(lambda: fetch(f"{self.url}/-/ready"), f"Alertmanager; {self.directory}/alertmanager.log")
+
+    def __enter__(self):
+        self._program = Program(self._command(self._configuration()), self.directory / "alertmanager.log")
+        self._program.await_answer(f"{self.url}/-/ready")
         return self
 
     def __exit__(self, *_):

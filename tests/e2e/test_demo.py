@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from droidscope.demo.past import SESSIONS_A_DAY
 from e2e.processes import Program, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -52,16 +53,17 @@ def is_running(pid):
 
 def test_a_bounded_demo_ends_with_all_its_children(tmp_path):
     """
-    The exporter and two orchestrators have run; the numbers are shown, the exit code is 0.
+    Two orchestrators have run, after a day of past; the numbers are shown, the exit code is 0.
     """
-    with Demo(tmp_path, "--once", "--sessions", "2", "--speed", "1000", "--no-prometheus") as demo:
+    options = ("--once", "--sessions", "2", "--speed", "1000", "--past", "1", "--no-prometheus")
+    with Demo(tmp_path, *options) as demo:
         until(lambda: demo.look() and demo.process.poll() is not None, "the end of the demo")
 
     assert demo.process.returncode == 0, demo.output
     assert len(demo.seen) >= 3
     assert not any(map(is_running, demo.seen))
     *_, numbers = re.finditer(r"sessions 0 active \| (\d+) done \| (\d+) failed", demo.output)
-    assert sum(map(int, numbers.groups())) == 4
+    assert sum(map(int, numbers.groups())) == 2 * (SESSIONS_A_DAY + 2)
     assert demo.output.endswith("done\n")
 
 

@@ -14,8 +14,8 @@ import urllib.request
 
 import pytest
 
+from droidscope.conventions import fleet, thresholds
 from droidscope.conventions import metrics as m
-from droidscope.conventions import thresholds
 from e2e.processes import ROOT, Exporter, Orchestrator, settled, until
 from sample_orchestrator import ARCHITECT, PATTERN, Plan
 
@@ -41,6 +41,13 @@ BREACHES = {
 }
 """
 Who breaches each limit in the run of the stack: the labels of its alert beside its own.
+"""
+ALSO_BREACHED = {
+    fleet.OBJECTIVE_BURNING: {"orchestrator": "sample-grpc"},
+    fleet.LABEL_LIMIT_NEAR: {"orchestrator": "sprawling", "label": "tool"},
+}
+"""
+Limits of the fleet that the run breaches: half of the sessions fail, and there are too many tools.
 """
 
 
@@ -109,7 +116,7 @@ def test_prometheus_takes_the_page_as_it_is(stack):
     """
     No error, no sample dropped, exemplars too: they come with OpenMetrics alone.
     """
-    healthy = {("droidscope", ""), ("prometheus", "")}
+    healthy = {("droidscope", ""), ("prometheus", ""), ("alertmanager", "")}
     dropped = '{__name__=~"prometheus_target_scrapes_(sample|exceeded)_.+_total"} > 0'
 
     assert settled(lambda: target_errors(stack), healthy, seconds=10) == healthy
@@ -188,6 +195,22 @@ def test_a_breached_limit_reaches_the_receiver_of_its_severity(stack, limit):
     assert_is_useful(alert["annotations"], limit, subject)
 
 
+@on_servers
+@pytest.mark.parametrize("limit", ALSO_BREACHED, ids=lambda limit: limit.name)
+def test_a_breached_limit_of_the_fleet_is_told_too(stack, limit):
+    """
+    To the receiver of its severity, with who, and with a board to open.
+    """
+    subject = ALSO_BREACHED[limit]
+
+    post, alert = until(lambda: told(stack, limit.name, subject), f"{limit.name} at the webhook", seconds=30)
+
+    assert post["receiver"] == limit.severity
+    assert alert["annotations"]["action"] == limit.action
+    assert subject["orchestrator"] in alert["annotations"]["description"]
+    assert f"var-orchestrator={subject['orchestrator']}" in alert["annotations"]["dashboard_url"]
+
+
 def assert_is_useful(annotations, limit, subject):
     """
     What to do, where to read, and a sentence with the name of who is meant and no hole in it.
@@ -233,7 +256,7 @@ def test_the_watchdog_barks_elsewhere_and_nothing_else_speaks(stack):
     )
 
     names = {alert["labels"]["alertname"] for post in stack.webhook.received for alert in post["alerts"]}
-    assert names <= {limit.name for limit in thresholds.ALERTS}
+    assert names <= {limit.name for limit in (*thresholds.ALERTS, *ALSO_BREACHED)}
 
 
 @on_servers

@@ -11,7 +11,9 @@ from collections import Counter
 import pytest
 
 from droidscope.conventions import metrics as m
+from droidscope.kpi.statistics import wilson_interval
 from droidscope.mixin.alerts import DROIDS_BOARD, OVERVIEW_BOARD, PATTERNS_BOARD
+from e2e.conftest import DROID_LIMIT, HISTORY, POINTS_AN_HOUR
 from e2e.processes import until
 from promql import other_queries, panel_queries, panels, substitute
 from rendered import boards
@@ -305,11 +307,85 @@ KNOWN = [
     (OVERVIEW_BOARD, "Running now", "Droids", RUNNING, 1),
     (OVERVIEW_BOARD, "Running now", "Conflicts", RUNNING, 1),
     (DROIDS_BOARD, "Attempts in flight", "A", RUNNING, 1),
+    (DROIDS_BOARD, "Load", "A", {**RUNNING, "droid": Plan.droid}, 1),
+    (DROIDS_BOARD, "Load", "B", {**RUNNING, "droid": Plan.droid}, DROID_LIMIT),
+    (DROIDS_BOARD, "KPIs of each droid", "Load", {**RUNNING, "droid": Plan.droid}, 1 / DROID_LIMIT),
+    (DROIDS_BOARD, "Code quality trend", "Trend, 7d", {"orchestrator": HISTORY}, 1),
+    (DROIDS_BOARD, "Code quality trend", "Trend, 30d", {"orchestrator": HISTORY}, 1),
 ]
 """
 Board, panel, column; variables; and the value that follows from what the sample orchestrator does:
 twelve sessions of two tasks, every second one failed after three attempts, and one that still runs.
 """
+
+
+OF_HISTORY = {"orchestrator": HISTORY, "droid": Plan.droid}
+GRPC = {"orchestrator": "sample-grpc", "pattern": PATTERN}
+NEARLY = [
+    (DROIDS_BOARD, "Code quality trend", "Points a week, 7d", OF_HISTORY, 168 * POINTS_AN_HOUR),
+    (DROIDS_BOARD, "Code quality trend", "Points a week, 30d", OF_HISTORY, 168 * POINTS_AN_HOUR),
+    # Differences go from -0.9 to 1.1 and back, so their deviation is 1.
+    (DROIDS_BOARD, "Code quality trend", "Volatility, 7d", OF_HISTORY, 1 / math.sqrt(2)),
+]
+"""
+The same where a sum of parts, or the hour of the day, leaves something open.
+"""
+
+
+@pytest.mark.parametrize(("uid", "title", "column", "variables", "value"), NEARLY)
+def test_values_are_nearly_true(shown, uid, title, column, variables, value):
+    """
+    Slopes and deviations of medians.
+    """
+    assert shown.one(uid, title, column, **variables) == pytest.approx(value, rel=0.03)
+
+
+def test_bottlenecks_are_those_of_the_sample(shown):
+    """
+    It leaves queries unanswered, and integrates four of its six results.
+    """
+    found = shown.panel(PATTERNS_BOARD, "Bottlenecks", "Impact", **GRPC)
+    said = {(dict(labels)["kind"], dict(labels)["subject"]): impact for labels, impact in found.items()}
+
+    assert said["integration", PATTERN] == pytest.approx(100 * 2 / 6)
+    assert ("integration", PATTERN) in said
+    assert {kind for kind, _ in said} <= {"integration", "phase_duration", "communication"}
+
+
+def test_recommendations_are_those_of_the_sample(shown):
+    """
+    Every second session fails, so the failure points are named: surely, from twelve.
+    """
+    found = shown.panel(OVERVIEW_BOARD, "Recommendations", "Impact", **GRPC)
+    said = {(dict(labels)["rule"], dict(labels)["subject"]): impact for labels, impact in found.items()}
+
+    assert said["review_failure_points", PATTERN] == pytest.approx(100 * (0.85 - 0.5) / 0.85)
+    assert all(dict(labels)["why"] == dict(labels)["rule"] for labels in found)
+
+
+def test_assignments_are_judged_as_they_went(shown):
+    """
+    The architect completes all of its twelve tasks, the other droid half of them.
+    """
+    lower_bounds = {ARCHITECT: wilson_interval(12, 12)[0], Plan.droid: wilson_interval(6, 12)[0]}
+    expected = {ARCHITECT: 1, Plan.droid: 0.5}
+
+    for title, values in (("Effectiveness", lower_bounds), ("Expected success", expected)):
+        found = shown.panel(PATTERNS_BOARD, f"{title} by pattern and droid", **GRPC)
+        cells = {(dict(labels)["place"], dict(labels)["droid"]): value for labels, value in found.items()}
+        assert cells == pytest.approx(
+            {(f"sample-grpc / {PATTERN}", droid): value for droid, value in values.items()}
+        )
+
+
+@pytest.mark.parametrize("status", ["Status over time", "KPIs of each droid"])
+def test_a_droids_status_is_the_true_one(shown, status):
+    """
+    Half of what the sample's droid tries fails: degraded.
+    """
+    column = "A" if status == "Status over time" else "Status"
+
+    assert shown.one(DROIDS_BOARD, status, column, **CODER) == 3
 
 
 @pytest.mark.parametrize(("uid", "title", "column", "variables", "value"), KNOWN)

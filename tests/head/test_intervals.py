@@ -38,3 +38,18 @@ def test_they_stay_disjoint_and_in_order(added):
         add_interval(joined, low, high)
 
     assert all(first[1] < second[0] for first, second in pairwise(joined))
+
+
+@given(intervals, st.tuples(edges, edges).map(sorted))
+def test_what_was_not_covered_before_is_told(added, more):
+    """
+    Point by point: what is new of an interval, in disjoint intervals in order.
+    """
+    joined = []
+    for low, high in added:
+        add_interval(joined, low, high)
+
+    fresh = add_interval(joined, *more)
+
+    before = {point for low, high in added for point in range(low, high)}
+    assert [point for low, high in fresh for point in range(low, high)] == sorted(set(range(*more)) - before)

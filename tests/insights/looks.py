@@ -83,7 +83,7 @@ class Query(NamedTuple):
 
     def minutes(self):
         yield (Fact.QUERIES, self.droid, self.outcome), 1
-        yield (Fact.QUERY_WAIT_NS, self.droid), self.waited_ns
+        yield (Fact.QUERY_WAIT_NS, self.droid, self.outcome), self.waited_ns
         if self.outcome in {"answered", "late"}:
             yield (Fact.QUERY_NS, self.droid), self.waited_ns
             yield (Fact.QUERIES_TIMED, self.droid), 1

@@ -107,7 +107,8 @@ def slow_communication(happened, running_ns):
         unanswered = sum(query.outcome == "unanswered" for query in queries)
         value, limit = (mean, 300) if mean > 300 else (unanswered, 0)
         if value > limit:
-            impact = share(sum(query.waited_ns for query in queries), happened, running_ns)
+            waits = [query.waited_ns for query in queries if mean > 300 or query.outcome == "unanswered"]
+            impact = share(sum(waits), happened, running_ns)
             found["communication", droid] = (impact, value, limit, unanswered)
     return found
 

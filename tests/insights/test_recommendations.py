@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from droidscope.conventions.findings import ADVICE
 from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.insights.recommendations import recommendations
-from droidscope.insights.rules import RULES
 from droidscope.model.evidence import Shows
 from insights import looks as k
 from insights.looks import Plan, Query, Run, Session, Task, exhibit, look
@@ -197,7 +197,7 @@ def test_the_rules_are_those_of_the_docs():
     page = (Path(__file__).parents[2] / "docs/insights.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.+?) \|", page, re.MULTILINE)
 
-    assert rows == [(rule.id, rule.kind, rule.when) for rule in RULES]
+    assert rows == [(rule.id, rule.kind, rule.when) for rule in ADVICE]
 
 
 # --- patterns -----------------------------------------------------------------------------------------

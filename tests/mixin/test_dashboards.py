@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
+from typing import get_args
 
-from droidscope.conventions import thresholds
+import pytest
+
+from droidscope.conventions import findings, thresholds
 from promql import panels
 from rendered import boards
 
@@ -153,6 +156,60 @@ def test_every_name_a_table_uses_comes_out_of_its_queries(board):
                 fields.add(options["alias"])
         named = [one["matcher"] for one in panel["fieldConfig"].get("overrides", ())]
         assert {one["options"] for one in named if one["id"] == "byName"} <= fields, panel["title"]
+
+
+def words(uid, title, heading=None):
+    """
+    The text of each value that a panel, or one of its columns, says in words.
+    """
+    panel = next(one for one in panels(boards()[uid]) if one["title"] == title)
+    config = panel["fieldConfig"]
+    if heading is None:
+        mappings = config["defaults"]["mappings"]
+    else:
+        properties = next(
+            one["properties"] for one in config["overrides"] if one["matcher"]["options"] == heading
+        )
+        mappings = next(one["value"] for one in properties if one["id"] == "mappings")
+    return {value: name["text"] for mapping in mappings for value, name in mapping["options"].items()}
+
+
+@pytest.mark.parametrize(
+    ("uid", "title"),
+    [("orchestrator-overview", "Recommendations"), ("orchestrator-patterns", "Optimisation opportunities")],
+)
+def test_every_rule_of_advice_is_a_sentence(uid, title):
+    """
+    What to do and why, for each rule that can be a label; kinds have their words, too.
+    """
+    rules = {rule.id for rule in findings.ADVICE}
+
+    assert words(uid, title, "What to do").keys() == words(uid, title, "Why").keys() == rules
+    assert all(text.endswith(".") for text in words(uid, title, "Why").values())
+    assert words(uid, title, "About").keys() == {rule.kind for rule in findings.ADVICE}
+
+
+def test_every_kind_of_bottleneck_has_a_name():
+    """
+    So that the table needs no legend.
+    """
+    kinds = set(get_args(findings.BottleneckKind))
+
+    assert words("orchestrator-patterns", "Bottlenecks", "Kind").keys() == kinds
+
+
+def test_a_droids_status_is_said_in_words_over_time_and_now():
+    """
+    The query numbers the states as the words do.
+    """
+    over_time = words("orchestrator-droids", "Status over time")
+    panel = next(one for one in panels(boards()["orchestrator-droids"]) if one["title"] == "Status over time")
+    numbered = dict(re.findall(r"(\d) \* \w+\{[^}]*status=\"(\w+)\"\}", panel["targets"][0]["expr"]))
+
+    assert panel["type"] == "state-timeline"
+    assert over_time == numbered
+    assert sorted(over_time.values()) == sorted(findings.STATUSES)
+    assert over_time == words("orchestrator-droids", "KPIs of each droid", "Status")
 
 
 def test_the_graph_has_edges_with_a_stat():

@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from itertools import product
 
 import promql_parser
 import pytest
@@ -20,6 +19,7 @@ import pytest
 from droidscope.conventions import metrics
 from droidscope.mixin import recording
 from droidscope.mixin.promql import Scope, wilson_lower
+from every_series import VALUES, samples
 from promql import other_queries, panel_queries
 from rendered import alert_rules, boards, recording_rules
 
@@ -37,36 +37,19 @@ OUTSIDE = {
         "droid",
         "finding_severity",
     },
-    "up": {"job", "instance"},
-}
-VALUES = {
-    "orchestrator": ["atlas"],
-    "pattern": ["full-stack"],
-    "droid": ["coder"],
-    "window": list(metrics.WINDOWS),
-    "finding_severity": ["critical", "high", "medium", "low"],
-    "state": ["running", "blocked"],
-    "direction": ["input", "output"],
-}
-OUTCOMES = {
-    metrics.SESSIONS: ["completed", "failed", "lost"],
-    metrics.SESSIONS_RECOVERED: ["completed", "failed"],
-    metrics.PHASES: ["completed", "failed", "skipped"],
-    metrics.TASKS: ["completed", "failed"],
-    metrics.ASSIGNMENTS: ["completed", "failed"],
-    metrics.ATTEMPTS: ["succeeded", "failed"],
-    metrics.MESSAGES: ["accepted", "answered", "late", "unanswered", "rejected"],
-    metrics.QUERIES: ["answered", "late", "unanswered", "rejected"],
-    metrics.SYNTHESES: ["integrated", "conflict", "gate_failed"],
-    metrics.GATE_RESULTS: ["passed", "failed"],
-    metrics.TOOL_CALLS: ["succeeded", "failed"],
-    metrics.MODEL_REQUESTS: ["succeeded", "failed"],
-    metrics.SESSION_DURATION: ["completed", "failed"],
-    metrics.RECEIVED: ["stored", "duplicate", "ignored", "rejected"],
+    "up": {"job"},
+    "prometheus_rule_evaluation_failures_total": {"rule_group"},
+    "prometheus_notifications_errors_total": {"alertmanager"},
+    "alertmanager_notifications_failed_total": {"integration"},
 }
 """
-Outcomes as docs/metrics.md lists them, restated: a query for any other finds nothing.
+What Prometheus and Alertmanager have of themselves, beside the labels of every target.
 """
+ANY_FAMILY = "__name__"
+"""
+The label by which a query selects series of every name.
+"""
+SAMPLES = [metrics.samples_of(metric) for metric in (*metrics.KPIS, *metrics.ASSIGNMENTS_JUDGED)]
 STEPS = 60
 STEP_SECONDS = 60
 
@@ -76,7 +59,7 @@ def catalogue():
     Labels of every series that exists, by name.
     """
     known = dict(RECORDED) | OUTSIDE
-    for metric in (*metrics.CATALOGUE, *map(metrics.samples_of, metrics.KPIS)):
+    for metric in (*metrics.CATALOGUE, *SAMPLES):
         labels = (
             {*metric.labels, metrics.ORCHESTRATOR}
             if metric.name.startswith("orchestrator_")
@@ -88,7 +71,7 @@ def catalogue():
             known[f"{metric.name}_bucket"] = {*labels, "le"}
         if metric.kind in {"counter", "gauge"}:
             known[metric.name] = labels
-    return {name: set(labels) for name, labels in known.items()}
+    return {name: {*labels, "instance"} for name, labels in known.items()}
 
 
 def rule_queries():
@@ -147,8 +130,11 @@ def test_names_and_labels_are_in_the_catalogue(place, text):
     known = catalogue()
 
     for selector in selectors(expr):
+        matched = {matcher.name for matcher in selector.matchers.matchers}
+        if ANY_FAMILY in matched:
+            known[selector.name] = {ANY_FAMILY, "job", "instance", metrics.ORCHESTRATOR}
         assert selector.name in known, place
-        assert {matcher.name for matcher in selector.matchers.matchers} <= known[selector.name], place
+        assert matched <= known[selector.name], place
     for node in walk(expr):
         if isinstance(node, promql_parser.AggregateExpr) and node.modifier is not None:
             kept = set().union(
@@ -169,6 +155,7 @@ def test_counters_are_only_read_as_rates(place, text):
         for part in ("sum", "count", "bucket")
         if metric.kind in {"histogram", "summary"}
     }
+    rising |= {name for name in OUTSIDE if name.endswith("_total")}
     expr = promql_parser.parse(text)
     rated = {
         node.args[0].vector_selector.name
@@ -195,33 +182,6 @@ def test_an_unknown_variable_is_an_error():
 # --- on a real Prometheus -----------------------------------------------------------------------
 
 
-def samples(metric):
-    """
-    Names, labels and slope or value of the series of one family.
-    """
-    labels = (
-        metric.labels if not metric.name.startswith("orchestrator_") else ("orchestrator", *metric.labels)
-    )
-    values = [
-        OUTCOMES[metric] if name == "outcome" else VALUES.get(name, [f"some-{name}"]) for name in labels
-    ]
-    for chosen in product(*values):
-        pairs = dict(zip(labels, chosen, strict=True))
-        if metric.kind == "counter":
-            yield metric.name, pairs, 2
-        elif metric.kind == "gauge":
-            yield metric.name, pairs, None
-        else:
-            yield f"{metric.name}_sum", pairs, 120
-            yield f"{metric.name}_count", pairs, 2
-            for bound in (*metric.bounds, math.inf) if metric.bounds else ():
-                yield (
-                    f"{metric.name}_bucket",
-                    pairs | {"le": str(bound).replace("inf", "+Inf")},
-                    2 * (bound >= 60),
-                )
-
-
 def gauge_value(name, now):
     return (
         now - 600
@@ -238,7 +198,7 @@ def page(now):
     """
     lines = []
     start = now - STEPS * STEP_SECONDS
-    families = (*metrics.CATALOGUE, *map(metrics.samples_of, metrics.KPIS))
+    families = (*metrics.CATALOGUE, *SAMPLES)
     alerts = [
         (
             "ALERTS",
@@ -248,7 +208,8 @@ def page(now):
         for severity in ("critical", "high", "medium", "low")
     ]
     recorded = [
-        (name, {label: VALUES[label][0] for label in labels}, None) for name, labels in RECORDED.items()
+        (name, {label: VALUES.get(label, [f"some-{label}"])[0] for label in labels}, None)
+        for name, labels in RECORDED.items()
     ]
     for name, labels, slope in [*(one for family in families for one in samples(family)), *alerts, *recorded]:
         inside = ",".join(f'{label}="{value}"' for label, value in labels.items())

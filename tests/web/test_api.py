@@ -18,10 +18,13 @@ from jsonschema import Draft202012Validator
 
 import builders as b
 import droidscope as ds
+from droidscope.conventions.attributes import Severity
 from droidscope.conventions.thresholds import ALERTS, HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
+from droidscope.insights.alerts import Alert
 from droidscope.instrument.client import URL_VARIABLE
 from droidscope.instrument.orchestrator import Watch
-from droidscope.kpi.catalog import DROID_KPIS, PATTERN_KPIS
+from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS
+from droidscope.views.shapes import attention_shape
 from droidscope.web import schema
 from droidscope.web.api import ENDPOINTS, openapi
 from e2e.processes import Exporter, fetch_json, until
@@ -44,6 +47,14 @@ def post(exporter, path, body):
     ).close()
 
 
+def message(type_, sender, receiver, outcome, **more):
+    """
+    A span of a message in session s1.
+    """
+    said = {"type": type_, "sender": sender, "receiver": receiver, "outcome": outcome}
+    return b.span("message", **{f"message__{name}": value for name, value in said.items()}, **more)
+
+
 def refusal(exporter, path, **request):
     """
     Status, headers and JSON of an answer that is an error.
@@ -58,7 +69,7 @@ def refusal(exporter, path, **request):
 def exporter(tmp_path_factory):
     """
     A real one that has heard of two orchestrators: atlas, of which half fails and one session runs,
-    and hermes, of which all is well.
+    and hermes, of which all is well, and whose coder asks its reviewer twice and tells all once.
     """
     ago = {"start": time.time() - 600 - b.NOON / b.SECOND}
     work = [
@@ -67,12 +78,19 @@ def exporter(tmp_path_factory):
     ]
     ended = [b.session(f"s{n}", error="Broken" if n % 2 else "", seconds=60, **ago) for n in range(12)]
     report = b.task("reviewer", id="r1", session="s0", output__findings__high=2, seconds=5, **ago)
+    earlier = {"start": ago["start"] - 3 * 3600}
+    scored = b.task(id="t0", output__code_quality_score=80.0, **earlier)
+    talk = [
+        message("query", "coder", "reviewer", "answered", seconds=60, **ago),
+        message("query", "coder", "reviewer", "answered", seconds=30, **ago),
+        message("discovery", "coder", "", "accepted", **ago),
+    ]
     started = b.event(
         "orchestrator.started", kind="session", session="open", at=ago["start"], pattern__id="build"
     )
     with Exporter(tmp_path_factory.mktemp("api"), birth_hold="1ms") as exporter:
         post(exporter, "/v1/traces", b.traces(*work, *ended, report))
-        post(exporter, "/v1/traces", b.traces(b.task(), b.session(**ago), service="hermes"))
+        post(exporter, "/v1/traces", b.traces(b.task(), b.session(**ago), scored, *talk, service="hermes"))
         post(exporter, "/v1/logs", b.logs(started))
         yield exporter
 
@@ -110,6 +128,41 @@ class TestAnswers:
         }
         assert answer["alert_level"] == "critical"
         assert answer["efficiency_samples"] == 13
+
+    def test_the_dashboard_sums_up_the_sessions_of_its_window(self, ask):
+        """
+        Those that run now, those that completed, and how long these took.
+        """
+        assert ask("dashboard", orchestrator="atlas", window="1h")["session_summary"] == {
+            "active_sessions": 1,
+            "completed_sessions": 6,
+            "success_ratio": 0.5,
+            "success_samples": 12,
+            "average_duration_seconds": 60,
+        }
+
+    def test_the_dashboard_tells_what_is_critical_from_warnings(self, ask):
+        """
+        Critical and high alerts are critical; advice is a list of its own.
+        """
+        attention = ask("dashboard", orchestrator="atlas")["alerts"]
+
+        assert {alert["severity"] for alert in attention["critical"]} == {"critical", "high"}
+        assert attention["warnings"] == []
+        assert "review_failure_points" in {advice["rule"] for advice in attention["recommendations"]}
+
+    def test_alerts_of_medium_and_low_severity_are_warnings(self):
+        """
+        The more severe ones are critical.
+        """
+        of_each = [
+            Alert("A", "quality", severity, "m", "a", "atlas", 1, 0, "ratio", 0.0) for severity in Severity
+        ]
+
+        attention = attention_shape(of_each, [])
+
+        assert [each.severity for each in attention.critical] == [Severity.CRITICAL, Severity.HIGH]
+        assert [each.severity for each in attention.warnings] == [Severity.MEDIUM, Severity.LOW]
 
     def test_over_all_orchestrators_ratios_are_of_sums(self, ask):
         """
@@ -174,6 +227,71 @@ class TestAnswers:
 
         assert (pattern["pattern"], pattern["executions"]) == ("bug-fix", 12)
         assert pattern["kpis"]["success_ratio"] == {"value": 0.5, "samples": 12}
+
+    def test_assignments_have_the_share_that_completed(self, ask):
+        """
+        Beside the counts that it is of.
+        """
+        (pattern,) = ask("patterns", orchestrator="atlas", window="1h")["patterns"]
+
+        shares = {each["droid"]: each["completion_ratio"] for each in pattern["droids"]}
+        assert shares == {"coder": 0.5, "reviewer": 1}
+
+    def test_insights_have_the_kpis_of_the_orchestrator(self, ask):
+        """
+        As the gauges have them; what is absent is null.
+        """
+        (atlas,) = ask("insights", orchestrator="atlas", window="1h")["orchestrators"]
+
+        assert atlas["kpis"]["session_success_ratio"] == {"value": 0.5, "samples": 12}
+        assert atlas["kpis"]["integration_success_ratio"] == {"value": None, "samples": None}
+
+    def test_the_quality_of_a_droid_has_a_history(self, ask):
+        """
+        The medians of the hours that are over.
+        """
+        (hermes,) = ask("insights", orchestrator="hermes")["orchestrators"]
+
+        (coder,) = hermes["droid_quality_trends"]
+        assert coder["values"] == [80]
+        assert coder["times_seconds"] == [pytest.approx(time.time() - 3 * 3600 - 600, abs=3700)]
+
+    def test_a_droid_has_its_messages_by_type_and_what_became_of_queries(self, ask):
+        """
+        What it sent, and what it was asked.
+        """
+        droids = {each["droid"]: each for each in ask("droids", orchestrator="hermes")["droids"]}
+
+        assert droids["coder"]["messages_by_type"] == {"discovery": 1, "query": 2}
+        assert droids["reviewer"]["messages_by_type"] == {}
+        assert droids["reviewer"]["queries"] == {"answered": 2, "late": 0, "unanswered": 0, "rejected": 0}
+        assert droids["reviewer"]["average_response_time_seconds"] == 45
+
+    def test_edges_tell_who_speaks_to_whom(self, ask):
+        """
+        The ones with the most messages first; what is for all has no receiver.
+        """
+        edges = ask("communication")["edges"]
+
+        assert [(each["sender"], each["receiver"], each["messages"]) for each in edges] == [
+            ("coder", "reviewer", 2),
+            ("coder", "", 1),
+        ]
+        assert edges[0]["orchestrator"] == "hermes"
+
+    @pytest.mark.parametrize(
+        ("query", "total"),
+        [
+            ({"droid": "reviewer"}, 1),
+            ({"droid": "coder", "limit": 1}, 2),
+            ({"orchestrator": "atlas"}, 0),
+        ],
+    )
+    def test_edges_can_be_filtered(self, ask, query, total):
+        """
+        By orchestrator and by droid, on either side.
+        """
+        assert ask("communication", **query)["total"] == total
 
     def test_alerts_come_with_their_level_worst_first(self, ask):
         """
@@ -540,6 +658,7 @@ class TestDocument:
     @pytest.mark.parametrize(
         ("kpis", "fields", "prefix"),
         [
+            (ORCHESTRATOR_KPIS, schema.OrchestratorKpis, "orchestrator_"),
             (DROID_KPIS, schema.DroidKpis, "orchestrator_droid_"),
             (PATTERN_KPIS, schema.PatternKpis, "orchestrator_pattern_"),
         ],

@@ -1,12 +1,99 @@
 """
-How the landing page writes numbers and times.
+How the landing page writes numbers and times, what it says is wrong, and what to do.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from html.parser import HTMLParser
+
 import pytest
 
-from droidscope.web.landing import DASH, elapsed_text, error_html, number_text
+from droidscope.conventions import findings
+from droidscope.conventions.attributes import Severity
+from droidscope.conventions.findings import ADVICE
+from droidscope.conventions.thresholds import ALERTS
+from droidscope.insights.alerts import Alert, alert_level
+from droidscope.insights.bottlenecks import Bottleneck
+from droidscope.insights.look import SessionRef
+from droidscope.insights.recommendations import Improvement, Recommendation
+from droidscope.web.findings import OPEN
+from droidscope.web.landing import error_html, landing_html
+from droidscope.web.parts import DASH, elapsed_text, number_text, short_number
+from droidscope.web.summary import DroidLine, SessionLine, Snapshot, Status, Summary
+
+HOSTILE = "\"><script>alert('x')</script>&\u202e"
+READY = Status(ready=True)
+
+
+def page(**summary):
+    """
+    The landing page with these parts of the summary.
+    """
+    return landing_html(Snapshot("droidscope", "1", READY, Summary(**summary)), "")
+
+
+class Reader(HTMLParser):
+    """
+    What a page has: its tags, ids, links, and the text of each part by id.
+    """
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.links, self.labels = Counter(), [], [], []
+        self.parts = {}
+        self._open = []
+        self.feed(text)
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags[tag] += 1
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.links += [attributes["href"]] if tag == "a" else []
+        if tag == "progress":
+            self.labels.append(attributes.get("aria-label"))
+        if tag not in {"meta", "link", "img"}:
+            self._open.append((tag, attributes.get("id")))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for _, id_ in self._open:
+            if id_:
+                self.parts[id_] = f"{self.parts.get(id_, '')} {data}"
+
+
+def alert(limit=ALERTS[0], orchestrator="atlas", message="It is bad."):
+    return Alert(
+        limit.name, limit.category, limit.severity, message, limit.action, orchestrator, 1, 0, "sessions", 0.0
+    )
+
+
+def bottleneck(kind="phase_duration", impact=12.34, session="s 1", name="atlas", **more):
+    seen = [SessionRef(session, "t", 0.0)]
+    return Bottleneck(
+        kind, name, "24h", "p/q", f"{name} is slow.", impact, 2, 1, "seconds", 5, 3, sessions=seen, **more
+    )
+
+
+def advice(rule=ADVICE[0], name="atlas", improvement=None, steps=("Do this.", "Do that.")):
+    return Recommendation(
+        rule.kind,
+        rule.id,
+        name,
+        "24h",
+        "p",
+        f"{name} fails.",
+        list(steps),
+        5,
+        0.5,
+        0.85,
+        "ratio",
+        9,
+        improvement,
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,6 +112,28 @@ def test_numbers_have_the_form_of_their_unit(value, unit, text):
     What is not known is a dash, and 0 is not.
     """
     assert number_text(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, DASH),
+        (0, "0"),
+        (9999, "9,999"),
+        (10_000, "10 k"),
+        (12_345, "12.3 k"),
+        (999_499, "999 k"),
+        (999_500, "1 M"),
+        (1_234_567, "1.23 M"),
+        (123_456_789, "123 M"),
+        (9_876_543_210, "9.88 G"),
+    ],
+)
+def test_large_counts_are_short(value, text):
+    """
+    So that they fit on a tile; its hint has all digits.
+    """
+    assert short_number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -52,3 +161,172 @@ def test_an_error_page_escapes_its_sentence():
     """
     assert "&lt;b&gt;" in error_html(400, "<b>")
     assert "<b>" not in error_html(400, "<b>")
+
+
+def test_a_count_that_is_shortened_has_all_its_digits_as_a_hint():
+    """
+    Nothing is hidden.
+    """
+    text = page(completed_sessions=1_234_567, failed_sessions=12)
+
+    assert '<dt>Completed</dt><dd title="1,234,567">1.23 M</dd>' in text
+    assert "<dt>Failed</dt><dd>12</dd>" in text
+
+
+class TestAlerts:
+    def test_the_most_severe_are_listed_and_the_others_a_click_away(self):
+        """
+        Sentence, severity, name and action; and the level on top leads there.
+        """
+        active = tuple(alert(message=f"No. {n} is bad.") for n in range(OPEN + 3))
+
+        text = page(alerts=active, alerts_total=100, alert_level=alert_level(active))
+        read = Reader(text)
+
+        assert read.tags["li"] == OPEN + 3
+        assert (
+            text.index("No. 5 is bad.")
+            < text.index("<summary>94 more</summary>")
+            < text.index("No. 6 is bad.")
+        )
+        assert "SessionSuccessRateLow: investigate pattern issues" in read.parts["alerts"]
+        assert "9 high" in read.parts["alerts"]
+        assert '<a class="pill" href="#alerts" data-severity="high">Alert level: high</a>' in text
+
+    @pytest.mark.parametrize("severity", list(Severity))
+    def test_the_severity_is_a_word_and_a_colour(self, severity):
+        """
+        Who sees no colours reads it.
+        """
+        limit = ALERTS[0]._replace(severity=severity)
+
+        assert f'data-severity="{severity}">{severity}</span>' in page(alerts=(alert(limit),), alerts_total=1)
+
+    def test_no_alert_is_good_news_and_not_known_is_none(self):
+        """
+        Nothing is claimed before it is known.
+        """
+        assert "Every limit is kept." in page(alerts=(), alerts_total=0, alert_level="none")
+        assert 'data-severity="none">No alerts</a>' in page(alert_level="none")
+        assert "Every limit" not in page()
+        assert "alerts</a>" not in page()
+
+
+class TestFindings:
+    def test_a_bottleneck_says_what_how_much_and_where(self):
+        """
+        Its impact as a number and a bar, what is lost, and links to the sessions that show it.
+        """
+        read = Reader(page(bottlenecks=(bottleneck(lost_seconds=150.0),)))
+        said = " ".join(read.parts["bottlenecks"].split())
+
+        assert "Slow phase atlas impact 12.3 12.3 atlas is slow. Lost: 2.5 min Seen in: s 1" in said
+        assert "/api/v1/session?session_id=s+1" in read.links
+        assert "Impact of 100" in read.labels
+
+    @pytest.mark.parametrize("kind", findings.BOTTLENECKS)
+    def test_every_kind_of_bottleneck_has_a_name(self, kind):
+        """
+        Its words stand where its id would say little.
+        """
+        text = page(bottlenecks=(bottleneck(kind),))
+
+        assert f"<strong>{findings.BOTTLENECKS[kind]}</strong>" in text
+
+    def test_advice_says_why_what_first_and_what_for(self):
+        """
+        The finding, the first step, and what can be gained.
+        """
+        better = Improvement("x", 0.2, None, None, "Up to 20 % more succeed.")
+        said = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
+
+        assert "atlas fails. First: Do this. To gain: Up to 20 % more succeed." in said
+        assert "Do that." not in said
+
+    def test_what_cannot_be_estimated_is_not(self):
+        """
+        Advice without an improvement, and without a step, is still advice.
+        """
+        said = Reader(page(recommendations=(advice(steps=()),))).parts["recommendations"]
+
+        assert "To gain" not in said
+        assert "First" not in said
+
+    def test_nothing_found_is_said(self):
+        """
+        But not before it has been looked for.
+        """
+        assert "Nothing slows the work down." in page(bottlenecks=())
+        assert "There is nothing to advise." in page(recommendations=())
+        assert "Nothing slows" not in page()
+        assert "nothing to advise" not in page()
+
+
+class TestDroids:
+    def test_their_status_and_load_stand_beside_the_score(self):
+        """
+        With the limit where there is one; a droid without a score or a status has dashes.
+        """
+        lines = (
+            DroidLine("atlas", "coder", 91.5, 12, "healthy", 2, 3),
+            DroidLine("atlas", "tester", None, 0, "offline", 0),
+            DroidLine("atlas", "", None, 0),
+        )
+        said = " ".join(Reader(page(droids=lines)).parts["droids-table"].split())
+
+        assert "coder atlas healthy 91.5 91.5 12 2 of 3" in said
+        assert f"tester atlas offline {DASH} 0 0 {DASH} atlas {DASH} {DASH} 0 {DASH}" in said
+
+    def test_how_many_are_how_is_said_of_all(self):
+        """
+        In one order, without those that none is.
+        """
+        text = page(droid_statuses={"offline": 1, "healthy": 20})
+
+        assert '<p class="aside">20 healthy, 1 offline</p>' in text
+        assert "aside" not in page()
+
+
+def test_names_from_outside_never_become_markup():
+    """
+    A name like markup, with a quote, an ampersand and a mark that turns text around, changes no tag and
+    no other text.
+    """
+
+    def everything(name):
+        better = Improvement("x", 0.2, None, None, name)
+        return page(
+            alerts=tuple(alert(orchestrator=name, message=name) for _ in range(OPEN + 1)),
+            alerts_total=OPEN + 1,
+            bottlenecks=(bottleneck(name=name, session=name),),
+            recommendations=(advice(name=name, improvement=better, steps=(name,)),),
+            droids=(DroidLine(name, name, 1, 1, "healthy"),),
+            sessions=(SessionLine(name, name, name, name, "silent"),),
+        )
+
+    hostile, harmless = Reader(everything(HOSTILE)), Reader(everything("harmless"))
+
+    assert hostile.tags == harmless.tags
+    assert hostile.ids == harmless.ids
+    assert HOSTILE[:-1] + "\ufffd" in hostile.parts["main"]
+    assert HOSTILE[-1] not in hostile.parts["main"]
+
+
+def test_ids_are_unique_and_every_way_inside_leads_somewhere():
+    """
+    With everything on the page at once.
+    """
+    read = Reader(
+        page(
+            alerts=(alert(),),
+            alerts_total=1,
+            alert_level="high",
+            bottlenecks=(bottleneck(),),
+            recommendations=(advice(),),
+            droids=(DroidLine("a", "b"),),
+            sessions=(SessionLine("a", "b", "c"),),
+        )
+    )
+
+    assert len(read.ids) == len(set(read.ids))
+    assert {link[1:] for link in read.links if link.startswith("#")} <= set(read.ids)

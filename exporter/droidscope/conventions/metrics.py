@@ -305,6 +305,14 @@ WINDOWS: Final = {"1h": 60, "24h": 1440, "7d": 10080}
 """
 Name of each window and its length in minutes.
 """
+TREND_WINDOWS: Final = ("7d", "30d")
+"""
+Windows of trends: by the hour, and by the day.
+"""
+ASSIGNMENT_WINDOW: Final = "7d"
+"""
+Window over which assignments are judged.
+"""
 
 
 def _kpi(name: str, *labels: str, help: str) -> MetricSpec:

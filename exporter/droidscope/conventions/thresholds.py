@@ -11,14 +11,18 @@ from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions.attributes import Severity
 
+Unit = Literal["ratio", "seconds", "points", "count", "times"]
+"""
+What a limit is in: a ratio 0..1, seconds, points of 100, a count, or how many times something usual.
+"""
+
 
 class Threshold(NamedTuple):
     """
     One alert's limit.
 
-    *limit* is in the unit of what is compared: a ratio 0..1, seconds, points of 100, or a count.
-    *minimum* is the sample count below which nothing can be said (0: none). *window* and *hold*
-    are Prometheus durations.
+    *limit* is in *unit*. *minimum* is the sample count below which nothing can be said (0: none).
+    *window* and *hold* are Prometheus durations.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Threshold(NamedTuple):
     hold: str
     severity: Severity
     action: str
+    unit: Unit = "count"
 
 
 LOW_SUCCESS_RATE: Final = Threshold(
@@ -42,6 +47,7 @@ LOW_SUCCESS_RATE: Final = Threshold(
     "5m",
     Severity.HIGH,
     "investigate_pattern_issues",
+    "ratio",
 )
 LONG_DURATION: Final = Threshold(
     "SessionDurationLong",
@@ -53,6 +59,7 @@ LONG_DURATION: Final = Threshold(
     "0m",
     Severity.MEDIUM,
     "review_phase_optimization",
+    "seconds",
 )
 HIGH_ERROR_RATE: Final = Threshold(
     "DroidErrorRateHigh",
@@ -64,9 +71,19 @@ HIGH_ERROR_RATE: Final = Threshold(
     "5m",
     Severity.CRITICAL,
     "immediate_investigation",
+    "ratio",
 )
 LOW_CODE_QUALITY: Final = Threshold(
-    "DroidCodeQualityLow", "quality", "below", 60, 3, "24h", "5m", Severity.MEDIUM, "code_review_required"
+    "DroidCodeQualityLow",
+    "quality",
+    "below",
+    60,
+    3,
+    "24h",
+    "5m",
+    Severity.MEDIUM,
+    "code_review_required",
+    "points",
 )
 SECURITY_ISSUES: Final = Threshold(
     "SecurityFindingsOpen",
@@ -89,6 +106,7 @@ RESPONSE_TIME_HIGH: Final = Threshold(
     "5m",
     Severity.LOW,
     "monitor_communication_efficiency",
+    "seconds",
 )
 COMMUNICATION_CONFLICTS: Final = Threshold(
     "CommunicationConflicts",

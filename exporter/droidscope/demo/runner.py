@@ -4,6 +4,7 @@ The demo: an exporter, a fleet that reports to it, and Prometheus and Alertmanag
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -19,8 +20,11 @@ import yaml
 
 from droidscope.demo import servers
 from droidscope.demo.children import Child, DemoError, await_ready, fetch, stop_all
+from droidscope.demo.past import write_past
 from droidscope.demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
 from droidscope.demo.summary import Screen, Service, read_numbers
+from droidscope.demo.world import DROIDS
+from droidscope.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +40,11 @@ SETTLE_SECONDS: Final = servers.BIRTH_HOLD_SECONDS + 1
 From the fleet's last flush to the last look at the numbers, so that no new series is held back any more.
 """
 
+DROID_LIMIT: Final = 3
+"""
+Attempts that a droid may have in flight; at times one is overloaded.
+"""
+
 EXPORTER_COMMAND: Final = (sys.executable, "-m", "droidscope", "serve")
 
 
@@ -46,7 +55,8 @@ class DemoOptions:
 
     *once* ends after *sessions* sessions of every orchestrator; *seconds* ends the demo after that
     long. *speed* is how many simulated minutes pass a second. *concurrency* is how many sessions an
-    orchestrator runs at a time. *to* is the OTLP/HTTP endpoint of a running exporter: then the
+    orchestrator runs at a time. *past_days* is how many days of sessions the exporter is told of before
+    the demo begins. *to* is the OTLP/HTTP endpoint of a running exporter: then the
     fleet alone runs. *directory* takes the data of each run, *truth* what each orchestrator really did.
     """
 
@@ -56,6 +66,7 @@ class DemoOptions:
     speed: float = 20.0
     seed: int = 1
     concurrency: int = 3
+    past_days: int = 0
     services: tuple[str, ...] = ("atlas", "borealis")
     to: str | None = None
     prometheus: bool = True
@@ -171,11 +182,24 @@ class Demo:
         )
         self._servers.append(exporter)
         await_ready(exporter, web, "/-/ready", PATIENCE_SECONDS, self._stopping.is_set)
+        self._tell_past()  # before Prometheus looks: it would take all of it for the work of a moment
         return [
             Service("droidscope", _url(web), "live page, API, /metrics"),
             Service("OTLP", _url(self._ports.http), f"telemetry over HTTP; gRPC on port {self._ports.grpc}"),
             *(self._start_prometheus() if self._options.prometheus else ()),
         ]
+
+    def _tell_past(self) -> None:
+        days = self._options.past_days
+        if not days:
+            return
+        self._screen.line(f"telling the exporter of the {days} days before ...")
+        pace = 1 / self._options.speed
+        for service in self._options.services:
+            path = self._directory / f"traces-past-{service}.otlp"
+            write_past(path, service, str(self._options.seed), days, pace, time.time_ns())
+            replay([path], _url(self._ports.http))
+            path.unlink()
 
     def _report_moved_ports(self) -> None:
         for name in Ports.__slots__:
@@ -288,6 +312,7 @@ def exporter_environment(store: Path, ports: Ports) -> dict[str, str]:
         "otlp_http": f"{LOOPBACK}:{ports.http}",
         "otlp_grpc": f"{LOOPBACK}:{ports.grpc}",
         "birth_hold": f"{servers.BIRTH_HOLD_SECONDS}s",
+        "droid_limits": json.dumps(dict.fromkeys(DROIDS, DROID_LIMIT)),
     }
     return {**os.environ, **{f"DROIDSCOPE_{name.upper()}": str(value) for name, value in settings.items()}}
 

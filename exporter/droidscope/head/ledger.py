@@ -4,7 +4,7 @@ The ledger: where all that is counted goes, at the time at which it is.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from droidscope.conventions.metrics import MetricSpec
 from droidscope.head.exhibits import ExhibitKey, Exhibits
@@ -28,6 +28,17 @@ _LIMITED: Final = frozenset(
 )
 
 
+class _Admitted(NamedTuple):
+    """
+    A fact's orchestrator and key as the series have them, and which windows it belongs to.
+    """
+
+    who: Labels
+    key: Key
+    by_minute: bool
+    by_hour: bool
+
+
 class Ledger:
     """
     Counts into *series*, adds to the minutes of *windows* and the hours of *history*, and shows
@@ -44,7 +55,7 @@ class Ledger:
         self.clock_ns = 0
         self.wall_ns = 0
         self._series = series
-        self._admitted: dict[tuple[Labels, Key], tuple[Labels, Key]] = {}
+        self._admitted: dict[tuple[Labels, Key], _Admitted] = {}
         self._expected: set[tuple[str, ...]] = set()
         self._record: Record | None = None
         self._exemplar: Exemplar | None = None
@@ -119,15 +130,17 @@ class Ledger:
         """
         if not amount:
             return
-        if key[0] in SKETCHED:
-            who, place = self._known(who, key[:-1])
-            self.history.add(who, end_ns, (*place, key[-1]), amount)
+        place = key[:-1] if key[0] in SKETCHED else key
+        known = self._admitted.get((who, place))
+        if known is None:
+            known = self._admitted[who, place] = self._admit(who, place)
+        if place is not key:
+            self.history.add(known.who, end_ns, (*known.key, key[-1]), amount)
             return
-        who, admitted = self._known(who, key)
-        if key[0] not in OF_HOURS_ALONE:
-            self.windows.add(who, end_ns, admitted, amount)
-        if key[0] in OF_HOURS:
-            self.history.add(who, end_ns, admitted, amount)
+        if known.by_minute:
+            self.windows.add(known.who, end_ns, known.key, amount)
+        if known.by_hour:
+            self.history.add(known.who, end_ns, known.key, amount)
 
     def sketch(self, who: Labels, end_ns: int, key: Key, value: int, bits: int = COARSE) -> None:
         """
@@ -154,18 +167,12 @@ class Ledger:
         who, values = self.admitted(session.orchestrator, tuple(labels), list(labels.values()))
         return who, (what, *values)
 
-    def _known(self, who: Labels, key: Key) -> tuple[Labels, Key]:
-        admitted = self._admitted.get((who, key))
-        if admitted is None:
-            admitted = self._admitted[who, key] = self._admit(who, key)
-        return admitted
-
-    def _admit(self, who: Labels, key: Key) -> tuple[Labels, Key]:
+    def _admit(self, who: Labels, key: Key) -> _Admitted:
         if len(self._admitted) >= ADMITTED_LIMIT:
             self._admitted.clear()
         fact, *labels = key
         who, admitted = self.admitted(who, LABELS[Fact(fact)][: len(labels)], labels)
-        return who, (fact, *admitted)
+        return _Admitted(who, (fact, *admitted), fact not in OF_HOURS_ALONE, fact in OF_HOURS)
 
     def admitted(self, who: Labels, names: Labels, values: list[str]) -> tuple[Labels, Labels]:
         """

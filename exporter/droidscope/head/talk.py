@@ -53,7 +53,8 @@ class Talk:
             self._ledger.ensure(m.QUERY_CREDIT, who, (droid,))
         self._ledger.count(m.QUERIES, who, (droid, record.outcome), record)
         self._ledger.fact(who, record.end_ns, (Fact.QUERIES, droid, record.outcome), 1)
-        self._ledger.fact(who, record.end_ns, (Fact.QUERY_WAIT_NS, droid), record.duration_ns)
+        waited = (Fact.QUERY_WAIT_NS, droid, record.outcome)
+        self._ledger.fact(who, record.end_ns, waited, record.duration_ns)
         unanswered = record.outcome is Outcome.UNANSWERED
         if unanswered or record.duration_ns > _SLOW_NS:
             # One that nobody answered shows more than any that took long.

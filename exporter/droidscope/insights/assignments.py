@@ -21,14 +21,15 @@ from droidscope.kpi.subjects import Scores
 
 class Assignment(Struct, frozen=True):
     """
-    A droid's tasks in a pattern: how many ended and completed, the median duration of the completed
-    ones in seconds, and how well it does them: null under three.
+    A droid's tasks in a pattern: how many ended and completed and the share that did, the median
+    duration of the completed ones in seconds, and how well it does them: null under three.
     """
 
     pattern: str
     droid: str
     tasks: int
     completed: int
+    completion_ratio: float
     median_duration_seconds: float | None
     effectiveness: Effectiveness | None
 
@@ -73,7 +74,8 @@ def assignments(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[As
             code_quality=quality.get((pattern, droid), Scores()),
         )
         seconds = None if median_ns is None else median_ns / NANO
-        found.append(Assignment(pattern, droid, n, completed[pattern, droid], seconds, judged))
+        share = completed[pattern, droid] / n
+        found.append(Assignment(pattern, droid, n, completed[pattern, droid], share, seconds, judged))
     return sorted(found, key=_rank)
 
 

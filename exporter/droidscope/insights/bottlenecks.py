@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.findings import BottleneckKind
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.insights.look import Look, RunningPhase, SessionRef, sessions
-from droidscope.insights.rules import REMEDIES, BottleneckKind
+from droidscope.insights.rules import REMEDIES
 from droidscope.insights.wording import counted, duration, named, number, percent
 from droidscope.kpi.bottlenecks import (
     BOTTLENECK_MINIMUM,
@@ -328,6 +329,7 @@ def _slow_responders(look: Look) -> Iterator[Bottleneck]:
         if not is_communication_slow(None, mean_ns, unanswered):
             continue
         is_slow = mean_ns is not None and mean_ns > RESPONSE_LIMIT_SECONDS * NANO
+        lost_ns = facts.mail.query_wait_ns if is_slow else facts.mail.vain_wait_ns
         took = f"answers after {duration((mean_ns or 0) / NANO)} on average" if is_slow else ""
         left = f"left {unanswered} of {counted(facts.queries.queries, 'query', 'queries')} unanswered"
         said = " and ".join(filter(None, (took, left if unanswered else "")))
@@ -337,14 +339,14 @@ def _slow_responders(look: Look) -> Iterator[Bottleneck]:
             look.window,
             droid,
             f"{named('Droid', droid)} {said}.",
-            duration_impact(facts.mail.query_wait_ns, whole_ns) or 0.0,
+            duration_impact(lost_ns, whole_ns) or 0.0,
             (mean_ns or 0.0) / NANO if is_slow else unanswered,
             RESPONSE_LIMIT_SECONDS if is_slow else 0.0,
             "seconds" if is_slow else "queries",
             facts.queries.queries,
             unanswered,
             droid=droid,
-            lost_seconds=facts.mail.query_wait_ns / NANO,
+            lost_seconds=lost_ns / NANO,
             sessions=sessions(look, Shows.QUERY, droid),
             recommendations=list(REMEDIES["communication"]),
         )

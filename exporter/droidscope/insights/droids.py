@@ -4,20 +4,18 @@ How a droid is: its status by what it did in the last 24 hours.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
+from droidscope.conventions.findings import DroidStatus
 from droidscope.conventions.thresholds import EFFICIENCY_LOW, HIGH_ERROR_RATE
 from droidscope.kpi.efficiency import droid_efficiency
 from droidscope.kpi.ratios import error_ratio
 from droidscope.kpi.subjects import DroidFacts
 
-Status = Literal["healthy", "degraded", "overloaded", "offline"]
-STATUSES: Final[tuple[Status, ...]] = ("healthy", "degraded", "overloaded", "offline")
-
 STATUS_WINDOW: Final = "24h"
 
 
-def droid_status(facts: DroidFacts | None, attempts_in_flight: int, limit: int | None = None) -> Status:
+def droid_status(facts: DroidFacts | None, attempts_in_flight: int, limit: int | None = None) -> DroidStatus:
     """
     The status of a droid that is known.
 

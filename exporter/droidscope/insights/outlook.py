@@ -133,11 +133,13 @@ class Prediction(Struct, frozen=True):
 
 class DroidTrend(Struct, frozen=True):
     """
-    How the code quality of one droid moved.
+    How the code quality of one droid moved, and its medians, bucket by bucket.
     """
 
     droid: str
     analysis: TrendAnalysis
+    times_seconds: list[float]
+    values: list[float]
 
 
 def trends(timeline: Timeline, window: TrendWindow) -> list[Trend]:
@@ -173,7 +175,12 @@ def droid_trends(timeline: Timeline, window: TrendWindow) -> list[DroidTrend]:
     Definition: docs/kpis.md#trends-and-forecasts
     """
     return [
-        DroidTrend(droid, _analysis(series, window, SCORE))
+        DroidTrend(
+            droid,
+            _analysis(series, window, SCORE),
+            [time_ns / NANO for time_ns in series.times_ns],
+            list(series.values),
+        )
         for droid, series in sorted(_parts(timeline, _of_score(Score.CODE_QUALITY)).items())
     ]
 

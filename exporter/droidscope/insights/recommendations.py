@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.findings import RecommendationKind
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.insights import rules
 from droidscope.insights.bottlenecks import Bottleneck, Unit
@@ -68,7 +69,7 @@ class Recommendation(Struct, frozen=True):
     `pattern/task type/droid`.
     """
 
-    kind: rules.RecommendationKind
+    kind: RecommendationKind
     rule: str
     orchestrator: str
     window: str

@@ -32,7 +32,7 @@ which its subject ended; a revision adds the difference, which may be negative, 
     failures          pattern, phase, reason                        failed phases and sessions
     received          droid                                         messages sent to the droid
     files             droid                                         files created
-    query_wait_ns     droid                                         time queries to it waited, ns
+    query_wait_ns     droid, outcome                                time queries to it waited, ns
     issues            droid, rule                                   issues its quality reports gave
     session_took      pattern, outcome, bucket                      sessions, by duration
     phase_took        pattern, phase, outcome, path, bucket         phases, by duration
@@ -165,7 +165,7 @@ LABELS: Final[dict[Fact, tuple[str, ...]]] = {
     Fact.FAILURES: ("pattern", "phase", "reason"),
     Fact.RECEIVED: ("droid",),
     Fact.FILES: ("droid",),
-    Fact.QUERY_WAIT_NS: ("droid",),
+    Fact.QUERY_WAIT_NS: ("droid", "outcome"),
     Fact.ISSUES: ("droid", "rule"),
     Fact.SESSION_TOOK: ("pattern", "outcome", "bucket"),
     Fact.PHASE_TOOK: ("pattern", "phase", "outcome", "path", "bucket"),

@@ -90,11 +90,14 @@ def sums(totals: Mapping[Key, int], fact: Fact, *by: str) -> Counter[tuple[str, 
     return found
 
 
-def split(totals: Mapping[Key, int], label: str) -> dict[str, dict[Key, int]]:
+def split(totals: Mapping[Key, int], *by: str) -> dict[str, dict[Key, int]]:
     """
-    Totals by the value of a label, of the facts that have it.
+    Totals by the value of a label, or of the one of several that a fact has; without those of facts that
+    have none of them.
     """
-    positions = {fact: labels.index(label) + 1 for fact, labels in LABELS.items() if label in labels}
+    positions = {
+        fact: labels.index(label) + 1 for fact, labels in LABELS.items() for label in by if label in labels
+    }
     found: defaultdict[str, dict[Key, int]] = defaultdict(dict)
     for key, amount in totals.items():
         position = positions.get(Fact(key[0]))

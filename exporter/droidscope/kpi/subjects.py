@@ -137,12 +137,14 @@ class Queries(Struct, frozen=True):
 
 class Mail(Struct, frozen=True):
     """
-    Messages a droid sent and was sent; *query_wait_ns* is how long queries put to it waited.
+    Messages a droid sent and was sent; *query_wait_ns* is how long queries put to it waited,
+    *vain_wait_ns* how long those that it never answered did.
     """
 
     sent: int = 0
     received: int = 0
     query_wait_ns: int = 0
+    vain_wait_ns: int = 0
 
 
 class Scores(Struct, frozen=True):
@@ -239,6 +241,7 @@ def by_subject(totals: Mapping[Key, int], references_usd: Mapping[str, float] | 
     )
 
 
+_QUERY_OUTCOMES: Final = (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED)
 _Measures = defaultdict[str, int]
 """
 Sums by measure: the name of a field above, or one that no subject needs.
@@ -302,7 +305,8 @@ def _droid(measures: _Measures, session_messages: dict[int, int]) -> DroidFacts:
         mail=Mail(
             measures["messages_delivered"] + measures["messages_undelivered"],
             measures[Fact.RECEIVED],
-            measures[Fact.QUERY_WAIT_NS],
+            sum(measures[f"{Fact.QUERY_WAIT_NS}_{outcome}"] for outcome in _QUERY_OUTCOMES),
+            measures[f"{Fact.QUERY_WAIT_NS}_{Outcome.UNANSWERED}"],
         ),
         files_created=measures[Fact.FILES],
         session_messages=session_messages,

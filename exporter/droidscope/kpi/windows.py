@@ -138,6 +138,8 @@ class Windows:
         self._now_ns = 0
         self._reached_ns = 0
         self._ranges = shape.ranges(0)
+        self._bucket_ns = shape.bucket_ns
+        self._oldest = -shape.reach
         self._ledgers: dict[Orchestrator, _Ledger] = defaultdict(self._new_ledger)
         self._ahead: list[Ahead] = []
         self._fresh: dict[tuple[Orchestrator, int], Totals] = {}
@@ -150,7 +152,11 @@ class Windows:
         waits ahead already, for the clocks of senders are wrong, it ended just now.
         """
         if end_ns < self._reached_ns:
-            self._settle(orchestrator, end_ns, key, amount)
+            amounts = self._fresh.get((orchestrator, end_ns // self._bucket_ns))
+            if amounts is None:
+                self._settle(orchestrator, end_ns, key, amount)
+            else:
+                amounts[key] = amounts.get(key, 0) + amount
         elif amount > 0 and len(self._ahead) >= AHEAD_LIMIT:
             self._settle(orchestrator, self._reached_ns - 1, key, amount)
         else:
@@ -166,6 +172,7 @@ class Windows:
         if now_ns != self._now_ns and (ranges := self.shape.ranges(now_ns)) != self._ranges:
             self._post()
             self._move(ranges)
+            self._oldest = now_ns // self._bucket_ns - self.shape.reach
         self._now_ns = now_ns
         self._reached_ns = max(self._reached_ns, now_ns)
         while self._ahead and self._ahead[0][0] < self._reached_ns:
@@ -258,6 +265,7 @@ class Windows:
         windows._now_ns = dump.now_ns
         windows._reached_ns = dump.reached_ns
         windows._ranges = shape.ranges(dump.now_ns)
+        windows._oldest = dump.now_ns // shape.bucket_ns - shape.reach
         windows._ahead = _unpack(dump.ahead, list[Ahead])
         for ledger in dump.ledgers:
             windows._ledgers[ledger.orchestrator] = _Ledger.load(ledger, shape)
@@ -267,8 +275,8 @@ class Windows:
         return _Ledger(self.shape)
 
     def _settle(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
-        bucket = end_ns // self.shape.bucket_ns
-        if bucket < self._now_ns // self.shape.bucket_ns - self.shape.reach:
+        bucket = end_ns // self._bucket_ns
+        if bucket < self._oldest:
             return
         amounts = self._fresh.get((orchestrator, bucket))
         if amounts is None:

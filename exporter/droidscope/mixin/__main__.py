@@ -1,5 +1,5 @@
 """
-Command line of the mixin; `droidscope rules render` calls the same function for rules and routes.
+Command line of the mixin for who develops it; `droidscope rules render` is the one for users.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     links = Links(options.runbook_url, options.grafana_url)
     files = {
         **render.render_prometheus(links),
-        **render.render_alertmanager(options.webhook),
+        **render.render_alertmanager(),
         **render.render_dashboards(),
     }
     if not options.check:
@@ -40,7 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m droidscope.mixin", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     parser.add_argument("--root", type=Path, default=Path(), help="root of the repository (default: here)")
-    parser.add_argument("--webhook", metavar="URL", help="post alerts of every severity there")
     parser.add_argument("--runbook-url", default=defaults.runbooks, help="where the runbooks are published")
     parser.add_argument("--grafana-url", default=defaults.grafana, help="root of the Grafana server")
     return parser

@@ -8,9 +8,9 @@ import json
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from droidscope.mixin.droids import droids
-from droidscope.mixin.overview import overview
-from droidscope.mixin.patterns import patterns
+from droidscope.mixin.droids.board import droids
+from droidscope.mixin.overview.board import overview
+from droidscope.mixin.patterns.board import patterns
 
 
 def render() -> dict[str, str]:

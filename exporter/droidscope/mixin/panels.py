@@ -16,6 +16,7 @@ from grafana_foundation_sdk.builders import (
     heatmap,
     nodegraph,
     stat,
+    statetimeline,
     table,
     timeseries,
 )
@@ -33,7 +34,13 @@ from grafana_foundation_sdk.models.common import (
     VisibilityMode,
     VizOrientation,
 )
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, ThresholdsMode
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    DynamicConfigValue,
+    ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
+)
 from grafana_foundation_sdk.models.dashboard import Threshold as Step
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
@@ -55,9 +62,22 @@ STATE: Final = "none"
 
 RED: Final = "red"
 ORANGE: Final = "orange"
+YELLOW: Final = "yellow"
 GREEN: Final = "green"
+QUIET: Final = "text"
+_BAR: Final = "blue"
 
-_P = TypeVar("_P", bargauge.Panel, heatmap.Panel, nodegraph.Panel, stat.Panel, table.Panel, timeseries.Panel)
+_P = TypeVar(
+    "_P",
+    bargauge.Panel,
+    heatmap.Panel,
+    nodegraph.Panel,
+    stat.Panel,
+    statetimeline.Panel,
+    table.Panel,
+    timeseries.Panel,
+)
+_Value = TypeVar("_Value", bound=str)
 
 
 class Query(NamedTuple):
@@ -71,14 +91,16 @@ class Query(NamedTuple):
 
 class Column(NamedTuple):
     """
-    One computed column of a table; *steps* colours its text, *bar* draws a ratio as a bar.
+    One computed column of a table; *steps* colours its text, or the bar that it is drawn as up to *bar*;
+    *names* says its values in words.
     """
 
     heading: str
     expr: str
     unit: str
     steps: dashboard.ThresholdsConfig | None = None
-    bar: bool = False
+    bar: float | None = None
+    names: ValueMap | None = None
 
 
 # --- colours and sentences from thresholds ------------------------------------------------------
@@ -100,11 +122,22 @@ def high_is_bad(limit: float) -> dashboard.ThresholdsConfig:
     return _steps((None, GREEN), (limit, RED))
 
 
+def named(names: Mapping[_Value, str | tuple[str, str]]) -> ValueMap:
+    """
+    Words for values, or words and a colour.
+    """
+    options: dict[str, ValueMappingResult] = {}
+    for value, name in names.items():
+        text, color = (name, None) if isinstance(name, str) else name
+        options[value] = ValueMappingResult(text=text, color=color)
+    return ValueMap(options=options)
+
+
 def plain() -> dashboard.ThresholdsConfig:
     """
     One colour: there is no limit to judge by.
     """
-    return _steps((None, "text"))
+    return _steps((None, QUIET))
 
 
 def alert_note(threshold: Threshold) -> str:
@@ -172,6 +205,42 @@ def timeseries_panel(id_: int, title: str, description: str, unit: str, *queries
     return _dress(panel, id_, title, description, unit)
 
 
+def state_timeline_panel(
+    id_: int, title: str, description: str, query: Query, names: ValueMap
+) -> statetimeline.Panel:
+    """
+    A band a series over time, coloured and named by its state.
+    """
+    panel = (
+        statetimeline.Panel()
+        .with_target(_range(query, "A"))
+        .mappings([names])
+        .thresholds(plain())
+        .merge_values(True)
+        .show_value(VisibilityMode.AUTO)
+        .row_height(0.85)
+        .line_width(0)
+        .fill_opacity(80)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(LegendDisplayMode.LIST)
+            .placement(LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .height(12)
+        .span(12)
+    )
+    return _dress(panel, id_, title, description, STATE)
+
+
+def dashed(panel: timeseries.Panel, ref: str) -> timeseries.Panel:
+    """
+    *panel* with the series of one query as dashed lines without an area: limits that differ by series.
+    """
+    line = DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]})
+    return panel.override_by_query(ref, [line, DynamicConfigValue("custom.fillOpacity", 0)])
+
+
 def limited(panel: timeseries.Panel, steps: dashboard.ThresholdsConfig) -> timeseries.Panel:
     """
     *panel* with its limits as dashed lines.
@@ -217,11 +286,13 @@ def table_panel(
     sort: str,
     descending: bool = True,
     limit: int | None = None,
+    names: Mapping[str, ValueMap] | None = None,
 ) -> table.Panel:
     """
     A row for each set of labels: *keys* are the labels and their headings, then one *column* a query.
 
-    Rows meet by the labels that all queries share; one query may know a label more.
+    Rows meet by the labels that all queries share; one query may know a label more. *names* says the
+    labels under some headings in words.
     """
     refs = _refs(columns)
     value = _value_names(refs)
@@ -239,16 +310,23 @@ def table_panel(
     )
     if limit is not None:
         panel = panel.with_transformation(_transformation("limit", limitField=limit))
+    for heading, words in (names or {}).items():
+        panel = panel.override_by_name(heading, _words(words))
     for column in columns:
         panel = panel.override_by_name(column.heading, _cell(column))
     return _dress(panel, id_, title, description, SHORT)
 
 
 def label_table_panel(
-    id_: int, title: str, description: str, keys: Mapping[str, str], expr: str
+    id_: int,
+    title: str,
+    description: str,
+    keys: Mapping[str, str],
+    expr: str,
+    names: Mapping[str, ValueMap] | None = None,
 ) -> table.Panel:
     """
-    A table of labels alone, the value left out: one row a series.
+    A table of labels alone, the value left out: one row a series; *names* as for `table_panel`.
     """
     panel = (
         table.Panel()
@@ -257,6 +335,8 @@ def label_table_panel(
         .height(8)
         .span(12)
     )
+    for heading, words in (names or {}).items():
+        panel = panel.override_by_name(heading, _words(words))
     return _dress(panel, id_, title, description, STATE)
 
 
@@ -389,14 +469,27 @@ def _value_names(refs: Sequence[str]) -> dict[str, str]:
 
 def _cell(column: Column) -> list[DynamicConfigValue]:
     properties = [DynamicConfigValue("unit", column.unit)]
-    if column.steps is not None:
-        properties.append(DynamicConfigValue("thresholds", column.steps.build()))
-        properties.append(DynamicConfigValue("custom.cellOptions", {"type": "color-text"}))
-    if column.bar:
-        cell = {"type": "gauge", "mode": "gradient", "valueDisplayMode": "text"}
-        properties += [DynamicConfigValue("custom.cellOptions", cell)]
-        properties += [DynamicConfigValue("min", 0), DynamicConfigValue("max", 1)]
+    cell: dict[str, object] | None = None
+    steps = column.steps
+    if column.names is not None:
+        properties.append(DynamicConfigValue("mappings", [column.names]))
+        cell = {"type": "color-text"}
+    if column.bar is not None:
+        properties += [DynamicConfigValue("min", 0), DynamicConfigValue("max", column.bar)]
+        cell = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+        steps = steps or _steps((None, _BAR))
+    if steps is not None:
+        properties.append(DynamicConfigValue("thresholds", steps.build()))
+        cell = cell or {"type": "color-text"}
+    if cell is not None:
+        properties.append(DynamicConfigValue("custom.cellOptions", cell))
     return properties
+
+
+def _words(names: ValueMap) -> list[DynamicConfigValue]:
+    is_coloured = any(name.color is not None for name in names.options.values())
+    cell = {"type": "color-text" if is_coloured else "auto", "wrapText": True}
+    return [DynamicConfigValue("mappings", [names]), DynamicConfigValue("custom.cellOptions", cell)]
 
 
 def _y_axis(unit: str) -> heatmap.YAxisConfig:

@@ -43,5 +43,6 @@ def prometheus_config(targets: Targets) -> dict[str, object]:
         "scrape_configs": [
             {"job_name": JOB, "static_configs": [{"targets": [targets.exporter]}]},
             {"job_name": "prometheus", "static_configs": [{"targets": [targets.prometheus]}]},
+            {"job_name": "alertmanager", "static_configs": [{"targets": [targets.alertmanager]}]},
         ],
     }

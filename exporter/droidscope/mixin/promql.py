@@ -26,6 +26,11 @@ RANKED_FROM: Final = 5
 Samples from which a droid or a pattern takes part in a ranking (docs/kpis.md#rankings-and-insights).
 """
 
+INSTANCE: Final = "instance"
+"""
+Label of every scraped series: the exporter's address.
+"""
+
 _DOMAIN: Final = "orchestrator_"
 _MATCHER: Final = re.compile(r"(\w+)(=~|!~|!=|=)\"")
 
@@ -42,10 +47,14 @@ class Recording(NamedTuple):
 
 class Scope(NamedTuple):
     """
-    What a query is restricted to: labels that are variables of the board it stands on; none in rules.
+    What a query is restricted to, of every metric that has the label.
+
+    *variables* are labels that are variables of the board it stands on; *only* are matchers
+    (`pattern="fix"`), as the rules have them whose limit holds for some alone.
     """
 
     variables: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
     def select(self, metric: MetricSpec, *matchers: str, part: Part = "") -> str:
         """
@@ -110,11 +119,11 @@ class Scope(NamedTuple):
         _demand(metric.name, _labels(metric, ""), by)
         return f"min by ({', '.join(by)}) ({self.select(metric, *matchers)})"
 
-    def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> str:
+    def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window", *matchers: str) -> str:
         """
         A KPI gauge over one of its windows, from the one exporter that has it: never averaged.
         """
-        return self.newest(metric, by, f'{metrics.WINDOW}="{window}"')
+        return self.newest(metric, by, f'{metrics.WINDOW}="{window}"', *matchers)
 
     def ranked(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> tuple[str, str]:
         """
@@ -132,6 +141,13 @@ class Scope(NamedTuple):
         # Nothing recovered yet may mean no series, and a difference with nothing is nothing.
         return f"(\n  {bad}\n  - {recovered}\n  or {bad}\n)"
 
+    def lost(self, by: Sequence[str], window: str) -> str:
+        """
+        Sessions declared lost within *window*, those that ended after all aside.
+        """
+        lost = self.increase(metrics.SESSIONS, by, window, 'outcome="lost"')
+        return f"(\n  {lost}\n  - {self.increase(metrics.SESSIONS_RECOVERED, by, window)}\n  or {lost}\n)"
+
     def success(self, by: Sequence[str], window: str) -> str:
         """
         Sessions completed of those ended or lost within *window*; absent where none were.
@@ -147,9 +163,9 @@ class Scope(NamedTuple):
 
     def _selector(self, name: str, labels: Sequence[str], matchers: Sequence[str]) -> str:
         scoped = [f'{label}=~"${label}"' for label in self.variables if label in labels]
+        scoped += [matcher for matcher in self.only if _label_of(matcher) in labels]
         for matcher in matchers:
-            found = _MATCHER.match(matcher)
-            _demand(name, labels, [found[1] if found else matcher])
+            _demand(name, labels, [_label_of(matcher)])
         inside = ", ".join((*scoped, *matchers))
         return f"{name}{{{inside}}}" if inside else name
 
@@ -192,8 +208,17 @@ def at_least(count: int) -> str:
     return f"> {number(count - 0.5)}"
 
 
+def _label_of(matcher: str) -> str:
+    """
+    The label that *matcher* is about; all of it, where it is no matcher.
+    """
+    found = _MATCHER.match(matcher)
+    return found[1] if found else matcher
+
+
 def _labels(metric: MetricSpec, part: Part) -> tuple[str, ...]:
     own = (metrics.ORCHESTRATOR, *metric.labels) if metric.name.startswith(_DOMAIN) else metric.labels
+    own = (*own, INSTANCE)
     return (*own, "le") if part == "bucket" else own
 
 

@@ -1,65 +1,96 @@
 """
-Recording rules: numerators and denominators of the trends on the boards, an hour long.
-
-Kept apart, not divided, so that a board divides sums over whatever its variables select and never
-averages ratios.
+Recording rules: the parts, the KPIs made of them, and quantiles of durations, in groups by window.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from droidscope.conventions import metrics
-from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
-from droidscope.mixin.promql import Part, Recording, Scope
+from droidscope.conventions import metrics as m
+from droidscope.conventions.metrics import ORCHESTRATOR
+from droidscope.mixin import parts
+from droidscope.mixin.kpis import KPIS
+from droidscope.mixin.parts import DAY, HOUR, WEEK, Parts, level
+from droidscope.mixin.promql import Recording, Scope
 
 _ALL: Final = Scope()
-_WINDOW: Final = "1h"
+
+# --- what the boards' trends read
+
+SESSIONS = HOUR.sessions
+SESSIONS_UNSUCCESSFUL = HOUR.sessions_unsuccessful
+SESSION_DURATION_SUM = HOUR.session_duration_sum
+SESSION_DURATION_COUNT = HOUR.session_duration_count
+ATTEMPTS = HOUR.attempts
+ATTEMPTS_FAILED = HOUR.attempts_failed
+CODE_QUALITY_SUM = HOUR.code_quality_sum
+CODE_QUALITY_COUNT = HOUR.code_quality_count
+
+# --- what no counter gives alone
 
 
-def _hourly(
-    metric: MetricSpec, levels: tuple[str, ...], *matchers: str, part: Part = "", of: str = ""
-) -> Recording:
-    labels = (ORCHESTRATOR, *levels)
-    base = metric.name.removesuffix("_total") + (f"_{part}" if part else "") + (f"_{of}" if of else "")
-    return Recording(
-        f"{'_'.join(levels)}:{base}:increase{_WINDOW}",
-        labels,
-        _ALL.increase(metric, labels, _WINDOW, *matchers, part=part),
+def _quantiles(window: str) -> tuple[Recording, ...]:
+    """
+    Median and p95 of durations, from their buckets: quantiles of quantiles would be nonsense.
+    """
+    return tuple(
+        Recording(
+            f"{level(levels)}:{metric.name}:p{percentile}_increase{window}",
+            (ORCHESTRATOR, *levels),
+            _ALL.quantile(percentile / 100, metric, (ORCHESTRATOR, *levels), window, *matchers),
+        )
+        for metric, levels, matchers in (
+            (m.SESSION_DURATION, parts.PATTERN, ('outcome="completed"',)),
+            (m.PHASE_DURATION, parts.PHASE, ()),
+            (m.TASK_DURATION, parts.DROID, ()),
+        )
+        for percentile in (50, 95)
     )
 
 
-SESSIONS = _hourly(metrics.SESSIONS, ("pattern",))
-SESSIONS_UNSUCCESSFUL = Recording(
-    f"pattern:orchestrator_sessions_unsuccessful:increase{_WINDOW}",
-    (ORCHESTRATOR, "pattern"),
-    _ALL.unsuccessful((ORCHESTRATOR, "pattern"), _WINDOW),
-)
-SESSION_DURATION_SUM = _hourly(metrics.SESSION_DURATION, ("pattern",), 'outcome="completed"', part="sum")
-SESSION_DURATION_COUNT = _hourly(metrics.SESSION_DURATION, ("pattern",), 'outcome="completed"', part="count")
-ATTEMPTS = _hourly(metrics.ATTEMPTS, ("droid",))
-ATTEMPTS_FAILED = _hourly(metrics.ATTEMPTS, ("droid",), 'outcome="failed"', of="failed")
-CODE_QUALITY_SUM = _hourly(metrics.CODE_QUALITY, ("pattern", "droid"), part="sum")
-CODE_QUALITY_COUNT = _hourly(metrics.CODE_QUALITY, ("pattern", "droid"), part="count")
+class Group(NamedTuple):
+    """
+    A group of rules, how often it is evaluated, and its rules in order.
+    """
 
-RECORDINGS: Final = (
-    SESSIONS,
-    SESSIONS_UNSUCCESSFUL,
-    SESSION_DURATION_SUM,
-    SESSION_DURATION_COUNT,
-    ATTEMPTS,
-    ATTEMPTS_FAILED,
-    CODE_QUALITY_SUM,
-    CODE_QUALITY_COUNT,
+    name: str
+    interval: str
+    rules: tuple[Recording, ...]
+
+
+def _group(window: str, interval: str, parts_: Parts, quantiles: tuple[Recording, ...] = ()) -> Group:
+    kpis = tuple(kpi.rule for kpi in KPIS[window])
+    return Group(f"droidscope-recording-{window}", interval, (*parts_, *kpis, *quantiles))
+
+
+GROUPS: Final = (
+    _group("1h", "30s", HOUR, _quantiles("1h")),
+    _group("24h", "1m", DAY, _quantiles("24h")),
+    # A series is gone 5 minutes after its last sample, so no group may take that long.
+    _group("7d", "2m", WEEK),
 )
+"""
+The rule groups: the longer the window, the more an evaluation costs and the less it changes.
+"""
+
+RECORDINGS: Final = tuple(rule for group in GROUPS for rule in group.rules)
 """
 Every recording rule, in order.
 """
 
 
-def recording_groups() -> dict[str, object]:
+def recording_groups(*windows: str) -> dict[str, object]:
     """
-    The rule file of the recording rules.
+    The rule file of the recording rules over these *windows*.
     """
-    rules = [{"record": rule.name, "expr": rule.expr} for rule in RECORDINGS]
-    return {"groups": [{"name": "droidscope-recording", "rules": rules}]}
+    chosen = [group for group in GROUPS if group.name.rpartition("-")[-1] in windows]
+    return {
+        "groups": [
+            {
+                "name": group.name,
+                "interval": group.interval,
+                "rules": [{"record": rule.name, "expr": rule.expr} for rule in group.rules],
+            }
+            for group in chosen
+        ]
+    }

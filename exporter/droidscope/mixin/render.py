@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from droidscope.mixin.alertmanager import EXAMPLES, alertmanager_config
+from droidscope.mixin.alertmanager import TEMPLATES, alertmanager_config, templates
 from droidscope.mixin.alerts import Links, alert_groups
 from droidscope.mixin.prometheus import COMPOSE, NATIVE, prometheus_config
 from droidscope.mixin.recording import recording_groups
@@ -18,35 +18,47 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from droidscope.mixin.limits import Limits
+    from droidscope.mixin.receivers import Receivers
+
 Files = dict[str, str]
 """
 Rendered text by path, relative to the root of the repository.
 """
 
 _RENDERED_BY: Final = "# Rendered by `droidscope rules render`; do not edit.\n"
+_NOBODY_IS_TOLD: Final = """\
+# No receiver has an integration, so nothing needs an account: alerts show in Alertmanager's own page.
+# Say who is told in a file of your own and render again (docs/notifications.md).
+"""
 
 
-def render_prometheus(links: Links | None = None) -> Files:
+def render_prometheus(links: Links | None = None, limits: Limits | None = None) -> Files:
     """
     Prometheus' rules, and its configuration for one machine and for docker-compose.yml.
+
+    *limits* are those of `overrides.load`, or the defaults.
     """
     return {
         "prometheus/prometheus.yml": _yaml(prometheus_config(NATIVE)),
         "prometheus/compose.yml": _yaml(prometheus_config(COMPOSE)),
-        "prometheus/rules/recording.yml": _yaml(recording_groups()),
-        "prometheus/rules/alerts.yml": _yaml(alert_groups(links or Links())),
+        "prometheus/rules/recording.yml": _yaml(recording_groups("1h", "24h")),
+        # On its own, since nothing shipped reads it: who leaves it out saves its cost.
+        "prometheus/rules/recording-week.yml": _yaml(recording_groups("7d")),
+        "prometheus/rules/alerts.yml": _yaml(alert_groups(links or Links(), limits)),
     }
 
 
-def render_alertmanager(webhook_url: str | None = None) -> Files:
+def render_alertmanager(receivers: Receivers | None = None) -> Files:
     """
-    Alertmanager's configuration; with *webhook_url* every severity's receiver posts there.
+    Alertmanager's configuration, which tells *receivers* or else nobody, and its message templates.
     """
-    text = _yaml(alertmanager_config(webhook_url))
+    text = _yaml(alertmanager_config(receivers))
     return {
         "alertmanager/alertmanager.yml": text
-        if webhook_url
-        else text.replace("receivers:\n", f"{EXAMPLES}receivers:\n")
+        if receivers
+        else text.replace("receivers:\n", f"{_NOBODY_IS_TOLD}receivers:\n"),
+        f"alertmanager/templates/{TEMPLATES}": f"{{{{/* {_RENDERED_BY[2:-1]} */}}}}\n{templates()}",
     }
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
+from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
 from droidscope.head.digests import Digest, phases_of
 from droidscope.head.live import foreign_sessions
@@ -26,13 +27,16 @@ from droidscope.pipeline import Pipeline
 from droidscope.views.droids import DroidNow, droids_now
 from droidscope.views.retrospect import Findings, Retrospect
 from droidscope.views.shapes import (
+    attention_shape,
     detail_shape,
     digested_session,
     droid_shape,
     named_labels,
+    orchestrator_kpis,
     pattern_shape,
     performance_shape,
     session_shape,
+    summary_shape,
 )
 from droidscope.web import questions as q
 from droidscope.web import schema as s
@@ -81,23 +85,25 @@ class Answers:
         shown = [each for each in running if _passes(query.orchestrator, each.orchestrator)]
         facts = by_subject(self._pooled(query.orchestrator, query.window, now_ns))
         efficiency = orchestrator_efficiency(facts.orchestrator)
-        chosen = self.alerts(q.AlertsQuery(query.orchestrator, limit=1))
-        found = [
-            each
-            for _, findings in self._found(query.orchestrator, query.window)
-            for each in findings.bottlenecks
-        ]
+        chosen = self.alerts(q.AlertsQuery(query.orchestrator, limit=SHOWN))
+        findings = [each for _, each in self._found(query.orchestrator, query.window)]
         return s.Dashboard(
             time_seconds=now_ns / NANO,
             window=query.window,
+            session_summary=summary_shape(facts, len(shown)),
             current_sessions=shown[:SHOWN],
-            overall_performance=performance_shape(facts, found),
+            overall_performance=performance_shape(
+                facts, [found for each in findings for found in each.bottlenecks]
+            ),
             droid_status=[
                 s.DroidStatus(who[0], droid, each.status)
                 for (who, droid), each in self._droids_now(now_ns).items()
                 if _passes(query.orchestrator, who[0])
             ],
             alert_level=chosen.level,
+            alerts=attention_shape(
+                chosen.alerts, (advice for each in findings for advice in each.recommendations)
+            ),
             efficiency_score=efficiency.score,
             efficiency_samples=facts.orchestrator.work.tasks_ended,
         )
@@ -154,7 +160,7 @@ class Answers:
         now_ns = self._wall_ns()
         totals = self._totals(query.window, now_ns)
         facts = {who: by_subject(minutes).droids for who, minutes in totals.items()}
-        of_droid = {who: split(minutes, "droid") for who, minutes in totals.items()}
+        of_droid = {who: split(minutes, "droid", "sender") for who, minutes in totals.items()}
         now = self._droids_now(now_ns)
         wanted = sorted(
             (who, droid)
@@ -230,6 +236,7 @@ class Answers:
         return s.OrchestratorInsights(
             who[0],
             self._labels(who),
+            orchestrator_kpis(by_subject(found.look.minutes).orchestrator),
             insights(found.look, found.recommendations, moved),
             moved,
             droid_trends(line, query.trend),
@@ -276,6 +283,24 @@ class Answers:
         ]
         found.sort(key=lambda alert: _SEVERITIES.index(alert.severity))
         return s.Alerts(self._wall_ns() / NANO, alert_level(found), len(found), found[: query.limit])
+
+    def communication(self, query: q.CommunicationQuery) -> s.Network:
+        """
+        The edges between droids with the most messages, over all orchestrators asked for.
+        """
+        with self._pipeline.lock:
+            series = self._pipeline.head.series
+            counts = {
+                labels: series.value(m.MESSAGE_EDGES, labels[:-2], labels[-2:])
+                for labels in series.label_sets(m.MESSAGE_EDGES, self._pipeline.uptime_ns())
+            }
+        found = [
+            s.Edge(who, self._labels((who, *resource)), sender, receiver, round(n or 0))
+            for (who, *resource, sender, receiver), n in counts.items()
+            if _passes(query.orchestrator, who) and query.droid in {None, sender, receiver}
+        ]
+        found.sort(key=lambda each: (-each.messages, each.orchestrator, each.sender, each.receiver))
+        return s.Network(self._wall_ns() / NANO, len(found), found[: query.limit])
 
     # --- the head --------------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from droidscope.conventions import metrics as m
+from droidscope.conventions.findings import STATUSES, DroidStatus
 from droidscope.exposition.text import GaugeSample
 from droidscope.head.live import live_gauges
-from droidscope.insights.droids import STATUS_WINDOW, STATUSES, Status, droid_status
+from droidscope.insights.droids import STATUS_WINDOW, droid_status
 from droidscope.kpi.subjects import by_subject
 from droidscope.pipeline import Pipeline
 
@@ -22,7 +23,7 @@ class DroidNow(NamedTuple):
     A droid's status over 24 hours, and its attempts in flight.
     """
 
-    status: Status
+    status: DroidStatus
     attempts_active: int
 
 

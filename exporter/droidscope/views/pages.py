@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
@@ -27,15 +27,19 @@ from droidscope.head.live import (
 )
 from droidscope.head.state import SessionState
 from droidscope.insights import alerts as a
+from droidscope.insights.bottlenecks import Bottleneck
+from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.catalog import gauges as kpi_gauges
 from droidscope.kpi.facts import Key
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
-from droidscope.views.droids import droid_gauges, droids_now
+from droidscope.views.droids import DroidNow, droid_gauges, droids_now
 from droidscope.views.evidence import gathered
 from droidscope.views.retrospect import Retrospect
 from droidscope.web.summary import DroidLine, Ratio, SessionLine, Summary
+
+_Found = TypeVar("_Found", Bottleneck, Recommendation)
 
 SECOND_NS: Final = 1_000_000_000
 SUMMARY_WINDOW: Final = "24h"
@@ -43,6 +47,8 @@ SHOWN: Final = 20
 """
 Sessions and droids the landing page lists.
 """
+ALERTS_SHOWN: Final = 50
+FINDINGS_SHOWN: Final = 5
 
 
 class Views:
@@ -156,6 +162,10 @@ class Views:
         """
         now_ns = self._wall_ns()
         kpis = _Kpis(kpi_gauges(self._totals()))
+        droids = droids_now(self._pipeline, self._droid_limits, now_ns)
+        active = [alert for alerts in self.alerts().values() for alert in alerts]
+        active.sort(key=lambda alert: -a.LEVELS.index(alert.severity.value))
+        found = [each for (_, of), each in self.retrospect.findings().items() if of == SUMMARY_WINDOW]
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
             series = head.series
@@ -173,9 +183,22 @@ class Views:
                 messages=_count(series.total(m.MESSAGES)),
                 session_success=kpis.pooled(m.SESSION_SUCCESS_RATIO),
                 attempt_errors=kpis.pooled(m.ERROR_RATIO),
-                droids=kpis.best_droids(),
+                droids=kpis.best_droids(droids, self._droid_limits),
                 sessions=tuple(_line(session, head, clock_ns) for session in running[:SHOWN]),
+                droid_statuses=dict(Counter(each.status for each in droids.values())),
+                alert_level=a.alert_level(active),
+                alerts=tuple(active[:ALERTS_SHOWN]),
+                alerts_total=len(active),
+                bottlenecks=_weightiest(each for one in found for each in one.bottlenecks),
+                recommendations=_weightiest(each for one in found for each in one.recommendations),
             )
+
+
+def _weightiest(found: Iterable[_Found]) -> tuple[_Found, ...]:
+    """
+    Those of most impact, over all orchestrators.
+    """
+    return tuple(sorted(found, key=lambda each: -each.impact_score)[:FINDINGS_SHOWN])
 
 
 def _count(total: float | None) -> int | None:
@@ -225,13 +248,21 @@ class _Kpis:
         total = sum(samples for _, samples in parts)
         return Ratio(sum(good for good, _ in parts) / total if total else None, total)
 
-    def best_droids(self) -> tuple[DroidLine, ...]:
+    def best_droids(
+        self, now: Mapping[tuple[tuple[str, ...], str], DroidNow], limits: Mapping[str, int]
+    ) -> tuple[DroidLine, ...]:
         """
-        The droids with the highest efficiency scores.
+        The droids with the highest efficiency scores, then those without one; *now* has all that are known.
         """
-        lines = [
-            DroidLine(labels[0], labels[-2], value, samples)
+        scores = {
+            (labels[:-2], labels[-2]): (value, samples)
             for labels, value, samples in self.of(m.DROID_EFFICIENCY_SCORE)
-        ]
+        }
+        unknown: tuple[float | None, int] = (None, 0)
+        lines = []
+        for (who, droid), each in now.items():
+            score, samples = scores.get((who, droid), unknown)
+            limit = limits.get(droid)
+            lines.append(DroidLine(who[0], droid, score, samples, each.status, each.attempts_active, limit))
         lines.sort(key=lambda line: (-(line.efficiency or 0), line.orchestrator, line.droid))
         return tuple(lines[:SHOWN])

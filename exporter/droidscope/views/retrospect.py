@@ -16,7 +16,7 @@ from heapq import nlargest
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.metrics import WINDOWS
+from droidscope.conventions.metrics import ASSIGNMENT_WINDOW, WINDOWS
 from droidscope.exposition.text import GaugeSample
 from droidscope.head.exhibits import Exhibits
 from droidscope.head.head import Head
@@ -64,7 +64,6 @@ ASSIGNMENTS_SHOWN: Final = 1_000
 """
 Assignments that an orchestrator has series of: those of the most tasks.
 """
-ASSIGNMENT_WINDOW: Final = "7d"
 _DIRECTIONS: Final = {Direction.IMPROVING: 1, Direction.STABLE: 0, Direction.DECLINING: -1}
 
 

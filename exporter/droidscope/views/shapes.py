@@ -7,16 +7,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.attributes import Outcome, Severity
 from droidscope.head.digests import Digest, PhaseDigest
 from droidscope.head.head import Head
 from droidscope.head.live import droids_at_work, progress_ratio, session_state
 from droidscope.head.state import SessionState
+from droidscope.insights.alerts import Alert
 from droidscope.insights.assignments import Assignment
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.summary import LISTED, Issue, issues
-from droidscope.kpi.catalog import DROID_KPIS, PATTERN_KPIS, Facts, Kpi
+from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, Facts, Kpi
 from droidscope.kpi.durations import mean_response_ns, mean_session_ns, mean_task_ns
 from droidscope.kpi.facts import NANO, Fact, Key
 from droidscope.kpi.history import sketches, split, sums
@@ -25,13 +26,13 @@ from droidscope.kpi.quality import mean_score
 from droidscope.kpi.rankings import Outcomes, rank_patterns
 from droidscope.kpi.ratios import error_ratio, retry_ratio, session_success_ratio, task_completion_ratio
 from droidscope.kpi.statistics import ratio
-from droidscope.kpi.subjects import DroidFacts, PatternFacts, WindowFacts, by_subject
+from droidscope.kpi.subjects import DroidFacts, OrchestratorFacts, PatternFacts, WindowFacts, by_subject
 from droidscope.views.droids import DroidNow
 from droidscope.views.evidence import is_over_limit
 from droidscope.web import schema as s
 
 Orchestrator = tuple[str, ...]
-T = TypeVar("T", s.DroidKpis, s.PatternKpis)
+T = TypeVar("T", s.OrchestratorKpis, s.DroidKpis, s.PatternKpis)
 
 
 def named_labels(names: tuple[str, ...], orchestrator: Orchestrator) -> dict[str, str]:
@@ -159,13 +160,25 @@ def droid_shape(
         tasks_failed=facts.work.tasks_failed,
         average_task_duration_seconds=seconds(mean_task_ns(facts.work)),
         messages_sent=facts.mail.sent,
+        messages_by_type=_messages_by_type(minutes, droid),
         messages_received=facts.mail.received,
+        queries=s.Queries(
+            facts.queries.queries_answered,
+            facts.queries.queries_late,
+            facts.queries.queries_unanswered,
+            facts.queries.queries_rejected,
+        ),
         average_response_time_seconds=seconds(mean_response_ns(facts.queries)),
         files_created=facts.files_created,
         by_task_type=_by_task_type(minutes, droid),
         common_issues=[Issue(*each) for each in issues(minutes).most_common(LISTED)],
         kpis=_measured(DROID_KPIS, facts, s.DroidKpis, "orchestrator_droid_"),
     )
+
+
+def _messages_by_type(minutes: Mapping[Key, int], droid: str) -> dict[str, int]:
+    sent = sums(minutes, Fact.MESSAGES, "sender", "message_type")
+    return {type_: n for (sender, type_), n in sorted(sent.items()) if sender == droid and n}
 
 
 def _by_task_type(minutes: Mapping[Key, int], droid: str) -> dict[str, s.TaskTypeWork]:
@@ -252,6 +265,39 @@ def _phase_performance(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> 
 
 
 # --- all together -------------------------------------------------------------------------------------
+
+
+def orchestrator_kpis(facts: OrchestratorFacts) -> s.OrchestratorKpis:
+    """
+    The KPIs of an orchestrator by the facts of a window.
+    """
+    return _measured(ORCHESTRATOR_KPIS, facts, s.OrchestratorKpis, "orchestrator_")
+
+
+def summary_shape(facts: WindowFacts, running: int) -> s.SessionSummary:
+    """
+    What became of sessions, and how many run.
+    """
+    ended = facts.orchestrator.sessions
+    return s.SessionSummary(
+        running,
+        ended.sessions_completed,
+        session_success_ratio(ended),
+        ended.sessions_ended,
+        seconds(mean_session_ns(ended)),
+    )
+
+
+def attention_shape(alerts: Sequence[Alert], advice: Iterable[Recommendation]) -> s.Attention:
+    """
+    Alerts by how much they matter, and the advice that matters most.
+    """
+    severe = {Severity.CRITICAL, Severity.HIGH}
+    return s.Attention(
+        [each for each in alerts if each.severity in severe],
+        [each for each in alerts if each.severity not in severe],
+        sorted(advice, key=lambda each: -each.impact_score)[:LISTED],
+    )
 
 
 def performance_shape(facts: WindowFacts, bottlenecks: Sequence[Bottleneck]) -> s.OverallPerformance:

@@ -82,6 +82,11 @@ class Source(Protocol):
         The active alerts.
         """
 
+    def communication(self, query: q.CommunicationQuery) -> s.Network:
+        """
+        Who tells whom.
+        """
+
 
 class QueryError(ValueError):
     """
@@ -118,6 +123,7 @@ ENDPOINTS: Final = (
     Endpoint("bottlenecks", q.BottlenecksQuery, s.Bottlenecks, "What slows the work down"),
     Endpoint("recommendations", q.RecommendationsQuery, s.Recommendations, "What to do about it"),
     Endpoint("alerts", q.AlertsQuery, s.Alerts, "The active alerts"),
+    Endpoint("communication", q.CommunicationQuery, s.Network, "Who tells whom"),
 )
 SUMMARY: Final = Endpoint("summary", q.NoQuery, Snapshot, "The numbers of the landing page")
 

@@ -1,22 +1,36 @@
 """
-The landing page as HTML: complete without scripts; `static/live.js` keeps its numbers fresh.
-
-Elements with `data-value` name a field of the summary and the unit it is shown in; the script
-finds them by these, so that the shape of the page is written here alone.
+The landing page as HTML: complete without scripts; `static/live.js` fetches it again and again, and
+changes what differs, so that the shape of the page is written here alone.
 """
 
 from __future__ import annotations
 
 from html import escape
-from typing import Final, Literal
+from typing import Final
 
+from droidscope.conventions.findings import STATUSES, DroidStatus
+from droidscope.web.findings import (
+    alerts_section,
+    bottlenecks_section,
+    level_chip,
+    recommendations_section,
+    session_link,
+)
+from droidscope.web.parts import (
+    DASH,
+    UNKNOWN,
+    aside,
+    bar,
+    cell,
+    elapsed_text,
+    number_text,
+    row,
+    section,
+    short_number,
+    table,
+    text,
+)
 from droidscope.web.summary import DroidLine, Ratio, SessionLine, Snapshot
-
-DASH: Final = "–"  # noqa: RUF001 - the dash that stands for what is not known
-
-UNKNOWN: Final = "Not known yet."
-
-Unit = Literal["count", "percent", "score"]
 
 PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -62,45 +76,48 @@ def _header(snapshot: Snapshot) -> str:
     ready = snapshot.status.ready
     message = snapshot.status.message or ("Ready" if ready else "Starting")
     return (
-        '<header><img src="/static/icon.svg" alt="" width="36" height="36">'
+        '<header id="header"><img src="/static/icon.svg" alt="" width="36" height="36">'
         f"<div><h1>{escape(snapshot.name)}</h1>"
         f'<p class="version">version <span id="version">{escape(snapshot.version)}</span></p></div>'
-        f'<p id="status" class="status" role="status" data-ready="{str(ready).lower()}">{escape(message)}</p>'
-        "</header>"
+        f'<div class="pills">{level_chip(snapshot.summary.alert_level)}'
+        f'<p id="status" class="pill" role="status" data-ready="{str(ready).lower()}">{escape(message)}</p>'
+        "</div></header>"
     )
 
 
 def _main(snapshot: Snapshot) -> str:
     summary = snapshot.summary
-    sessions = "".join(
-        (
-            _tile("Running", "active_sessions", summary.active_sessions),
-            _tile("Completed", "completed_sessions", summary.completed_sessions),
-            _tile("Failed", "failed_sessions", summary.failed_sessions),
-            _tile("Lost", "lost_sessions", summary.lost_sessions),
-        )
+    day = _tiles(
+        _ratio_tile("Success", summary.session_success, "sessions"),
+        _ratio_tile("Errors", summary.attempt_errors, "attempts"),
     )
-    work = "".join(
-        (
-            _tile("Tasks completed", "completed_tasks", summary.completed_tasks),
-            _tile("Tasks failed", "failed_tasks", summary.failed_tasks),
-            _tile("Messages", "messages", summary.messages),
-        )
+    sessions = _tiles(
+        _tile("Running", summary.active_sessions),
+        _tile("Completed", summary.completed_sessions),
+        _tile("Failed", summary.failed_sessions),
+        _tile("Lost", summary.lost_sessions),
     )
-    ratios = "".join(
-        (
-            _ratio_tile("Session success", "session_success", summary.session_success, "sessions"),
-            _ratio_tile("Attempt errors", "attempt_errors", summary.attempt_errors, "attempts"),
-        )
+    work = _tiles(
+        _tile("Tasks done", summary.completed_tasks),
+        _tile("Tasks failed", summary.failed_tasks),
+        _tile("Messages", summary.messages),
     )
     return "\n".join(
         (
             '<main id="main">',
-            _section("Last 24 hours", f'<dl class="tiles">{ratios}</dl>'),
-            _section("Sessions", f'<dl class="tiles">{sessions}</dl>'),
-            _section("Work", f'<dl class="tiles">{work}</dl>'),
-            _section("Running now", _sessions_table(summary.sessions, summary.time_seconds)),
-            _section("Most efficient droids, last 24 hours", _droids_table(summary.droids)),
+            section("counts", "Sessions", sessions),
+            section("day", "Last 24 hours", day),
+            section("work", "Work", work),
+            alerts_section(summary.alerts, summary.alerts_total),
+            section("sessions", "Running now", _sessions_table(summary.sessions, summary.time_seconds)),
+            bottlenecks_section(summary.bottlenecks),
+            recommendations_section(summary.recommendations),
+            section(
+                "droids",
+                "Droids, last 24 hours",
+                _droids_table(summary.droids),
+                beside_title=_statuses(summary.droid_statuses),
+            ),
             "</main>",
         )
     )
@@ -115,49 +132,35 @@ def _footer(docs_url: str) -> str:
     )
 
 
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{title}</h2>{content}</section>"
+def _tiles(*tiles: str) -> str:
+    return f'<dl class="tiles">{"".join(tiles)}</dl>'
 
 
-def _tile(title: str, field: str, value: float | None) -> str:
-    return f"<div><dt>{title}</dt><dd>{_value(field, 'count', value)}</dd></div>"
+def _tile(title: str, value: float | None) -> str:
+    whole, short = number_text(value, "count"), short_number(value)
+    hint = f' title="{whole}"' if short != whole else ""
+    return f"<div><dt>{title}</dt><dd{hint}>{short}</dd></div>"
 
 
-def _ratio_tile(title: str, field: str, ratio: Ratio, samples_of: str) -> str:
-    samples = _value(f"{field}.samples", "count", ratio.samples)
+def _ratio_tile(title: str, ratio: Ratio, samples_of: str) -> str:
+    samples = "" if ratio.samples is None else f"of {ratio.samples:,} {samples_of}"
     return (
-        f"<div><dt>{title}</dt><dd>{_value(f'{field}.value', 'percent', ratio.value)}"
-        f"<small>of {samples} {samples_of}</small></dd></div>"
+        f"<div><dt>{title}</dt><dd>{number_text(ratio.value, 'percent')}<small>{samples}</small></dd></div>"
     )
-
-
-def _value(field: str, unit: Unit, value: float | None) -> str:
-    return f'<span data-value="{field}:{unit}">{number_text(value, unit)}</span>'
-
-
-def number_text(value: float | None, unit: Unit) -> str:
-    """
-    A number as the page shows it: `1,234`, `97.5 %`, `83.8`; a dash for None.
-    """
-    if value is None:
-        return DASH
-    if unit == "percent":
-        return f"{100 * value:.1f} %"
-    return f"{value:,.1f}" if unit == "score" else f"{value:,.0f}"
 
 
 def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float | None) -> str:
     rows = [
-        _row(
-            f'<th scope="row"><code>{escape(line.session)}</code></th>',
-            _cell(line.orchestrator),
-            _cell(line.pattern),
-            _cell(line.phase),
-            f'<td><span class="state" data-state="{escape(line.state)}">{escape(line.state)}</span></td>',
+        row(
+            f'<th scope="row">{session_link(line.session)}</th>',
+            cell(line.orchestrator),
+            cell(line.pattern),
+            cell(line.phase),
+            f"<td>{_state(line.state)}</td>",
             f"<td>{_progress(line.progress)}</td>",
-            _cell(elapsed_text(line.start_seconds, now_seconds), numeric=True),
-            _cell(number_text(line.droids, "count"), numeric=True),
-            _cell(number_text(line.conflicts, "count"), numeric=True),
+            cell(elapsed_text(line.start_seconds, now_seconds), numeric=True),
+            cell(number_text(line.droids, "count"), numeric=True),
+            cell(number_text(line.conflicts, "count"), numeric=True),
         )
         for line in sessions or ()
     ]
@@ -172,7 +175,7 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
         "#Droids",
         "#Conflicts",
     )
-    return _table(
+    return table(
         "sessions",
         "Sessions running now",
         heads,
@@ -183,71 +186,47 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
 
 def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
     rows = [
-        _row(
-            f'<th scope="row">{escape(line.droid)}</th>',
-            _cell(line.orchestrator),
-            _cell(number_text(line.efficiency, "score"), numeric=True),
-            _cell(number_text(line.samples, "count"), numeric=True),
+        row(
+            f'<th scope="row">{text(line.droid) or DASH}</th>',
+            cell(line.orchestrator),
+            f"<td>{_state(line.status) if line.status else DASH}</td>",
+            f"<td>{_efficiency(line.efficiency)}</td>",
+            cell(number_text(line.samples, "count"), numeric=True),
+            cell(_load(line), numeric=True),
         )
         for line in droids or ()
     ]
-    heads = ("Droid", "Orchestrator", "#Efficiency", "#Tasks")
-    return _table(
+    heads = ("Droid", "Orchestrator", "Status", "Efficiency", "#Tasks", "#In flight")
+    return table(
         "droids",
         "Droids by efficiency score, 0 to 100",
         heads,
         rows,
-        "No droid has a score yet." if droids is not None else UNKNOWN,
+        "No droid is known yet." if droids is not None else UNKNOWN,
     )
 
 
-def _table(name: str, caption: str, heads: tuple[str, ...], rows: list[str], empty: str) -> str:
+def _statuses(counts: dict[DroidStatus, int] | None) -> str:
     """
-    A table that scrolls on its own; a head with # is of numbers.
+    How many droids are how: those that are not well may be below what the table shows.
     """
-    columns = "".join(
-        f'<th scope="col"{_numeric(head.startswith("#"))}>{head.removeprefix("#")}</th>' for head in heads
-    )
-    hidden, shown = (" hidden", "") if rows else ("", " hidden")
-    return (
-        f'<p class="empty" id="{name}-empty"{hidden}>{empty}</p>'
-        f'<div class="scroll" id="{name}"{shown} tabindex="0" role="region" aria-label="{caption}">'
-        f"<table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    known = counts or {}
+    said = ", ".join(f"{known[status]} {status}" for status in STATUSES if status in known)
+    return aside(said) if said else ""
 
 
-def _row(*cells: str) -> str:
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _cell(text: str, *, numeric: bool = False) -> str:
-    return f"<td{_numeric(numeric)}>{escape(text) or DASH}</td>"
-
-
-def _numeric(numeric: bool) -> str:
-    return ' class="number"' if numeric else ""
+def _state(state: str) -> str:
+    return f'<span class="state" data-state="{text(state)}">{text(state)}</span>'
 
 
 def _progress(ratio: float | None) -> str:
-    if ratio is None:
-        return DASH
-    text = f"{100 * ratio:.0f} %"
-    return (
-        f'<progress max="1" value="{ratio:.3f}" aria-label="Progress">{text}</progress> <span>{text}</span>'
-    )
+    return DASH if ratio is None else bar(ratio, 1, "Progress", f"{100 * ratio:.0f} %")
 
 
-def elapsed_text(start_seconds: float | None, now_seconds: float | None) -> str:
-    """
-    The time between two moments in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`.
-    """
-    if start_seconds is None or now_seconds is None:
-        return DASH
-    seconds = max(0, int(now_seconds - start_seconds))
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes} min {seconds:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+def _efficiency(score: float | None) -> str:
+    return DASH if score is None else bar(score, 100, "Efficiency", number_text(score, "score"))
+
+
+def _load(line: DroidLine) -> str:
+    active = number_text(line.attempts_active, "count")
+    return active if line.attempts_limit is None else f"{active} of {line.attempts_limit}"

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from droidscope.conventions.attributes import Standing
+from droidscope.conventions.findings import BottleneckKind, RecommendationKind
 from droidscope.insights.outlook import TrendWindow
-from droidscope.insights.rules import BottleneckKind, RecommendationKind
 
 Window = Literal["1h", "24h", "7d"]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
@@ -82,6 +82,16 @@ class SessionQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
     session_id: Annotated[str, Meta(min_length=1)]
     orchestrator: str | None = None
+
+
+class CommunicationQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    Between whom: *droid* is either side. And at most how many edges.
+    """
+
+    orchestrator: str | None = None
+    droid: str | None = None
+    limit: Limit = 100
 
 
 class InsightsQuery(Struct, frozen=True, forbid_unknown_fields=True):

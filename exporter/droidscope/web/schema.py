@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Standing
+from droidscope.conventions.findings import DroidStatus as DroidState
 from droidscope.insights.alerts import Alert, Level
 from droidscope.insights.assignments import Assignment
 from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.droids import Status as DroidState
 from droidscope.insights.outlook import DroidTrend, Prediction, Trend, TrendWindow
 from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.summary import Insights, Issue
@@ -152,11 +152,22 @@ class TaskTypeWork(Struct, frozen=True):
     code_quality_score: float | None
 
 
+class Queries(Struct, frozen=True):
+    """
+    What became of the queries put to a droid in the window: *answered* is in time.
+    """
+
+    answered: int
+    late: int
+    unanswered: int
+    rejected: int
+
+
 class Droid(Struct, frozen=True):
     """
-    A droid now, and in the window. *status* is over 24 hours whatever the window. It sent and was sent
-    so many messages, and answered queries after *average_response_time_seconds*. *common_issues* are
-    the rules its quality reports gave most.
+    A droid now, and in the window. *status* is over 24 hours whatever the window. It sent, by type too,
+    and was sent so many messages, and answered queries after *average_response_time_seconds*.
+    *common_issues* are the rules its quality reports gave most.
     """
 
     orchestrator: str
@@ -168,7 +179,9 @@ class Droid(Struct, frozen=True):
     tasks_failed: int
     average_task_duration_seconds: float | None
     messages_sent: int
+    messages_by_type: dict[str, int]
     messages_received: int
+    queries: Queries
     average_response_time_seconds: float | None
     files_created: int
     by_task_type: dict[str, TaskTypeWork]
@@ -271,6 +284,31 @@ class Alerts(Struct, frozen=True):
     alerts: list[Alert]
 
 
+class SessionSummary(Struct, frozen=True):
+    """
+    How many sessions run now, and of those that ended in the window how many completed.
+
+    *success_ratio* is over *success_samples* sessions, *average_duration_seconds* over the completed.
+    """
+
+    active_sessions: int
+    completed_sessions: int
+    success_ratio: float | None
+    success_samples: int
+    average_duration_seconds: float | None
+
+
+class Attention(Struct, frozen=True):
+    """
+    What asks for attention, the weightiest first: alerts of severity critical and high, those of medium
+    and low, at most a hundred together; and the ten recommendations that matter most.
+    """
+
+    critical: list[Alert]
+    warnings: list[Alert]
+    recommendations: list[Recommendation]
+
+
 class DroidStatus(Struct, frozen=True):
     """
     How a droid is.
@@ -305,10 +343,12 @@ class Dashboard(Struct, frozen=True):
 
     time_seconds: float
     window: Window
+    session_summary: SessionSummary
     current_sessions: list[Session]
     overall_performance: OverallPerformance
     droid_status: list[DroidStatus]
     alert_level: Level
+    alerts: Attention
     efficiency_score: float | None
     efficiency_samples: int
 
@@ -335,13 +375,33 @@ class Recommendations(Struct, frozen=True):
     recommendations: list[Recommendation]
 
 
+class OrchestratorKpis(Struct, frozen=True):
+    """
+    The KPIs of an orchestrator, named as its gauges are.
+    """
+
+    task_completion_ratio: Measure
+    session_success_ratio: Measure
+    phase_success_ratio: Measure
+    error_ratio: Measure
+    retry_ratio: Measure
+    integration_success_ratio: Measure
+    communication_success_ratio: Measure
+    communication_conflict_ratio: Measure
+    communication_efficiency_ratio: Measure
+    communication_wait_ratio: Measure
+    efficiency_score: Measure
+    efficiency_weight_ratio: Measure
+
+
 class OrchestratorInsights(Struct, frozen=True):
     """
-    What one orchestrator's window says, its trends, and what is expected if it goes on like that.
+    One orchestrator's KPIs, what its window says, its trends, and what is expected if it goes on like that.
     """
 
     orchestrator: str
     labels: dict[str, str]
+    kpis: OrchestratorKpis
     insights: Insights
     trends: list[Trend]
     droid_quality_trends: list[DroidTrend]
@@ -358,3 +418,27 @@ class AllInsights(Struct, frozen=True):
     trend: TrendWindow
     total: int
     orchestrators: list[OrchestratorInsights]
+
+
+class Edge(Struct, frozen=True):
+    """
+    How many messages one droid has sent another since the exporter's store began; the receiver is ""
+    for those to nobody in particular.
+    """
+
+    orchestrator: str
+    labels: dict[str, str]
+    sender: str
+    receiver: str
+    messages: int
+
+
+class Network(Struct, frozen=True):
+    """
+    Who tells whom: the edges with the most messages first. *total* is how many there are without the
+    limit.
+    """
+
+    time_seconds: float
+    total: int
+    edges: list[Edge]

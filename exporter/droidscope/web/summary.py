@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from droidscope.conventions.findings import DroidStatus
+from droidscope.insights.alerts import Alert, Level
+from droidscope.insights.bottlenecks import Bottleneck
+from droidscope.insights.recommendations import Recommendation
+
 
 class Status(Struct, frozen=True):
     """
@@ -29,13 +34,19 @@ class Ratio(Struct, frozen=True):
 
 class DroidLine(Struct, frozen=True):
     """
-    A droid and its efficiency score, 0..100, over 24 h; *samples* is the tasks it rests on.
+    A droid, its efficiency score, 0..100, and its status over 24 h; *samples* is the tasks it rests on.
+
+    *attempts_active* is how many of its attempts are in flight, *attempts_limit* how many may be, None
+    where that is not configured.
     """
 
     orchestrator: str
     droid: str
     efficiency: float | None = None
     samples: int = 0
+    status: DroidStatus | None = None
+    attempts_active: int | None = None
+    attempts_limit: int | None = None
 
 
 class SessionLine(Struct, frozen=True):
@@ -60,8 +71,10 @@ class Summary(Struct, frozen=True):
     The live numbers. Counts are over all orchestrators and the life of the store.
 
     *time_seconds* is when they were taken, Unix; *active_sessions* are running ones, *completed*,
-    *failed* and *lost* ended ones; *session_success* and *attempt_errors* cover 24 h; *droids* are
-    the most efficient first, *sessions* the oldest first, both cut to what a page can show.
+    *failed* and *lost* ended ones; *session_success* and *attempt_errors* cover 24 h, and so do
+    *bottlenecks* and *recommendations*, those that matter most first. *alerts* are the most severe
+    first, of *alerts_total*; *droids* the most efficient first, *sessions* the oldest first. All are
+    cut to what a page can show; *droid_statuses* counts every droid.
     """
 
     time_seconds: float | None = None
@@ -76,6 +89,12 @@ class Summary(Struct, frozen=True):
     attempt_errors: Ratio = Ratio()
     droids: tuple[DroidLine, ...] | None = None
     sessions: tuple[SessionLine, ...] | None = None
+    droid_statuses: dict[DroidStatus, int] | None = None
+    alert_level: Level | None = None
+    alerts: tuple[Alert, ...] | None = None
+    alerts_total: int | None = None
+    bottlenecks: tuple[Bottleneck, ...] | None = None
+    recommendations: tuple[Recommendation, ...] | None = None
 
 
 class Snapshot(Struct, frozen=True):

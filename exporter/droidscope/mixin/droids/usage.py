@@ -1,0 +1,67 @@
+"""
+What droids use: tokens, money, tools.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions import metrics
+from droidscope.mixin.boards import Row
+from droidscope.mixin.droids.scope import DROID, SCOPE, WINDOW
+from droidscope.mixin.panels import RATIO, SHORT, USD, Column, Query, table_panel, timeseries_panel
+from droidscope.mixin.promql import quotient
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import table, timeseries
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(104, "Usage", [tokens_timeseries(), cost_timeseries(), tools_table()])
+
+
+def tokens_timeseries() -> timeseries.Panel:
+    """
+    Tokens per hour by direction.
+    """
+    return timeseries_panel(
+        50,
+        "Tokens per hour",
+        "Tokens the chosen droids used in the hour before each point, by direction.",
+        SHORT,
+        Query(SCOPE.increase(metrics.TOKENS, ("direction",), "1h"), "{{direction}}"),
+    )
+
+
+def cost_timeseries() -> timeseries.Panel:
+    """
+    Cost per hour of each droid.
+    """
+    return timeseries_panel(
+        51,
+        "Cost per hour",
+        "Cost of each droid in the hour before each point, as reported or priced.",
+        USD,
+        Query(SCOPE.increase(metrics.COST, DROID, "1h"), "{{droid}}"),
+    )
+
+
+def tools_table() -> table.Panel:
+    """
+    Tool calls of each droid.
+    """
+    by = (*DROID, "tool")
+    failed, calls = (
+        SCOPE.increase(metrics.TOOL_CALLS, by, WINDOW, *matchers) for matchers in (('outcome="failed"',), ())
+    )
+    return table_panel(
+        52,
+        "Tools",
+        "Tool calls of each droid over the chosen window, and how many of them failed.",
+        {"droid": "Droid", "tool": "Tool", "orchestrator": "Orchestrator"},
+        [Column("Calls", f"round({calls})", SHORT), Column("Failed", quotient(failed, calls), RATIO)],
+        sort="Calls",
+    )

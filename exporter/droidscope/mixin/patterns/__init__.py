@@ -1,0 +1,3 @@
+"""
+The Patterns board: how well each pattern works, what holds it up, and which droids suit it.
+"""

@@ -1,0 +1,67 @@
+"""
+A series for each metric of the catalogue and each value its closed labels may have.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+from droidscope.conventions import metrics
+
+VALUES = {
+    "orchestrator": ["atlas"],
+    "pattern": ["full-stack"],
+    "droid": ["coder"],
+    "window": sorted({*metrics.WINDOWS, *metrics.TREND_WINDOWS}),
+    "status": ["healthy", "degraded", "overloaded", "offline"],
+    "finding_severity": ["critical", "high", "medium", "low"],
+    "state": ["running", "blocked"],
+    "direction": ["input", "output"],
+}
+OUTCOMES = {
+    metrics.SESSIONS: ["completed", "failed", "lost"],
+    metrics.SESSIONS_RECOVERED: ["completed", "failed"],
+    metrics.PHASES: ["completed", "failed", "skipped"],
+    metrics.TASKS: ["completed", "failed"],
+    metrics.ASSIGNMENTS: ["completed", "failed"],
+    metrics.ATTEMPTS: ["succeeded", "failed"],
+    metrics.MESSAGES: ["accepted", "answered", "late", "unanswered", "rejected"],
+    metrics.QUERIES: ["answered", "late", "unanswered", "rejected"],
+    metrics.SYNTHESES: ["integrated", "conflict", "gate_failed"],
+    metrics.GATE_RESULTS: ["passed", "failed"],
+    metrics.TOOL_CALLS: ["succeeded", "failed"],
+    metrics.MODEL_REQUESTS: ["succeeded", "failed"],
+    metrics.SESSION_DURATION: ["completed", "failed"],
+    metrics.RECEIVED: ["stored", "duplicate", "ignored", "rejected"],
+}
+"""
+Outcomes as docs/metrics.md lists them, restated: a query for any other finds nothing.
+"""
+
+
+def samples(metric):
+    """
+    Names, labels and slope or value of the series of one family.
+    """
+    labels = (
+        metric.labels if not metric.name.startswith("orchestrator_") else ("orchestrator", *metric.labels)
+    )
+    values = [
+        OUTCOMES[metric] if name == "outcome" else VALUES.get(name, [f"some-{name}"]) for name in labels
+    ]
+    for chosen in product(*values):
+        pairs = dict(zip(labels, chosen, strict=True))
+        if metric.kind == "counter":
+            yield metric.name, pairs, 2
+        elif metric.kind == "gauge":
+            yield metric.name, pairs, None
+        else:
+            yield f"{metric.name}_sum", pairs, 120
+            yield f"{metric.name}_count", pairs, 2
+            for bound in (*metric.bounds, math.inf) if metric.bounds else ():
+                yield (
+                    f"{metric.name}_bucket",
+                    pairs | {"le": str(bound).replace("inf", "+Inf")},
+                    2 * (bound >= 60),
+                )
