@@ -56,6 +56,20 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(write):
     assert settings.birth_hold == timedelta(seconds=60)
 
 
+def test_lists_and_mappings_of_the_environment_are_yaml():
+    """
+    As they would stand in the file.
+    """
+    environ = {
+        "DROIDSCOPE_SECURITY_ALERT_SEVERITIES": "[critical, high]",
+        "DROIDSCOPE_DROID_LIMITS": "{coder: 3}",
+    }
+    settings = load(environ=environ)
+
+    assert settings.security_alert_severities == ["critical", "high"]
+    assert settings.droid_limits == {"coder": 3}
+
+
 def test_the_file_may_be_named_by_the_environment_and_a_flag_names_another(write, tmp_path):
     """
     DROIDSCOPE_CONFIG, unless a file is given.

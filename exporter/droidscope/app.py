@@ -78,7 +78,13 @@ class Exporter:
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
         self._views = Views(
-            self.pipeline, self.store, self.meter, settings.pattern_budgets, labels, settings.droid_limits
+            self.pipeline,
+            self.store,
+            self.meter,
+            settings.pattern_budgets,
+            labels,
+            settings.droid_limits,
+            settings.security_alert_severities,
         )
         self._answers = Answers(
             self.pipeline,

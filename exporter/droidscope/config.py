@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
 
@@ -195,6 +196,11 @@ class Settings(BaseModel):
         default_factory=dict,
         description="US dollars a success of a pattern may cost; cost efficiency compares with it.",
     )
+    security_alert_severities: list[Severity] = Field(
+        default_factory=lambda: list(Severity),
+        min_length=1,
+        description="Severities of open findings that raise the exporter's own alert.",
+    )
     droid_limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
         description="Attempts a droid may have in flight; at as many it is overloaded. Default: never.",
@@ -274,7 +280,7 @@ def _from_file(path: Path) -> dict[str, object]:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
     """
-    Settings given as DROIDSCOPE_*; mappings are JSON or YAML.
+    Settings given as DROIDSCOPE_*; mappings and lists are JSON or YAML.
     """
     found: dict[str, tuple[str, object]] = {}
     for name, value in environ.items():
@@ -284,7 +290,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
             continue
         key = name.removeprefix(ENV_PREFIX).lower()
         is_mapping = key in Settings.model_fields and str(Settings.model_fields[key].annotation).startswith(
-            "dict"
+            ("dict", "list")
         )
         try:
             found[key] = (name, yaml.safe_load(value) if is_mapping else value)

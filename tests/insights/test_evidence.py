@@ -10,6 +10,7 @@ import builders as b
 from droidscope.conventions.attributes import Severity
 from droidscope.head.labels import SeriesLimits
 from droidscope.head.settings import HeadSettings
+from droidscope.insights.alerts import alerts
 from droidscope.kpi.facts import Fact
 from droidscope.mapping.batch import Mapper
 from droidscope.views.evidence import gathered
@@ -66,6 +67,21 @@ def test_sessions_over_the_limit_of_their_pattern_are_counted_while_they_run(rig
     assert not any(each.over_limit for each in evidence(rig).values())
     rig.now += 1
     assert [dict(each.over_limit) for each in evidence(rig).values()] == [{"quick": 1}]
+
+
+def test_only_findings_of_the_chosen_severities_alert(rig):
+    """
+    Two of three are looked away from; with all of them, each has its alert.
+    """
+    rig.send("traces", b.traces(b.task(output__findings__critical=1, output__findings__low=2)))
+
+    some, every = (
+        gathered(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now, chosen)["atlas"]
+        for chosen in ([Severity.CRITICAL, Severity.HIGH], list(Severity))
+    )
+
+    assert [each.finding_severity for each in alerts("atlas", some, b.NOON)] == ["critical"]
+    assert [each.finding_severity for each in alerts("atlas", every, b.NOON)] == ["critical", "low"]
 
 
 def test_an_orchestrator_of_which_nothing_has_ended_is_known(rig):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from droidscope.commands import droidscope
 from droidscope.conventions import metrics
-from droidscope.conventions.thresholds import HIGH_ERROR_RATE, LOW_SUCCESS_RATE
+from droidscope.conventions.thresholds import HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.errors import ConfigError
 from droidscope.mixin import overrides
 from droidscope.mixin.alerts import KINDS, Links, alert_groups, alerts_of
@@ -51,6 +51,33 @@ def test_without_a_file_rules_are_those_that_are_shipped():
     Nothing given changes nothing.
     """
     assert rules("{}") == alert_rules()
+
+
+def test_some_findings_alone():
+    """
+    Only those of the severities given raise the alert, for all or for one pattern.
+    """
+    others, lab = of(
+        SECURITY_ISSUES.name,
+        rules("""
+            SecurityFindingsOpen:
+              finding_severities: [critical, high]
+              overrides:
+              - {pattern: lab, finding_severities: [critical]}
+        """),
+    )
+
+    assert 'finding_severity=~"critical|high"' in others["expr"]
+    assert 'finding_severity=~"critical"' in lab["expr"]
+
+
+def test_only_findings_have_severities_of_their_own():
+    """
+    Another alert has none to set.
+    """
+    (fault,) = faults("SessionsLost: {finding_severities: [low]}")
+
+    assert fault.startswith("SessionsLost.finding_severities is [low]; expected no finding_severities")
 
 
 def test_a_limit_for_all():
@@ -222,7 +249,10 @@ def selectors(expr):
         (f"{LOW}: {{hold: 5 min}}", f"{LOW}.hold is '5 min'; expected a duration in whole s, m, h or d"),
         (f"{LOW}: {{severity: page}}", f"{LOW}.severity is 'page'; input should be 'critical', 'high'"),
         (f"{LOW}: {{enabled: 'no'}}", f"{LOW}.enabled is 'no'; input should be a valid boolean"),
-        (f"{LOW}: {{threshold: 0.5}}", f"{LOW}.threshold is 0.5; expected one of the keys enabled, hold"),
+        (
+            f"{LOW}: {{threshold: 0.5}}",
+            f"{LOW}.threshold is 0.5; expected one of the keys enabled, ",
+        ),
         (f"{LOW}: 0.5", f"{LOW} is 0.5; "),
         ("DroidCodeQualityLow: {limit: 101}", "DroidCodeQualityLow.limit is 101; expected points from 0 to"),
         (
@@ -235,7 +265,7 @@ def selectors(expr):
         ),
         (
             f"{LOW}: {{overrides: [{{droid: coder, limit: 0.5}}]}}",
-            f"{LOW}.overrides[0].droid is 'coder'; expected one of the keys enabled, hold, limit, minimum,",
+            f"{LOW}.overrides[0].droid is 'coder'; expected one of the keys enabled, finding_",
         ),
         (
             "DroidErrorRateHigh: {overrides: [{pattern: p, limit: 0.5}]}",

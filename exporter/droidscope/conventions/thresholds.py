@@ -22,7 +22,8 @@ class Threshold(NamedTuple):
     One alert's limit.
 
     *limit* is in *unit*. *minimum* is the sample count below which nothing can be said (0: none).
-    *window* and *hold* are Prometheus durations.
+    *window* and *hold* are Prometheus durations. *finding_severities* are those of the findings that
+    count, where it is about findings.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Threshold(NamedTuple):
     severity: Severity
     action: str
     unit: Unit = "count"
+    finding_severities: tuple[Severity, ...] = tuple(Severity)
 
 
 LOW_SUCCESS_RATE: Final = Threshold(

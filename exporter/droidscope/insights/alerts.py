@@ -11,7 +11,7 @@ Definition: docs/kpis.md#alerts
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -56,12 +56,13 @@ class Evidence(NamedTuple):
 
     *totals* are sums of facts by window, those of `FACTS`. *over_limit* is how many sessions run
     for longer than their limit now, by pattern; *findings* how many are open in the latest
-    reports, by pattern, droid and severity.
+    reports, by pattern, droid and severity, of which those of *finding_severities* count.
     """
 
     totals: Mapping[str, Mapping[Key, int]]
     over_limit: Mapping[str, int]
     findings: Mapping[tuple[str, str, Severity], int]
+    finding_severities: Collection[Severity] = SECURITY_ISSUES.finding_severities
 
 
 class Alert(Struct, frozen=True):
@@ -250,7 +251,7 @@ def _low_code_quality(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]
 
 def _security_issues(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
     for (pattern, droid, severity), n in sorted(evidence.findings.items()):
-        if n > limit.limit:
+        if n > limit.limit and severity in evidence.finding_severities:
             yield _Breach(
                 n,
                 limit.limit,

@@ -2,7 +2,7 @@
 The limits that hold for whom: defaults, what a file changes for all, and what it changes for some.
 
 Each alert's orchestrators and patterns are cut into cells, each pair in exactly one of them, and
-each cell gets a rule of its own with its own limit (docs/decisions/0005).
+each cell gets a rule of its own with its own limit (docs/decisions/0007).
 """
 
 from __future__ import annotations

@@ -62,6 +62,9 @@ class _Changes(BaseModel):
     window: _Duration | None = None
     hold: _Duration | None = None
     severity: Annotated[Severity, Field(strict=False)] | None = None
+    finding_severities: (
+        Annotated[list[Annotated[Severity, Field(strict=False)]], Field(min_length=1)] | None
+    ) = None
     enabled: bool | None = None
 
     def given(self) -> dict[str, Any]:
@@ -69,7 +72,11 @@ class _Changes(BaseModel):
         The fields that are set.
         """
         names = _Changes.model_fields
-        return {name: value for name, value in self if name in names and value is not None}
+        return {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self
+            if name in names and value is not None
+        }
 
 
 class _Special(_Changes):
@@ -180,14 +187,25 @@ def _misfits(name: str, place: tuple[str | int, ...], changes: _Changes) -> Iter
         return
     for field, value in changes.given().items():
         if field not in ("severity", "enabled") and not _matters(name, field, value):
-            shown = f"{value:g}" if isinstance(value, float) else repr(value)
-            yield f"{_key(*place, field)} is {shown}; expected no {field}, since this alert has none to set"
+            where = f"{_key(*place, field)} is {_shown(value)}"
+            yield f"{where}; expected no {field}, since this alert has none to set"
+
+
+def _shown(value: object) -> str:
+    """
+    A value as it would stand in the file.
+    """
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _matters(name: str, field: str, value: object) -> bool:
     """
     Whether another *field* makes another rule: some alerts have no limit, window or minimum.
     """
+    if not hasattr(_KINDS[name][0].threshold, field):
+        return False
     for kind in _KINDS[name]:
         if getattr(kind.threshold, field) == value:
             return True

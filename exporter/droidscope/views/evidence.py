@@ -7,6 +7,7 @@ As the Prometheus rules do, it takes orchestrators that differ in resource label
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
@@ -21,14 +22,22 @@ from droidscope.kpi.windows import Windows
 Findings = dict[tuple[str, str, Severity], int]
 
 
-def gathered(head: Head, clock_ns: int, now_ns: int) -> dict[str, Evidence]:
+def gathered(
+    head: Head, clock_ns: int, now_ns: int, severities: Collection[Severity] = tuple(Severity)
+) -> dict[str, Evidence]:
     """
     The evidence of each orchestrator that is known, by name; a copy, so that the head may go on.
+
+    Args:
+        head: What to look at.
+        clock_ns: The exporter's uptime.
+        now_ns: Unix time.
+        severities: Of the findings that count.
     """
     totals, over_limit, findings = _totals(head.windows, now_ns), _over_limit(head, now_ns), _findings(head)
     known = {labels[0] for labels in head.series.label_sets(m.SESSIONS_STARTED, clock_ns)}
     names = sorted(known.union(totals, over_limit, findings))
-    return {name: Evidence(totals[name], over_limit[name], findings[name]) for name in names}
+    return {name: Evidence(totals[name], over_limit[name], findings[name], severities) for name in names}
 
 
 def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.attributes import Outcome, Severity
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
@@ -54,8 +54,8 @@ FINDINGS_SHOWN: Final = 5
 class Views:
     """
     Reads one exporter. *budgets_usd* is what a success may cost, by pattern, *resource_labels* the names of
-    the labels beside `orchestrator`, *droid_limits* how many attempts a droid may have in flight, and
-    *wall_ns* gives Unix time.
+    the labels beside `orchestrator`, *droid_limits* how many attempts a droid may have in flight,
+    *finding_severities* which open findings raise an alert, and *wall_ns* gives Unix time.
     """
 
     def __init__(
@@ -66,11 +66,13 @@ class Views:
         budgets_usd: Mapping[str, float],
         resource_labels: tuple[str, ...] = (),
         droid_limits: Mapping[str, int] | None = None,
+        finding_severities: Collection[Severity] = tuple(Severity),
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.retrospect = Retrospect(pipeline, wall_ns)
         self._resource_labels = resource_labels
         self._droid_limits = droid_limits or {}
+        self._finding_severities = finding_severities
         self._wall_ns = wall_ns
         self._pipeline = pipeline
         self._store = store
@@ -128,7 +130,8 @@ class Views:
         """
         now_ns = self._wall_ns()
         with self._pipeline.lock:
-            evidence = gathered(self._pipeline.head, self._pipeline.uptime_ns(), now_ns)
+            head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
+            evidence = gathered(head, clock_ns, now_ns, self._finding_severities)
         return {name: a.alerts(name, each, now_ns) for name, each in evidence.items()}
 
     def alert_gauges(self) -> Iterator[GaugeSample]:

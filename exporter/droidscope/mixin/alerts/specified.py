@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.attributes import Severity
+from droidscope.conventions.fleet import FleetThreshold
 from droidscope.mixin.alerts.rule import (
     COUNT,
     DROID,
@@ -102,11 +104,13 @@ def _low_code_quality(limit: Limit, scope: Scope) -> Alert:
 def _security_issues(limit: Limit, scope: Scope) -> Alert:
     subject = (*PATTERN, "droid")
     by = ", ".join((*subject, "finding_severity"))
+    some = tuple(Severity) if isinstance(limit, FleetThreshold) else limit.finding_severities
+    matchers = () if set(some) == set(Severity) else (f'finding_severity=~"{"|".join(some)}"',)
     return Alert(
         limit,
         DROIDS_BOARD,
         subject,
-        f"max by ({by}) ({scope.select(metrics.FINDINGS_OPEN)}) > {number(limit.limit)}",
+        f"max by ({by}) ({scope.select(metrics.FINDINGS_OPEN, *matchers)}) > {number(limit.limit)}",
         "Security findings are open.",
         f"{COUNT} {{{{ $labels.finding_severity }}}} finding(s) are open in the latest report of "
         f"{who('droid')}, {name('pattern')}; the limit is {number(limit.limit)}.",
