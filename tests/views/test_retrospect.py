@@ -36,13 +36,14 @@ def rig(tmp_path):
 
 
 def views_of(rig, budgets=None, limits=None):
-    return Views(rig.pipeline, None, None, budgets or {}, (), limits, lambda: b.NOON + rig.now)
+    return Views(
+        rig.pipeline, None, None, budgets or {}, droid_limits=limits, wall_ns=lambda: b.NOON + rig.now
+    )
 
 
 def answers_of(rig, views, budgets=None, limits=None):
-    return Answers(
-        rig.pipeline, views.alerts, views.retrospect, budgets or {}, (), limits, lambda: b.NOON + rig.now
-    )
+    now = {"droid_limits": limits, "wall_ns": lambda: b.NOON + rig.now}
+    return Answers(rig.pipeline, views.alerts, views.retrospect, budgets or {}, **now)
 
 
 def values(gauges, spec):
