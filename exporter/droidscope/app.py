@@ -5,6 +5,7 @@ Wires the rooms into one exporter: the only place that knows them all.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -39,6 +40,10 @@ from droidscope.web.summary import Status
 
 log = structlog.get_logger(__name__)
 
+COLLECTIONS: Final = (50_000, 20, 50)
+"""
+New objects before the garbage collector looks at the young, and its looks before it looks at older ones.
+"""
 STOP_SECONDS: Final = 2.0
 """
 Time requests under way get to end at a stop.
@@ -121,6 +126,7 @@ class Exporter:
         async with web:
             if not await asyncio.to_thread(self._recover):
                 return
+            _collect_less()
             self.pipeline.start()
             try:
                 async with otlp_http:
@@ -212,6 +218,18 @@ class _Uvicorn(uvicorn.Server):
         Leave signals alone.
         """
         yield
+
+
+def _collect_less() -> None:
+    """
+    Have the garbage collector look less often, and never at what was there at the start.
+
+    A request becomes tens of thousands of objects, nearly all of which go by themselves: to look for
+    cycles after every 700 of them costs a tenth of the ingest and finds none.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
 
 
 def _bound(address: Address, setting: str) -> socket.socket:

@@ -101,6 +101,7 @@ class Head:
                 self.completeness.emitted(record)
             elif self._tally.take(record) and instance is not None:
                 self.completeness.stored(record, instance)
+        self._tally.post()
 
     def next_due(self) -> int | None:
         """

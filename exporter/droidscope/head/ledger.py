@@ -11,7 +11,7 @@ from droidscope.head.exhibits import ExhibitKey, Exhibits
 from droidscope.head.series import Exemplar, Series
 from droidscope.head.settings import SECOND
 from droidscope.head.state import SessionState
-from droidscope.kpi.facts import LABELS, OF_HOURS, OF_HOURS_ALONE, SKETCHED, Fact, Key
+from droidscope.kpi.facts import LABELS, OF_HOURS, OF_HOURS_ALONE, Fact, Key
 from droidscope.kpi.sketch import COARSE, bucket
 from droidscope.kpi.windows import Windows
 from droidscope.model.evidence import Exhibit, Shows
@@ -56,6 +56,7 @@ class Ledger:
         self.wall_ns = 0
         self._series = series
         self._admitted: dict[tuple[Labels, Key], _Admitted] = {}
+        self._exhibit_keys: dict[ExhibitKey, ExhibitKey] = {}
         self._expected: set[tuple[str, ...]] = set()
         self._record: Record | None = None
         self._exemplar: Exemplar | None = None
@@ -130,17 +131,14 @@ class Ledger:
         """
         if not amount:
             return
-        place = key[:-1] if key[0] in SKETCHED else key
-        known = self._admitted.get((who, place))
+        known = self._admitted.get((who, key))
         if known is None:
-            known = self._admitted[who, place] = self._admit(who, place)
-        if place is not key:
-            self.history.add(known.who, end_ns, (*known.key, key[-1]), amount)
-            return
-        if known.by_minute:
-            self.windows.add(known.who, end_ns, known.key, amount)
-        if known.by_hour:
-            self.history.add(known.who, end_ns, known.key, amount)
+            known = self._admitted[who, key] = self._admit(who, key)
+        of, admitted, by_minute, by_hour = known
+        if by_minute:
+            self.windows.add(of, end_ns, admitted, amount)
+        if by_hour:
+            self.history.add(of, end_ns, admitted, amount)
 
     def sketch(self, who: Labels, end_ns: int, key: Key, value: int, bits: int = COARSE) -> None:
         """
@@ -164,14 +162,20 @@ class Ledger:
         self._exhibits.hide(self._exhibit_key(session, what, labels), session.id)
 
     def _exhibit_key(self, session: SessionState, what: Shows, labels: dict[str, str]) -> ExhibitKey:
-        who, values = self.admitted(session.orchestrator, tuple(labels), list(labels.values()))
-        return who, (what, *values)
+        said = (session.orchestrator, (what, *labels.values()))
+        key = self._exhibit_keys.get(said)
+        if key is None:
+            if len(self._exhibit_keys) >= ADMITTED_LIMIT:
+                self._exhibit_keys.clear()
+            who, values = self.admitted(session.orchestrator, tuple(labels), list(labels.values()))
+            key = self._exhibit_keys[said] = who, (what, *values)
+        return key
 
     def _admit(self, who: Labels, key: Key) -> _Admitted:
         if len(self._admitted) >= ADMITTED_LIMIT:
             self._admitted.clear()
         fact, *labels = key
-        who, admitted = self.admitted(who, LABELS[Fact(fact)][: len(labels)], labels)
+        who, admitted = self.admitted(who, LABELS[Fact(fact)], labels)
         return _Admitted(who, (fact, *admitted), fact not in OF_HOURS_ALONE, fact in OF_HOURS)
 
     def admitted(self, who: Labels, names: Labels, values: list[str]) -> tuple[Labels, Labels]:
@@ -189,6 +193,7 @@ class Ledger:
         restart from the checkpoint that is being made, so that both go on alike.
         """
         self._admitted.clear()
+        self._exhibit_keys.clear()
         self._expected.clear()
 
     def _exemplar_of(self, record: Record | None) -> Exemplar | None:

@@ -7,6 +7,7 @@ where `docs/metrics.md` says that a counter cannot be taken back.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
@@ -62,6 +63,8 @@ class Tally:
         self._settings = settings
         self._ledger = ledger
         self._sessions = sessions
+        self._stored: Counter[str] = Counter()
+        self._stored_of_clients: Counter[tuple[str, str]] = Counter()
         self._digests = digests
         self._names = names
         self._phases = Phases(ledger)
@@ -117,9 +120,20 @@ class Tally:
 
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
-        self._ledger.count_own(m.RECORDS, (kind,))
+        self._stored[kind] += 1
         if record.place.own and type(record) in CLIENT_KINDS:
-            self._ledger.count_own(m.CLIENT_RECORDS_STORED, (record.place.orchestrator[0], kind))
+            self._stored_of_clients[record.place.orchestrator[0], kind] += 1
+
+    def post(self) -> None:
+        """
+        Count what was stored since the last time: once a kind costs less than once a record.
+        """
+        for kind, n in self._stored.items():
+            self._ledger.count_own(m.RECORDS, (kind,), n)
+        for labels, n in self._stored_of_clients.items():
+            self._ledger.count_own(m.CLIENT_RECORDS_STORED, labels, n)
+        self._stored.clear()
+        self._stored_of_clients.clear()
 
     def _make_room(self) -> None:
         """

@@ -140,6 +140,7 @@ class Windows:
         self._ranges = shape.ranges(0)
         self._bucket_ns = shape.bucket_ns
         self._oldest = -shape.reach
+        self._edges = (0, 0)
         self._ledgers: dict[Orchestrator, _Ledger] = defaultdict(self._new_ledger)
         self._ahead: list[Ahead] = []
         self._fresh: dict[tuple[Orchestrator, int], Totals] = {}
@@ -169,10 +170,12 @@ class Windows:
         Reading does so by itself. Called as records arrive, too, it keeps what waits ahead down
         to what truly lies in the future, however rarely anyone reads.
         """
-        if now_ns != self._now_ns and (ranges := self.shape.ranges(now_ns)) != self._ranges:
+        edges = now_ns // self._bucket_ns, -(-now_ns // self._bucket_ns)
+        if edges != self._edges:
             self._post()
-            self._move(ranges)
-            self._oldest = now_ns // self._bucket_ns - self.shape.reach
+            self._move(self.shape.ranges(now_ns))
+            self._oldest = edges[0] - self.shape.reach
+            self._edges = edges
         self._now_ns = now_ns
         self._reached_ns = max(self._reached_ns, now_ns)
         while self._ahead and self._ahead[0][0] < self._reached_ns:
@@ -265,7 +268,8 @@ class Windows:
         windows._now_ns = dump.now_ns
         windows._reached_ns = dump.reached_ns
         windows._ranges = shape.ranges(dump.now_ns)
-        windows._oldest = dump.now_ns // shape.bucket_ns - shape.reach
+        windows._edges = dump.now_ns // shape.bucket_ns, -(-dump.now_ns // shape.bucket_ns)
+        windows._oldest = windows._edges[0] - shape.reach
         windows._ahead = _unpack(dump.ahead, list[Ahead])
         for ledger in dump.ledgers:
             windows._ledgers[ledger.orchestrator] = _Ledger.load(ledger, shape)
