@@ -21,7 +21,8 @@ from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.insights.alerts import FACTS, LEVELS, Evidence, alert_level, alerts
 from droidscope.kpi.facts import LABELS, NANO, Fact, Score, of_score
-from droidscope.kpi.windows import MINUTE_NS, Windows
+from droidscope.kpi.shape import MINUTE_NS
+from droidscope.kpi.windows import Windows
 from rendered import ROOT, alert_rules, run
 
 NOW = 1_790_000_000 * NANO // MINUTE_NS * MINUTE_NS

@@ -25,8 +25,9 @@ from droidscope.kpi.history import (
     sums,
     timeline,
 )
+from droidscope.kpi.packing import unpacked
 from droidscope.kpi.sketch import COARSE, FINE, bucket, relative_error, tenths
-from droidscope.kpi.windows import Windows, unpacked
+from droidscope.kpi.windows import Windows
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined
 
 NOW = 1_760_000_000_000_000_000 // HOUR_NS * HOUR_NS + 20 * NANO

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from droidscope.conventions.metrics import WINDOWS
+from droidscope.kpi import buckets as buckets_module
 from droidscope.kpi import windows as windows_module
 from droidscope.kpi.facts import Fact
-from droidscope.kpi.windows import MINUTE_NS, MINUTES, Windows
+from droidscope.kpi.shape import MINUTE_NS, MINUTES
+from droidscope.kpi.windows import Windows
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined, floor, reloaded
 
 NOW = 1_760_000_000_000_000_000 // MINUTE_NS * MINUTE_NS + 20_000_000_000
@@ -170,7 +172,7 @@ def test_what_is_too_old_is_not_kept():
     windows.advance(NOW + 10_081 * MINUTE_NS)
     windows.add(ACME, NOW, COMPLETED, 1)
 
-    assert windows.dump().ledgers == []
+    assert windows.dump().buckets == []
 
 
 def test_an_unknown_window_is_an_error():
@@ -191,8 +193,8 @@ def test_a_clock_that_ticks_touches_only_what_enters_or_leaves(monkeypatch):
     windows.advance(NOW + 1)
     windows.advance(NOW + MINUTE_NS)
     opened = []
-    unpack = windows_module.unpacked
-    monkeypatch.setattr(windows_module, "unpacked", lambda packed: opened.append(packed) or unpack(packed))
+    unpack = buckets_module.unpacked
+    monkeypatch.setattr(buckets_module, "unpacked", lambda packed: opened.append(packed) or unpack(packed))
 
     windows.advance(NOW + 2 * MINUTE_NS)
 
@@ -210,7 +212,7 @@ def test_packing_saves_memory():
     windows.advance(NOW + 1)
     windows.advance(NOW + 90 * MINUTE_NS)
 
-    (packed,) = windows.dump().ledgers[0].buckets.values()
+    (packed,) = windows.dump().buckets[0].buckets.values()
     assert len(packed) < len(msgspec.json.encode(keys)) / 5
 
 

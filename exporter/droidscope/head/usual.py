@@ -12,7 +12,8 @@ from droidscope.head.series import Series
 from droidscope.head.state import SessionState
 from droidscope.kpi.facts import Fact
 from droidscope.kpi.history import MONTH, sketches
-from droidscope.kpi.windows import MINUTE_NS, Windows
+from droidscope.kpi.shape import MINUTE_NS
+from droidscope.kpi.windows import Windows
 
 _STALE_NS: Final = MINUTE_NS
 

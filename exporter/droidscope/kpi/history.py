@@ -18,10 +18,11 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.facts import LABELS, NANO, OF_HOURS_ALONE, Fact, Key
+from droidscope.kpi.packing import unpacked
+from droidscope.kpi.shape import Shape, Span
 from droidscope.kpi.sketch import COARSE, FINE, TENTHS, Sketch
 from droidscope.kpi.statistics import ratio
 from droidscope.kpi.subjects import by_subject
-from droidscope.kpi.windows import Shape, Span, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

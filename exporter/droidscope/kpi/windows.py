@@ -14,105 +14,30 @@ Definition: docs/kpis.md#conventions
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 from msgspec import Struct
 
-from droidscope.conventions.metrics import WINDOWS
-from droidscope.conventions.thresholds import RECENT_FAILURE_WINDOW
+from droidscope.kpi.buckets import Buckets, BucketsDump
 from droidscope.kpi.facts import Key
+from droidscope.kpi.packing import Totals, pack, unpack
+from droidscope.kpi.shape import MINUTES, Ranges, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-MINUTE_NS: Final = 60_000_000_000
 
 AHEAD_LIMIT: Final = 100_000
 """
 Facts that may wait for the clock.
 """
 
-
-class Span(NamedTuple):
-    """
-    A window, in whole buckets: from *first* before the present one up to *stop* before it, or up
-    to now where *stop* is 0. It has totals of *facts*, or of all if that is empty.
-    """
-
-    first: int
-    stop: int = 0
-    facts: frozenset[str] = frozenset()
-
-
-class Shape(NamedTuple):
-    """
-    How long a bucket is, and which windows have totals.
-    """
-
-    bucket_ns: int
-    spans: Mapping[str, Span]
-
-    @property
-    def reach(self) -> int:
-        """
-        How many buckets before the present one are kept.
-        """
-        return max(span.first for span in self.spans.values())
-
-    def ranges(self, now_ns: int) -> Ranges:
-        """
-        The buckets that each window covers at *now_ns*: up to, if any of it has passed, the
-        present one.
-        """
-        present, end = now_ns // self.bucket_ns, -(-now_ns // self.bucket_ns)
-        return {
-            window: range(present - span.first, present - span.stop if span.stop else end)
-            for window, span in self.spans.items()
-        }
-
-    def windows_of(self, fact: str) -> tuple[str, ...]:
-        """
-        The windows that have totals of a fact.
-        """
-        return tuple(window for window, span in self.spans.items() if not span.facts or fact in span.facts)
-
-
-MINUTES: Final = Shape(
-    MINUTE_NS,
-    {
-        **{window: Span(minutes) for window, minutes in WINDOWS.items()},
-        RECENT_FAILURE_WINDOW: Span(60 * int(RECENT_FAILURE_WINDOW.removesuffix("h"))),
-    },
-)
-"""
-The windows of the KPIs, and one that an alert alone looks at.
-"""
-
-T = TypeVar("T")
 Orchestrator = tuple[str, ...]
-Totals = dict[Key, int]
-Ranges = dict[str, range]
-"""
-The buckets each window covers.
-"""
 Ahead = tuple[int, Orchestrator, Key, int]
 """
 What waits for the clock: end in nanoseconds, orchestrator, key, amount.
 """
-
-
-class LedgerDump(Struct, frozen=True, array_like=True):
-    """
-    One orchestrator's part of a dump: its buckets and totals, packed.
-    """
-
-    orchestrator: Orchestrator
-    buckets: dict[int, bytes]
-    totals: dict[str, bytes]
 
 
 class WindowsDump(Struct, frozen=True, array_like=True):
@@ -122,7 +47,7 @@ class WindowsDump(Struct, frozen=True, array_like=True):
 
     now_ns: int
     reached_ns: int
-    ledgers: list[LedgerDump]
+    buckets: list[BucketsDump]
     ahead: bytes
 
 
@@ -141,7 +66,7 @@ class Windows:
         self._bucket_ns = shape.bucket_ns
         self._oldest = -shape.reach
         self._edges = (0, 0)
-        self._ledgers: dict[Orchestrator, _Ledger] = defaultdict(self._new_ledger)
+        self._held: dict[Orchestrator, Buckets] = defaultdict(self._new_buckets)
         self._ahead: list[Ahead] = []
         self._fresh: dict[tuple[Orchestrator, int], Totals] = {}
 
@@ -200,8 +125,8 @@ class Windows:
         The same as of when the clock was last set.
         """
         self._post()
-        ledger = self._ledgers.get(orchestrator) or self._new_ledger()
-        return ledger.totals[window]
+        buckets = self._held.get(orchestrator) or self._new_buckets()
+        return buckets.totals[window]
 
     def snapshot(self, now_ns: int, windows: Iterable[str]) -> dict[Orchestrator, dict[str, Totals]]:
         """
@@ -214,32 +139,32 @@ class Windows:
             for who in self.orchestrators()
         }
 
-    def buckets(self, orchestrator: Orchestrator, buckets: Iterable[int]) -> list[bytes]:
+    def buckets(self, orchestrator: Orchestrator, numbers: Iterable[int]) -> list[bytes]:
         """
-        What some buckets hold, packed (see `unpacked`), b"" for those with nothing.
+        What the buckets of some *numbers* hold, packed (see `unpacked`), b"" for those with nothing.
 
         Packing costs for the latest ones alone; the bytes of an older one are the same object until
         a late fact changes it, so that what is derived from them may be remembered.
         """
         self._post()
-        ledger = self._ledgers.get(orchestrator) or self._new_ledger()
-        return [ledger.packed(bucket) for bucket in buckets]
+        buckets = self._held.get(orchestrator) or self._new_buckets()
+        return [buckets.packed(number) for number in numbers]
 
     def orchestrators(self) -> list[Orchestrator]:
         """
         All orchestrators of which something ended within the longest window, sorted.
         """
         self._post()
-        return sorted(self._ledgers)
+        return sorted(self._held)
 
     def rename(self, rename: Callable[[Orchestrator], Orchestrator]) -> None:
         """
         Give every orchestrator its new name; those that share one become one.
         """
         self._post()
-        ledgers, self._ledgers = self._ledgers, defaultdict(self._new_ledger)
-        for orchestrator, ledger in ledgers.items():
-            self._ledgers[rename(orchestrator)].merge(ledger, self._ranges)
+        held, self._held = self._held, defaultdict(self._new_buckets)
+        for orchestrator, buckets in held.items():
+            self._held[rename(orchestrator)].merge(buckets, self._ranges)
         self._ahead = [(end_ns, rename(who), key, amount) for end_ns, who, key, amount in self._ahead]
         heapify(self._ahead)
 
@@ -251,8 +176,8 @@ class Windows:
         return WindowsDump(
             self._now_ns,
             self._reached_ns,
-            [ledger.dump(orchestrator) for orchestrator, ledger in self._ledgers.items()],
-            _pack(self._ahead),
+            [buckets.dump(orchestrator) for orchestrator, buckets in self._held.items()],
+            pack(self._ahead),
         )
 
     @classmethod
@@ -270,13 +195,13 @@ class Windows:
         windows._ranges = shape.ranges(dump.now_ns)
         windows._edges = dump.now_ns // shape.bucket_ns, -(-dump.now_ns // shape.bucket_ns)
         windows._oldest = windows._edges[0] - shape.reach
-        windows._ahead = _unpack(dump.ahead, list[Ahead])
-        for ledger in dump.ledgers:
-            windows._ledgers[ledger.orchestrator] = _Ledger.load(ledger, shape)
+        windows._ahead = unpack(dump.ahead, list[Ahead])
+        for buckets in dump.buckets:
+            windows._held[buckets.orchestrator] = Buckets.load(buckets, shape)
         return windows
 
-    def _new_ledger(self) -> _Ledger:
-        return _Ledger(self.shape)
+    def _new_buckets(self) -> Buckets:
+        return Buckets(self.shape)
 
     def _settle(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
         bucket = end_ns // self._bucket_ns
@@ -289,151 +214,18 @@ class Windows:
 
     def _post(self) -> None:
         """
-        Enter into the ledgers what has been added up since the last time: one entry a sum costs
+        Enter into the buckets what has been added up since the last time: one entry a sum costs
         less than one an event.
         """
         for (orchestrator, bucket), amounts in self._fresh.items():
-            ledger = self._ledgers[orchestrator]
+            buckets = self._held[orchestrator]
             for key, amount in amounts.items():
-                ledger.add(bucket, key, amount, self._ranges)
+                buckets.add(bucket, key, amount, self._ranges)
         self._fresh.clear()
 
     def _move(self, ranges: Ranges) -> None:
-        for orchestrator, ledger in list(self._ledgers.items()):
-            ledger.move(self._ranges, ranges)
-            if ledger.is_empty:
-                del self._ledgers[orchestrator]
+        for orchestrator, buckets in list(self._held.items()):
+            buckets.move(self._ranges, ranges)
+            if buckets.is_empty:
+                del self._held[orchestrator]
         self._ranges = ranges
-
-
-class _Ledger:
-    """
-    One orchestrator's buckets and totals.
-
-    Buckets that have left the shortest window are touched again only when they leave a longer
-    one, or by late records; until then they are kept packed, in a small part of the memory.
-    """
-
-    def __init__(self, shape: Shape) -> None:
-        self.totals: dict[str, Totals] = {window: {} for window in shape.spans}
-        self._shape = shape
-        self._windows_of: dict[str, tuple[str, ...]] = {}
-        self._open: dict[int, Totals] = {}
-        self._packed: dict[int, bytes] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._open and not self._packed
-
-    def packed(self, bucket: int) -> bytes:
-        amounts = self._open.get(bucket)
-        return _pack_amounts(amounts) if amounts else self._packed.get(bucket, b"")
-
-    def add(self, bucket: int, key: Key, amount: int, ranges: Ranges) -> None:
-        if bucket in self._packed:
-            self._open[bucket] = unpacked(self._packed.pop(bucket))
-        _add(self._open.setdefault(bucket, {}), key, amount)
-        for window in self._windows(key[0]):
-            if bucket in ranges[window]:
-                _add(self.totals[window], key, amount)
-
-    def merge(self, other: _Ledger, ranges: Ranges) -> None:
-        """
-        Add all that another ledger holds.
-        """
-        packed = {bucket: unpacked(amounts) for bucket, amounts in other._packed.items()}
-        for bucket, amounts in (other._open | packed).items():
-            for key, amount in amounts.items():
-                self.add(bucket, key, amount, ranges)
-
-    def move(self, old: Ranges, new: Ranges) -> None:
-        """
-        Let buckets leave and enter each window, forget those too old for any, pack the rest.
-        """
-        for window in self.totals:
-            self._shift(window, old[window], new[window])
-        self._forget(before=min(covered.start for covered in new.values()))
-        self._pack(before=max(covered.start for covered in new.values()))
-
-    def dump(self, orchestrator: Orchestrator) -> LedgerDump:
-        buckets = {bucket: _pack_amounts(amounts) for bucket, amounts in self._open.items()}
-        totals = {window: _pack_amounts(amounts) for window, amounts in self.totals.items()}
-        return LedgerDump(orchestrator, self._packed | buckets, totals)
-
-    @classmethod
-    def load(cls, dump: LedgerDump, shape: Shape) -> _Ledger:
-        ledger = cls(shape)
-        ledger.totals = {window: unpacked(dump.totals[window]) for window in shape.spans}
-        ledger._packed = dict(dump.buckets)
-        return ledger
-
-    def _windows(self, fact: str) -> tuple[str, ...]:
-        windows = self._windows_of.get(fact)
-        if windows is None:
-            windows = self._windows_of[fact] = self._shape.windows_of(fact)
-        return windows
-
-    def _shift(self, window: str, old: range, new: range) -> None:
-        if new.start >= old.stop or old.start >= new.stop:
-            self.totals[window].clear()
-            old = range(new.start, new.start)
-        self._sum(window, range(old.start, new.start), -1)
-        self._sum(window, range(new.stop, old.stop), -1)
-        self._sum(window, range(new.start, old.start), 1)
-        self._sum(window, range(old.stop, new.stop), 1)
-
-    def _sum(self, window: str, buckets: range, sign: int) -> None:
-        totals, facts = self.totals[window], self._shape.spans[window].facts
-        for bucket in buckets:
-            if bucket in self._open:
-                _add_all(totals, self._open[bucket], sign, facts)
-            elif bucket in self._packed:
-                _add_all(totals, unpacked(self._packed[bucket]), sign, facts)
-
-    def _forget(self, before: int) -> None:
-        for buckets in (self._open, self._packed):
-            for bucket in [bucket for bucket in buckets if bucket < before]:
-                del buckets[bucket]
-
-    def _pack(self, before: int) -> None:
-        for bucket in [bucket for bucket in self._open if bucket < before]:
-            amounts = self._open.pop(bucket)
-            if amounts:
-                self._packed[bucket] = _pack_amounts(amounts)
-
-
-def _add(totals: Totals, key: Key, amount: int) -> None:
-    """
-    Add *amount* to one sum; what becomes zero vanishes.
-    """
-    total = totals.get(key, 0) + amount
-    if total:
-        totals[key] = total
-    else:
-        totals.pop(key, None)
-
-
-def _add_all(totals: Totals, amounts: Totals, sign: int, facts: frozenset[str]) -> None:
-    for key, amount in amounts.items():
-        if not facts or key[0] in facts:
-            _add(totals, key, sign * amount)
-
-
-def unpacked(packed: bytes) -> Totals:
-    """
-    What a packed bucket holds.
-    """
-    return dict(_unpack(packed, list[tuple[Key, int]])) if packed else {}
-
-
-def _pack_amounts(amounts: Totals) -> bytes:
-    return _pack(list(amounts.items()))
-
-
-def _pack(items: list[Any]) -> bytes:
-    # JSON, since sums of squares may exceed the 64 bits of msgpack's integers.
-    return zlib.compress(msgspec.json.encode(items), 1)
-
-
-def _unpack(packed: bytes, type_: type[T]) -> T:
-    return msgspec.json.decode(zlib.decompress(packed), type=type_)
