@@ -39,8 +39,10 @@ def duration(seconds: float) -> str:
 
 def named(kind: str, name: str) -> str:
     """
-    What something is called; the empty name is said to be none.
+    What something is called: `pattern bug-fix`, but not `phase phase-1`; the empty name is none.
     """
+    if name.lower().startswith(f"{kind.lower()}-"):
+        return name
     return f"{kind} {name}" if name else f"{kind} (none)"
 
 
