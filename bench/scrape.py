@@ -94,7 +94,6 @@ class Scraped:
             self.rig.pipeline,
             self.rig.pipeline._store,  # noqa: SLF001 - the rig's own
             SelfMetrics("bench", 1),
-            {},
             wall_ns=lambda: b.NOON + self.rig.now,
         )
         renderer = Renderer()

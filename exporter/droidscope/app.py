@@ -35,6 +35,7 @@ from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
 from droidscope.views.answers import Answers
 from droidscope.views.pages import Views
+from droidscope.views.settings import ViewSettings
 from droidscope.web.pages import web_app
 from droidscope.web.summary import Status
 
@@ -82,23 +83,14 @@ class Exporter:
             queue_limit_bytes=settings.queue_limit_bytes,
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
-        self._views = Views(
-            self.pipeline,
-            self.store,
-            self.meter,
-            settings.pattern_budgets,
-            labels,
-            settings.droid_limits,
-            settings.security_alert_severities,
+        shown = ViewSettings(
+            budgets_usd=settings.pattern_budgets,
+            resource_labels=labels,
+            droid_limits=settings.droid_limits,
+            finding_severities=tuple(settings.security_alert_severities),
         )
-        self._answers = Answers(
-            self.pipeline,
-            self._views.alerts,
-            self._views.retrospect,
-            settings.pattern_budgets,
-            labels,
-            settings.droid_limits,
-        )
+        self._views = Views(self.pipeline, self.store, self.meter, shown)
+        self._answers = Answers(self.pipeline, self._views.alerts, self._views.retrospect, shown)
         self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
 
     async def run(self) -> None:

@@ -41,7 +41,7 @@ def rig(tmp_path_factory):
 @pytest.fixture
 def answers(rig):
     retrospect = Retrospect(rig.pipeline, lambda: b.NOON + rig.now)
-    return Answers(rig.pipeline, dict, retrospect, {}, wall_ns=lambda: b.NOON + rig.now)
+    return Answers(rig.pipeline, dict, retrospect, wall_ns=lambda: b.NOON + rig.now)
 
 
 def test_each_session_is_as_it_was_drawn(rig):

@@ -103,7 +103,6 @@ class Scraped:
             self.rig.pipeline,
             self.rig.pipeline._store,
             SelfMetrics("0", 1),
-            {},
             wall_ns=lambda: b.NOON + self.rig.now,
         )
         self._page = Page(views.parts(renderer := Renderer()), renderer)

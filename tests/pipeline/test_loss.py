@@ -121,7 +121,7 @@ def shown(rig):
     The ratio as the metrics page has it, None where it is absent.
     """
     renderer = Renderer(())
-    views = Views(rig.pipeline, rig.pipeline._store, SelfMetrics("0", 0), {})
+    views = Views(rig.pipeline, rig.pipeline._store, SelfMetrics("0", 0))
     page = Page(views.parts(renderer), renderer).render(Format.TEXT)
     for line in page.decode().splitlines():
         if line.startswith("droidscope_completeness_ratio{"):

@@ -16,6 +16,7 @@ from droidscope.views import retrospect as retrospect_module
 from droidscope.views.answers import Answers
 from droidscope.views.pages import Views
 from droidscope.views.retrospect import Retrospect
+from droidscope.views.settings import ViewSettings
 from droidscope.web import questions as q
 from rig import Rig
 
@@ -36,14 +37,16 @@ def rig(tmp_path):
 
 
 def views_of(rig, budgets=None, limits=None):
-    return Views(
-        rig.pipeline, None, None, budgets or {}, droid_limits=limits, wall_ns=lambda: b.NOON + rig.now
-    )
+    return Views(rig.pipeline, None, None, settings_of(budgets, limits), lambda: b.NOON + rig.now)
 
 
 def answers_of(rig, views, budgets=None, limits=None):
-    now = {"droid_limits": limits, "wall_ns": lambda: b.NOON + rig.now}
-    return Answers(rig.pipeline, views.alerts, views.retrospect, budgets or {}, **now)
+    settings = settings_of(budgets, limits)
+    return Answers(rig.pipeline, views.alerts, views.retrospect, settings, lambda: b.NOON + rig.now)
+
+
+def settings_of(budgets=None, limits=None):
+    return ViewSettings(budgets_usd=budgets or {}, droid_limits=limits or {})
 
 
 def values(gauges, spec):

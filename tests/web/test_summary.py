@@ -7,6 +7,7 @@ from __future__ import annotations
 import builders as b
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.views.pages import FINDINGS_SHOWN, Views
+from droidscope.views.settings import ViewSettings
 from rig import Rig
 
 
@@ -18,8 +19,7 @@ def summary(rig, **limits):
         rig.pipeline,
         rig.pipeline._store,
         SelfMetrics("0", 0),
-        {},
-        droid_limits=limits,
+        ViewSettings(droid_limits=limits),
         wall_ns=lambda: b.NOON + rig.now,
     )
     return views.summary()

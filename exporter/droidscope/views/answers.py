@@ -26,6 +26,7 @@ from droidscope.kpi.subjects import DroidFacts, by_subject
 from droidscope.pipeline import Pipeline
 from droidscope.views.droids import DroidNow, droids_now
 from droidscope.views.retrospect import Findings, Retrospect
+from droidscope.views.settings import ViewSettings
 from droidscope.views.shapes import (
     attention_shape,
     detail_shape,
@@ -53,7 +54,7 @@ _SEVERITIES: Final = tuple(Severity)
 class Answers:
     """
     Answers for one exporter. *alerts* gives the active ones by orchestrator, *retrospect* what is
-    found; the rest is as for `Views`.
+    found; *wall_ns* gives Unix time.
     """
 
     def __init__(
@@ -61,17 +62,13 @@ class Answers:
         pipeline: Pipeline,
         alerts: Callable[[], Mapping[str, Sequence[Alert]]],
         retrospect: Retrospect,
-        budgets_usd: Mapping[str, float],
-        resource_labels: tuple[str, ...] = (),
-        droid_limits: Mapping[str, int] | None = None,
+        settings: ViewSettings | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._pipeline = pipeline
         self._alerts = alerts
         self._retrospect = retrospect
-        self._budgets_usd = budgets_usd
-        self._resource_labels = resource_labels
-        self._droid_limits = droid_limits or {}
+        self._settings = settings or ViewSettings()
         self._wall_ns = wall_ns
 
     # --- the questions ---------------------------------------------------------------------------
@@ -192,7 +189,7 @@ class Answers:
         for who, minutes in totals.items():
             if not _passes(query.orchestrator, who[0]):
                 continue
-            worth = {**references_usd.get(who, {}), **self._budgets_usd}
+            worth = {**references_usd.get(who, {}), **self._settings.budgets_usd}
             of_who = findings.get(who)
             hours = of_who.look.hours if of_who else {}
             judged = _of_patterns(assignments(minutes, hours))
@@ -315,7 +312,7 @@ class Answers:
             ]
 
     def _droids_now(self, now_ns: int) -> dict[tuple[Orchestrator, str], DroidNow]:
-        return droids_now(self._pipeline, self._droid_limits, now_ns)
+        return droids_now(self._pipeline, self._settings.droid_limits, now_ns)
 
     def _totals(self, window: str, now_ns: int) -> dict[Orchestrator, dict[Key, int]]:
         with self._pipeline.lock:
@@ -339,7 +336,7 @@ class Answers:
                 yield who, findings
 
     def _labels(self, orchestrator: Orchestrator) -> dict[str, str]:
-        return named_labels(self._resource_labels, orchestrator)
+        return named_labels(self._settings.resource_labels, orchestrator)
 
 
 Of = TypeVar("Of", Assignment, Bottleneck, Recommendation)

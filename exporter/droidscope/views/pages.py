@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.attributes import Outcome, Severity
+from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
@@ -37,6 +37,7 @@ from droidscope.store.store import Store
 from droidscope.views.droids import DroidNow, droid_gauges, droids_now
 from droidscope.views.evidence import gathered
 from droidscope.views.retrospect import Retrospect
+from droidscope.views.settings import ViewSettings
 from droidscope.web.summary import DroidLine, Ratio, SessionLine, Summary
 
 _Found = TypeVar("_Found", Bottleneck, Recommendation)
@@ -53,9 +54,7 @@ FINDINGS_SHOWN: Final = 5
 
 class Views:
     """
-    Reads one exporter. *budgets_usd* is what a success may cost, by pattern, *resource_labels* the names of
-    the labels beside `orchestrator`, *droid_limits* how many attempts a droid may have in flight,
-    *finding_severities* which open findings raise an alert, and *wall_ns* gives Unix time.
+    Reads one exporter; *wall_ns* gives Unix time.
     """
 
     def __init__(
@@ -63,21 +62,15 @@ class Views:
         pipeline: Pipeline,
         store: Store,
         meter: SelfMetrics,
-        budgets_usd: Mapping[str, float],
-        resource_labels: tuple[str, ...] = (),
-        droid_limits: Mapping[str, int] | None = None,
-        finding_severities: Collection[Severity] = tuple(Severity),
+        settings: ViewSettings | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.retrospect = Retrospect(pipeline, wall_ns)
-        self._resource_labels = resource_labels
-        self._droid_limits = droid_limits or {}
-        self._finding_severities = finding_severities
+        self._settings = settings or ViewSettings()
         self._wall_ns = wall_ns
         self._pipeline = pipeline
         self._store = store
         self._meter = meter
-        self._budgets_usd = budgets_usd
 
     def parts(self, renderer: Renderer) -> Mapping[str, Part]:
         """
@@ -111,7 +104,7 @@ class Views:
         The KPI gauges as of now.
         """
         references_usd = self.retrospect.references_usd()
-        return list(kpi_gauges(self._totals(), self._budgets_usd, references_usd))
+        return list(kpi_gauges(self._totals(), self._settings.budgets_usd, references_usd))
 
     def _totals(self) -> dict[tuple[str, ...], dict[str, dict[Key, int]]]:
         with self._pipeline.lock:
@@ -121,8 +114,8 @@ class Views:
         """
         The status of each droid, and the limit of those that have one.
         """
-        now = droids_now(self._pipeline, self._droid_limits, self._wall_ns())
-        return droid_gauges(now, self._droid_limits)
+        now = droids_now(self._pipeline, self._settings.droid_limits, self._wall_ns())
+        return droid_gauges(now, self._settings.droid_limits)
 
     def alerts(self) -> dict[str, list[a.Alert]]:
         """
@@ -131,7 +124,7 @@ class Views:
         now_ns = self._wall_ns()
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
-            evidence = gathered(head, clock_ns, now_ns, self._finding_severities)
+            evidence = gathered(head, clock_ns, now_ns, self._settings.finding_severities)
         return {name: a.alerts(name, each, now_ns) for name, each in evidence.items()}
 
     def alert_gauges(self) -> Iterator[GaugeSample]:
@@ -139,7 +132,7 @@ class Views:
         How many subjects breach each limit, 0 too, and the level, of each orchestrator.
         """
         for name, active in self.alerts().items():
-            who = (name, *("" for _ in self._resource_labels))
+            who = (name, *("" for _ in self._settings.resource_labels))
             breaches = Counter(alert.name for alert in active)
             for limit in ALERTS:
                 yield m.ALERTS_ACTIVE, (*who, limit.name, limit.severity), breaches[limit.name]
@@ -165,7 +158,7 @@ class Views:
         """
         now_ns = self._wall_ns()
         kpis = _Kpis(kpi_gauges(self._totals()))
-        droids = droids_now(self._pipeline, self._droid_limits, now_ns)
+        droids = droids_now(self._pipeline, self._settings.droid_limits, now_ns)
         active = [alert for alerts in self.alerts().values() for alert in alerts]
         active.sort(key=lambda alert: -a.LEVELS.index(alert.severity.value))
         found = [each for (_, of), each in self.retrospect.findings().items() if of == SUMMARY_WINDOW]
@@ -186,7 +179,7 @@ class Views:
                 messages=_count(series.total(m.MESSAGES)),
                 session_success=kpis.pooled(m.SESSION_SUCCESS_RATIO),
                 attempt_errors=kpis.pooled(m.ERROR_RATIO),
-                droids=kpis.best_droids(droids, self._droid_limits),
+                droids=kpis.best_droids(droids, self._settings.droid_limits),
                 sessions=tuple(_line(session, head, clock_ns) for session in running[:SHOWN]),
                 droid_statuses=dict(Counter(each.status for each in droids.values())),
                 alert_level=a.alert_level(active),

@@ -1,0 +1,22 @@
+"""
+What views must be told of how the exporter is set up.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from droidscope.conventions.attributes import Severity
+
+
+class ViewSettings(Struct, frozen=True):
+    """
+    *budgets_usd* is what a success may cost, by pattern; *resource_labels* are the names of the labels
+    beside `orchestrator`; *droid_limits* says how many attempts a droid may have in flight, and
+    *finding_severities* which open findings raise an alert.
+    """
+
+    budgets_usd: dict[str, float] = field(default_factory=dict)
+    resource_labels: tuple[str, ...] = ()
+    droid_limits: dict[str, int] = field(default_factory=dict)
+    finding_severities: tuple[Severity, ...] = tuple(Severity)
