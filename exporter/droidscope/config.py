@@ -29,6 +29,7 @@ from pydantic_core import ErrorDetails
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
+from droidscope.yaml_file import read_mapping
 
 ENV_PREFIX: Final = "DROIDSCOPE_"
 ENV_OTHERS: Final = frozenset({"DROIDSCOPE_CONFIG", "DROIDSCOPE_URL"})
@@ -252,30 +253,15 @@ def load(
     path = file or (Path(environ["DROIDSCOPE_CONFIG"]) if environ.get("DROIDSCOPE_CONFIG") else None)
     given: dict[str, tuple[str, object]] = {}
     if path:
-        given.update({key: (str(path), value) for key, value in _from_file(path).items()})
+        given.update(
+            {key: (str(path), value) for key, value in read_mapping(path, "a mapping of settings").items()}
+        )
     given.update(_from_environment(environ))
     given.update({key: ("flag", value) for key, value in (flags or {}).items() if value is not None})
     try:
         return Settings.model_validate({key: value for key, (_, value) in given.items()})
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(fault, given) for fault in error.errors())) from None
-
-
-def _from_file(path: Path) -> dict[str, object]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise ConfigError(msg) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"{path} is not YAML: {' '.join(str(error).split())}"
-        raise ConfigError(msg) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        msg = f"{path} holds {type(content).__name__}; expected a mapping of settings"
-        raise ConfigError(msg)
-    return content
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:

@@ -97,17 +97,17 @@ def test_slowness_is_a_median_of_ratios(tasks):
     slowness = droid_slowness(tasks)
 
     assert slowness == (statistics.median(relative) if len(relative) >= 5 else None)
-    assert is_slow_droid(tasks) == (slowness is not None and slowness > 1.5)
+    assert is_slow_droid(slowness) == (slowness is not None and slowness > 1.5)
 
 
 def test_at_one_and_a_half_a_droid_is_not_slow():
     """
     Above it is.
     """
-    assert not is_slow_droid([WorkTime(15, 10.0)] * 5)
-    assert is_slow_droid([WorkTime(16, 10.0)] * 5)
-    assert is_slow_droid([WorkTime(16, 10.0, n=5)])
-    assert not is_slow_droid([WorkTime(16, 10.0)] * 4)
+    assert not is_slow_droid(droid_slowness([WorkTime(15, 10.0)] * 5))
+    assert is_slow_droid(droid_slowness([WorkTime(16, 10.0)] * 5))
+    assert is_slow_droid(droid_slowness([WorkTime(16, 10.0, n=5)]))
+    assert not is_slow_droid(droid_slowness([WorkTime(16, 10.0)] * 4))
 
 
 def test_a_droid_loses_only_what_others_waited_for():

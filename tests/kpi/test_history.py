@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from droidscope.kpi.facts import LABELS, NANO, Fact
+from droidscope.kpi.facts import LABELS, NANO, Fact, sums
 from droidscope.kpi.history import (
     HOUR_NS,
     HOURS,
@@ -22,7 +22,6 @@ from droidscope.kpi.history import (
     points,
     sketches,
     split,
-    sums,
     timeline,
 )
 from droidscope.kpi.packing import unpacked

@@ -7,43 +7,28 @@ themselves. How to change them without editing anything rendered: docs/alerts.md
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.thresholds import SUCCESS_TARGET, Unit
+from droidscope.conventions.thresholds import SUCCESS_TARGET, Threshold
 
-Category = Literal["sessions", "telemetry", "models", "cost", "health"]
-
-
-class FleetThreshold(NamedTuple):
-    """
-    One alert's limit, with the fields of `thresholds.Threshold`.
-    """
-
-    name: str
-    category: Category
-    breached: Literal["above", "below"]
-    limit: float
-    minimum: int
-    window: str
-    hold: str
-    severity: Severity
-    action: str
-    unit: Unit = "count"
-
+Watched = Literal["sessions", "telemetry", "models", "cost", "health"]
+"""
+The categories of these alerts.
+"""
 
 # --- sessions -----------------------------------------------------------------------------------
 
-SESSIONS_SILENT: Final = FleetThreshold(
+SESSIONS_SILENT: Final[Threshold[Watched]] = Threshold(
     "SessionsSilent", "sessions", "above", 0, 0, "0s", "5m", Severity.MEDIUM, "check_orchestrator_process"
 )
-SESSIONS_STALLED: Final = FleetThreshold(
+SESSIONS_STALLED: Final[Threshold[Watched]] = Threshold(
     "SessionsStalled", "sessions", "above", 0, 0, "0s", "5m", Severity.MEDIUM, "unblock_sessions"
 )
-SESSIONS_LOST: Final = FleetThreshold(
+SESSIONS_LOST: Final[Threshold[Watched]] = Threshold(
     "SessionsLost", "sessions", "above", 0, 0, "1h", "0m", Severity.HIGH, "recover_lost_sessions"
 )
-SESSION_OLDEST: Final = FleetThreshold(
+SESSION_OLDEST: Final[Threshold[Watched]] = Threshold(
     "SessionOldestLong",
     "sessions",
     "above",
@@ -67,7 +52,7 @@ BURN_RATE: Final = 3.0
 """
 How many times too fast the budget of failures is spent when the alert speaks.
 """
-OBJECTIVE_BURNING: Final = FleetThreshold(
+OBJECTIVE_BURNING: Final[Threshold[Watched]] = Threshold(
     "SuccessObjectiveBurning",
     "sessions",
     "above",
@@ -86,7 +71,7 @@ BURN_SHORT_WINDOW: Final = "1h"
 
 # --- telemetry ----------------------------------------------------------------------------------
 
-TELEMETRY_LOST: Final = FleetThreshold(
+TELEMETRY_LOST: Final[Threshold[Watched]] = Threshold(
     "TelemetryLost",
     "telemetry",
     "below",
@@ -98,7 +83,7 @@ TELEMETRY_LOST: Final = FleetThreshold(
     "restore_telemetry",
     "ratio",
 )
-TELEMETRY_STOPPED: Final = FleetThreshold(
+TELEMETRY_STOPPED: Final[Threshold[Watched]] = Threshold(
     "TelemetryStopped",
     "telemetry",
     "above",
@@ -114,14 +99,14 @@ TELEMETRY_STOPPED: Final = FleetThreshold(
 *minimum* is how often metrics must have arrived within *window*, an hour at their default of 15 s: a
 process that ran for minutes was meant to end, and one that is silent for the whole window is retired.
 """
-TELEMETRY_REJECTED: Final = FleetThreshold(
+TELEMETRY_REJECTED: Final[Threshold[Watched]] = Threshold(
     "TelemetryRejected", "telemetry", "above", 10, 0, "15m", "5m", Severity.HIGH, "fix_rejected_telemetry"
 )
 HARMLESS_REJECTIONS: Final = ("stopping", "disconnected", "not_found", "wrong_method")
 """
 Refusals that lose nothing: clients retry after a restart, and strangers ask for pages that are not there.
 """
-TELEMETRY_LATE: Final = FleetThreshold(
+TELEMETRY_LATE: Final[Threshold[Watched]] = Threshold(
     "TelemetryLate",
     "telemetry",
     "above",
@@ -133,7 +118,7 @@ TELEMETRY_LATE: Final = FleetThreshold(
     "review_session_ends",
     "ratio",
 )
-LABEL_LIMIT_NEAR: Final = FleetThreshold(
+LABEL_LIMIT_NEAR: Final[Threshold[Watched]] = Threshold(
     "LabelLimitNear",
     "telemetry",
     "above",
@@ -145,7 +130,7 @@ LABEL_LIMIT_NEAR: Final = FleetThreshold(
     "reduce_label_values",
     "ratio",
 )
-SERIES_LIMIT_NEAR: Final = FleetThreshold(
+SERIES_LIMIT_NEAR: Final[Threshold[Watched]] = Threshold(
     "SeriesLimitNear", "telemetry", "above", 4_000, 0, "0s", "15m", Severity.MEDIUM, "reduce_label_values"
 )
 """
@@ -154,7 +139,7 @@ SERIES_LIMIT_NEAR: Final = FleetThreshold(
 
 # --- model providers ----------------------------------------------------------------------------
 
-MODEL_REQUESTS_FAILING: Final = FleetThreshold(
+MODEL_REQUESTS_FAILING: Final[Threshold[Watched]] = Threshold(
     "ModelRequestsFailing",
     "models",
     "above",
@@ -166,7 +151,7 @@ MODEL_REQUESTS_FAILING: Final = FleetThreshold(
     "switch_model_provider",
     "ratio",
 )
-MODEL_REQUESTS_SLOW: Final = FleetThreshold(
+MODEL_REQUESTS_SLOW: Final[Threshold[Watched]] = Threshold(
     "ModelRequestsSlow",
     "models",
     "above",
@@ -185,7 +170,7 @@ One request of twenty slower than the limit is slow.
 
 # --- cost ---------------------------------------------------------------------------------------
 
-SPENDING_HIGH: Final = FleetThreshold(
+SPENDING_HIGH: Final[Threshold[Watched]] = Threshold(
     "SpendingHigh", "cost", "above", 3, 12, "1h", "5m", Severity.HIGH, "review_spending", "times"
 )
 """
@@ -196,10 +181,10 @@ SPENDING_FLOOR_USD: Final = 1.0
 """
 An hour cheaper than this is never too expensive.
 """
-TOKENS_UNPRICED: Final = FleetThreshold(
+TOKENS_UNPRICED: Final[Threshold[Watched]] = Threshold(
     "TokensUnpriced", "cost", "above", 0, 0, "1h", "15m", Severity.LOW, "configure_prices"
 )
-COST_PER_SUCCESS_HIGH: Final = FleetThreshold(
+COST_PER_SUCCESS_HIGH: Final[Threshold[Watched]] = Threshold(
     "CostPerSuccessHigh", "cost", "above", 2, 5, "24h", "15m", Severity.MEDIUM, "review_pattern_cost", "times"
 )
 """
@@ -209,16 +194,16 @@ COST_BASELINE_TIMES: Final = 4
 
 # --- the exporter, Prometheus, Alertmanager -----------------------------------------------------
 
-DOWN: Final = FleetThreshold(
+DOWN: Final[Threshold[Watched]] = Threshold(
     "DroidscopeDown", "health", "below", 1, 0, "0s", "5m", Severity.CRITICAL, "restore_exporter"
 )
-INSTANCE_DOWN: Final = FleetThreshold(
+INSTANCE_DOWN: Final[Threshold[Watched]] = Threshold(
     "DroidscopeInstanceDown", "health", "below", 1, 0, "0s", "5m", Severity.HIGH, "restore_exporter"
 )
-COLLECT_FAILING: Final = FleetThreshold(
+COLLECT_FAILING: Final[Threshold[Watched]] = Threshold(
     "DroidscopeCollectFailing", "health", "below", 1, 0, "0s", "5m", Severity.HIGH, "restore_exporter"
 )
-STORE_FILLING: Final = FleetThreshold(
+STORE_FILLING: Final[Threshold[Watched]] = Threshold(
     "DroidscopeStoreFilling",
     "health",
     "below",
@@ -237,10 +222,10 @@ STORE_HISTORY: Final = "1h"
 """
 For how long the free space must be known: a line through a few minutes points anywhere.
 """
-RULES_FAILING: Final = FleetThreshold(
+RULES_FAILING: Final[Threshold[Watched]] = Threshold(
     "DroidscopeRulesFailing", "health", "above", 0, 0, "15m", "5m", Severity.HIGH, "fix_rules"
 )
-NOTIFICATIONS_FAILING: Final = FleetThreshold(
+NOTIFICATIONS_FAILING: Final[Threshold[Watched]] = Threshold(
     "DroidscopeNotificationsFailing",
     "health",
     "above",

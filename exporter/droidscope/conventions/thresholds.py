@@ -7,7 +7,7 @@ counts and holds are ours (docs/kpis.md#alerts).
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from droidscope.conventions.attributes import Severity
 
@@ -17,7 +17,14 @@ What a limit is in: a ratio 0..1, seconds, points of 100, a count, or how many t
 """
 
 
-class Threshold(NamedTuple):
+Category_co = TypeVar("Category_co", bound=str, covariant=True)
+Specified = Literal["performance", "quality", "communication"]
+"""
+The categories of the specification's alerts.
+"""
+
+
+class Threshold(NamedTuple, Generic[Category_co]):
     """
     One alert's limit.
 
@@ -27,7 +34,7 @@ class Threshold(NamedTuple):
     """
 
     name: str
-    category: Literal["performance", "quality", "communication"]
+    category: Category_co
     breached: Literal["above", "below"]
     limit: float
     minimum: int
@@ -39,7 +46,7 @@ class Threshold(NamedTuple):
     finding_severities: tuple[Severity, ...] = tuple(Severity)
 
 
-LOW_SUCCESS_RATE: Final = Threshold(
+LOW_SUCCESS_RATE: Final[Threshold[Specified]] = Threshold(
     "SessionSuccessRateLow",
     "performance",
     "below",
@@ -51,7 +58,7 @@ LOW_SUCCESS_RATE: Final = Threshold(
     "investigate_pattern_issues",
     "ratio",
 )
-LONG_DURATION: Final = Threshold(
+LONG_DURATION: Final[Threshold[Specified]] = Threshold(
     "SessionDurationLong",
     "performance",
     "above",
@@ -63,7 +70,7 @@ LONG_DURATION: Final = Threshold(
     "review_phase_optimization",
     "seconds",
 )
-HIGH_ERROR_RATE: Final = Threshold(
+HIGH_ERROR_RATE: Final[Threshold[Specified]] = Threshold(
     "DroidErrorRateHigh",
     "performance",
     "above",
@@ -75,7 +82,7 @@ HIGH_ERROR_RATE: Final = Threshold(
     "immediate_investigation",
     "ratio",
 )
-LOW_CODE_QUALITY: Final = Threshold(
+LOW_CODE_QUALITY: Final[Threshold[Specified]] = Threshold(
     "DroidCodeQualityLow",
     "quality",
     "below",
@@ -87,7 +94,7 @@ LOW_CODE_QUALITY: Final = Threshold(
     "code_review_required",
     "points",
 )
-SECURITY_ISSUES: Final = Threshold(
+SECURITY_ISSUES: Final[Threshold[Specified]] = Threshold(
     "SecurityFindingsOpen",
     "quality",
     "above",
@@ -98,7 +105,7 @@ SECURITY_ISSUES: Final = Threshold(
     Severity.CRITICAL,
     "immediate_security_review",
 )
-RESPONSE_TIME_HIGH: Final = Threshold(
+RESPONSE_TIME_HIGH: Final[Threshold[Specified]] = Threshold(
     "DroidResponseTimeHigh",
     "communication",
     "above",
@@ -110,7 +117,7 @@ RESPONSE_TIME_HIGH: Final = Threshold(
     "monitor_communication_efficiency",
     "seconds",
 )
-COMMUNICATION_CONFLICTS: Final = Threshold(
+COMMUNICATION_CONFLICTS: Final[Threshold[Specified]] = Threshold(
     "CommunicationConflicts",
     "communication",
     "above",

@@ -47,8 +47,8 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
     yield from _by_pattern(running, known, labelled, head, clock_ns, wall_ns)
     yield from _by_session(running, labelled, head.usual)
     yield from _phases(running, labelled)
-    known = head.series.label_sets(m.ATTEMPTS, clock_ns)
-    yield from _attempts(running, {labels[:-2] for labels in known}, labelled)
+    for labels, count in attempts_active(head, clock_ns).items():
+        yield m.ATTEMPTS_ACTIVE, labels, count
     for (orchestrator, pattern, droid), report in head.findings:
         for severity in Severity:
             count = report.findings.get(severity, 0)
@@ -66,6 +66,21 @@ def completeness_gauges(head: Head, clock_ns: int) -> Iterator[Gauge]:
         totals[shown] = known[0] + stored, known[1] + emitted
     for shown, (stored, emitted) in totals.items():
         yield m.COMPLETENESS, (shown,), stored / emitted
+
+
+def attempts_active(head: Head, clock_ns: int) -> dict[tuple[str, ...], int]:
+    """
+    Attempts in flight by orchestrator and droid, 0 for those that are known, at this uptime.
+    """
+    labelled = _Labelled(head.series)
+    known = head.series.label_sets(m.ATTEMPTS, clock_ns)
+    counts = dict.fromkeys((labels[:-2] for labels in known), 0)
+    for session in head.sessions:
+        if session.running:
+            for droid in session.attempts.values():
+                labels = labelled(session, droid=droid)
+                counts[labels] = counts.get(labels, 0) + 1
+    return counts
 
 
 class _Labelled:
@@ -221,15 +236,3 @@ def _phases(running: Iterable[SessionState], labelled: _Labelled) -> Iterator[Ga
                 counts[*labelled(session, pattern=session.pattern, phase=phase), which] += 1
     for labels, count in counts.items():
         yield m.PHASES_ACTIVE, labels, count
-
-
-def _attempts(
-    running: Iterable[SessionState], known: Iterable[tuple[str, ...]], labelled: _Labelled
-) -> Iterator[Gauge]:
-    counts = dict.fromkeys(known, 0)
-    for session in running:
-        for droid in session.attempts.values():
-            labels = labelled(session, droid=droid)
-            counts[labels] = counts.get(labels, 0) + 1
-    for labels, count in counts.items():
-        yield m.ATTEMPTS_ACTIVE, labels, count

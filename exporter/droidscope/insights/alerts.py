@@ -26,9 +26,10 @@ from droidscope.conventions.thresholds import (
     RECENT_FAILURE_WINDOW,
     RESPONSE_TIME_HIGH,
     SECURITY_ISSUES,
+    Specified,
     Threshold,
 )
-from droidscope.kpi.facts import LABELS, MICRO, NANO, Fact, Key, Score, Statistic
+from droidscope.kpi.facts import MICRO, NANO, Fact, Key, Score, Statistic, sums
 
 Unit = Literal["ratio", "seconds", "points", "sessions", "findings", "queries", "conflicts"]
 Level = Literal["none", "low", "medium", "high", "critical"]
@@ -77,7 +78,7 @@ class Alert(Struct, frozen=True):
     """
 
     name: str
-    type: Literal["performance", "quality", "communication"]
+    type: Specified
     severity: Severity
     message: str
     action: str
@@ -160,10 +161,10 @@ class _Breach(NamedTuple):
         return f"{self.before} {who}{self.after}"
 
 
-_Judge = Callable[[Evidence, Threshold], Iterator[_Breach]]
+_Judge = Callable[[Evidence, Threshold[Specified]], Iterator[_Breach]]
 
 
-def _low_success_rate(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
+def _low_success_rate(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
     ended, unsuccessful = _sessions(evidence.totals[limit.window])
     _, recent = _sessions(evidence.totals[RECENT_FAILURE_WINDOW])
     highest = round(1 - limit.limit, 9)  # without what binary fractions add to 0.3
@@ -190,15 +191,15 @@ def _sessions(totals: Mapping[Key, int]) -> tuple[Counter[str], Counter[str]]:
     """
     ended: Counter[str] = Counter()
     unsuccessful: Counter[str] = Counter()
-    for (pattern, outcome), n in _sums(totals, Fact.SESSIONS, "pattern", "outcome").items():
+    for (pattern, outcome), n in sums(totals, Fact.SESSIONS, "pattern", "outcome").items():
         ended[pattern] += n
         if outcome != Outcome.COMPLETED:
             unsuccessful[pattern] += n
     return ended, unsuccessful
 
 
-def _long_duration(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
-    ended = {key[0]: n for key, n in _sums(evidence.totals[limit.window], Fact.OVER_LIMIT, "pattern").items()}
+def _long_duration(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+    ended = {key[0]: n for key, n in sums(evidence.totals[limit.window], Fact.OVER_LIMIT, "pattern").items()}
     for pattern in sorted({*evidence.over_limit, *ended}):
         # As in the rule, those that ended count where none runs.
         n = evidence.over_limit.get(pattern) or ended.get(pattern, 0)
@@ -214,8 +215,8 @@ def _long_duration(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
             )
 
 
-def _high_error_rate(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
-    attempts = _sums(evidence.totals[limit.window], Fact.ATTEMPTS, "droid", "outcome")
+def _high_error_rate(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+    attempts = sums(evidence.totals[limit.window], Fact.ATTEMPTS, "droid", "outcome")
     for droid in _subjects(attempts):
         n = attempts[droid, Outcome.SUCCEEDED] + attempts[droid, Outcome.FAILED]
         ratio = attempts[droid, Outcome.FAILED] / n if n >= limit.minimum else 0
@@ -231,8 +232,8 @@ def _high_error_rate(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
             )
 
 
-def _low_code_quality(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
-    scores = _sums(evidence.totals[limit.window], Fact.SCORES, "droid", "score", "statistic")
+def _low_code_quality(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+    scores = sums(evidence.totals[limit.window], Fact.SCORES, "droid", "score", "statistic")
     for droid in _subjects(scores):
         n = scores[droid, Score.CODE_QUALITY, Statistic.N]
         total = scores[droid, Score.CODE_QUALITY, Statistic.SUM]
@@ -249,7 +250,7 @@ def _low_code_quality(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]
             )
 
 
-def _security_issues(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
+def _security_issues(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
     for (pattern, droid, severity), n in sorted(evidence.findings.items()):
         if n > limit.limit and severity in evidence.finding_severities:
             yield _Breach(
@@ -264,10 +265,10 @@ def _security_issues(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
             )
 
 
-def _slow_responses(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
+def _slow_responses(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
-    answers = _sums(totals, Fact.QUERIES_TIMED, "droid")
-    waited_ns = _sums(totals, Fact.QUERY_NS, "droid")
+    answers = sums(totals, Fact.QUERIES_TIMED, "droid")
+    waited_ns = sums(totals, Fact.QUERY_NS, "droid")
     for (droid,), n in sorted(answers.items()):
         if n >= limit.minimum and waited_ns[droid,] > limit.limit * NANO * n:
             mean_seconds = waited_ns[droid,] / (n * NANO)
@@ -283,8 +284,8 @@ def _slow_responses(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
             )
 
 
-def _unanswered_queries(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
-    queries = _sums(evidence.totals[limit.window], Fact.QUERIES, "droid", "outcome")
+def _unanswered_queries(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+    queries = sums(evidence.totals[limit.window], Fact.QUERIES, "droid", "outcome")
     for droid in _subjects(queries):
         n = queries[droid, Outcome.UNANSWERED]
         if n >= 1:
@@ -298,8 +299,8 @@ def _unanswered_queries(evidence: Evidence, limit: Threshold) -> Iterator[_Breac
             )
 
 
-def _communication_conflicts(evidence: Evidence, limit: Threshold) -> Iterator[_Breach]:
-    for (pattern,), n in sorted(_sums(evidence.totals[limit.window], Fact.CONFLICTS, "pattern").items()):
+def _communication_conflicts(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+    for (pattern,), n in sorted(sums(evidence.totals[limit.window], Fact.CONFLICTS, "pattern").items()):
         if n > limit.limit:
             yield _Breach(
                 n,
@@ -311,7 +312,7 @@ def _communication_conflicts(evidence: Evidence, limit: Threshold) -> Iterator[_
             )
 
 
-_JUDGES: Final[tuple[tuple[Threshold, _Judge], ...]] = (
+_JUDGES: Final[tuple[tuple[Threshold[Specified], _Judge], ...]] = (
     (LOW_SUCCESS_RATE, _low_success_rate),
     (LONG_DURATION, _long_duration),
     (HIGH_ERROR_RATE, _high_error_rate),
@@ -323,20 +324,8 @@ _JUDGES: Final[tuple[tuple[Threshold, _Judge], ...]] = (
 )
 
 
-def _sums(totals: Mapping[Key, int], fact: Fact, *by: str) -> Counter[tuple[str, ...]]:
-    """
-    Sums of one fact by some of its labels.
-    """
-    positions = [LABELS[fact].index(label) + 1 for label in by]
-    sums: Counter[tuple[str, ...]] = Counter()
-    for key in totals:
-        if key[0] == fact:
-            sums[tuple([key[position] for position in positions])] += totals[key]
-    return sums
-
-
-def _subjects(sums: Iterable[tuple[str, ...]]) -> list[str]:
-    return sorted({labels[0] for labels in sums})
+def _subjects(found: Iterable[tuple[str, ...]]) -> list[str]:
+    return sorted({labels[0] for labels in found})
 
 
 def _percent(ratio: float) -> str:

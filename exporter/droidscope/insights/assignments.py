@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.kpi.assignment import Effectiveness, assignment_effectiveness
-from droidscope.kpi.facts import NANO, Fact, Key, Score, Statistic
-from droidscope.kpi.history import sketches, sums
+from droidscope.kpi.facts import NANO, Fact, Key, Score, Statistic, sums
+from droidscope.kpi.history import sketches
 from droidscope.kpi.sketch import COARSE, Sketch
 from droidscope.kpi.subjects import Scores
 

@@ -31,11 +31,12 @@ from droidscope.kpi.bottlenecks import (
     integration_impact,
     is_communication_slow,
     is_integration_weak,
+    is_slow_droid,
     phase_excess,
 )
 from droidscope.kpi.durations import mean_response_ns
-from droidscope.kpi.facts import NANO, Fact, Key
-from droidscope.kpi.history import sketches, sums
+from droidscope.kpi.facts import NANO, Fact, Key, sums
+from droidscope.kpi.history import sketches
 from droidscope.kpi.sketch import COARSE, Sketch
 from droidscope.kpi.statistics import ratio
 from droidscope.kpi.subjects import by_subject
@@ -248,7 +249,7 @@ def _slow_droids(look: Look) -> Iterator[Bottleneck]:
     whole_ns = sessions_ns(look)
     for droid, tasks in took.items():
         slowness = droid_slowness(tasks)
-        if slowness is None or slowness <= SLOW:
+        if not is_slow_droid(slowness):
             continue
         lost_ns = droid_lost_ns(held.get(droid, ()))
         n = sum(task.n for task in tasks if task.median_ns)

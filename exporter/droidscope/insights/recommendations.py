@@ -21,8 +21,7 @@ from droidscope.insights.bottlenecks import Bottleneck, Unit
 from droidscope.insights.look import Look, SessionRef, sessions
 from droidscope.insights.wording import counted, duration, named, number, percent
 from droidscope.kpi.critical_path import sequencing_ratio
-from droidscope.kpi.facts import NANO, Fact
-from droidscope.kpi.history import sums
+from droidscope.kpi.facts import NANO, Fact, sums
 from droidscope.kpi.patterns import FailurePoint, failure_points
 from droidscope.kpi.rankings import Outcomes
 from droidscope.kpi.recommendations import (

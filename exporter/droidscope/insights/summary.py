@@ -19,8 +19,8 @@ from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi import communication
 from droidscope.kpi.durations import mean_response_ns
 from droidscope.kpi.efficiency import droid_efficiency, orchestrator_efficiency
-from droidscope.kpi.facts import NANO, Fact, Key
-from droidscope.kpi.history import sketches, sums
+from droidscope.kpi.facts import NANO, Fact, Key, sums
+from droidscope.kpi.history import sketches
 from droidscope.kpi.rankings import (
     Outcomes,
     Rank,

@@ -6,7 +6,7 @@ Impacts are 0 to 100 for every kind, so that all kinds rank on one scale.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.kpi.facts import NANO
@@ -115,13 +115,15 @@ def droid_slowness(tasks: Iterable[WorkTime]) -> float | None:
     return (middle[0] + middle[1]) / 2
 
 
-def is_slow_droid(tasks: Iterable[WorkTime]) -> bool:
+def is_slow_droid(slowness: float | None) -> TypeGuard[float]:
     """
     Whether a droid takes more than 1.5 x as long as all do; False where that is not known.
 
+    Args:
+        slowness: `droid_slowness`.
+
     Definition: docs/kpis.md#bottlenecks
     """
-    slowness = droid_slowness(tasks)
     return slowness is not None and slowness > SLOW
 
 

@@ -52,13 +52,14 @@ one; n is a decimal number and may be `0`.
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Key = tuple[str, ...]
 """
@@ -202,6 +203,18 @@ OF_HOURS: Final = OF_HOURS_ALONE | frozenset(
 """
 Those, and the facts of minutes that trends look back on, hour by hour or day by day.
 """
+
+
+def sums(totals: Mapping[Key, int], fact: Fact, *by: str) -> Counter[tuple[str, ...]]:
+    """
+    Sums of a fact by some of its labels.
+    """
+    positions = [LABELS[fact].index(label) + 1 for label in by]
+    found: Counter[tuple[str, ...]] = Counter()
+    for key, amount in totals.items():
+        if key[0] == fact:
+            found[tuple([key[position] for position in positions])] += amount
+    return found
 
 
 def of_score(

@@ -79,18 +79,6 @@ def sketches(totals: Mapping[Key, int], fact: Fact, *by: str, **where: str) -> d
     return dict(found)
 
 
-def sums(totals: Mapping[Key, int], fact: Fact, *by: str) -> Counter[tuple[str, ...]]:
-    """
-    Sums of a fact by some of its labels.
-    """
-    positions = [LABELS[fact].index(label) + 1 for label in by]
-    found: Counter[tuple[str, ...]] = Counter()
-    for key, amount in totals.items():
-        if key[0] == fact:
-            found[tuple([key[position] for position in positions])] += amount
-    return found
-
-
 def split(totals: Mapping[Key, int], *by: str) -> dict[str, dict[Key, int]]:
     """
     Totals by the value of a label, or of the one of several that a fact has; without those of facts that

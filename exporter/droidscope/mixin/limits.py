@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from droidscope.conventions.fleet import FleetThreshold
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import Threshold
 
@@ -22,7 +21,10 @@ ANY: Final = "*"
 How the label `override` of a rule says that it holds for every orchestrator.
 """
 
-Limit = Threshold | FleetThreshold
+Limit = Threshold[str]
+"""
+What an alert is judged by: one of the specification, or of the fleet.
+"""
 Changes = Mapping[str, Any]
 """
 New values of fields of a threshold; `enabled` false takes the rule away.

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from droidscope.conventions.attributes import Severity
@@ -21,6 +20,7 @@ from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.errors import ConfigError
 from droidscope.mixin.alerts import KINDS, alerts_of
 from droidscope.mixin.limits import PATTERN, Adjustment, Limits, Special
+from droidscope.yaml_file import read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,18 +98,7 @@ def load(path: Path) -> Limits:
     Raises:
         ConfigError: One line for each key that is unknown, does not fit, or would change nothing.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise ConfigError(msg) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"{path} is not YAML: {' '.join(str(error).split())}"
-        raise ConfigError(msg) from None
-    if content is not None and not isinstance(content, dict):
-        msg = f"{path} holds {type(content).__name__}; expected a mapping of alert names"
-        raise ConfigError(msg)
-    return parse(content or {})
+    return parse(read_mapping(path, "a mapping of alert names"))
 
 
 def parse(content: Mapping[str, object]) -> Limits:
@@ -204,8 +193,6 @@ def _matters(name: str, field: str, value: object) -> bool:
     """
     Whether another *field* makes another rule: some alerts have no limit, window or minimum.
     """
-    if not hasattr(_KINDS[name][0].threshold, field):
-        return False
     for kind in _KINDS[name]:
         if getattr(kind.threshold, field) == value:
             return True

@@ -49,7 +49,7 @@ from droidscope.mixin.promql import number
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from droidscope.conventions.thresholds import Threshold
+    from droidscope.conventions.thresholds import Specified, Threshold
 
 DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 ABSENT: Final = "—"
@@ -140,7 +140,7 @@ def plain() -> dashboard.ThresholdsConfig:
     return _steps((None, QUIET))
 
 
-def alert_note(threshold: Threshold) -> str:
+def alert_note(threshold: Threshold[Specified]) -> str:
     """
     The sentence of a description that names the alert and its limit.
     """

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -26,6 +25,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from droidscope.errors import ConfigError
+from droidscope.yaml_file import read_mapping
 
 _SMARTHOST: Final = re.compile(r"[^\s:]+:[0-9]{1,5}\Z|\[[0-9a-fA-F:]+\]:[0-9]{1,5}\Z")
 _TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z|24:00\Z")
@@ -271,14 +271,7 @@ def load(path: Path, time_zone: str | None = None) -> Receivers:
     Raises:
         ConfigError: One line for each key that is unknown, missing or does not fit.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds {type(content).__name__}; expected a mapping with receivers, notify")
+    content = read_mapping(path, "a mapping with receivers, notify")
     return _validated(content if time_zone is None else {**content, "time_zone": time_zone}, str(path))
 
 

@@ -43,6 +43,7 @@ from droidscope.web import questions as q
 from droidscope.web import schema as s
 
 Orchestrator = tuple[str, ...]
+Finding = TypeVar("Finding", Bottleneck, Recommendation)
 
 SHOWN: Final = 100
 """
@@ -244,27 +245,29 @@ class Answers:
         """
         The bottlenecks of the window, over all orchestrators asked for.
         """
-        found = [
-            each
-            for _, findings in self._found(query.orchestrator, query.window)
-            for each in findings.bottlenecks
-            if _fits(each, query)
-        ]
-        found.sort(key=lambda each: -each.impact_score)
+        found = self._weightiest(query, lambda findings: findings.bottlenecks)
         return s.Bottlenecks(self._wall_ns() / NANO, query.window, len(found), found[: query.limit])
 
     def recommendations(self, query: q.RecommendationsQuery) -> s.Recommendations:
         """
         The recommendations of the window, over all orchestrators asked for.
         """
+        found = self._weightiest(query, lambda findings: findings.recommendations)
+        return s.Recommendations(self._wall_ns() / NANO, query.window, len(found), found[: query.limit])
+
+    def _weightiest(
+        self, query: q.BottlenecksQuery | q.RecommendationsQuery, of: Callable[[Findings], list[Finding]]
+    ) -> list[Finding]:
+        """
+        What was found and is asked for, over all orchestrators, the weightiest first.
+        """
         found = [
             each
             for _, findings in self._found(query.orchestrator, query.window)
-            for each in findings.recommendations
+            for each in of(findings)
             if _fits(each, query)
         ]
-        found.sort(key=lambda each: -each.impact_score)
-        return s.Recommendations(self._wall_ns() / NANO, query.window, len(found), found[: query.limit])
+        return sorted(found, key=lambda each: -each.impact_score)
 
     def alerts(self, query: q.AlertsQuery) -> s.Alerts:
         """

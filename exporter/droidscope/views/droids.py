@@ -10,7 +10,7 @@ from typing import NamedTuple
 from droidscope.conventions import metrics as m
 from droidscope.conventions.findings import STATUSES, DroidStatus
 from droidscope.exposition.text import GaugeSample
-from droidscope.head.live import live_gauges
+from droidscope.head.live import attempts_active
 from droidscope.insights.droids import STATUS_WINDOW, droid_status
 from droidscope.kpi.subjects import by_subject
 from droidscope.pipeline import Pipeline
@@ -39,11 +39,9 @@ def droids_now(
         now_ns: Unix time.
     """
     with pipeline.lock:
-        live = list(live_gauges(pipeline.head, pipeline.uptime_ns(), now_ns))
+        attempts = attempts_active(pipeline.head, pipeline.uptime_ns())
         totals = pipeline.head.windows.snapshot(now_ns, [STATUS_WINDOW])
-    active = {
-        (labels[:-1], labels[-1]): round(value) for spec, labels, value in live if spec is m.ATTEMPTS_ACTIVE
-    }
+    active = {(labels[:-1], labels[-1]): n for labels, n in attempts.items()}
     today = {
         (who, droid): facts
         for who, by_window in totals.items()

@@ -130,9 +130,7 @@ class Retrospect:
         self._wall_ns = wall_ns
         self._findings = _Kept(self._find, AGE_NS, wall_ns, timer_ns)
         self._trends = _Kept(self._follow, TRENDS_AGE_NS, wall_ns, timer_ns)
-        self._lock = threading.Lock()
-        self._references: dict[Orchestrator, dict[str, float]] = {}
-        self._references_hour: int | None = None
+        self._references = _Kept(self._cost, HOUR_NS, wall_ns, timer_ns)
 
     def findings(self) -> Mapping[tuple[Orchestrator, str], Findings]:
         """
@@ -162,12 +160,10 @@ class Retrospect:
         """
         What a success of each pattern usually costs: the median over 30 days; at most an hour old.
         """
-        hour = self._wall_ns() // HOUR_NS
-        with self._lock:
-            if hour != self._references_hour:
-                self._references = {who: _references(days) for who, days in self.timelines("30d").items()}
-                self._references_hour = hour
-            return self._references
+        return self._references()
+
+    def _cost(self) -> dict[Orchestrator, dict[str, float]]:
+        return {who: _references(days) for who, days in self.timelines("30d").items()}
 
     # --- series ----------------------------------------------------------------------------------
 

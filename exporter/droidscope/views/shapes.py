@@ -19,8 +19,8 @@ from droidscope.insights.recommendations import Recommendation
 from droidscope.insights.summary import LISTED, Issue, issues
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, Facts, Kpi
 from droidscope.kpi.durations import mean_response_ns, mean_session_ns, mean_task_ns
-from droidscope.kpi.facts import NANO, Fact, Key
-from droidscope.kpi.history import sketches, split, sums
+from droidscope.kpi.facts import NANO, Fact, Key, sums
+from droidscope.kpi.history import sketches, split
 from droidscope.kpi.patterns import failure_points
 from droidscope.kpi.quality import mean_score
 from droidscope.kpi.rankings import Outcomes, rank_patterns

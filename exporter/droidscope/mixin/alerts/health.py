@@ -15,15 +15,16 @@ from droidscope.mixin.alerts.rule import (
     RATIO_KEEPS_FIRING,
     Alert,
     Kind,
-    Limit,
     Links,
     duration,
     runbook_url,
 )
+from droidscope.mixin.limits import Limit
 from droidscope.mixin.promql import INSTANCE, number
 
 if TYPE_CHECKING:
-    from droidscope.mixin.promql import Scope
+    from droidscope.mixin.limits import Limit
+from droidscope.mixin.promql import Scope
 
 WATCHDOG: Final = "Watchdog"
 

@@ -11,15 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from droidscope.conventions.fleet import FleetThreshold
 from droidscope.conventions.metrics import ORCHESTRATOR
-from droidscope.conventions.thresholds import Threshold
+from droidscope.mixin.limits import Limit
 from droidscope.mixin.promql import Scope, number
-
-Limit = Threshold | FleetThreshold
-"""
-What an alert is judged by: of the specification, or of the fleet.
-"""
 
 JOB: Final = "droidscope"
 """

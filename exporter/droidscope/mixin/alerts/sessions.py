@@ -18,16 +18,17 @@ from droidscope.mixin.alerts.rule import (
     RATIO_KEEPS_FIRING,
     Alert,
     Kind,
-    Limit,
     duration,
     percent,
     who,
 )
+from droidscope.mixin.limits import Limit
 from droidscope.mixin.promql import at_least, number, sum_by
 
 if TYPE_CHECKING:
     from droidscope.conventions.metrics import MetricSpec
-    from droidscope.mixin.promql import Scope
+    from droidscope.mixin.limits import Limit
+from droidscope.mixin.promql import Scope
 
 
 def _silent(limit: Limit, scope: Scope) -> Alert:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.fleet import FleetThreshold
 from droidscope.mixin.alerts.rule import (
     COUNT,
     DROID,
@@ -23,16 +22,17 @@ from droidscope.mixin.alerts.rule import (
     RATIO_KEEPS_FIRING,
     Alert,
     Kind,
-    Limit,
     duration,
     name,
     percent,
     who,
 )
+from droidscope.mixin.limits import Limit
 from droidscope.mixin.promql import at_least, number
 
 if TYPE_CHECKING:
-    from droidscope.mixin.promql import Scope
+    from droidscope.mixin.limits import Limit
+from droidscope.mixin.promql import Scope
 
 
 def _low_success_rate(limit: Limit, scope: Scope) -> Alert:
@@ -104,7 +104,7 @@ def _low_code_quality(limit: Limit, scope: Scope) -> Alert:
 def _security_issues(limit: Limit, scope: Scope) -> Alert:
     subject = (*PATTERN, "droid")
     by = ", ".join((*subject, "finding_severity"))
-    some = tuple(Severity) if isinstance(limit, FleetThreshold) else limit.finding_severities
+    some = limit.finding_severities
     matchers = () if set(some) == set(Severity) else (f'finding_severity=~"{"|".join(some)}"',)
     return Alert(
         limit,

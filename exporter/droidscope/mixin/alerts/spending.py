@@ -20,16 +20,17 @@ from droidscope.mixin.alerts.rule import (
     TIMES,
     Alert,
     Kind,
-    Limit,
     duration,
     percent,
     who,
 )
+from droidscope.mixin.limits import Limit
 from droidscope.mixin.parts import DAY, HOUR
 from droidscope.mixin.promql import at_least, number
 
 if TYPE_CHECKING:
-    from droidscope.mixin.promql import Scope
+    from droidscope.mixin.limits import Limit
+from droidscope.mixin.promql import Scope
 
 _WHO: Final = "{{ $labels.orchestrator }}"
 

@@ -19,15 +19,16 @@ from droidscope.mixin.alerts.rule import (
     RATIO_KEEPS_FIRING,
     Alert,
     Kind,
-    Limit,
     duration,
     name,
     percent,
 )
+from droidscope.mixin.limits import Limit
 from droidscope.mixin.promql import INSTANCE, at_least, number
 
 if TYPE_CHECKING:
-    from droidscope.mixin.promql import Scope
+    from droidscope.mixin.limits import Limit
+from droidscope.mixin.promql import Scope
 
 _WHO: Final = "{{ $labels.orchestrator }}"
 
