@@ -212,6 +212,33 @@ def test_security_severity_falls_into_githubs_bands(reports, score, severity):
     assert {name: number for name, number in findings.items() if number} == {severity: 1}
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["by id", "by index alone"])
+def test_codeql_declares_its_rules_in_extensions(reports, named):
+    """
+    Each query pack has its own, counted from 0; the driver has none. By the bands, else by the level.
+    """
+    injection = {"id": "py/sql-injection", "properties": {"tags": ["security"], "security-severity": "8.8"}}
+    unused = {"id": "py/unused-import", "defaultConfiguration": {"level": "note"}}
+    packs = [
+        {"name": "codeql/python-queries", "rules": [{"id": "py/other"}, injection]},
+        {"name": "codeql/python-quality", "rules": [unused]},
+    ]
+    found = [("py/sql-injection", 1, 0), ("py/unused-import", 0, 1), ("py/unused-import", 0, 1)]
+    results = [
+        {"rule": {"index": index, "toolComponent": {"index": pack}}, **({"ruleId": id_} if named else {})}
+        for id_, index, pack in found
+    ]
+    report = {"tool": {"driver": {"name": "CodeQL"}, "extensions": packs}, "results": results}
+
+    read = reports(sarif={"version": "2.1.0", "runs": [report]}, coverage=COBERTURA)
+
+    assert {name: number for name, number in read.findings.items() if number} == {
+        Severity.HIGH: 1,
+        Severity.LOW: 2,
+    }
+    assert read.issues == {"py/sql-injection": 1, "py/unused-import": 2}
+
+
 def test_severity_of_bandit_is_its_own_word(reports):
     """
     It stands in the properties of the result.

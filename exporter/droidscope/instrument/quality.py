@@ -321,8 +321,15 @@ def _rule(run: dict[str, Any], rules: Mapping[str, dict[str, Any]], result: dict
     name = _rule_id(result)
     if name in rules:
         return rules[name]
-    index = result.get("ruleIndex", result.get("rule", {}).get("index", -1))
-    declared = run["tool"]["driver"].get("rules") or ()
+    reference = result.get("rule", {})
+    index = result.get("ruleIndex", reference.get("index", -1))
+    # CodeQL declares the rules of each query pack in an extension, and counts them there.
+    extension, extensions = (
+        reference.get("toolComponent", {}).get("index", -1),
+        run["tool"].get("extensions", ()),
+    )
+    owner = extensions[extension] if 0 <= extension < len(extensions) else run["tool"]["driver"]
+    declared = owner.get("rules") or ()
     return dict(declared[index]) if 0 <= index < len(declared) else {}
 
 
