@@ -293,8 +293,8 @@ def _sequences(look: AnalysisWindow) -> Iterator[Recommendation]:
             look.window,
             pattern,
             f"{named('Pattern', pattern)} takes {duration(makespan_ns / n / SECOND_NS)} from its first phase "
-            f"to its last, and needs {duration(critical_ns / n / SECOND_NS)} by what its phases depend on, over "
-            f"{counted(n, 'session')}.",
+            f"to its last, and needs {duration(critical_ns / n / SECOND_NS)} by what its phases depend on, "
+            f"over {counted(n, 'session')}.",
             [step.format(where=where or "phases that run one after the other") for step in rule.steps],
             impact,
             makespan_ns / n / SECOND_NS,
