@@ -15,7 +15,7 @@ LABEL = re.compile(r"\s*(?:[-*] |\d+\. )?(?:\*\*(?:\d+\. )?[^*]+\*\*|\d+\.)\s")
 """
 A list number, or a bold label, at the beginning of a line: `**Meaning.** A task ...` is one sentence.
 """
-END_AND_START = re.compile(r"(\S*[.!?])[)\"'*_]{0,3}\s+(?=[A-Z`*\[\"(])")
+END_AND_START = re.compile(r"(\S*[.!?])[)\"'*_]{0,3}\s+(?=[A-Z`*\[\"(]|droidscope\b)")
 CODE = re.compile(r"`[^`]*`")
 
 
@@ -52,6 +52,7 @@ def test_a_line_has_one_sentence(page):
         "Does it work? Yes.",
         'They call it "done." [Elsewhere](other.md) it is not.',
         "  Set `a. B`. It holds.",
+        "It works. droidscope is its name.",
     ],
 )
 def test_two_sentences_are_seen(line):
