@@ -50,7 +50,7 @@ What is asked of the API.
 
 def unpack(directory: Path) -> Path:
     """
-    A copy of the store in *directory*, as new as any file written now: how long a log is kept goes by that.
+    A copy of the store in *directory*, as new as any file written now: the log's retention goes by that.
     """
     with tarfile.open(STORE) as archive:
         archive.extractall(directory, filter="data")

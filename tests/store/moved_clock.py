@@ -4,8 +4,9 @@ Runs a Python program by a clock that another process sets, in a file: frozen, o
     python moved_clock.py FILE -m droidscope serve ...
     python moved_clock.py FILE program.py ...
 
-The program sees it in `time.time_ns`, `time.time` and `time.monotonic_ns`; what waits, such as sockets and
-locks, waits by the machine's own clock. Nothing here knows the program, so that it fits every version.
+The program sees it in `time.time_ns` and `time.monotonic_ns`. `time.time` and `time.monotonic` stay the
+machine's: gRPC, sockets and locks wait by them, and files have their age by them.
+Nothing here knows the program, so that it fits every version.
 """
 
 from __future__ import annotations
@@ -86,7 +87,6 @@ def main() -> None:
     """
     clock = MovedClock(Path(sys.argv[1]))
     time.time_ns = lambda: clock.now().wall_ns
-    time.time = lambda: clock.now().wall_ns / SECOND
     time.monotonic_ns = lambda: clock.now().monotonic_ns
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as for any program; not the folder of this one
     is_module = sys.argv[2] == "-m"
