@@ -55,13 +55,13 @@ format: $(VENV)/.dev ## format the code
 lint: $(VENV)/.dev ## lint the code and compare the rendered files with their source
 	@$(BIN)/ruff format --check --quiet exporter tests bench docker
 	@$(BIN)/ruff check exporter tests bench docker
-	@$(BIN)/python -m droidscope.mixin --check
+	@$(BIN)/python -m droidscope.rules --check
 
 type: $(VENV)/.dev ## type-check the package and the use of its public API
 	@$(BIN)/mypy
 
 render: $(VENV)/.dev ## render prometheus/, alertmanager/ and grafana/
-	@$(BIN)/python -m droidscope.mixin
+	@$(BIN)/python -m droidscope.rules
 
 bench: $(VENV)/.dev ## measure ingest, exposition and instrumentation, as ratios
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
