@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-newer test-fast check format lint type render bench lock secrets smoke clean servers
+.PHONY: help demo test test-newer test-fast check format lint type render bench lock secrets smoke clean servers house
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ type: $(VENV)/.dev ## type-check the package and the use of its public API
 
 render: $(VENV)/.dev ## render prometheus/, alertmanager/ and grafana/
 	@$(BIN)/python -m droidscope.mixin
+
+house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
+	@$(BIN)/python tests/house.py
 
 bench: $(VENV)/.dev ## measure ingest, exposition and instrumentation, as ratios
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
