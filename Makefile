@@ -52,9 +52,10 @@ format: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff format --quiet exporter tests bench docker
 	@$(BIN)/ruff check --quiet --fix exporter tests bench docker || true
 
-lint: $(VENV)/.dev ## lint the code and compare the rendered files with their source
+lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered files with their source
 	@$(BIN)/ruff format --check --quiet exporter tests bench docker
 	@$(BIN)/ruff check exporter tests bench docker
+	@$(BIN)/codespell
 	@$(BIN)/python -m droidscope.mixin --check
 
 type: $(VENV)/.dev ## type-check the package and the use of its public API
