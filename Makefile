@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-newer test-fast check format lint type render bench lock secrets smoke clean servers house
+.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long check format lint type render bench lock secrets smoke clean servers house
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,14 @@ test-newer: $(VENV)/.dev servers ## the tests that need servers, with Prometheus
 
 test-fast: $(VENV)/.dev ## the tests that take no time
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-wheel: $(VENV)/.dev ## the instrumentation's tests on the newest Python found here, with the wheel that users install
+	@$(BIN)/python tests/pythons.py --smoke $(ARGS)
+
+test-pythons: $(VENV)/.dev ## the fast tests with the wheel, on every other supported Python found here
+	@$(BIN)/python tests/pythons.py $(ARGS)
+
+test-long: test-pythons ## what takes longer than a commit can wait
 
 check: format render lint type test ## all a commit needs
 
@@ -85,4 +93,4 @@ secrets: ## make the password of Grafana's admin, for docker compose
 	@echo "Grafana's admin password is in secrets/grafana_admin_password"
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .demo .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .demo .servers .pythons .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
