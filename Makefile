@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long check format lint type render bench lock secrets smoke clean servers house
+.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long coverage check format lint type render bench lock secrets smoke clean servers house
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,7 +52,13 @@ test-wheel: $(VENV)/.dev ## the instrumentation's tests on the newest Python fou
 test-pythons: $(VENV)/.dev ## the fast tests with the wheel, on every other supported Python found here
 	@$(BIN)/python tests/pythons.py $(ARGS)
 
-test-long: test-pythons ## what takes longer than a commit can wait
+coverage: $(VENV)/.dev servers ## all tests, measured: lines and branches of the product that none runs
+	@rm -rf .coverage
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+test-long: test-pythons coverage ## what takes longer than a commit can wait
 
 check: format render lint type test ## all a commit needs
 
@@ -93,4 +99,4 @@ secrets: ## make the password of Grafana's admin, for docker compose
 	@echo "Grafana's admin password is in secrets/grafana_admin_password"
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .demo .servers .pythons .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .demo .servers .pythons .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

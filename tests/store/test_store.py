@@ -278,3 +278,21 @@ def test_a_checkpoint_goes_with_each_large_or_old_segment(place):
 
     assert (idle, old, store._log.segment) == (first, first + 1, first + 2)
     assert RETRY_NS < 60 * SECOND
+
+
+def test_a_disk_that_refuses_the_last_checkpoint_does_not_keep_the_directory(place, monkeypatch):
+    """
+    The end is the end: the log has all frames, and the next start may have the store.
+    """
+    store, head = opened(place)
+    put(store, head, "one", "two")
+
+    def full(*_):
+        msg = "no space left"
+        raise StoreError(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("droidscope.store.store.write_file", full)
+        store.close(head, 1)
+
+    assert opened(place)[1].counts == {"one": 1, "two": 1}
