@@ -70,13 +70,13 @@ lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered
 	@$(BIN)/ruff format --check --quiet exporter tests bench docker
 	@$(BIN)/ruff check exporter tests bench docker
 	@$(BIN)/codespell
-	@$(BIN)/python -m droidscope.mixin --check
+	@$(BIN)/python -m droidscope.rules --check
 
 type: $(VENV)/.dev ## type-check the package and the use of its public API
 	@$(BIN)/mypy
 
 render: $(VENV)/.dev ## render prometheus/, alertmanager/ and grafana/
-	@$(BIN)/python -m droidscope.mixin
+	@$(BIN)/python -m droidscope.rules
 
 house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
 	@$(BIN)/python tests/house.py

@@ -21,17 +21,17 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from droidscope.conventions.metrics import CODE_QUALITY, COST, TASK_DURATION, TASKS, TOKENS
 from droidscope.exposition.page import Page
 from droidscope.exposition.text import Format, Renderer
-from droidscope.head.series import Exemplar, Series, SeriesLimits
+from droidscope.series.series_registry import Exemplar, SeriesLimits, SeriesRegistry
 
 HOUR = 3600 * 10**9
 RUNS = 7
 
 
-def filled(samples: int) -> Series:
+def filled(samples: int) -> SeriesRegistry:
     """
     Series of one big orchestrator that give about *samples* samples: a fifth of them buckets.
     """
-    series = Series(SeriesLimits(values=samples, series=samples))
+    series = SeriesRegistry(SeriesLimits(values=samples, series=samples))
     orchestrator = ("bench-orchestrator",)
     exemplar = Exemplar("4bf92f3577b34da6a3ce929d0e0e4736", "session-2025-11-0042", 1_763_000_000_123_456_789)
     for n in range(samples // 80):
@@ -49,7 +49,7 @@ def filled(samples: int) -> Series:
     return series
 
 
-def touch(series: Series) -> None:
+def touch(series: SeriesRegistry) -> None:
     """
     An event for every series.
     """
@@ -87,7 +87,7 @@ class Parsed:
         return self.families
 
 
-def report(name: str, series: Series, page: Page, form: Format, parse, generate) -> None:
+def report(name: str, series: SeriesRegistry, page: Page, form: Format, parse, generate) -> None:
     text = page.render(form).decode()
     stock = Parsed(parse(text))
     samples = sum(len(family.samples) for family in stock.families)

@@ -27,14 +27,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import builders as b
-from droidscope.head.foreign import ForeignSettings
+from droidscope.assembly.foreign_sessions import ForeignSettings
 from droidscope.head.head import Head
-from droidscope.head.labels import SeriesLimits
-from droidscope.head.settings import HeadSettings
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.batch import Mapper, relevant
+from droidscope.mapping.mapper import Mapper, relevant
 from droidscope.model.identity import span_identity
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.sessions.settings import HeadSettings
 from droidscope.store.log import Frame, FrameKind, Log
 from droidscope.store.seen import SeenIds
 

@@ -27,12 +27,12 @@ import msgspec
 import builders as b
 from droidscope.exposition.page import Page
 from droidscope.exposition.text import Format, Renderer
-from droidscope.head.labels import SeriesLimits
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.batch import Mapped, Mapper, relevant
+from droidscope.mapping.mapper import MappedBatch, Mapper, relevant
 from droidscope.selfmetrics import SelfMetrics
-from droidscope.views.pages import Views
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.views.metrics_page import Views
 from ingest import session_spans
 from rig import Rig
 
@@ -105,7 +105,7 @@ class Scraped:
         self.rig.now = now
 
     def take(self, records: list) -> None:
-        mapped = Mapped(records=records, instances=[""] * len(records))
+        mapped = MappedBatch(records=records, instances=[""] * len(records))
         self.rig.head.take(mapped, self.rig.now, b.NOON + self.rig.now)
 
     def timed(self, name: str, part):

@@ -12,10 +12,10 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-from droidscope.head.foreign import ForeignSessions
+from droidscope.assembly.foreign_sessions import ForeignSessions
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.foreign import classify
+from droidscope.mapping.foreign_spans import classify
 from droidscope.model import records as r
 
 TRACES = Path(__file__).parent / "traces"

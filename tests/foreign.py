@@ -5,8 +5,8 @@ Builders of foreign telemetry: trees of steps as frameworks nest them, with time
 from itertools import count
 from typing import NamedTuple
 
-from droidscope.head.foreign import ForeignSessions
-from droidscope.model.foreign import OwnSpan, Role, Source, Step
+from droidscope.assembly.foreign_sessions import ForeignSessions
+from droidscope.model.foreign_steps import Convention, NativeSpan, Role, Step
 from droidscope.model.otlp import Event, Resource, Span
 from droidscope.model.records import Place, Usage
 
@@ -32,7 +32,8 @@ class Branch(NamedTuple):
 
 def branch(role, *below, start=0, end=100, **fields):
     return Branch(
-        {"role": role, "source": Source.GEN_AI, "start_ns": start * SECOND, "end_ns": end * SECOND} | fields,
+        {"role": role, "source": Convention.GEN_AI, "start_ns": start * SECOND, "end_ns": end * SECOND}
+        | fields,
         below,
     )
 
@@ -58,7 +59,7 @@ def model(tokens=0, *below, **fields):
 
 
 def other(*below, **fields):
-    return branch(Role.OTHER, *below, source=Source.NONE, **fields)
+    return branch(Role.OTHER, *below, source=Convention.NONE, **fields)
 
 
 def steps(*branches, trace="trace", parent=b"", prefix="s"):
@@ -107,7 +108,7 @@ def our_task(**fields):
 
 
 def ours(place, span_id=b"our-span", parent_id=b"", **fields):
-    return OwnSpan(span_id, parent_id, place, **fields)
+    return NativeSpan(span_id, parent_id, place, **fields)
 
 
 def span(name="span", *, events=(), status=0, scope="a framework", **attributes):

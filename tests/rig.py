@@ -9,13 +9,13 @@ from collections import Counter
 import msgspec
 
 from builders import NOON, SECOND
-from droidscope.head.foreign import ForeignSettings
+from droidscope.assembly.foreign_sessions import ForeignSettings
 from droidscope.head.head import Head, HeadDump
-from droidscope.head.labels import SeriesLimits
-from droidscope.head.settings import HeadSettings
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.batch import Mapper
+from droidscope.mapping.mapper import Mapper
 from droidscope.pipeline import Pipeline
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.sessions.settings import HeadSettings
 from droidscope.store.store import Store
 
 

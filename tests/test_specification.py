@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 
 import droidscope as ds
+from droidscope.api.routes import PREFIX, openapi
 from droidscope.conventions.metrics import ASSIGNMENTS_JUDGED, CATALOGUE, KPIS, UNWEIGHTED, samples_of
 from droidscope.conventions.thresholds import ALERTS
-from droidscope.web.api import PREFIX, openapi
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/specification.md").read_text("utf-8")

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
     from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
+    from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
     from droidscope.instrument.messages import Query
     from droidscope.instrument.orchestrator import AnalyticsOrchestrator
-    from droidscope.instrument.remarks import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
     from droidscope.instrument.sessions import Phase, Session
-    from droidscope.instrument.work import Attempt, Task, Tool
+    from droidscope.instrument.tasks import Attempt, Task, Tool
 
     __version__: str
 
@@ -66,11 +66,11 @@ _HOMES = {
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.orchestrator": "AnalyticsOrchestrator",
-    "droidscope.instrument.remarks": "blocked conflict output progress tell unblocked",
+    "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.scores": "Score percent ratio ten",
     "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",
     "droidscope.instrument.sessions": "Phase Session",
-    "droidscope.instrument.work": "Attempt Task Tool",
+    "droidscope.instrument.tasks": "Attempt Task Tool",
 }
 _HOME_OF = {name: home for home, several in _HOMES.items() for name in several.split()}
 

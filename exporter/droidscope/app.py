@@ -18,26 +18,26 @@ import structlog
 import uvicorn
 
 from droidscope import __version__
+from droidscope.api.service import ApiService
+from droidscope.assembly.foreign_sessions import ForeignSettings
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
 from droidscope.exposition.text import Renderer
-from droidscope.head.foreign import ForeignSettings
 from droidscope.head.head import Head
-from droidscope.head.labels import SeriesLimits
-from droidscope.head.settings import HeadSettings, Price
 from droidscope.ingest.grpc import OtlpGrpc
 from droidscope.ingest.http import OtlpHttp
 from droidscope.ingest.sink import Limits
-from droidscope.mapping.batch import Mapper
+from droidscope.mapping.mapper import Mapper
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.sessions.settings import HeadSettings, Price
 from droidscope.store.store import Store
-from droidscope.views.answers import Answers
-from droidscope.views.pages import Views
-from droidscope.views.settings import ViewSettings
-from droidscope.web.pages import web_app
-from droidscope.web.summary import Status
+from droidscope.views.metrics_page import Views
+from droidscope.views.summary import Status
+from droidscope.views.view_settings import ViewSettings
+from droidscope.web.asgi import web_app
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Exporter:
             finding_severities=tuple(settings.security_alert_severities),
         )
         self._views = Views(self.pipeline, self.store, self.meter, shown)
-        self._answers = Answers(self.pipeline, self._views.alerts, self._views.retrospect, shown)
+        self._answers = ApiService(self.pipeline, self._views.alerts, self._views.retrospect, shown)
         self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
 
     async def run(self) -> None:

@@ -208,10 +208,10 @@ def render(
     """
     if receivers and webhook:
         raise click.UsageError("--receivers and --webhook exclude each other")
-    from droidscope.mixin import overrides  # noqa: PLC0415 - only this command needs it
-    from droidscope.mixin import receivers as told  # noqa: PLC0415 - likewise
-    from droidscope.mixin import render as mixin  # noqa: PLC0415 - likewise
-    from droidscope.mixin.alerts import Links  # noqa: PLC0415 - likewise
+    from droidscope.rules import overrides  # noqa: PLC0415 - only this command needs it
+    from droidscope.rules import receivers as told  # noqa: PLC0415 - likewise
+    from droidscope.rules import render as mixin  # noqa: PLC0415 - likewise
+    from droidscope.rules.alerts import Links  # noqa: PLC0415 - likewise
 
     who = (
         told.load(receivers, time_zone)

@@ -25,7 +25,7 @@ from droidscope.errors import OverloadedError, StoreError
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Receipt, Signal
-from droidscope.mapping.batch import UNKNOWN_SERVICE, Mapped, Mapper, relevant
+from droidscope.mapping.mapper import UNKNOWN_SERVICE, MappedBatch, Mapper, relevant
 from droidscope.model.identity import log_identity, point_identity, span_identity
 from droidscope.model.otlp import Batch
 from droidscope.store.log import Frame, FrameKind
@@ -75,17 +75,17 @@ class Meter(Protocol):
         """
 
 
-class Understood(NamedTuple):
+class ProcessedRequest(NamedTuple):
     """
     A request's meaning, without its *duplicates*: the items that were seen before.
     """
 
-    mapped: Mapped
+    mapped: MappedBatch
     duplicates: int = 0
 
 
 @dataclass(slots=True)
-class Job:
+class QueuedRequest:
     """
     One request on its way; *future* is what its sender waits for, *understood* what it means.
     """
@@ -94,7 +94,7 @@ class Job:
     body: bytes
     transport: str
     future: Future[Receipt] = field(default_factory=Future)
-    understood: Understood = field(default_factory=lambda: Understood(Mapped()))
+    understood: ProcessedRequest = field(default_factory=lambda: ProcessedRequest(MappedBatch()))
 
     def __post_init__(self) -> None:
         # A sender that gives up must not cancel what the others wait for, too.
@@ -126,7 +126,7 @@ class Pipeline:
         self._monotonic_ns = clock_ns
         self._wall_ns = wall_ns
         self._uptime_zero = 0
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[QueuedRequest | None] = queue.SimpleQueue()
         self._queue_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -171,24 +171,24 @@ class Pipeline:
 
     def _replay(self, frame: Frame) -> None:
         mapped = None
-        with self._told("a stored request could not be read"):
+        with self._log_failures("a stored request could not be read"):
             if frame.kind in _SIGNALS:
                 signal = _SIGNALS[frame.kind]
                 mapped = understand(signal, frame.payload, self._mapper, self._store.seen).mapped
             self._enter(frame, mapped)
 
-    def _enter(self, frame: Frame, mapped: Mapped | None) -> None:
+    def _enter(self, frame: Frame, mapped: MappedBatch | None) -> None:
         """
         Hand a frame to the head, live and replayed alike; *mapped* is None where only time passed.
         """
-        with self._told("a stored request could not be taken in"):
+        with self._log_failures("a stored request could not be taken in"):
             if mapped is None:
                 self.head.advance(frame.clock_ns, frame.wall_ns)
             else:
                 self.head.take(mapped, frame.clock_ns, frame.wall_ns)
 
     @contextmanager
-    def _told(self, event: str) -> Iterator[None]:
+    def _log_failures(self, event: str) -> Iterator[None]:
         """
         A fault of ours with what is stored is told and costs one frame: to raise would make every
         start fail at it.
@@ -233,7 +233,7 @@ class Pipeline:
         Raises:
             OverloadedError: If too much waits already, or the exporter is about to stop.
         """
-        job = Job(signal, body, transport)
+        job = QueuedRequest(signal, body, transport)
         with self._queue_lock:
             if self._closing:
                 raise OverloadedError(Reason.STOPPING, "the exporter is stopping; retry", RETRY_SECONDS)
@@ -259,7 +259,7 @@ class Pipeline:
         jobs, _ = self._group(0)
         self._process_safely(jobs)
 
-    def _process_safely(self, jobs: list[Job]) -> None:
+    def _process_safely(self, jobs: list[QueuedRequest]) -> None:
         try:
             self._process(jobs)
         except Exception:
@@ -270,11 +270,11 @@ class Pipeline:
             with self._queue_lock:
                 self.queued_bytes -= sum(len(job.body) for job in jobs)
 
-    def _group(self, timeout: float) -> tuple[list[Job], bool]:
+    def _group(self, timeout: float) -> tuple[list[QueuedRequest], bool]:
         """
         What waits now, or comes within *timeout* seconds, at most GROUP_BYTES; and whether more may come.
         """
-        jobs: list[Job] = []
+        jobs: list[QueuedRequest] = []
         size = 0
         while size < GROUP_BYTES:
             try:
@@ -288,14 +288,14 @@ class Pipeline:
             timeout = 0
         return jobs, True
 
-    def _process(self, jobs: list[Job]) -> None:
+    def _process(self, jobs: list[QueuedRequest]) -> None:
         clock, wall = self.uptime_ns(), self._wall_ns()
         mark = self._store.seen.mark()
         admitted = [job for job in jobs if self._admit(job)]
-        changes: list[tuple[Frame, Mapped | None]] = [
+        changes: list[tuple[Frame, MappedBatch | None]] = [
             (Frame(_FRAME_KINDS[job.signal], clock, wall, job.body), job.understood.mapped)
             for job in admitted
-            if job.understood.mapped.matters
+            if job.understood.mapped.has_content
         ]
         due = self.head.next_due()
         if not changes and due is not None and due <= clock:
@@ -322,7 +322,7 @@ class Pipeline:
         for job in admitted:
             self._count(job, wall)
 
-    def _admit(self, job: Job) -> bool:
+    def _admit(self, job: QueuedRequest) -> bool:
         """
         Decode, drop what was seen and map; False if the request was refused.
         """
@@ -333,7 +333,7 @@ class Pipeline:
             return False
         return True
 
-    def _count(self, job: Job, wall_ns: int) -> None:
+    def _count(self, job: QueuedRequest, wall_ns: int) -> None:
         mapped = job.understood.mapped
         name = job.signal.label
         outcomes = {
@@ -347,8 +347,8 @@ class Pipeline:
                 self._meter.received(name, job.transport, outcome, count)
         for reason, count in mapped.rejected.items():
             self._meter.rejected(reason, count)
-        if mapped.misfits:
-            self._meter.rejected(Reason.BAD_ATTRIBUTE, mapped.misfits)
+        if mapped.invalid_values:
+            self._meter.rejected(Reason.BAD_ATTRIBUTE, mapped.invalid_values)
         for orchestrator in mapped.orchestrators:
             self._meter.last_receipt(orchestrator, name, wall_ns / 1e9)
             self._flag_unnamed(orchestrator)
@@ -361,7 +361,7 @@ class Pipeline:
             )
 
 
-def understand(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> Understood:
+def understand(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> ProcessedRequest:
     """
     Decode a request, drop what was seen before, and map the rest.
 
@@ -378,21 +378,21 @@ def understand(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> Un
     except Exception:
         seen.forget_since(mark)
         raise
-    if not understood.mapped.matters:
+    if not understood.mapped.has_content:
         seen.forget_since(mark)
     return understood
 
 
-def _unseen(batch: Batch, mapper: Mapper, seen: SeenIds) -> Understood:
+def _unseen(batch: Batch, mapper: Mapper, seen: SeenIds) -> ProcessedRequest:
     spans = tuple(span for span in batch.spans if seen.add(span_identity(span)))
     logs = tuple(record for record in batch.logs if seen.add(log_identity(record)))
     points = tuple(point for point in batch.points if seen.add(point_identity(point)))
     duplicates = sum(map(len, (batch.spans, batch.logs, batch.points))) - sum(map(len, (spans, logs, points)))
     unseen = msgspec.structs.replace(batch, spans=spans, logs=logs, points=points)
-    return Understood(mapper.map(unseen), duplicates)
+    return ProcessedRequest(mapper.map(unseen), duplicates)
 
 
-def _refuse(jobs: Iterable[Job], error: Exception) -> None:
+def _refuse(jobs: Iterable[QueuedRequest], error: Exception) -> None:
     for job in jobs:
         if not job.future.done():
             job.future.set_exception(error)

@@ -99,7 +99,7 @@ class RefusedForGoodError(Exception):
     """
 
 
-class Sender(Protocol):
+class ReplaySender(Protocol):
     """
     A connection to the target.
     """
@@ -207,7 +207,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _deliver(
-    sender: Sender, signal: Signal, body: bytes, policy: RetryPolicy, sleep: Callable[[float], None]
+    sender: ReplaySender, signal: Signal, body: bytes, policy: RetryPolicy, sleep: Callable[[float], None]
 ) -> tuple[Receipt, int]:
     """
     Send until it is taken in; the receipt, and how often it was sent again.
@@ -223,7 +223,7 @@ def _deliver(
             attempt += 1
 
 
-def _sender(to: str, timeout_seconds: float) -> Sender:
+def _sender(to: str, timeout_seconds: float) -> ReplaySender:
     url = urlsplit(to)
     if not url.netloc or url.scheme not in {"http", "https", "grpc"}:
         msg = f"the target is {to!r}; it must be http://host:port, https://host:port or grpc://host:port"

@@ -30,8 +30,8 @@ from droidscope.conventions.metrics import (
 )
 from droidscope.conventions.reasons import Reason
 from droidscope.exposition.text import Block, Format
-from droidscope.head.labels import OTHER
 from droidscope.ingest.sink import Signal, Transport
+from droidscope.series.label_limits import OTHER
 
 OUTCOMES: Final = ("stored", "duplicate", "ignored", "rejected")
 """

@@ -9,14 +9,14 @@ from collections import Counter
 import pytest
 
 import builders as b
+from droidscope.api import params as q
+from droidscope.api.service import ApiService
 from droidscope.conventions import metrics as m
 from droidscope.demo.past import SESSIONS_A_DAY, write_past
 from droidscope.demo.script import draw_session
 from droidscope.kpi.trends import Direction
 from droidscope.replay import read_records
-from droidscope.views.answers import Answers
-from droidscope.views.retrospect import Retrospect
-from droidscope.web import questions as q
+from droidscope.views.insight_cache import InsightCache
 from rig import Rig
 
 DAYS = 9
@@ -40,8 +40,8 @@ def rig(tmp_path_factory):
 
 @pytest.fixture
 def answers(rig):
-    retrospect = Retrospect(rig.pipeline, lambda: b.NOON + rig.now)
-    return Answers(rig.pipeline, dict, retrospect, wall_ns=lambda: b.NOON + rig.now)
+    retrospect = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
+    return ApiService(rig.pipeline, dict, retrospect, wall_ns=lambda: b.NOON + rig.now)
 
 
 def test_each_session_is_as_it_was_drawn(rig):

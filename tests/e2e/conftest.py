@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import builders as b
-from droidscope.mixin.receivers import one_webhook
+from droidscope.rules.receivers import one_webhook
 from e2e.processes import (
     Alertmanager,
     Exporter,

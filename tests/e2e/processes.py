@@ -24,7 +24,7 @@ from conftest import program
 from droidscope.demo import servers
 from droidscope.demo.runner import fleet_environment
 from droidscope.demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
-from droidscope.mixin.render import render_alertmanager, write
+from droidscope.rules.render import render_alertmanager, write
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60

@@ -14,7 +14,7 @@ import yaml
 
 from conftest import program
 from droidscope.conventions import thresholds
-from droidscope.mixin.receivers import one_webhook
+from droidscope.rules.receivers import one_webhook
 from e2e.processes import (
     LOOPBACK,
     ROOT,

@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from droidscope.conventions import fleet, thresholds
+from droidscope.conventions import fleet_thresholds, thresholds
 from droidscope.conventions import metrics as m
 from e2e.processes import ROOT, Exporter, Orchestrator, settled, until
 from sample_orchestrator import ARCHITECT, PATTERN, Plan
@@ -43,8 +43,8 @@ BREACHES = {
 Who breaches each limit in the run of the stack: the labels of its alert beside its own.
 """
 ALSO_BREACHED = {
-    fleet.OBJECTIVE_BURNING: {"orchestrator": "sample-grpc"},
-    fleet.LABEL_LIMIT_NEAR: {"orchestrator": "sprawling", "label": "tool"},
+    fleet_thresholds.OBJECTIVE_BURNING: {"orchestrator": "sample-grpc"},
+    fleet_thresholds.LABEL_LIMIT_NEAR: {"orchestrator": "sprawling", "label": "tool"},
 }
 """
 Limits of the fleet that the run breaches: half of the sessions fail, and there are too many tools.

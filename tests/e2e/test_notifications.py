@@ -20,9 +20,9 @@ import yaml
 
 from conftest import program
 from droidscope.conventions import thresholds
-from droidscope.mixin import alerts
-from droidscope.mixin.alertmanager import reported_by_exporter
-from droidscope.mixin.receivers import WorkingHours, load, one_webhook
+from droidscope.rules import alerts
+from droidscope.rules.alertmanager import reported_by_exporter
+from droidscope.rules.receivers import WorkingHours, load, one_webhook
 from e2e.processes import Alertmanager, Prometheus, until
 from e2e.receivers import Api, Mailbox, Page
 

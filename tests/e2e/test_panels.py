@@ -12,7 +12,7 @@ import pytest
 
 from droidscope.conventions import metrics as m
 from droidscope.kpi.statistics import wilson_interval
-from droidscope.mixin.alerts import DROIDS_BOARD, OVERVIEW_BOARD, PATTERNS_BOARD
+from droidscope.rules.alerts import DROIDS_BOARD, OVERVIEW_BOARD, PATTERNS_BOARD
 from e2e.conftest import DROID_LIMIT, HISTORY, POINTS_AN_HOUR
 from e2e.processes import until
 from promql import other_queries, panel_queries, panels, substitute
@@ -138,8 +138,8 @@ class Shown:
             for target in panel["targets"]
             if (panel["title"], heading(panel, target)) == (title, column)
         ]
-        usual = {"orchestrator": self._services, "pattern": ".*", "droid": ".*", "window": "24h"}
-        text = substitute(expr, {"__range": "24h", **usual, **variables})
+        baselines = {"orchestrator": self._services, "pattern": ".*", "droid": ".*", "window": "24h"}
+        text = substitute(expr, {"__range": "24h", **baselines, **variables})
         return {labels: value for labels, value in self._prometheus.query(text).items() if value}
 
     def one(self, uid, title, column="A", **variables):

@@ -20,8 +20,8 @@ from droidscope.conventions.metrics import (
 )
 from droidscope.exposition.page import Page
 from droidscope.exposition.text import Block, Format, Renderer
-from droidscope.head.series import Series
 from droidscope.selfmetrics import SelfMetrics
+from droidscope.series.series_registry import SeriesRegistry
 
 WHO = ("shop",)
 
@@ -186,7 +186,7 @@ class TestSelfMetrics:
         """
         Both formats of the whole page satisfy the judge.
         """
-        series, renderer = Series(), Renderer()
+        series, renderer = SeriesRegistry(), Renderer()
         series.count(FILES_CREATED, WHO, ("coder",), clock_ns=0)
         metrics = SelfMetrics("1", 1)
         metrics.received("spans", "grpc", "stored")

@@ -31,7 +31,7 @@ from droidscope.conventions.metrics import (
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
 from droidscope.exposition.text import CLASHING, Format, Renderer, negotiate
-from droidscope.head.series import Exemplar, Series, SeriesLimits
+from droidscope.series.series_registry import Exemplar, SeriesLimits, SeriesRegistry
 
 MINUTE = 60 * 10**9
 WHO = ("shop",)
@@ -106,7 +106,7 @@ class TestFamilies:
         """
         The literal page: metadata once a family, bounds as floats, sums exact, gauges as they are.
         """
-        series = Series()
+        series = SeriesRegistry()
         series.count(FILES_CREATED, WHO, ("coder",), 3, clock_ns=0)
         series.count(COST, WHO, ("p", "coder", "m"), 0.1, clock_ns=0)
         series.count(COST, WHO, ("p", "coder", "m"), 0.2, clock_ns=0)
@@ -141,7 +141,7 @@ class TestFamilies:
         """
         Buckets add up to the count, and the judge reads their bounds as floats.
         """
-        series = Series()
+        series = SeriesRegistry()
         for seconds in (0.5, 3, 7_200, 20_000):
             series.observe(TASK_DURATION, WHO, ("coder", "impl"), seconds, clock_ns=0)
 
@@ -161,7 +161,7 @@ class TestFamilies:
         """
         Metadata carry the family's name, samples `_total`.
         """
-        series = Series()
+        series = SeriesRegistry()
         series.count(FILES_CREATED, WHO, ("coder",), clock_ns=0)
 
         assert page_of(series, Format.OPENMETRICS).splitlines() == [
@@ -177,7 +177,7 @@ class TestFamilies:
         """
         assert {SESSIONS_OVER_LIMIT_TOTAL.name} == CLASHING
 
-        series = Series()
+        series = SeriesRegistry()
         series.count(SESSIONS_OVER_LIMIT_TOTAL, WHO, ("p",), clock_ns=0, exemplar=Exemplar("t", "s", 0))
         page = page_of(series, Format.OPENMETRICS, gauges=[(SESSIONS_OVER_LIMIT, ("shop", "p"), 1)])
         families = parsed(page, Format.OPENMETRICS)
@@ -190,13 +190,13 @@ class TestFamilies:
         """
         No series, no header: absent is not zero.
         """
-        assert page_of(Series(), form) == ("# EOF\n" if form is Format.OPENMETRICS else "")
+        assert page_of(SeriesRegistry(), form) == ("# EOF\n" if form is Format.OPENMETRICS else "")
 
     def test_idle_series_leave_the_page_and_come_back(self):
         """
         A family whose series are all idle leaves with its header; the value returns with an event.
         """
-        series, renderer = Series(SeriesLimits(idle_ns=100, hold_ns=1)), Renderer()
+        series, renderer = SeriesRegistry(SeriesLimits(idle_ns=100, hold_ns=1)), Renderer()
         series.count(FILES_CREATED, WHO, ("coder",), clock_ns=0)
 
         def page(clock_ns):
@@ -212,7 +212,7 @@ class TestFamilies:
         """
         Kept lines never hide an event, a hold, or a load that changes what a position means.
         """
-        series, renderer = Series(), Renderer()
+        series, renderer = SeriesRegistry(), Renderer()
 
         def page(clock_ns):
             return b"".join(b.text for b in renderer.cumulative(series.families(clock_ns), Format.TEXT))
@@ -222,7 +222,7 @@ class TestFamilies:
         assert b'droid="a"} 5\n' in page(MINUTE)
         series.count(FILES_CREATED, WHO, ("a",), 2, clock_ns=MINUTE)
         assert b'droid="a"} 7\n' in page(MINUTE)
-        other = Series()
+        other = SeriesRegistry()
         other.count(FILES_CREATED, WHO, ("b",), 7, clock_ns=0)
         series.load(other.dump())
         assert b'droid="b"} 7\n' in page(MINUTE)
@@ -232,7 +232,7 @@ class TestFamilies:
         """
         The exporter's own series carry their labels alone.
         """
-        series = Series()
+        series = SeriesRegistry()
         series.count(RECORDS, (), ("task",), clock_ns=0)
 
         assert 'droidscope_records_total{kind="task"} 1\n' in page_of(series, Format.TEXT)
@@ -245,7 +245,7 @@ class TestValues:
         """
         The judge reads the very float that was given.
         """
-        page = page_of(Series(), form, gauges=[(SESSIONS_ACTIVE, ("shop", "p"), value)])
+        page = page_of(SeriesRegistry(), form, gauges=[(SESSIONS_ACTIVE, ("shop", "p"), value)])
 
         (read,) = values(parsed(page, form)[SESSIONS_ACTIVE.name]).values()
 
@@ -258,7 +258,9 @@ class TestValues:
         """
         gauges = [(SESSIONS_ACTIVE, ("shop", "a"), math.nan), (SESSIONS_ACTIVE, ("shop", "b"), True)]
 
-        nan, one = values(parsed(page_of(Series(), form, gauges=gauges), form)[SESSIONS_ACTIVE.name]).values()
+        nan, one = values(
+            parsed(page_of(SeriesRegistry(), form, gauges=gauges), form)[SESSIONS_ACTIVE.name]
+        ).values()
 
         assert math.isnan(nan)
         assert one == 1
@@ -269,7 +271,7 @@ class TestValues:
         """
         The exact decimal of a sum reads back as the float nearest to it.
         """
-        series = Series()
+        series = SeriesRegistry()
         for amount in amounts:
             series.count(COST, WHO, ("p", "d", "m"), amount, clock_ns=0)
 
@@ -292,7 +294,7 @@ class TestLabels:
         """
         Quotes, backslashes, braces, per cent signs, any character: what was counted is what is read.
         """
-        series = Series()
+        series = SeriesRegistry()
         for (pattern, phase), amount in cells.items():
             for _ in range(amount):
                 series.observe(TASK_DURATION, WHO, (pattern, phase), 2.0, clock_ns=0)
@@ -315,7 +317,9 @@ class TestLabels:
         """
         Backslash, quote and line feed, as both formats have it; a gauge's labels are made fit first.
         """
-        page = page_of(Series(), Format.TEXT, gauges=[(SESSIONS_ACTIVE, ("shop", 'a\\b"c\nd\ud800'), 1)])
+        page = page_of(
+            SeriesRegistry(), Format.TEXT, gauges=[(SESSIONS_ACTIVE, ("shop", 'a\\b"c\nd\ud800'), 1)]
+        )
 
         assert 'pattern="a\\\\b\\"c\ufffdd\ufffd"' in page
 
@@ -327,7 +331,9 @@ class TestLabels:
 
         assert list(
             values(
-                parsed(page_of(Series(), Format.TEXT, gauges=gauges), Format.TEXT)[SESSIONS_ACTIVE.name]
+                parsed(page_of(SeriesRegistry(), Format.TEXT, gauges=gauges), Format.TEXT)[
+                    SESSIONS_ACTIVE.name
+                ]
             ).values()
         ) == [1]
 
@@ -346,7 +352,7 @@ class TestLabels:
         """
         They come second, and one that is not set is left out.
         """
-        series = Series(SeriesLimits(resource_labels=("environment",)))
+        series = SeriesRegistry(SeriesLimits(resource_labels=("environment",)))
         series.count(FILES_CREATED, ("shop", "prod"), ("coder",), clock_ns=0)
         series.count(FILES_CREATED, ("shop", ""), ("coder",), clock_ns=0)
         page = page_of(series, Format.TEXT, resource_labels=("environment",))
@@ -376,7 +382,7 @@ class TestExemplars:
     TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
     def exemplar_line(self, form, exemplar):
-        series = Series()
+        series = SeriesRegistry()
         series.observe(TASK_DURATION, WHO, ("coder", "impl"), 3.5, clock_ns=0, exemplar=exemplar)
         page = page_of(series, form)
         return parsed(page, form), next(line for line in page.splitlines() if 'le="5.0"' in line)
@@ -387,7 +393,7 @@ class TestExemplars:
         """
         exemplar = Exemplar(self.TRACE, "session-1", 1_700_000_000_123_456_789)
         families, line = self.exemplar_line(Format.OPENMETRICS, exemplar)
-        series = Series()
+        series = SeriesRegistry()
         series.count(MESSAGES, WHO, ("coder", "query", "answered"), clock_ns=0, exemplar=exemplar)
 
         assert line.endswith(
@@ -429,7 +435,7 @@ def full_page(form):
     """
     A page on which every family of the catalogue has a series.
     """
-    series, exemplar = Series(), Exemplar("a" * 32, "s-1", 10**18)
+    series, exemplar = SeriesRegistry(), Exemplar("a" * 32, "s-1", 10**18)
     gauges = []
     for spec in (*CATALOGUE, *(samples_of(spec) for spec in KPIS)):
         labels = tuple("completed" if label == "outcome" else f"{label}-1" for label in spec.labels)

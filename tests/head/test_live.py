@@ -8,9 +8,9 @@ import pytest
 
 import builders as b
 from droidscope.conventions import metrics as m
-from droidscope.head.labels import SeriesLimits
 from droidscope.head.live import live_gauges
-from droidscope.head.settings import HeadSettings
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.sessions.settings import HeadSettings
 from rig import Rig
 
 FIX = {"pattern__id": "bug-fix"}

@@ -19,10 +19,10 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import ALERTS
-from droidscope.insights.alerts import FACTS, LEVELS, Evidence, alert_level, alerts
-from droidscope.kpi.facts import LABELS, NANO, Fact, Score, of_score
-from droidscope.kpi.shape import MINUTE_NS
-from droidscope.kpi.windows import Windows
+from droidscope.facts.facts import LABELS, NANO, Fact, Score, of_score
+from droidscope.facts.window_shape import MINUTE_NS
+from droidscope.facts.windows import Windows
+from droidscope.insights.alerts import FACTS, LEVELS, AlertInputs, alert_level, alerts
 from rendered import ROOT, alert_rules, run
 
 NOW = 1_790_000_000 * NANO // MINUTE_NS * MINUTE_NS
@@ -218,7 +218,7 @@ def evidence_of(case):
     for event in case.events:
         windows.add(WHO, NOW - event.minutes_ago * MINUTE_NS, event.key, event.n)
     totals = {window: dict(windows.totals(WHO, window, NOW)) for window in FACTS}
-    return Evidence(totals, case.over_limit, case.findings)
+    return AlertInputs(totals, case.over_limit, case.findings)
 
 
 def judged(case):

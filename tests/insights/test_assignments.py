@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
+from droidscope.facts.facts import Score, of_score
 from droidscope.insights.assignments import assignments
-from droidscope.kpi.facts import Score, of_score
-from insights import looks as k
-from insights.looks import Task, totals
+from insights import windows as k
+from insights.windows import Task, totals
 
 scored = st.lists(st.tuples(k.tasks, st.none() | st.integers(0, 100)), max_size=40)
 
@@ -63,8 +63,8 @@ def test_an_assignment_is_what_its_tasks_say(work):
         low, _ = proportion_confint(len(done), len(of), method="wilson")
         assert each.effectiveness.lower_bound == pytest.approx(low, abs=1e-6)
         assert each.effectiveness.expected_ratio == pytest.approx((len(done) + 5 * p0) / (len(of) + 5))
-        usual = statistics.median(by_pattern[pair[0]]) if by_pattern[pair[0]] else 0
-        relative = None if median is None or not usual else pytest.approx(median / usual)
+        baselines = statistics.median(by_pattern[pair[0]]) if by_pattern[pair[0]] else 0
+        relative = None if median is None or not baselines else pytest.approx(median / baselines)
         assert each.effectiveness.relative_duration == relative
         assert each.effectiveness.quality == (pytest.approx(statistics.fmean(quality)) if quality else None)
         consistent = (

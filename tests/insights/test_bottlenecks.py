@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from droidscope.insights.advice import REMEDIES
+from droidscope.insights.analysis_window import RunningPhase
 from droidscope.insights.bottlenecks import bottlenecks
-from droidscope.insights.look import RunningPhase
-from droidscope.insights.rules import REMEDIES
-from droidscope.model.evidence import Shows
-from insights import looks as k
-from insights.looks import Query, Run, Session, Synthesis, Task, exhibit, look
+from droidscope.model.examples import ExampleKind
+from insights import windows as k
+from insights.windows import Query, Run, Session, Synthesis, Task, example, look
 
 
 def grouped(entries, key):
@@ -40,7 +40,7 @@ def share(lost, happened, running_ns):
 
 def slow_phases(happened, before, running, running_ns):
     found = {}
-    usual = grouped(
+    baselines = grouped(
         [run for run in before if run.outcome == "completed"], lambda run: (run.pattern, run.phase)
     )
     ended = grouped(k.of(happened, Run), lambda run: (run.pattern, run.phase))
@@ -51,7 +51,7 @@ def slow_phases(happened, before, running, running_ns):
             for each in running
             if (each.pattern, each.phase) == place
         ]
-        took = [run.took_ns for run in usual[place]]
+        took = [run.took_ns for run in baselines[place]]
         late = []
         for ns, planned, on in runs:
             if len(took) >= 5:
@@ -238,9 +238,9 @@ def test_the_sessions_that_show_it_are_those_beyond_the_limit():
     The longest runs under way first, then what ended; at most five, none that was not slow.
     """
     running = [RunningPhase("p", "build", 70 + n, None, f"r{n}", "") for n in range(2)]
-    shown = {(Shows.SLOW_PHASE, "p", "build"): [exhibit(f"s{n}", 100 - 15 * n) for n in range(5)]}
+    shown = {(ExampleKind.SLOW_PHASE, "p", "build"): [example(f"s{n}", 100 - 15 * n) for n in range(5)]}
 
-    (found,) = bottlenecks(look(Run("p", "build", 100), before=FIVE, running=running, exhibits=shown))
+    (found,) = bottlenecks(look(Run("p", "build", 100), before=FIVE, running=running, examples=shown))
 
     assert [ref.session_id for ref in found.sessions] == ["r1", "r0", "s0", "s1", "s2"]
 
@@ -255,7 +255,7 @@ def test_a_droid_is_slow_above_one_and_a_half_times_all_from_five_tasks(took, n,
     """
     tasks = [Task("p", "code", "coder", 40)] * 11 + [Task("p", "code", "tester", took, held_ns=50)] * n
 
-    found = bottlenecks(look(HOUR, *tasks, exhibits={(Shows.SLOW_TASK, "tester"): [exhibit("s1")]}))
+    found = bottlenecks(look(HOUR, *tasks, examples={(ExampleKind.SLOW_TASK, "tester"): [example("s1")]}))
 
     assert [each.droid for each in found] == ["tester"] * is_slow
     for each in found:
@@ -272,9 +272,9 @@ def test_a_phase_may_wait_for_a_fifth_of_its_time(waited, is_slow):
     """
     20 of 100 are within the limit.
     """
-    shown = {(Shows.WAIT, "p", "build"): [exhibit("s1")]}
+    shown = {(ExampleKind.WAIT, "p", "build"): [example("s1")]}
 
-    found = bottlenecks(look(HOUR, Run("p", "build", 100, waited_ns=waited), exhibits=shown))
+    found = bottlenecks(look(HOUR, Run("p", "build", 100, waited_ns=waited), examples=shown))
 
     assert [(each.kind, each.unit) for each in found] == [("communication", "ratio")] * is_slow
     assert all(each.sessions for each in found)
@@ -285,10 +285,10 @@ def test_a_droid_has_five_minutes_to_answer(seconds, is_slow):
     """
     On average, over all that asked.
     """
-    shown = {(Shows.QUERY, "x"): [exhibit("s1")]}
+    shown = {(ExampleKind.QUERY, "x"): [example("s1")]}
     asked = [Query("x", "answered", (seconds + off) * k.SECOND) for off in (-100, 100)]
 
-    found = bottlenecks(look(*asked, exhibits=shown))
+    found = bottlenecks(look(*asked, examples=shown))
 
     assert [(each.droid, each.unit, each.baseline) for each in found] == [("x", "seconds", 300)] * is_slow
     assert all(each.sessions for each in found)
@@ -316,7 +316,7 @@ def test_syntheses_must_be_integrated_in_85_of_100_from_five(integrated, n, is_w
     """
     done = [Synthesis("p", "integrated")] * integrated + [Synthesis("p", "conflict")] * (n - integrated)
 
-    found = bottlenecks(look(*done, exhibits={(Shows.SYNTHESIS, "p"): [exhibit("s1")]}))
+    found = bottlenecks(look(*done, examples={(ExampleKind.SYNTHESIS, "p"): [example("s1")]}))
 
     assert [each.pattern for each in found] == ["p"] * is_weak
     assert all(each.sessions for each in found)

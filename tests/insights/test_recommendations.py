@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from droidscope.conventions.findings import ADVICE
+from droidscope.conventions.insight_kinds import ADVICE
 from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.insights.recommendations import recommendations
-from droidscope.model.evidence import Shows
-from insights import looks as k
-from insights.looks import Plan, Query, Run, Session, Task, exhibit, look
+from droidscope.model.examples import ExampleKind
+from insights import windows as k
+from insights.windows import Plan, Query, Run, Session, Task, example, look
 
 
 def advice(*happened, **more):
@@ -249,14 +249,14 @@ def test_advice_names_the_top_failure_points_and_shows_their_sessions():
     """
     The three most frequent, the gate before the first of them that is a phase.
     """
-    shown = {(Shows.FAILURE, "p", "build", "Broken"): [exhibit("s1")]}
+    shown = {(ExampleKind.FAILURE, "p", "build", "Broken"): [example("s1")]}
 
     (found,) = advice(
         *failed(6, ("", "lost")),
         *failed(5),
         *failed(4, ("plan", "a")),
         *failed(3, ("plan", "b")),
-        exhibits=shown,
+        examples=shown,
     )
 
     assert found.recommendations[0] == (
@@ -329,10 +329,10 @@ def test_phases_may_wait_for_a_tenth_of_the_makespan(critical, advised):
     """
     Beyond that the phases that waited are named, the longest wait first.
     """
-    shown = {(Shows.IDLE, "p"): [exhibit("s1")]}
+    shown = {(ExampleKind.IDLE, "p"): [example("s1")]}
     plan = Plan("p", 100, critical, (("test", 5 * k.SECOND), ("ship", 6 * k.SECOND)))
 
-    found = advice(plan, exhibits=shown)
+    found = advice(plan, examples=shown)
 
     assert bool(found) is advised
     for each in found:

@@ -4,7 +4,7 @@ Fixtures of the instrumentation's tests.
 
 import pytest
 
-from droidscope.instrument import activity, guard, sessions
+from droidscope.instrument import instrumented_span, never_raise, sessions
 from droidscope.testing import capture
 
 
@@ -22,7 +22,7 @@ def _nothing_said_yet():
     """
     Each test hears every warning.
     """
-    guard._said.clear()
+    never_raise._said.clear()
 
 
 @pytest.fixture
@@ -34,6 +34,6 @@ def clock(monkeypatch):
     class Clock:
         seconds = 0.0
 
-    for module in (activity, sessions):
+    for module in (instrumented_span, sessions):
         monkeypatch.setattr(module, "perf_counter_ns", lambda: int(Clock.seconds * 1e9))
     return Clock

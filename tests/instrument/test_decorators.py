@@ -17,7 +17,7 @@ from opentelemetry.trace import StatusCode, get_current_span
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import activity, providers
+from droidscope.instrument import instrumented_span, providers
 
 
 def test_a_decorated_function_keeps_its_face():
@@ -112,13 +112,13 @@ async def test_a_returned_coroutine_is_followed_to_its_end(seen):
 
     async def work(delay):
         await asyncio.sleep(delay)
-        return activity.current()
+        return instrumented_span.current()
 
     coroutine = ds.tool("lambda")(lambda: work(0))()
-    assert activity.current() is None
+    assert instrumented_span.current() is None
     with ds.session("p") as elsewhere:
         inside = await coroutine
-        assert activity.current() is elsewhere
+        assert instrumented_span.current() is elsewhere
 
     assert inside.kind == "tool"
     assert [span.attributes[names.KIND] for span in seen.spans] == ["tool", "session"]
@@ -286,16 +286,16 @@ def test_a_generator_does_not_leak_its_context(seen):
     @ds.task("d")
     def stream():
         with ds.tool("inner"):
-            yield activity.current().kind
-            yield activity.current().kind
+            yield instrumented_span.current().kind
+            yield instrumented_span.current().kind
 
     with ds.session("p"):
         kinds = []
         for kind in stream():
-            kinds += [kind, activity.current().kind]
+            kinds += [kind, instrumented_span.current().kind]
 
     assert kinds == ["tool", "session", "tool", "session"]
-    assert activity.current() is None
+    assert instrumented_span.current() is None
     assert seen.one("tool").parent.span_id == seen.one("task").context.span_id
 
 
@@ -368,7 +368,7 @@ async def test_an_async_generator_keeps_its_context_to_itself(seen):
     @ds.task("d")
     async def stream():
         await asyncio.sleep(0)
-        received = yield activity.current().kind
+        received = yield instrumented_span.current().kind
         try:
             yield received
         except KeyError:
@@ -377,7 +377,7 @@ async def test_an_async_generator_keeps_its_context_to_itself(seen):
     items = stream()
     assert inspect.isasyncgenfunction(stream)
     heard = [await anext(items)]
-    assert activity.current() is None
+    assert instrumented_span.current() is None
     heard += [await items.asend("hello"), await items.athrow(KeyError())]
     heard += [item async for item in items]
 
@@ -473,7 +473,7 @@ def test_one_object_may_be_entered_within_itself(seen):
     """
     shared = ds.tool("again")
     with shared as outer, shared as inner:
-        assert activity.current() is inner
+        assert instrumented_span.current() is inner
     assert outer is not inner
 
     inner_span, outer_span = seen.spans

@@ -8,7 +8,7 @@ import pytest
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import alive
+from droidscope.instrument import heartbeat
 
 
 def test_beginnings_are_announced(seen):
@@ -144,9 +144,9 @@ def test_open_sessions_say_they_are_alive(seen):
     """
     with ds.session("p", id="1"):
         with ds.session("p", id="2"):
-            alive.PULSE.beat()
-        alive.PULSE.beat()
-    alive.PULSE.beat()
+            heartbeat.PULSE.beat()
+        heartbeat.PULSE.beat()
+    heartbeat.PULSE.beat()
 
     events = seen.events_named(names.ALIVE_EVENT)
     assert sorted(event.attributes[names.SESSION_ID] for event in events[:2]) == ["1", "2"]
@@ -173,7 +173,7 @@ def test_the_thread_of_the_pulse_ends_with_the_last_member():
     """
     It beats while there is a member, and a later member starts it anew.
     """
-    pulse = alive.Pulse(interval_seconds=0.001)
+    pulse = heartbeat.Heartbeat(interval_seconds=0.001)
     for _ in range(2):
         member = Member(after=pulse.discard)
         pulse.add(member)
@@ -189,7 +189,7 @@ def test_a_member_that_fails_does_not_silence_the_others():
     """
     Its fault is logged.
     """
-    pulse = alive.Pulse(interval_seconds=3600)
+    pulse = heartbeat.Heartbeat(interval_seconds=3600)
     members = [Member(after=lambda _: 1 / 0), Member()]
     for member in members:
         pulse._members.add(member)
@@ -202,7 +202,7 @@ def test_a_session_thrown_away_is_not_alive():
     """
     Members are held weakly.
     """
-    pulse = alive.Pulse(interval_seconds=3600)
+    pulse = heartbeat.Heartbeat(interval_seconds=3600)
     pulse._members.add(Member())
 
     assert not pulse.beat()
@@ -219,7 +219,7 @@ def test_a_forked_child_starts_with_nothing(seen):
             pass
         child = os.fork()
         if child == 0:
-            is_clean = not alive.PULSE.beat() and seen.count(names.CLIENT_RECORDS) == 0
+            is_clean = not heartbeat.PULSE.beat() and seen.count(names.CLIENT_RECORDS) == 0
             os._exit(0 if is_clean else 1)
         _, status = os.waitpid(child, 0)
 

@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from droidscope.conventions import attributes as names
 from droidscope.errors import ConfigError
-from droidscope.instrument import delivery, sdk
+from droidscope.instrument import export_failures, sdk
 
 REQUESTS = {
     "/v1/traces": ExportTraceServiceRequest,
@@ -269,7 +269,7 @@ def test_losses_warn_now_and_then(caplog):
     Once in five minutes, however much is lost in whatever signal.
     """
     now = iter([0.0, 0.0, 299.0, 301.0, 301.0])
-    losses = delivery.Losses(clock=lambda: next(now))
+    losses = export_failures.ExportFailures(clock=lambda: next(now))
 
     for signal in ("traces", "logs", "traces"):
         losses.take(signal, "http://exporter", delivered=False)
@@ -286,7 +286,7 @@ def test_sums_are_whole_again_after_the_next_delivery():
     """
     What is lost of spans and events is lost; metrics say it all again.
     """
-    losses = delivery.Losses()
+    losses = export_failures.ExportFailures()
 
     for delivered in (False, True):
         for signal in ("traces", "logs", "metrics"):
@@ -306,8 +306,8 @@ def test_an_exporter_that_raises_has_not_delivered():
         def export(self, batch):
             raise OSError(batch)
 
-    broken, losses = Broken(), delivery.Losses()
-    watched = delivery.Watched(broken, "traces", "http://exporter", losses)
+    broken, losses = Broken(), export_failures.ExportFailures()
+    watched = export_failures.CountingExporter(broken, "traces", "http://exporter", losses)
 
     with pytest.raises(OSError, match="batch"):
         watched.export("batch")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import strategies as st
 
-from droidscope.kpi.facts import Fact, Score, of_score, response_credit
+from droidscope.facts.facts import Fact, Score, of_score, response_credit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

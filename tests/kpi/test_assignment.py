@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from droidscope.kpi.assignment import assignment_effectiveness, expected_ratio, relative_duration
 from droidscope.kpi.statistics import wilson_interval
-from droidscope.kpi.subjects import Scores
+from droidscope.kpi.totals import ScoreTotals
 
 outcomes = st.integers(0, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 ratios = st.floats(0, 1)
@@ -20,7 +20,7 @@ def effectiveness(completed, n, droid_ratio=0.5, **known):
     """
     Of a droid of whom nothing but outcomes is known, unless said otherwise.
     """
-    unknown = {"median_ns": None, "pattern_median_ns": None, "code_quality": Scores()}
+    unknown = {"median_ns": None, "pattern_median_ns": None, "code_quality": ScoreTotals()}
     return assignment_effectiveness(completed=completed, n=n, droid_ratio=droid_ratio, **(unknown | known))
 
 
@@ -28,7 +28,7 @@ def test_by_hand():
     """
     8 of 10 by a droid that completes 9 of 10: (8 + 4.5)/15, ranked by 0.490, a quarter slower than all.
     """
-    scores = Scores(n=3, sum=270_000_000, squares=3 * 90_000_000**2)
+    scores = ScoreTotals(n=3, sum=270_000_000, squares=3 * 90_000_000**2)
     found = effectiveness(8, 10, 0.9, median_ns=50, pattern_median_ns=40, code_quality=scores)
 
     assert found.lower_bound == pytest.approx(0.4901625, abs=1e-6)

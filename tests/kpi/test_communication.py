@@ -20,7 +20,7 @@ from droidscope.kpi.communication import (
     success_ratio,
     wait_ratio,
 )
-from droidscope.kpi.subjects import DroidFacts, Queries, Traffic, by_subject
+from droidscope.kpi.totals import DroidTotals, MessageTotals, QueryTotals, by_subject
 from kpi.history import DROIDS, History, Message, Phase, Query, Session, histories, of, share
 
 SECOND_NS = 1_000_000_000
@@ -110,7 +110,7 @@ def test_response_and_answers_are_over_every_query_put(history):
 
     for droid in DROIDS:
         queries = of(history.queries, droid=droid)
-        found = droids.get(droid, DroidFacts()).queries
+        found = droids.get(droid, DroidTotals()).queries
         assert answered_ratio(found) == pytest.approx(
             share(queries, lambda query: query.outcome == "answered")
         )
@@ -131,7 +131,7 @@ def test_collaboration_is_its_weighted_parts(history):
 
     for droid in DROIDS:
         queries, sent = of(history.queries, droid=droid), messages_sent(history, droid)
-        score = collaboration_score(droids.get(droid, DroidFacts()))
+        score = collaboration_score(droids.get(droid, DroidTotals()))
         if not queries:
             assert score is None
             continue
@@ -211,7 +211,7 @@ def test_more_conflicts_than_messages_are_still_one():
     """
     The conflict ratio is clipped, and nothing is left of efficiency.
     """
-    traffic = Traffic(messages_delivered=2, conflicts=5)
+    traffic = MessageTotals(messages_delivered=2, conflicts=5)
 
     assert (conflict_ratio(traffic), efficiency_ratio(traffic)) == (1, 0)
 
@@ -229,4 +229,4 @@ def test_nobody_asked():
     """
     Without queries there is neither response score nor answered ratio.
     """
-    assert (response_score(Queries()), answered_ratio(Queries())) == (None, None)
+    assert (response_score(QueryTotals()), answered_ratio(QueryTotals())) == (None, None)

@@ -16,7 +16,7 @@ MODULES = [
     import_module(f"droidscope.kpi.{name}")
     for name in (
         "assignment",
-        "bottlenecks",
+        "bottleneck_impact",
         "communication",
         "composites",
         "durations",
@@ -26,7 +26,7 @@ MODULES = [
         "quality",
         "rankings",
         "ratios",
-        "recommendations",
+        "improvement",
         "statistics",
         "trends",
     )

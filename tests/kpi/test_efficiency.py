@@ -20,7 +20,7 @@ from droidscope.kpi.efficiency import (
 )
 from droidscope.kpi.quality import mean_score
 from droidscope.kpi.ratios import error_ratio, phase_success_ratio, task_completion_ratio
-from droidscope.kpi.subjects import DroidFacts, by_subject
+from droidscope.kpi.totals import DroidTotals, by_subject
 from kpi.history import DROIDS, History, Session, Task, histories
 
 MINUTE_NS = 60_000_000_000
@@ -160,7 +160,7 @@ def test_efficiency_of_each_droid(history):
     """
     droids = by_subject(history.totals()).droids
 
-    for facts in (droids.get(droid, DroidFacts()) for droid in DROIDS):
+    for facts in (droids.get(droid, DroidTotals()) for droid in DROIDS):
         quality, collaboration = mean_score(facts.code_quality), collaboration_score(facts)
         error, response = error_ratio(facts.work), response_score(facts.queries)
         weighted = [

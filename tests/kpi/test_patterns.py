@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from droidscope.kpi.patterns import cost_efficiency_ratio, cost_per_success_usd
-from droidscope.kpi.subjects import PatternFacts, Sessions, by_subject
+from droidscope.kpi.totals import PatternTotals, SessionTotals, by_subject
 from kpi.history import PATTERNS, History, Session, histories, of
 
 budgets = st.dictionaries(st.sampled_from(PATTERNS), st.floats(0.01, 100))
@@ -53,8 +53,8 @@ def test_two_dollars_for_one_success_of_two():
 @pytest.mark.parametrize(
     "pattern",
     [
-        PatternFacts(cost=5, reference_usd=1.0),
-        PatternFacts(Sessions(sessions_completed=1), reference_usd=1.0),
+        PatternTotals(cost=5, reference_usd=1.0),
+        PatternTotals(SessionTotals(sessions_completed=1), reference_usd=1.0),
     ],
     ids=["no success", "no known cost"],
 )
@@ -69,6 +69,6 @@ def test_without_a_budget_there_is_nothing_to_compare():
     """
     A cost is known, a reference is not.
     """
-    pattern = PatternFacts(Sessions(sessions_completed=1), cost=10**9)
+    pattern = PatternTotals(SessionTotals(sessions_completed=1), cost=10**9)
 
     assert (cost_per_success_usd(pattern), cost_efficiency_ratio(pattern)) == (1, None)

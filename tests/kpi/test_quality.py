@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from droidscope.kpi.quality import consistency_ratio, mean_score
-from droidscope.kpi.subjects import DroidFacts, PatternFacts, Scores, by_subject
+from droidscope.kpi.totals import DroidTotals, PatternTotals, ScoreTotals, by_subject
 from kpi.history import DROIDS, PATTERNS, histories, mean, of
 
 
@@ -20,7 +20,7 @@ def scores(*points):
     The sums of these scores of 0..100.
     """
     micro = [round(point * 1_000_000) for point in points]
-    return Scores(len(micro), sum(micro), sum(value**2 for value in micro))
+    return ScoreTotals(len(micro), sum(micro), sum(value**2 for value in micro))
 
 
 @given(histories)
@@ -31,12 +31,12 @@ def test_mean_scores_of_droids_and_patterns(history):
     facts = by_subject(history.totals())
 
     for droid in DROIDS:
-        found, tasks = facts.droids.get(droid, DroidFacts()), of(history.tasks, droid=droid)
+        found, tasks = facts.droids.get(droid, DroidTotals()), of(history.tasks, droid=droid)
         for score in ("code_quality", "test_coverage", "security"):
             given_points = [getattr(task, score) for task in tasks if getattr(task, score) is not None]
             assert mean_score(getattr(found, score)) == pytest.approx(mean(given_points))
     for pattern in PATTERNS:
-        found, tasks = facts.patterns.get(pattern, PatternFacts()), of(history.tasks, pattern=pattern)
+        found, tasks = facts.patterns.get(pattern, PatternTotals()), of(history.tasks, pattern=pattern)
         given_points = [task.code_quality for task in tasks if task.code_quality is not None]
         assert mean_score(found.code_quality) == pytest.approx(mean(given_points))
 

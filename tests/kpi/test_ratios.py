@@ -16,7 +16,14 @@ from droidscope.kpi.ratios import (
     session_success_ratio,
     task_completion_ratio,
 )
-from droidscope.kpi.subjects import DroidFacts, Flow, PatternFacts, Sessions, Work, by_subject
+from droidscope.kpi.totals import (
+    DroidTotals,
+    PatternTotals,
+    PhaseTotals,
+    SessionTotals,
+    TaskTotals,
+    by_subject,
+)
 from kpi.history import DROIDS, PATTERNS, Attempt, History, Phase, Session, histories, mean, of, share
 
 
@@ -51,11 +58,11 @@ def test_nothing_has_no_ratio():
     Where nothing ended, every ratio and mean is absent, not 0.
     """
     nothing = [
-        *of_work(Work()),
-        session_success_ratio(Sessions()),
-        mean_session_ns(Sessions()),
-        phase_success_ratio(Flow()),
-        integration_success_ratio(Flow()),
+        *of_work(TaskTotals()),
+        session_success_ratio(SessionTotals()),
+        mean_session_ns(SessionTotals()),
+        phase_success_ratio(PhaseTotals()),
+        integration_success_ratio(PhaseTotals()),
     ]
 
     assert nothing == [None] * 8
@@ -79,7 +86,7 @@ def test_work_of_each_droid(history):
     droids = by_subject(history.totals()).droids
 
     for droid in DROIDS:
-        work = droids.get(droid, DroidFacts()).work
+        work = droids.get(droid, DroidTotals()).work
         assert of_work(work) == expected_of_work(
             of(history.tasks, droid=droid), of(history.attempts, droid=droid)
         )
@@ -93,7 +100,7 @@ def test_success_of_sessions(history):
     facts = by_subject(history.totals())
     subjects = [(facts.orchestrator.sessions, history.sessions)]
     for pattern in PATTERNS:
-        sessions = facts.patterns.get(pattern, PatternFacts()).sessions
+        sessions = facts.patterns.get(pattern, PatternTotals()).sessions
         subjects.append((sessions, of(history.sessions, pattern=pattern)))
 
     for sessions, entries in subjects:
@@ -125,7 +132,7 @@ def test_mean_response(history):
 
     for droid in DROIDS:
         came = [query.response_ns for query in of(history.queries, droid=droid) if query.came]
-        assert mean_response_ns(droids.get(droid, DroidFacts()).queries) == pytest.approx(mean(came))
+        assert mean_response_ns(droids.get(droid, DroidTotals()).queries) == pytest.approx(mean(came))
 
 
 def test_a_retry_that_succeeds_lowers_nothing_but_the_error_ratio():

@@ -23,7 +23,7 @@ from droidscope.kpi.trends import (
     SCORE,
     WEEK_NS,
     Direction,
-    Series,
+    TrendSeries,
     bucket_ns,
     mann_kendall,
     pooled,
@@ -249,8 +249,8 @@ def test_a_change_of_the_mix_is_no_trend():
     """
     A droid of 90 hands over to one of 50, neither changes: their mean falls, the pool does not.
     """
-    veteran = Series(list(range(10)), [90.0] * 10, weight=30)
-    novice = Series(list(range(6, 16)), [50.0] * 10, weight=10)
+    veteran = TrendSeries(list(range(10)), [90.0] * 10, weight=30)
+    novice = TrendSeries(list(range(6, 16)), [50.0] * 10, weight=10)
     pool = pooled([veteran, novice])
 
     assert pool.values == [80.0] * 16
@@ -265,7 +265,7 @@ def test_with_every_bucket_the_pool_is_the_weighted_mean(n, data):
     parts = data.draw(
         st.lists(
             st.builds(
-                Series, st.just(range(n)), st.lists(scores, min_size=n, max_size=n), st.integers(1, 50)
+                TrendSeries, st.just(range(n)), st.lists(scores, min_size=n, max_size=n), st.integers(1, 50)
             ),
             min_size=1,
             max_size=5,
@@ -281,7 +281,7 @@ def test_a_pool_of_nothing_is_empty():
     """
     Neither no droids nor droids without outputs have a series.
     """
-    assert pooled([]) == pooled([Series([], [], 3), Series([1], [2.0], 0)]) == ([], [], 0)
+    assert pooled([]) == pooled([TrendSeries([], [], 3), TrendSeries([1], [2.0], 0)]) == ([], [], 0)
 
 
 @given(st.lists(scores, min_size=1, max_size=10, unique=True), st.integers(1, 9))
@@ -289,6 +289,6 @@ def test_a_droid_alone_is_its_own_pool(values, weight):
     """
     Whatever it weighs.
     """
-    pool = pooled([Series(range(len(values)), values, weight)])
+    pool = pooled([TrendSeries(range(len(values)), values, weight)])
 
     assert pool.values == pytest.approx(values)

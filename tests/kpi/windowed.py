@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 from hypothesis import strategies as st
 
-from droidscope.kpi.windows import Windows, WindowsDump
+from droidscope.facts.windows import Windows, WindowsDump
 
 ACME = ("acme", "prod")
 OTHER = ("other", "")

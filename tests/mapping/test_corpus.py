@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus import FRAMEWORKS, HOUR, by_droid, failures, only, settle, steps, tries, truth
-from droidscope.head.foreign import ForeignDump, ForeignSessions
+from droidscope.assembly.foreign_sessions import ForeignDump, ForeignSessions
 from droidscope.model import records as r
 
 PATTERNS = {

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from droidscope.conventions import attributes as names
-from droidscope.mapping.foreign import classify
+from droidscope.mapping.foreign_spans import classify
 from droidscope.mapping.genai import OPERATION_COST, WORKFLOW_NAME
 from droidscope.mapping.openinference import METADATA, SPAN_KIND
 from droidscope.mapping.steps import NAME_LENGTH, SESSION_ID
-from droidscope.model.foreign import Role, Source, Step
+from droidscope.model.foreign_steps import Convention, Role, Step
 from droidscope.model.otlp import STATUS_ERROR
 from droidscope.model.records import Usage
 from foreign import span
@@ -150,7 +150,7 @@ def test_the_first_source_that_recognises_a_span_reads_it():
     """
     both = classify(span(gen_ai__operation__name="chat", openinference__span__kind="TOOL"))
 
-    assert (both.source, both.role) == (Source.GEN_AI, Role.MODEL)
+    assert (both.source, both.role) == (Convention.GEN_AI, Role.MODEL)
 
 
 def test_a_failure_shows_as_status_or_error_type():

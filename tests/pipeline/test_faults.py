@@ -10,7 +10,7 @@ import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.errors import OverloadedError
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.batch import Mapper
+from droidscope.mapping.mapper import Mapper
 from rig import Rig
 
 
@@ -82,7 +82,7 @@ def test_a_fault_as_time_passes_does_not_keep_the_exporter_from_starting(rig, mo
     def failing(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("droidscope.head.tally.Tally.close", failing)
+    monkeypatch.setattr("droidscope.recording.session_recorder.SessionRecorder.close", failing)
     rig.send("traces", b.traces(b.session(error="ValueError")))
     rig.pass_seconds(2)
 

@@ -24,7 +24,7 @@ from droidscope.exposition.page import Page
 from droidscope.exposition.text import Format, Renderer
 from droidscope.instrument import providers
 from droidscope.selfmetrics import SelfMetrics
-from droidscope.views.pages import Views
+from droidscope.views.metrics_page import Views
 from rig import Rig
 
 

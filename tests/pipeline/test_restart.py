@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import builders as b
+from droidscope.assembly.foreign_sessions import ForeignSettings
 from droidscope.conventions import metrics as m
 from droidscope.errors import StoreError
-from droidscope.head.foreign import ForeignSettings
-from droidscope.head.labels import SeriesLimits
-from droidscope.kpi.facts import OF_HOURS_ALONE, Fact
-from droidscope.mapping.batch import Mapper
-from droidscope.model.evidence import Shows
-from droidscope.views.pages import Views
+from droidscope.facts.facts import OF_HOURS_ALONE, Fact
+from droidscope.mapping.mapper import Mapper
+from droidscope.model.examples import ExampleKind
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.views.metrics_page import Views
 from rig import Rig
 
 FIX = {"pattern__id": "bug-fix", "phase__id": "fix"}
@@ -137,26 +137,26 @@ def test_the_scripts_have_sessions_with_digests_exhibits_and_late_records(tmp_pa
     """
     rig = Rig(tmp_path / "store")
     rig.now = 100 * b.SECOND
-    digested = set()
+    analysis_facts = set()
     for number in range(60):
         rig.send(*request(number))
         rig.pass_seconds(0.5)
-        digested |= {each.session for each in rig.head.digests.dump() if each.phases}
+        analysis_facts |= {each.session for each in rig.head.analyses.dump() if each.phases}
     rig.pass_seconds(20)
 
     history = rig.head.history.totals(("atlas",), "7d", b.NOON + rig.now)
     assert {key[0] for key in history} == OF_HOURS_ALONE - {Fact.SCORED}
-    assert {key[0] for _, key in dict(rig.head.exhibits.dump())} >= {
-        Shows.SLOW_PHASE,
-        Shows.SLOW_TASK,
-        Shows.FAILURE,
-        Shows.FAILED_TASK,
-        Shows.WAIT,
-        Shows.MESSAGES,
-        Shows.IDLE,
-        Shows.FASTEST,
+    assert {key[0] for _, key in dict(rig.head.examples.dump())} >= {
+        ExampleKind.SLOW_PHASE,
+        ExampleKind.SLOW_TASK,
+        ExampleKind.FAILURE,
+        ExampleKind.FAILED_TASK,
+        ExampleKind.WAIT,
+        ExampleKind.MESSAGES,
+        ExampleKind.IDLE,
+        ExampleKind.FASTEST,
     }
-    assert digested == {"s0", "s1", "s2"}
+    assert analysis_facts == {"s0", "s1", "s2"}
 
 
 def test_what_was_lost_by_minute_checks_is_lost_at_the_same_minute_again(tmp_path):

@@ -9,18 +9,18 @@ from html.parser import HTMLParser
 
 import pytest
 
-from droidscope.conventions import findings
+from droidscope.conventions import insight_kinds
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.findings import ADVICE
+from droidscope.conventions.insight_kinds import ADVICE
 from droidscope.conventions.thresholds import ALERTS
-from droidscope.insights.alerts import Alert, alert_level
+from droidscope.insights.alerts import ActiveAlert, alert_level
+from droidscope.insights.analysis_window import SessionRef
 from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.look import SessionRef
 from droidscope.insights.recommendations import Improvement, Recommendation
-from droidscope.web.findings import OPEN
+from droidscope.views.summary import DroidLine, SessionLine, Snapshot, Status, Summary
+from droidscope.web.html import DASH, elapsed_text, number_text, short_number
+from droidscope.web.insight_sections import OPEN
 from droidscope.web.landing import error_html, landing_html
-from droidscope.web.parts import DASH, elapsed_text, number_text, short_number
-from droidscope.web.summary import DroidLine, SessionLine, Snapshot, Status, Summary
 
 HOSTILE = "\"><script>alert('x')</script>&\u202e"
 READY = Status(ready=True)
@@ -66,7 +66,7 @@ class Reader(HTMLParser):
 
 
 def alert(limit=ALERTS[0], orchestrator="atlas", message="It is bad."):
-    return Alert(
+    return ActiveAlert(
         limit.name, limit.category, limit.severity, message, limit.action, orchestrator, 1, 0, "sessions", 0.0
     )
 
@@ -224,14 +224,14 @@ class TestFindings:
         assert "/api/v1/session?session_id=s+1" in read.links
         assert "Impact of 100" in read.labels
 
-    @pytest.mark.parametrize("kind", findings.BOTTLENECKS)
+    @pytest.mark.parametrize("kind", insight_kinds.BOTTLENECKS)
     def test_every_kind_of_bottleneck_has_a_name(self, kind):
         """
         Its words stand where its id would say little.
         """
         text = page(bottlenecks=(bottleneck(kind),))
 
-        assert f"<strong>{findings.BOTTLENECKS[kind]}</strong>" in text
+        assert f"<strong>{insight_kinds.BOTTLENECKS[kind]}</strong>" in text
 
     def test_advice_says_why_what_first_and_what_for(self):
         """

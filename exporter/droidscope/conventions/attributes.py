@@ -57,7 +57,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-Standing = Literal["running", "silent", "stalled", "completed", "failed", "lost"]
+SessionStatus = Literal["running", "silent", "stalled", "completed", "failed", "lost"]
 """
 How a session stands: its outcome, or what is wrong with it while it runs.
 """

@@ -18,7 +18,7 @@ What a limit is in: a ratio 0..1, seconds, points of 100, a count, or how many t
 
 
 Category_co = TypeVar("Category_co", bound=str, covariant=True)
-Specified = Literal["performance", "quality", "communication"]
+SpecAlertCategory = Literal["performance", "quality", "communication"]
 """
 The categories of the specification's alerts.
 """
@@ -46,7 +46,7 @@ class Threshold(NamedTuple, Generic[Category_co]):
     finding_severities: tuple[Severity, ...] = tuple(Severity)
 
 
-LOW_SUCCESS_RATE: Final[Threshold[Specified]] = Threshold(
+LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     "SessionSuccessRateLow",
     "performance",
     "below",
@@ -58,7 +58,7 @@ LOW_SUCCESS_RATE: Final[Threshold[Specified]] = Threshold(
     "investigate_pattern_issues",
     "ratio",
 )
-LONG_DURATION: Final[Threshold[Specified]] = Threshold(
+LONG_DURATION: Final[Threshold[SpecAlertCategory]] = Threshold(
     "SessionDurationLong",
     "performance",
     "above",
@@ -70,7 +70,7 @@ LONG_DURATION: Final[Threshold[Specified]] = Threshold(
     "review_phase_optimization",
     "seconds",
 )
-HIGH_ERROR_RATE: Final[Threshold[Specified]] = Threshold(
+HIGH_ERROR_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     "DroidErrorRateHigh",
     "performance",
     "above",
@@ -82,7 +82,7 @@ HIGH_ERROR_RATE: Final[Threshold[Specified]] = Threshold(
     "immediate_investigation",
     "ratio",
 )
-LOW_CODE_QUALITY: Final[Threshold[Specified]] = Threshold(
+LOW_CODE_QUALITY: Final[Threshold[SpecAlertCategory]] = Threshold(
     "DroidCodeQualityLow",
     "quality",
     "below",
@@ -94,7 +94,7 @@ LOW_CODE_QUALITY: Final[Threshold[Specified]] = Threshold(
     "code_review_required",
     "points",
 )
-SECURITY_ISSUES: Final[Threshold[Specified]] = Threshold(
+SECURITY_ISSUES: Final[Threshold[SpecAlertCategory]] = Threshold(
     "SecurityFindingsOpen",
     "quality",
     "above",
@@ -105,7 +105,7 @@ SECURITY_ISSUES: Final[Threshold[Specified]] = Threshold(
     Severity.CRITICAL,
     "immediate_security_review",
 )
-RESPONSE_TIME_HIGH: Final[Threshold[Specified]] = Threshold(
+RESPONSE_TIME_HIGH: Final[Threshold[SpecAlertCategory]] = Threshold(
     "DroidResponseTimeHigh",
     "communication",
     "above",
@@ -117,7 +117,7 @@ RESPONSE_TIME_HIGH: Final[Threshold[Specified]] = Threshold(
     "monitor_communication_efficiency",
     "seconds",
 )
-COMMUNICATION_CONFLICTS: Final[Threshold[Specified]] = Threshold(
+COMMUNICATION_CONFLICTS: Final[Threshold[SpecAlertCategory]] = Threshold(
     "CommunicationConflicts",
     "communication",
     "above",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from droidscope.demo.truth import Truth
     from droidscope.demo.world import Pattern, Phase
-    from droidscope.instrument.activity import Judged
+    from droidscope.instrument.instrumented_span import WithOutcome
 
 KEPT_DEADLINE_SECONDS: Final = 30.0
 """
@@ -64,7 +64,7 @@ class ToolError(Exception):
 
 
 @contextmanager
-def naming_failure(activity: Judged) -> Iterator[None]:
+def naming_failure(activity: WithOutcome) -> Iterator[None]:
     """
     Give *activity* the `error.type` of a `DroidError` that leaves the block.
     """

@@ -18,8 +18,8 @@ from prometheus_client.exposition import choose_encoder
 
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR, MetricSpec
 from droidscope.errors import ConfigError
-from droidscope.head.labels import is_domain, label_text
-from droidscope.head.series import BILLION, Cell, Exemplar, Family
+from droidscope.series.label_limits import is_domain, label_text
+from droidscope.series.series_registry import BILLION, Cell, Exemplar, Family
 
 GaugeSample = tuple[MetricSpec, tuple[str, ...], float]
 """

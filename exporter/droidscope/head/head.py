@@ -11,25 +11,25 @@ from itertools import repeat
 import msgspec
 from msgspec import Struct
 
-from droidscope.head.completeness import Completeness, CompletenessDump
-from droidscope.head.digests import Digest, Digests
-from droidscope.head.exhibits import ExhibitKey, Exhibits
-from droidscope.head.findings import FindingsKey, OpenFindings, Report
-from droidscope.head.foreign import ForeignDump, ForeignSessions, ForeignSettings
-from droidscope.head.labels import SeriesLimits
-from droidscope.head.ledger import Ledger
-from droidscope.head.names import PatternKey, PatternNames
-from droidscope.head.relabel import renamed_foreign, renamed_sessions, renaming
-from droidscope.head.series import Series, SeriesDump
-from droidscope.head.sessions import Sessions, SessionsDump
-from droidscope.head.settings import HeadSettings
-from droidscope.head.tally import Tally
-from droidscope.head.usual import UsualTimes
-from droidscope.kpi.history import HOURS
-from droidscope.kpi.windows import Windows, WindowsDump
-from droidscope.mapping.batch import Mapped
-from droidscope.model.evidence import Exhibit
+from droidscope.assembly.foreign_sessions import ForeignDump, ForeignSessions, ForeignSettings
+from droidscope.completeness.completeness import Completeness, CompletenessDump
+from droidscope.facts.history import HOURS
+from droidscope.facts.windows import Windows, WindowsDump
+from droidscope.head.relabeling import renamed_foreign, renamed_sessions, renaming
+from droidscope.mapping.mapper import MappedBatch
+from droidscope.model.examples import ExampleSession
 from droidscope.model.records import AnyRecord, Emitted
+from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
+from droidscope.recording.pattern_names import PatternKey, PatternNames
+from droidscope.recording.phase_baselines import PhaseBaselines
+from droidscope.recording.recorder import Recorder
+from droidscope.recording.security_findings import OpenSecurityFindings, SecurityReport, SecurityReportKey
+from droidscope.recording.session_analysis import SessionAnalyses, SessionAnalysis
+from droidscope.recording.session_recorder import SessionRecorder
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.series.series_registry import SeriesRegistry, SeriesRegistryDump
+from droidscope.sessions.session_registry import SessionRegistry, SessionRegistryDump
+from droidscope.sessions.settings import HeadSettings
 
 VERSION = 6
 """
@@ -37,21 +37,21 @@ Of the dump's shape: a checkpoint of another version is not read, the log is rep
 """
 
 
-class HeadDump(Struct):
+class HeadDump(Struct, rename={"examples": "exhibits", "analyses": "digests"}):
     """
     The whole head, for a checkpoint.
     """
 
     version: int
-    series: SeriesDump
+    series: SeriesRegistryDump
     windows: WindowsDump
-    sessions: SessionsDump
+    sessions: SessionRegistryDump
     foreign: ForeignDump
-    findings: list[tuple[FindingsKey, Report]]
+    findings: list[tuple[SecurityReportKey, SecurityReport]]
     completeness: CompletenessDump
     history: WindowsDump
-    exhibits: list[tuple[ExhibitKey, list[Exhibit]]]
-    digests: list[Digest]
+    examples: list[tuple[ExampleKey, list[ExampleSession]]]
+    analyses: list[SessionAnalysis]
     names: list[tuple[PatternKey, str]]
 
 
@@ -65,21 +65,23 @@ class Head:
     def __init__(self, settings: HeadSettings, limits: SeriesLimits, foreign: ForeignSettings) -> None:
         self.settings = settings
         self._resource_labels = limits.resource_labels
-        self.series = Series(limits)
+        self.series = SeriesRegistry(limits)
         self.windows = Windows()
         self.history = Windows(HOURS)
-        self.exhibits = Exhibits()
+        self.examples = ExampleSessions()
         self.names = PatternNames()
-        self.usual = UsualTimes(self.series, self.history)
-        self.sessions = Sessions(settings)
+        self.baselines = PhaseBaselines(self.series, self.history)
+        self.sessions = SessionRegistry(settings)
         self.foreign = ForeignSessions(foreign)
-        self.findings = OpenFindings()
-        self._ledger = Ledger(self.series, self.windows, self.history, self.exhibits)
-        self.completeness = Completeness(settings, self._ledger)
-        self.digests = Digests(self._ledger)
-        self._tally = Tally(settings, self._ledger, self.sessions, self.findings, self.digests, self.names)
+        self.findings = OpenSecurityFindings()
+        self._recorder = Recorder(self.series, self.windows, self.history, self.examples)
+        self.completeness = Completeness(settings, self._recorder)
+        self.analyses = SessionAnalyses(self._recorder)
+        self._session_recorder = SessionRecorder(
+            settings, self._recorder, self.sessions, self.findings, self.analyses, self.names
+        )
 
-    def take(self, mapped: Mapped, clock_ns: int, wall_ns: int) -> None:
+    def take(self, mapped: MappedBatch, clock_ns: int, wall_ns: int) -> None:
         """
         Take in what one request brought, after all that was due before it; what it pushes out
         counts with it.
@@ -99,9 +101,9 @@ class Head:
         for record, instance in zip(records, instances, strict=False):
             if isinstance(record, Emitted):
                 self.completeness.emitted(record)
-            elif self._tally.take(record) and instance is not None:
+            elif self._session_recorder.take(record) and instance is not None:
                 self.completeness.stored(record, instance)
-        self._tally.post()
+        self._session_recorder.post()
 
     def next_due(self) -> int | None:
         """
@@ -116,19 +118,19 @@ class Head:
         """
         Do all that is due by now: settle foreign sessions, close, lose and forget our own.
         """
-        self._ledger.at(clock_ns, wall_ns)
+        self._recorder.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
         self.history.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns), repeat(None))
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
-                self._tally.close(session)
-            elif session.digest_clock is not None:
-                self._tally.digest(session)
+                self._session_recorder.close(session)
+            elif session.analysis_clock is not None:
+                self._session_recorder.analysis(session)
             elif session.running:
-                self._tally.lose(session)
+                self._session_recorder.lose(session)
             else:
-                self._tally.forget(session)
+                self._session_recorder.forget(session)
                 continue
             self.sessions.schedule(session)
 
@@ -136,7 +138,7 @@ class Head:
         """
         The head as bytes, for a checkpoint.
         """
-        self._ledger.forget()
+        self._recorder.forget()
         return msgspec.msgpack.encode(
             HeadDump(
                 VERSION,
@@ -147,8 +149,8 @@ class Head:
                 self.findings.dump(),
                 self.completeness.dump(),
                 self.history.dump(),
-                self.exhibits.dump(),
-                self.digests.dump(),
+                self.examples.dump(),
+                self.analyses.dump(),
                 self.names.dump(),
             )
         )
@@ -179,21 +181,21 @@ class Head:
             dump.completeness.counts = [
                 ((rename(key[0]), *key[1:]), count) for key, count in dump.completeness.counts
             ]
-            dump.exhibits = [((rename(key[0]), *key[1:]), shown) for key, shown in dump.exhibits]
+            dump.examples = [((rename(key[0]), *key[1:]), shown) for key, shown in dump.examples]
             dump.names = [((rename(key[0]), *key[1:]), name) for key, name in dump.names]
-            dump.digests = [
-                msgspec.structs.replace(digest, orchestrator=rename(digest.orchestrator))
-                for digest in dump.digests
+            dump.analyses = [
+                msgspec.structs.replace(analysis, orchestrator=rename(analysis.orchestrator))
+                for analysis in dump.analyses
             ]
-        self.windows = self._ledger.windows = windows
-        self.history = self._ledger.history = history
-        self.usual = UsualTimes(self.series, history)
-        self._ledger.forget()
+        self.windows = self._recorder.windows = windows
+        self.history = self._recorder.history = history
+        self.baselines = PhaseBaselines(self.series, history)
+        self._recorder.forget()
         self.series.load(dump.series)
         self.sessions.load(dump.sessions)
         self.foreign.load(dump.foreign)
         self.findings.load(dump.findings)
         self.completeness.load(dump.completeness)
-        self.exhibits.load(dump.exhibits)
-        self.digests.load(dump.digests)
+        self.examples.load(dump.examples)
+        self.analyses.load(dump.analyses)
         self.names.load(dump.names)

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.attributes import Outcome, Severity, Standing
+from droidscope.conventions.attributes import Outcome, SessionStatus, Severity
 from droidscope.head.head import Head
-from droidscope.head.labels import label_text
-from droidscope.head.series import Series
-from droidscope.head.settings import HeadSettings
-from droidscope.head.state import SessionState
-from droidscope.head.usual import UsualTimes
+from droidscope.recording.phase_baselines import PhaseBaselines
+from droidscope.series.label_limits import label_text
+from droidscope.series.series_registry import SeriesRegistry
+from droidscope.sessions.session_state import SessionState
+from droidscope.sessions.settings import HeadSettings
 
 Gauge = tuple[m.MetricSpec, tuple[str, ...], float]
 """
@@ -41,11 +41,11 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
     All live gauges of a head, at this uptime and wall time.
     """
     labelled = _Labelled(head.series)
-    head.usual.refresh(wall_ns)
+    head.baselines.refresh(wall_ns)
     running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
     known = head.series.label_sets(m.SESSIONS_STARTED, clock_ns)
     yield from _by_pattern(running, known, labelled, head, clock_ns, wall_ns)
-    yield from _by_session(running, labelled, head.usual)
+    yield from _by_session(running, labelled, head.baselines)
     yield from _phases(running, labelled)
     for labels, count in attempts_active(head, clock_ns).items():
         yield m.ATTEMPTS_ACTIVE, labels, count
@@ -88,7 +88,7 @@ class _Labelled:
     Makes label values as the counters have them, so that what overflows there adds up here.
     """
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: SeriesRegistry) -> None:
         self._series = series
 
     def __call__(self, session: SessionState, **labels: str) -> tuple[str, ...]:
@@ -160,11 +160,11 @@ def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
     still_ns = clock_ns - session.moved_clock
     if still_ns < head.settings.stalled_after_ns or is_silent(session, head.settings, clock_ns):
         return False
-    usual = head.usual.of(session).get(session.phase)
-    return usual is None or still_ns >= SLOW_RUNS * usual.p95_ns
+    baselines = head.baselines.of(session).get(session.phase)
+    return baselines is None or still_ns >= SLOW_RUNS * baselines.p95_ns
 
 
-def session_state(session: SessionState, head: Head, clock_ns: int) -> Standing:
+def session_state(session: SessionState, head: Head, clock_ns: int) -> SessionStatus:
     """
     How a session stands at this uptime: its outcome, or what is wrong while it runs.
     """
@@ -182,7 +182,7 @@ def session_state(session: SessionState, head: Head, clock_ns: int) -> Standing:
     return "failed"
 
 
-def progress_ratio(session: SessionState, usual: UsualTimes) -> float | None:
+def progress_ratio(session: SessionState, baselines: PhaseBaselines) -> float | None:
     """
     What the orchestrator last reported, else the finished share of its plan, or without one of the
     phases its pattern is known to have. None without any of these.
@@ -193,7 +193,7 @@ def progress_ratio(session: SessionState, usual: UsualTimes) -> float | None:
     """
     if session.progress is not None:
         return session.progress
-    medians = {phase: each.median_ns for phase, each in usual.of(session).items()}
+    medians = {phase: each.median_ns for phase, each in baselines.of(session).items()}
     plan = set(session.plan or (medians if session.own else ()))
     if not plan:
         return None
@@ -210,7 +210,9 @@ def droids_at_work(session: SessionState) -> set[str]:
     return set(session.attempts.values()) if session.own else session.droids
 
 
-def _by_session(running: Iterable[SessionState], labelled: _Labelled, usual: UsualTimes) -> Iterator[Gauge]:
+def _by_session(
+    running: Iterable[SessionState], labelled: _Labelled, baselines: PhaseBaselines
+) -> Iterator[Gauge]:
     shown: Counter[tuple[str, ...]] = Counter()
     for session in sorted(running, key=lambda session: (session.start_ns, session.id)):
         shown[session.orchestrator] += 1
@@ -222,7 +224,7 @@ def _by_session(running: Iterable[SessionState], labelled: _Labelled, usual: Usu
         yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))
         yield m.ACTIVE_SESSION_CONFLICTS, labels, len(session.conflicts)
-        progress = progress_ratio(session, usual)
+        progress = progress_ratio(session, baselines)
         if progress is not None:
             yield m.ACTIVE_SESSION_PROGRESS, labels, progress
 

@@ -26,10 +26,10 @@ from droidscope.conventions.thresholds import (
     RECENT_FAILURE_WINDOW,
     RESPONSE_TIME_HIGH,
     SECURITY_ISSUES,
-    Specified,
+    SpecAlertCategory,
     Threshold,
 )
-from droidscope.kpi.facts import MICRO, NANO, Fact, Key, Score, Statistic, sums
+from droidscope.facts.facts import MICRO, NANO, Fact, Key, Score, Statistic, sums
 
 Unit = Literal["ratio", "seconds", "points", "sessions", "findings", "queries", "conflicts"]
 Level = Literal["none", "low", "medium", "high", "critical"]
@@ -51,7 +51,7 @@ The facts that alerts read, by window; totals may be cut down to these.
 """
 
 
-class Evidence(NamedTuple):
+class AlertInputs(NamedTuple):
     """
     What the alerts of one orchestrator are judged by.
 
@@ -66,7 +66,7 @@ class Evidence(NamedTuple):
     finding_severities: Collection[Severity] = SECURITY_ISSUES.finding_severities
 
 
-class Alert(Struct, frozen=True):
+class ActiveAlert(Struct, frozen=True):
     """
     One breach of a limit.
 
@@ -78,7 +78,7 @@ class Alert(Struct, frozen=True):
     """
 
     name: str
-    type: Specified
+    type: SpecAlertCategory
     severity: Severity
     message: str
     action: str
@@ -93,7 +93,7 @@ class Alert(Struct, frozen=True):
     finding_severity: Severity | None = None
 
 
-def alerts(orchestrator: str, evidence: Evidence, now_ns: int) -> list[Alert]:
+def alerts(orchestrator: str, evidence: AlertInputs, now_ns: int) -> list[ActiveAlert]:
     """
     The active alerts of one orchestrator, the most severe first.
 
@@ -103,7 +103,7 @@ def alerts(orchestrator: str, evidence: Evidence, now_ns: int) -> list[Alert]:
         now_ns: When that was, Unix time.
     """
     found = [
-        Alert(
+        ActiveAlert(
             limit.name,
             limit.category,
             limit.severity,
@@ -125,7 +125,7 @@ def alerts(orchestrator: str, evidence: Evidence, now_ns: int) -> list[Alert]:
     return sorted(found, key=lambda alert: -LEVELS.index(alert.severity.value))
 
 
-def alert_level(active: Iterable[Alert]) -> Level:
+def alert_level(active: Iterable[ActiveAlert]) -> Level:
     """
     The highest severity of the active alerts, `none` where there is none.
     """
@@ -161,10 +161,10 @@ class _Breach(NamedTuple):
         return f"{self.before} {who}{self.after}"
 
 
-_Judge = Callable[[Evidence, Threshold[Specified]], Iterator[_Breach]]
+_Judge = Callable[[AlertInputs, Threshold[SpecAlertCategory]], Iterator[_Breach]]
 
 
-def _low_success_rate(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _low_success_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     ended, unsuccessful = _sessions(evidence.totals[limit.window])
     _, recent = _sessions(evidence.totals[RECENT_FAILURE_WINDOW])
     highest = round(1 - limit.limit, 9)  # without what binary fractions add to 0.3
@@ -198,7 +198,7 @@ def _sessions(totals: Mapping[Key, int]) -> tuple[Counter[str], Counter[str]]:
     return ended, unsuccessful
 
 
-def _long_duration(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _long_duration(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     ended = {key[0]: n for key, n in sums(evidence.totals[limit.window], Fact.OVER_LIMIT, "pattern").items()}
     for pattern in sorted({*evidence.over_limit, *ended}):
         # As in the rule, those that ended count where none runs.
@@ -215,7 +215,7 @@ def _long_duration(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[
             )
 
 
-def _high_error_rate(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _high_error_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     attempts = sums(evidence.totals[limit.window], Fact.ATTEMPTS, "droid", "outcome")
     for droid in _subjects(attempts):
         n = attempts[droid, Outcome.SUCCEEDED] + attempts[droid, Outcome.FAILED]
@@ -232,7 +232,7 @@ def _high_error_rate(evidence: Evidence, limit: Threshold[Specified]) -> Iterato
             )
 
 
-def _low_code_quality(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _low_code_quality(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     scores = sums(evidence.totals[limit.window], Fact.SCORES, "droid", "score", "statistic")
     for droid in _subjects(scores):
         n = scores[droid, Score.CODE_QUALITY, Statistic.N]
@@ -250,7 +250,7 @@ def _low_code_quality(evidence: Evidence, limit: Threshold[Specified]) -> Iterat
             )
 
 
-def _security_issues(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _security_issues(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     for (pattern, droid, severity), n in sorted(evidence.findings.items()):
         if n > limit.limit and severity in evidence.finding_severities:
             yield _Breach(
@@ -265,7 +265,7 @@ def _security_issues(evidence: Evidence, limit: Threshold[Specified]) -> Iterato
             )
 
 
-def _slow_responses(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _slow_responses(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
     answers = sums(totals, Fact.QUERIES_TIMED, "droid")
     waited_ns = sums(totals, Fact.QUERY_NS, "droid")
@@ -284,7 +284,7 @@ def _slow_responses(evidence: Evidence, limit: Threshold[Specified]) -> Iterator
             )
 
 
-def _unanswered_queries(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _unanswered_queries(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     queries = sums(evidence.totals[limit.window], Fact.QUERIES, "droid", "outcome")
     for droid in _subjects(queries):
         n = queries[droid, Outcome.UNANSWERED]
@@ -299,7 +299,7 @@ def _unanswered_queries(evidence: Evidence, limit: Threshold[Specified]) -> Iter
             )
 
 
-def _communication_conflicts(evidence: Evidence, limit: Threshold[Specified]) -> Iterator[_Breach]:
+def _communication_conflicts(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     for (pattern,), n in sorted(sums(evidence.totals[limit.window], Fact.CONFLICTS, "pattern").items()):
         if n > limit.limit:
             yield _Breach(
@@ -312,7 +312,7 @@ def _communication_conflicts(evidence: Evidence, limit: Threshold[Specified]) ->
             )
 
 
-_JUDGES: Final[tuple[tuple[Threshold[Specified], _Judge], ...]] = (
+_JUDGES: Final[tuple[tuple[Threshold[SpecAlertCategory], _Judge], ...]] = (
     (LOW_SUCCESS_RATE, _low_success_rate),
     (LONG_DURATION, _long_duration),
     (HIGH_ERROR_RATE, _high_error_rate),

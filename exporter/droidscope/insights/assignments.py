@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.facts.facts import NANO, Fact, Key, Score, Statistic, sums
+from droidscope.facts.history import sketches
+from droidscope.facts.sketch import COARSE, Sketch
 from droidscope.kpi.assignment import Effectiveness, assignment_effectiveness
-from droidscope.kpi.facts import NANO, Fact, Key, Score, Statistic, sums
-from droidscope.kpi.history import sketches
-from droidscope.kpi.sketch import COARSE, Sketch
-from droidscope.kpi.subjects import Scores
+from droidscope.kpi.totals import ScoreTotals
 
 
 class Assignment(Struct, frozen=True):
@@ -71,7 +71,7 @@ def assignments(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[As
             droid_ratio=successes / tasks,
             median_ns=median_ns,
             pattern_median_ns=by_all[pattern].quantile(0.5),
-            code_quality=quality.get((pattern, droid), Scores()),
+            code_quality=quality.get((pattern, droid), ScoreTotals()),
         )
         seconds = None if median_ns is None else median_ns / NANO
         share = completed[pattern, droid] / n
@@ -83,7 +83,7 @@ def _rank(each: Assignment) -> tuple[str, float, str]:
     return each.pattern, -(each.effectiveness.lower_bound if each.effectiveness else -1), each.droid
 
 
-def _quality(minutes: Mapping[Key, int]) -> dict[tuple[str, str], Scores]:
+def _quality(minutes: Mapping[Key, int]) -> dict[tuple[str, str], ScoreTotals]:
     found: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for (score, pattern, droid, statistic), amount in sums(
         minutes, Fact.SCORES, "score", "pattern", "droid", "statistic"
@@ -91,6 +91,6 @@ def _quality(minutes: Mapping[Key, int]) -> dict[tuple[str, str], Scores]:
         if score == Score.CODE_QUALITY:
             found[pattern, droid][statistic] = amount
     return {
-        place: Scores(*(amounts.get(statistic, 0) for statistic in Statistic))
+        place: ScoreTotals(*(amounts.get(statistic, 0) for statistic in Statistic))
         for place, amounts in found.items()
     }

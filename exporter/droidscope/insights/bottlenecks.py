@@ -13,12 +13,15 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.conventions.findings import BottleneckKind
+from droidscope.conventions.insight_kinds import BottleneckKind
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
-from droidscope.insights.look import Look, RunningPhase, SessionRef, sessions
-from droidscope.insights.rules import REMEDIES
-from droidscope.insights.wording import counted, duration, named, number, percent
-from droidscope.kpi.bottlenecks import (
+from droidscope.facts.facts import NANO, Fact, Key, sums
+from droidscope.facts.history import sketches
+from droidscope.facts.sketch import COARSE, Sketch
+from droidscope.insights.advice import REMEDIES
+from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase, SessionRef, sessions
+from droidscope.insights.formatting import counted, duration, named, number, percent
+from droidscope.kpi.bottleneck_impact import (
     BOTTLENECK_MINIMUM,
     SLOW,
     WAIT_LIMIT,
@@ -35,12 +38,9 @@ from droidscope.kpi.bottlenecks import (
     phase_excess,
 )
 from droidscope.kpi.durations import mean_response_ns
-from droidscope.kpi.facts import NANO, Fact, Key, sums
-from droidscope.kpi.history import sketches
-from droidscope.kpi.sketch import COARSE, Sketch
 from droidscope.kpi.statistics import ratio
-from droidscope.kpi.subjects import by_subject
-from droidscope.model.evidence import Exhibit, Shows
+from droidscope.kpi.totals import by_subject
+from droidscope.model.examples import ExampleKind, ExampleSession
 
 Unit = Literal["ratio", "seconds", "queries", "messages"]
 
@@ -76,7 +76,7 @@ class Bottleneck(Struct, frozen=True):
     recommendations: list[str] = []
 
 
-def bottlenecks(look: Look) -> list[Bottleneck]:
+def bottlenecks(look: AnalysisWindow) -> list[Bottleneck]:
     """
     All bottlenecks of a window, the one that costs most first.
 
@@ -86,7 +86,7 @@ def bottlenecks(look: Look) -> list[Bottleneck]:
     return sorted(found, key=lambda each: (-each.impact_score, each.kind, each.subject))
 
 
-def sessions_ns(look: Look) -> int:
+def sessions_ns(look: AnalysisWindow) -> int:
     """
     How long the sessions that ended in a window took together, and so far those that run.
     """
@@ -118,8 +118,8 @@ class _Slow(NamedTuple):
         )
 
 
-def _slow_phases(look: Look) -> Iterator[Bottleneck]:
-    usual = {
+def _slow_phases(look: AnalysisWindow) -> Iterator[Bottleneck]:
+    baselines = {
         place: _baseline(sketch)
         for place, sketch in sketches(
             look.before, Fact.PHASE_TOOK, "pattern", "phase", outcome=Outcome.COMPLETED
@@ -130,14 +130,14 @@ def _slow_phases(look: Look) -> Iterator[Bottleneck]:
     for (*where, path), sketch in sketches(look.hours, Fact.PHASE_TOOK, "pattern", "phase", "path").items():
         place = tuple(where)
         n[place] += sketch.n
-        slow[place] = slow[place].plus(_slow_runs(sketch, usual.get(place), on_path=path == "on"))
+        slow[place] = slow[place].plus(_slow_runs(sketch, baselines.get(place), on_path=path == "on"))
     for place, late in _over_plan(look.hours).items():
-        if not _is_usual(usual.get(place)):
+        if not _is_usual(baselines.get(place)):
             slow[place] = slow[place].plus(late)
     running: defaultdict[tuple[str, ...], list[RunningPhase]] = defaultdict(list)
     for phase in look.running:
         place = phase.pattern, phase.phase
-        late = _slow_running(phase, usual.get(place))
+        late = _slow_running(phase, baselines.get(place))
         if late.n:
             n[place] += 1
             slow[place] = slow[place].plus(late)
@@ -150,7 +150,12 @@ def _slow_phases(look: Look) -> Iterator[Bottleneck]:
 
 
 def _slow_phase(
-    look: Look, place: tuple[str, ...], late: _Slow, n: int, running: list[RunningPhase], whole_ns: int
+    look: AnalysisWindow,
+    place: tuple[str, ...],
+    late: _Slow,
+    n: int,
+    running: list[RunningPhase],
+    whole_ns: int,
 ) -> Bottleneck:
     pattern, phase = place
     mean_ns, expected_ns = late.took_ns / late.n, late.expected_ns / late.n
@@ -173,14 +178,14 @@ def _slow_phase(
         phase=phase,
         excess_percent=excess_percent(mean_ns, expected_ns),
         lost_seconds=late.lost_ns / NANO,
-        sessions=[*now, *_slower(look, (Shows.SLOW_PHASE, pattern, phase), SLOW * expected_ns)][:5],
+        sessions=[*now, *_slower(look, (ExampleKind.SLOW_PHASE, pattern, phase), SLOW * expected_ns)][:5],
         recommendations=list(REMEDIES["phase_duration"]),
     )
 
 
-def _slower(look: Look, what: tuple[Shows, str, str], than_ns: float) -> list[SessionRef]:
+def _slower(look: AnalysisWindow, what: tuple[ExampleKind, str, str], than_ns: float) -> list[SessionRef]:
     shows, *labels = what
-    found: list[Exhibit] = look.exhibits(shows, tuple(labels))
+    found: list[ExampleSession] = look.examples(shows, tuple(labels))
     return [
         SessionRef(each.session, each.trace_id, each.time_ns / NANO)
         for each in found
@@ -195,14 +200,14 @@ def _baseline(sketch: Sketch) -> Baseline | None:
     return Baseline(median_ns, p90_ns, sketch.n)
 
 
-def _is_usual(usual: Baseline | None) -> bool:
-    return usual is not None and usual.n >= BOTTLENECK_MINIMUM
+def _is_usual(baselines: Baseline | None) -> bool:
+    return baselines is not None and baselines.n >= BOTTLENECK_MINIMUM
 
 
-def _slow_runs(sketch: Sketch, usual: Baseline | None, *, on_path: bool) -> _Slow:
+def _slow_runs(sketch: Sketch, baselines: Baseline | None, *, on_path: bool) -> _Slow:
     late = _Slow()
     for took_ns, n in sketch.values():
-        excess = phase_excess(took_ns, usual, None, on_critical_path=on_path)
+        excess = phase_excess(took_ns, baselines, None, on_critical_path=on_path)
         if excess is not None:
             late = late.plus(_Slow(n, took_ns * n, excess.baseline_ns * n, excess.lost_ns * n))
     return late
@@ -223,11 +228,11 @@ def _over_plan(hours: Mapping[Key, int]) -> dict[tuple[str, ...], _Slow]:
     return late
 
 
-def _slow_running(phase: RunningPhase, usual: Baseline | None) -> _Slow:
+def _slow_running(phase: RunningPhase, baselines: Baseline | None) -> _Slow:
     """
     A phase that runs holds its session now, so that all it exceeds is lost.
     """
-    excess = phase_excess(phase.elapsed_ns, usual, phase.planned_ns, on_critical_path=True)
+    excess = phase_excess(phase.elapsed_ns, baselines, phase.planned_ns, on_critical_path=True)
     if excess is None:
         return _Slow()
     return _Slow(1, phase.elapsed_ns, excess.baseline_ns, excess.lost_ns)
@@ -236,7 +241,7 @@ def _slow_running(phase: RunningPhase, usual: Baseline | None) -> _Slow:
 # --- droids -----------------------------------------------------------------------------------------
 
 
-def _slow_droids(look: Look) -> Iterator[Bottleneck]:
+def _slow_droids(look: AnalysisWindow) -> Iterator[Bottleneck]:
     completed = sketches(
         look.hours, Fact.TASK_TOOK, "pattern", "task_type", "droid", outcome=Outcome.COMPLETED
     )
@@ -269,7 +274,7 @@ def _slow_droids(look: Look) -> Iterator[Bottleneck]:
             droid=droid,
             excess_percent=100 * (slowness - 1),
             lost_seconds=lost_ns / NANO,
-            sessions=sessions(look, Shows.SLOW_TASK, droid),
+            sessions=sessions(look, ExampleKind.SLOW_TASK, droid),
             recommendations=list(REMEDIES["droid_performance"]),
         )
 
@@ -287,12 +292,12 @@ def _work_times(
 # --- communication ------------------------------------------------------------------------------------
 
 
-def _slow_communication(look: Look) -> Iterator[Bottleneck]:
+def _slow_communication(look: AnalysisWindow) -> Iterator[Bottleneck]:
     yield from _waiting_phases(look)
     yield from _slow_responders(look)
 
 
-def _waiting_phases(look: Look) -> Iterator[Bottleneck]:
+def _waiting_phases(look: AnalysisWindow) -> Iterator[Bottleneck]:
     phase_ns = sums(look.minutes, Fact.PHASE_NS, "pattern", "phase")
     wait_ns = sums(look.minutes, Fact.WAIT_NS, "pattern", "phase")
     ended = sums(look.minutes, Fact.PHASES, "pattern", "phase")
@@ -318,12 +323,12 @@ def _waiting_phases(look: Look) -> Iterator[Bottleneck]:
             pattern=pattern,
             phase=phase,
             lost_seconds=waited_ns / NANO,
-            sessions=sessions(look, Shows.WAIT, pattern, phase),
+            sessions=sessions(look, ExampleKind.WAIT, pattern, phase),
             recommendations=list(REMEDIES["communication"]),
         )
 
 
-def _slow_responders(look: Look) -> Iterator[Bottleneck]:
+def _slow_responders(look: AnalysisWindow) -> Iterator[Bottleneck]:
     whole_ns = sessions_ns(look)
     for droid, facts in by_subject(look.minutes).droids.items():
         mean_ns, unanswered = mean_response_ns(facts.queries), facts.queries.queries_unanswered
@@ -348,7 +353,7 @@ def _slow_responders(look: Look) -> Iterator[Bottleneck]:
             unanswered,
             droid=droid,
             lost_seconds=lost_ns / NANO,
-            sessions=sessions(look, Shows.QUERY, droid),
+            sessions=sessions(look, ExampleKind.QUERY, droid),
             recommendations=list(REMEDIES["communication"]),
         )
 
@@ -356,7 +361,7 @@ def _slow_responders(look: Look) -> Iterator[Bottleneck]:
 # --- integration --------------------------------------------------------------------------------------
 
 
-def _weak_integration(look: Look) -> Iterator[Bottleneck]:
+def _weak_integration(look: AnalysisWindow) -> Iterator[Bottleneck]:
     by_outcome = sums(look.minutes, Fact.SYNTHESES, "pattern", "outcome")
     by_all = sum(by_outcome.values())
     for pattern in sorted({pattern for pattern, _ in by_outcome}):
@@ -380,6 +385,6 @@ def _weak_integration(look: Look) -> Iterator[Bottleneck]:
             n,
             n - integrated,
             pattern=pattern,
-            sessions=sessions(look, Shows.SYNTHESIS, pattern),
+            sessions=sessions(look, ExampleKind.SYNTHESIS, pattern),
             recommendations=list(REMEDIES["integration"]),
         )

@@ -14,17 +14,15 @@ import msgspec
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.conventions.findings import RecommendationKind
+from droidscope.conventions.insight_kinds import RecommendationKind
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
-from droidscope.insights import rules
+from droidscope.facts.facts import NANO, Fact, sums
+from droidscope.insights import advice
+from droidscope.insights.analysis_window import AnalysisWindow, SessionRef, sessions
 from droidscope.insights.bottlenecks import Bottleneck, Unit
-from droidscope.insights.look import Look, SessionRef, sessions
-from droidscope.insights.wording import counted, duration, named, number, percent
+from droidscope.insights.formatting import counted, duration, named, number, percent
 from droidscope.kpi.critical_path import sequencing_ratio
-from droidscope.kpi.facts import NANO, Fact, sums
-from droidscope.kpi.patterns import FailurePoint, failure_points
-from droidscope.kpi.rankings import Outcomes
-from droidscope.kpi.recommendations import (
+from droidscope.kpi.improvement import (
     FAILURES_MINIMUM,
     REASSIGNMENT_MINIMUM,
     Urgency,
@@ -35,9 +33,11 @@ from droidscope.kpi.recommendations import (
     reassignment_impact,
     sequencing_impact,
 )
+from droidscope.kpi.patterns import FailurePoint, failure_points
+from droidscope.kpi.rankings import Outcomes
 from droidscope.kpi.statistics import median_of_counts, wilson_interval
-from droidscope.kpi.subjects import DroidFacts, PatternFacts, by_subject
-from droidscope.model.evidence import Shows
+from droidscope.kpi.totals import DroidTotals, PatternTotals, by_subject
+from droidscope.model.examples import ExampleKind
 
 POINTS_SHOWN: Final = 3
 """
@@ -87,7 +87,7 @@ class Recommendation(Struct, frozen=True):
     sessions: list[SessionRef] = []
 
 
-def recommendations(look: Look, found: Iterable[Bottleneck]) -> list[Recommendation]:
+def recommendations(look: AnalysisWindow, found: Iterable[Bottleneck]) -> list[Recommendation]:
     """
     All advice for a window, what matters most first; *found* are the window's bottlenecks.
 
@@ -108,7 +108,7 @@ def recommendations(look: Look, found: Iterable[Bottleneck]) -> list[Recommendat
 # --- patterns -----------------------------------------------------------------------------------------
 
 
-def _patterns(look: Look, patterns: dict[str, PatternFacts]) -> Iterator[Recommendation]:
+def _patterns(look: AnalysisWindow, patterns: dict[str, PatternTotals]) -> Iterator[Recommendation]:
     all_sessions = sum(each.sessions.sessions_ended for each in patterns.values())
     failures = _by_pattern(sums(look.minutes, Fact.FAILURES, "pattern", "phase", "reason"))
     for pattern, each in patterns.items():
@@ -116,7 +116,7 @@ def _patterns(look: Look, patterns: dict[str, PatternFacts]) -> Iterator[Recomme
         urgency = pattern_urgency(completed, n)
         if urgency is None:
             continue
-        rule = rules.REVIEW_FAILURE_POINTS if urgency is Urgency.REVIEW else rules.WATCH_FAILURE_POINTS
+        rule = advice.REVIEW_FAILURE_POINTS if urgency is Urgency.REVIEW else advice.WATCH_FAILURE_POINTS
         points = failure_points(
             {(phase, reason): count for (phase, reason), count in failures[pattern].items() if count > 0}
         )
@@ -151,7 +151,7 @@ def _by_pattern(totals: Mapping[tuple[str, ...], int]) -> defaultdict[str, dict[
     return found
 
 
-def _steps(rule: rules.Rule, points: list[FailurePoint]) -> list[str]:
+def _steps(rule: advice.Rule, points: list[FailurePoint]) -> list[str]:
     named_points = ", ".join(
         f"{_place(point)}: {point.reason} ({percent(point.share)})" for point in points[:POINTS_SHOWN]
     )
@@ -182,9 +182,9 @@ def _failure_improvement(points: list[FailurePoint], success: float) -> Improvem
     )
 
 
-def _failed_sessions(look: Look, pattern: str, points: list[FailurePoint]) -> list[SessionRef]:
+def _failed_sessions(look: AnalysisWindow, pattern: str, points: list[FailurePoint]) -> list[SessionRef]:
     for point in points:
-        shown = sessions(look, Shows.FAILURE, pattern, point.phase, point.reason)
+        shown = sessions(look, ExampleKind.FAILURE, pattern, point.phase, point.reason)
         if shown:
             return shown
     return []
@@ -193,7 +193,7 @@ def _failed_sessions(look: Look, pattern: str, points: list[FailurePoint]) -> li
 # --- assignment ---------------------------------------------------------------------------------------
 
 
-def _assignments(look: Look) -> Iterator[Recommendation]:
+def _assignments(look: AnalysisWindow) -> Iterator[Recommendation]:
     kinds: defaultdict[tuple[str, str], dict[str, Outcomes]] = defaultdict(dict)
     for (pattern, task_type, droid, outcome), n in sums(
         look.minutes, Fact.TASKS, "pattern", "task_type", "droid", "outcome"
@@ -228,7 +228,7 @@ def _surest(droids: Mapping[str, Outcomes]) -> str | None:
 
 
 def _reassignment(
-    look: Look,
+    look: AnalysisWindow,
     place: tuple[str, str, str],
     current: Outcomes,
     better_one: tuple[str, Outcomes, float],
@@ -236,7 +236,7 @@ def _reassignment(
 ) -> Recommendation:
     pattern, task_type, droid = place
     better, other, gain = better_one
-    rule = rules.REASSIGN_TASKS
+    rule = advice.REASSIGN_TASKS
     estimate = current.successes / current.n
     low, high = wilson_interval(*other) or (0.0, 0.0)
     of_other = other.successes / other.n
@@ -263,15 +263,15 @@ def _reassignment(
         ),
         pattern=pattern,
         droid=droid,
-        sessions=sessions(look, Shows.FAILED_TASK, *place),
+        sessions=sessions(look, ExampleKind.FAILED_TASK, *place),
     )
 
 
 # --- sequencing ---------------------------------------------------------------------------------------
 
 
-def _sequences(look: Look) -> Iterator[Recommendation]:
-    rule = rules.RUN_IN_PARALLEL
+def _sequences(look: AnalysisWindow) -> Iterator[Recommendation]:
+    rule = advice.RUN_IN_PARALLEL
     totals = sums(look.hours, Fact.SEQUENCING, "pattern", "total")
     idle = _by_pattern(sums(look.hours, Fact.IDLE_NS, "pattern", "phase"))
     for pattern in sorted({pattern for pattern, _ in totals}):
@@ -308,15 +308,15 @@ def _sequences(look: Look) -> Iterator[Recommendation]:
                 f"Sessions end up to {percent(share)} sooner.",
             ),
             pattern=pattern,
-            sessions=sessions(look, Shows.IDLE, pattern),
+            sessions=sessions(look, ExampleKind.IDLE, pattern),
         )
 
 
 # --- communication ------------------------------------------------------------------------------------
 
 
-def _messages(look: Look, droids: dict[str, DroidFacts]) -> Iterator[Recommendation]:
-    rule = rules.BATCH_MESSAGES
+def _messages(look: AnalysisWindow, droids: dict[str, DroidTotals]) -> Iterator[Recommendation]:
+    rule = advice.BATCH_MESSAGES
     _, plateau, _ = MESSAGES_PLATEAU
     all_messages = sum(each.mail.sent for each in droids.values())
     for droid, facts in droids.items():
@@ -347,12 +347,12 @@ def _messages(look: Look, droids: dict[str, DroidFacts]) -> Iterator[Recommendat
                 f"Up to {percent(min(1.0, surplus / all_messages))} of all messages are saved.",
             ),
             droid=droid,
-            sessions=sessions(look, Shows.MESSAGES, droid),
+            sessions=sessions(look, ExampleKind.MESSAGES, droid),
         )
 
 
 def _waits(found: Iterable[Bottleneck]) -> Iterator[Recommendation]:
-    rule = rules.SHORTEN_WAITS
+    rule = advice.SHORTEN_WAITS
     for each in found:
         if each.kind == "communication" and each.phase is not None:
             yield _of_bottleneck(
@@ -368,7 +368,7 @@ def _waits(found: Iterable[Bottleneck]) -> Iterator[Recommendation]:
             )
 
 
-def _responders(found: Iterable[Bottleneck], droids: dict[str, DroidFacts]) -> Iterator[Recommendation]:
+def _responders(found: Iterable[Bottleneck], droids: dict[str, DroidTotals]) -> Iterator[Recommendation]:
     for each in found:
         if each.kind != "communication" or each.droid is None:
             continue
@@ -376,7 +376,7 @@ def _responders(found: Iterable[Bottleneck], droids: dict[str, DroidFacts]) -> I
         if each.unit == "seconds":
             share = 1 - RESPONSE_LIMIT_SECONDS / each.value
             yield _of_bottleneck(
-                rules.SPEED_UP_RESPONSES,
+                advice.SPEED_UP_RESPONSES,
                 each,
                 Improvement(
                     "response_time_ratio",
@@ -391,7 +391,7 @@ def _responders(found: Iterable[Bottleneck], droids: dict[str, DroidFacts]) -> I
                 each, value=queries.queries_unanswered, baseline=0.0, unit="queries", n=queries.queries
             )
             yield _of_bottleneck(
-                rules.ANSWER_QUERIES, left, _answers(queries.queries_unanswered, queries.queries)
+                advice.ANSWER_QUERIES, left, _answers(queries.queries_unanswered, queries.queries)
             )
 
 
@@ -409,7 +409,7 @@ def _answers(unanswered: int, queries: int) -> Improvement | None:
     )
 
 
-def _of_bottleneck(rule: rules.Rule, found: Bottleneck, improvement: Improvement | None) -> Recommendation:
+def _of_bottleneck(rule: advice.Rule, found: Bottleneck, improvement: Improvement | None) -> Recommendation:
     return Recommendation(
         rule.kind,
         rule.id,

@@ -15,7 +15,7 @@ from droidscope.instrument.decorators import Operation
 from droidscope.instrument.gates import Gate, Synthesis
 from droidscope.instrument.messages import Query
 from droidscope.instrument.sessions import Phase, Session
-from droidscope.instrument.work import Attempt, Task, Tool
+from droidscope.instrument.tasks import Attempt, Task, Tool
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from opentelemetry.context import attach, detach, get_current
 
-from droidscope.instrument import activity as activities
-from droidscope.instrument.activity import Activity
+from droidscope.instrument import instrumented_span as activities
+from droidscope.instrument.instrumented_span import InstrumentedSpan
 from droidscope.instrument.providers import current
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-A = TypeVar("A", bound=Activity)
+A = TypeVar("A", bound=InstrumentedSpan)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -105,7 +105,7 @@ def _wrapper_for(function: Callable[..., Any]) -> Callable[..., Any]:
     return _function
 
 
-def _function(function: Callable[P, R], make: Callable[[], Activity]) -> Callable[P, R]:
+def _function(function: Callable[P, R], make: Callable[[], InstrumentedSpan]) -> Callable[P, R]:
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         emitter = current()
@@ -127,7 +127,7 @@ def _function(function: Callable[P, R], make: Callable[[], Activity]) -> Callabl
     return wrapper
 
 
-async def _continued(rest: Coroutine[Any, Any, R], activity: Activity) -> R:
+async def _continued(rest: Coroutine[Any, Any, R], activity: InstrumentedSpan) -> R:
     """
     *rest* of what *activity* is around, which has begun with the call that made the coroutine.
     """
@@ -142,7 +142,7 @@ async def _continued(rest: Coroutine[Any, Any, R], activity: Activity) -> R:
 
 
 def _coroutine(
-    function: Callable[P, Awaitable[R]], make: Callable[[], Activity]
+    function: Callable[P, Awaitable[R]], make: Callable[[], InstrumentedSpan]
 ) -> Callable[P, Awaitable[R]]:
     @wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -170,7 +170,7 @@ class _Steps:
 
     __slots__ = ("_activity", "_context", "_token")
 
-    def __init__(self, make: Callable[[], Activity]) -> None:
+    def __init__(self, make: Callable[[], InstrumentedSpan]) -> None:
         self._activity = make()
         emitter = current()
         if emitter is not None:
@@ -193,7 +193,7 @@ class _Steps:
 
 
 def _generator(
-    function: Callable[P, Generator[Any, Any, R]], make: Callable[[], Activity]
+    function: Callable[P, Generator[Any, Any, R]], make: Callable[[], InstrumentedSpan]
 ) -> Callable[P, Generator[Any, Any, R]]:
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, R]:
@@ -239,7 +239,7 @@ def _bound(method: Callable[[Any], Any], value: object) -> Callable[[], Any]:
 
 
 def _async_generator(
-    function: Callable[P, AsyncGenerator[Any, Any]], make: Callable[[], Activity]
+    function: Callable[P, AsyncGenerator[Any, Any]], make: Callable[[], InstrumentedSpan]
 ) -> Callable[P, AsyncGenerator[Any, Any]]:
     @wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Any, Any]:

@@ -9,13 +9,13 @@ from typing import Final, Literal, TypedDict, Unpack
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind
 from droidscope.instrument import outputs
-from droidscope.instrument.activity import Activity, Description, Values, enclosing
+from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, enclosing
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
 from droidscope.instrument.sessions import Session
 
 
-class Gate(Activity):
+class Gate(InstrumentedSpan):
     """
     A quality gate. It passes if its body ends without a verdict, and fails by an exception.
     """
@@ -81,7 +81,7 @@ _INTEGRATION: Final[dict[Literal["conflicts", "missing_components", "unresolved"
 }
 
 
-class Synthesis(Activity):
+class Synthesis(InstrumentedSpan):
     """
     The integration of a session's results.
     """

@@ -11,12 +11,12 @@ from opentelemetry.trace import SpanKind
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, MessageType, Outcome
 from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
-from droidscope.instrument.activity import NS, Activity, Description, Values, seconds
-from droidscope.instrument.place import new_id
+from droidscope.instrument.baggage import new_id
+from droidscope.instrument.instrumented_span import NS, Description, InstrumentedSpan, Values, seconds
 from droidscope.instrument.providers import Emitter
 
 
-class Message(Activity):
+class Message(InstrumentedSpan):
     """
     A message from one droid to another, or to all where *receiver* is None.
     """

@@ -15,7 +15,7 @@ from droidscope.errors import DroidscopeError
 from droidscope.instrument import client
 from droidscope.instrument.client import Period
 from droidscope.instrument.decorators import Operation
-from droidscope.instrument.guard import logger, quietly, warn_once
+from droidscope.instrument.never_raise import logger, quietly, warn_once
 from droidscope.instrument.providers import after_fork_in_child
 from droidscope.instrument.sessions import Session
 

@@ -11,10 +11,10 @@ from typing import Final, TypedDict
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Severity
-from droidscope.instrument import quality
-from droidscope.instrument.guard import warn_once
-from droidscope.instrument.providers import Tally
-from droidscope.instrument.quality import Paths
+from droidscope.instrument import quality_reports
+from droidscope.instrument.never_raise import warn_once
+from droidscope.instrument.providers import ClientCounters
+from droidscope.instrument.quality_reports import Paths
 from droidscope.instrument.scores import Score
 
 Values = dict[str, str | int | float | tuple[str, ...]]
@@ -22,7 +22,7 @@ Values = dict[str, str | int | float | tuple[str, ...]]
 ISSUES_LIMIT: Final = 20
 
 
-class Outputs(TypedDict, total=False):
+class OutputFields(TypedDict, total=False):
     """
     What `output` takes. All of it is optional; what is None counts as not given.
 
@@ -72,7 +72,7 @@ _SCORED: Final = (
 )
 
 
-def describe(given: Outputs, sums: dict[str, float], tally: Tally) -> Values:
+def describe(given: OutputFields, sums: dict[str, float], tally: ClientCounters) -> Values:
     """
     Attributes for *given*; what cannot be read is left out, logged and counted in *tally*.
 
@@ -88,7 +88,7 @@ def describe(given: Outputs, sums: dict[str, float], tally: Tally) -> Values:
     }
 
 
-def points(name: str, score: object, tally: Tally) -> float | None:
+def points(name: str, score: object, tally: ClientCounters) -> float | None:
     """
     *score* from 0 to 100; None, logged under *name* and counted, without a declared scale or outside of it.
     """
@@ -100,7 +100,7 @@ def points(name: str, score: object, tally: Tally) -> float | None:
     return score.points
 
 
-def drop(tally: Tally, name: str, reason: str, value: object, expected: str) -> None:
+def drop(tally: ClientCounters, name: str, reason: str, value: object, expected: str) -> None:
     """
     Count a value refused for *reason*, and log it the first time.
     """
@@ -108,7 +108,7 @@ def drop(tally: Tally, name: str, reason: str, value: object, expected: str) -> 
     warn_once(f"drop:{name}:{reason}", "%s is %s; expected %s; dropped", name, value, expected)
 
 
-def _summed(found: Mapping[str, object], sums: dict[str, float], tally: Tally) -> Values:
+def _summed(found: Mapping[str, object], sums: dict[str, float], tally: ClientCounters) -> Values:
     values: Values = {}
     for key, name, kind in _SUMMED:
         if key not in found:
@@ -128,7 +128,7 @@ def _is_amount(value: object, kind: type) -> bool:
     return math.isfinite(value) and value >= 0  # type: ignore[arg-type, operator] # kind is int or float
 
 
-def _declared(found: Mapping[str, object], tally: Tally) -> Values:
+def _declared(found: Mapping[str, object], tally: ClientCounters) -> Values:
     values: Values = {}
     findings = _findings(found.get("findings"), tally)
     if findings is not None:
@@ -142,7 +142,7 @@ def _declared(found: Mapping[str, object], tally: Tally) -> Values:
     return values
 
 
-def _findings(given: object, tally: Tally) -> dict[Severity, int] | None:
+def _findings(given: object, tally: ClientCounters) -> dict[Severity, int] | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
@@ -167,7 +167,7 @@ def _of_findings(findings: Mapping[Severity, int]) -> Values:
     counts: Values = {
         f"{names.OUTPUT_FINDINGS}{severity.value}": number for severity, number in findings.items()
     }
-    return {**counts, names.OUTPUT_SECURITY: quality.security_score(findings)}
+    return {**counts, names.OUTPUT_SECURITY: quality_reports.security_score(findings)}
 
 
 def _count(issues: object) -> Counter[str]:
@@ -183,13 +183,13 @@ def _of_issues(issues: Counter[str]) -> Values:
     return {names.OUTPUT_ISSUES: tuple(f"{rule}:{number}" for rule, number in frequent)}
 
 
-def _measure(given: Outputs, tally: Tally) -> quality.Measures:
+def _measure(given: OutputFields, tally: ClientCounters) -> quality_reports.Measures:
     def refuse(path: str, fault: str) -> None:
         tally.add(names.CLIENT_DROPPED, {names.DROP_REASON: "report"})
         warn_once(f"report:{path}", "report %s is dropped: %s", path, fault)
 
-    return quality.measure(
-        quality.Reports(
+    return quality_reports.measure(
+        quality_reports.Reports(
             coverage=given.get("coverage"),
             sarif=given.get("sarif"),
             junit=given.get("junit"),
@@ -200,7 +200,7 @@ def _measure(given: Outputs, tally: Tally) -> quality.Measures:
     )
 
 
-def _reported(measures: quality.Measures, tally: Tally) -> Values:
+def _reported(measures: quality_reports.Measures, tally: ClientCounters) -> Values:
     values: Values = {}
     if measures.findings is not None:
         values.update(_of_findings(measures.findings))

@@ -34,7 +34,7 @@ _COUNTERS: Final = {
 _DURATION_BOUNDS: Final = (1, 5, 15, 60, 120, 300, 600, 900, 1800, 2700, 3600, 7200, 10800)
 
 
-class Tally:
+class ClientCounters:
     """
     Counts since the start of the process, read by OpenTelemetry when it collects.
 
@@ -80,7 +80,7 @@ class Emitter:
         self.tracer = tracer
         self.logger = logger
         self.service = service
-        self.tally = Tally(meter)
+        self.tally = ClientCounters(meter)
         histogram = partial(
             meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=_DURATION_BOUNDS
         )

@@ -20,9 +20,9 @@ from opentelemetry.context import Context
 
 from droidscope.conventions import attributes as names
 from droidscope.errors import MissingExtraError
-from droidscope.instrument.delivery import Destination, Losses
-from droidscope.instrument.guard import logger, quietly
-from droidscope.instrument.place import carried, ids
+from droidscope.instrument.baggage import carried, ids
+from droidscope.instrument.export_failures import Destination, ExportFailures
+from droidscope.instrument.never_raise import logger, quietly
 from droidscope.instrument.providers import after_fork_in_child, service_name
 
 try:
@@ -98,7 +98,7 @@ class IdSpanProcessor(SpanProcessor):
         return True
 
 
-LOSSES: Final = Losses()
+LOSSES: Final = ExportFailures()
 after_fork_in_child(LOSSES.restart)
 _configured: list[Provider] = []
 _lock: Final = Lock()

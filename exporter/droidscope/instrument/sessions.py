@@ -11,14 +11,14 @@ from time import perf_counter_ns
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.instrument import alive
-from droidscope.instrument.activity import NS, Description, Judged, Values, seconds
-from droidscope.instrument.guard import quietly
-from droidscope.instrument.place import IDS, PHASE_IDS, TASK_IDS, new_id
+from droidscope.instrument import heartbeat
+from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
+from droidscope.instrument.instrumented_span import NS, Description, Values, WithOutcome, seconds
+from droidscope.instrument.never_raise import quietly
 from droidscope.instrument.providers import Emitter
 
 
-class Session(Judged):
+class Session(WithOutcome):
     """
     One run of a pattern, from request to result.
     """
@@ -74,14 +74,14 @@ class Session(Judged):
         """
         super().begin(emitter, enter=enter)
         if self.recording and emitter.is_heard(names.ALIVE_EVENT):
-            alive.PULSE.add(self)
+            heartbeat.PULSE.add(self)
 
     @quietly
     def end(self, error: BaseException | None = None) -> None:
         """
         As every activity.
         """
-        alive.PULSE.discard(self)
+        heartbeat.PULSE.discard(self)
         super().end(error)
 
     def still_alive(self) -> None:
@@ -98,7 +98,7 @@ class Session(Judged):
         return {**super()._conclude(emitter, error), self.outcome_name: outcome}
 
 
-class Phase(Judged):
+class Phase(WithOutcome):
     """
     One phase of a session; it may be blocked for some of its time.
     """

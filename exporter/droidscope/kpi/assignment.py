@@ -12,7 +12,7 @@ from droidscope.kpi.quality import consistency_ratio, mean_score
 from droidscope.kpi.statistics import wilson_interval
 
 if TYPE_CHECKING:
-    from droidscope.kpi.subjects import Scores
+    from droidscope.kpi.totals import ScoreTotals
 
 ASSIGNMENT_MINIMUM: Final = 3
 """
@@ -48,7 +48,7 @@ def assignment_effectiveness(
     droid_ratio: float,
     median_ns: float | None,
     pattern_median_ns: float | None,
-    code_quality: Scores,
+    code_quality: ScoreTotals,
 ) -> Effectiveness | None:
     """
     How well a droid does a pattern's tasks; None under 3 of them.

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from droidscope.conventions import metrics
 from droidscope.conventions.metrics import KPIS, WINDOWS, MetricSpec, samples_of
+from droidscope.facts.facts import NANO
 from droidscope.kpi import communication, efficiency, patterns, quality, ratios
-from droidscope.kpi.facts import NANO
-from droidscope.kpi.subjects import DroidFacts, OrchestratorFacts, PatternFacts, by_subject
+from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, by_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from droidscope.kpi.facts import Key
-    from droidscope.kpi.windows import Orchestrator
+    from droidscope.facts.facts import Key
+    from droidscope.facts.windows import Orchestrator
 
 Facts = TypeVar("Facts")
 Gauge = tuple[MetricSpec, tuple[str, ...], float]
@@ -40,7 +40,7 @@ class Kpi(NamedTuple, Generic[Facts]):
     samples: Callable[[Facts], float] | None
 
 
-ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorFacts], ...]] = (
+ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorTotals], ...]] = (
     Kpi(
         metrics.TASK_COMPLETION_RATIO,
         lambda facts: ratios.task_completion_ratio(facts.work),
@@ -103,7 +103,7 @@ ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorFacts], ...]] = (
     ),
 )
 
-DROID_KPIS: Final[tuple[Kpi[DroidFacts], ...]] = (
+DROID_KPIS: Final[tuple[Kpi[DroidTotals], ...]] = (
     Kpi(
         metrics.DROID_TASK_COMPLETION_RATIO,
         lambda facts: ratios.task_completion_ratio(facts.work),
@@ -161,7 +161,7 @@ DROID_KPIS: Final[tuple[Kpi[DroidFacts], ...]] = (
     ),
 )
 
-PATTERN_KPIS: Final[tuple[Kpi[PatternFacts], ...]] = (
+PATTERN_KPIS: Final[tuple[Kpi[PatternTotals], ...]] = (
     Kpi(
         metrics.PATTERN_SUCCESS_RATIO,
         lambda facts: ratios.session_success_ratio(facts.sessions),

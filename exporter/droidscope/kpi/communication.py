@@ -7,15 +7,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU
+from droidscope.facts.facts import NANO
 from droidscope.kpi.composites import composite
-from droidscope.kpi.facts import NANO
 from droidscope.kpi.statistics import clip, median_of_counts, ratio
 
 if TYPE_CHECKING:
-    from droidscope.kpi.subjects import DroidFacts, Queries, Traffic
+    from droidscope.kpi.totals import DroidTotals, MessageTotals, QueryTotals
 
 
-def success_ratio(traffic: Traffic) -> float | None:
+def success_ratio(traffic: MessageTotals) -> float | None:
     """
     Queries answered in time and other messages accepted, of messages, 0 to 1; None without any.
 
@@ -24,7 +24,7 @@ def success_ratio(traffic: Traffic) -> float | None:
     return ratio(traffic.messages_delivered, traffic.messages)
 
 
-def conflict_ratio(traffic: Traffic) -> float | None:
+def conflict_ratio(traffic: MessageTotals) -> float | None:
     """
     Conflicts per message, at most 1; None without messages.
 
@@ -34,7 +34,7 @@ def conflict_ratio(traffic: Traffic) -> float | None:
     return None if conflicts is None else clip(conflicts)
 
 
-def efficiency_ratio(traffic: Traffic) -> float | None:
+def efficiency_ratio(traffic: MessageTotals) -> float | None:
     """
     Success ratio x (1 - conflict ratio), 0 to 1; None without messages.
 
@@ -44,7 +44,7 @@ def efficiency_ratio(traffic: Traffic) -> float | None:
     return None if success is None or conflicts is None else success * (1 - conflicts)
 
 
-def wait_ratio(traffic: Traffic) -> float | None:
+def wait_ratio(traffic: MessageTotals) -> float | None:
     """
     Phase time covered by waiting queries, of phase time, 0 to 1; None without phase time.
 
@@ -53,7 +53,7 @@ def wait_ratio(traffic: Traffic) -> float | None:
     return ratio(traffic.wait_ns, traffic.phase_ns)
 
 
-def response_score(queries: Queries) -> float | None:
+def response_score(queries: QueryTotals) -> float | None:
     """
     100 x the mean response credit of the queries put to a droid; None without queries.
 
@@ -66,7 +66,7 @@ def response_score(queries: Queries) -> float | None:
     return None if credit is None else 100 * credit
 
 
-def answered_ratio(queries: Queries) -> float | None:
+def answered_ratio(queries: QueryTotals) -> float | None:
     """
     U: queries answered in time, of those put to a droid, 0 to 1; None without queries.
 
@@ -87,7 +87,7 @@ def message_balance(messages: float) -> float:
     return min(clip(messages / full), clip(1 - (messages - over) / (none - over)))
 
 
-def collaboration_score(droid: DroidFacts) -> float | None:
+def collaboration_score(droid: DroidTotals) -> float | None:
     """
     K: 0.4 balance of messages + 0.3 response + 0.3 answered in time, 0 to 100.
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from droidscope.kpi.statistics import ratio
 
 if TYPE_CHECKING:
-    from droidscope.kpi.subjects import Queries, Sessions, Work
+    from droidscope.kpi.totals import QueryTotals, SessionTotals, TaskTotals
 
 
-def mean_task_ns(work: Work) -> float | None:
+def mean_task_ns(work: TaskTotals) -> float | None:
     """
     Mean duration of completed tasks; None if none completed.
 
@@ -21,7 +21,7 @@ def mean_task_ns(work: Work) -> float | None:
     return ratio(work.task_ns, work.tasks_completed)
 
 
-def mean_session_ns(sessions: Sessions) -> float | None:
+def mean_session_ns(sessions: SessionTotals) -> float | None:
     """
     Mean duration of completed sessions; None if none completed.
 
@@ -30,7 +30,7 @@ def mean_session_ns(sessions: Sessions) -> float | None:
     return ratio(sessions.session_ns, sessions.sessions_completed)
 
 
-def mean_response_ns(queries: Queries) -> float | None:
+def mean_response_ns(queries: QueryTotals) -> float | None:
     """
     Mean time to the answers of a droid, late ones too; None without answers.
 

@@ -13,10 +13,10 @@ from droidscope.kpi.ratios import error_ratio, phase_success_ratio, task_complet
 from droidscope.kpi.statistics import clip, ratio
 
 if TYPE_CHECKING:
-    from droidscope.kpi.subjects import DroidFacts, Flow, OrchestratorFacts
+    from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PhaseTotals
 
 
-def plan_adherence(flow: Flow) -> float | None:
+def plan_adherence(flow: PhaseTotals) -> float | None:
     """
     Planned of actual duration, at most 1, over completed sessions with a plan; None without any.
 
@@ -26,7 +26,7 @@ def plan_adherence(flow: Flow) -> float | None:
     return None if adherence is None else clip(adherence)
 
 
-def orchestrator_efficiency(facts: OrchestratorFacts) -> Composite:
+def orchestrator_efficiency(facts: OrchestratorTotals) -> Composite:
     """
     0.5 task completion + 0.3 phase success + 0.2 plan adherence, 0 to 100.
 
@@ -39,7 +39,7 @@ def orchestrator_efficiency(facts: OrchestratorFacts) -> Composite:
     )
 
 
-def droid_efficiency(facts: DroidFacts) -> Composite:
+def droid_efficiency(facts: DroidTotals) -> Composite:
     """
     E of one droid's window: see `efficiency_of_parts`.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from droidscope.kpi.trends import Direction, Measure
+from droidscope.kpi.trends import Direction, TrendMeasure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,7 @@ Gapped = list[float | None]
 Box = tuple[tuple[float, float], ...]
 
 
-class Prediction(NamedTuple):
+class PredictionInterval(NamedTuple):
     """
     The value expected in the bucket that begins at *time_ns*, within its 80 % interval.
     """
@@ -69,7 +69,7 @@ class Forecast(Struct, frozen=True):
 
     method: Literal["simple", "damped"]
     level: float
-    predictions: tuple[Prediction, ...]
+    predictions: tuple[PredictionInterval, ...]
 
 
 class Parameters(NamedTuple):
@@ -106,7 +106,7 @@ def forecast(
     values: Sequence[float],
     bucket_ns: int,
     horizon: int,
-    measure: Measure,
+    measure: TrendMeasure,
     direction: Direction,
 ) -> Forecast | None:
     """
@@ -146,7 +146,7 @@ def forecast(
         "damped" if is_damped else "simple",
         clipped(last.level),
         tuple(
-            Prediction(
+            PredictionInterval(
                 times_ns[-1] + step * bucket_ns,
                 clipped(mean),
                 clipped(mean - Z_80 * sd * growth),

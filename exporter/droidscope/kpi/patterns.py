@@ -7,13 +7,13 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from droidscope.kpi.facts import NANO
+from droidscope.facts.facts import NANO
 from droidscope.kpi.statistics import clip, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from droidscope.kpi.subjects import PatternFacts
+    from droidscope.kpi.totals import PatternTotals
 
 
 class FailurePoint(NamedTuple):
@@ -30,7 +30,7 @@ class FailurePoint(NamedTuple):
     cumulative: float
 
 
-def cost_per_success_usd(pattern: PatternFacts) -> float | None:
+def cost_per_success_usd(pattern: PatternTotals) -> float | None:
     """
     Cost of all executions, failed ones too, over the successful ones, in USD.
 
@@ -41,7 +41,7 @@ def cost_per_success_usd(pattern: PatternFacts) -> float | None:
     return ratio(pattern.cost, pattern.sessions.sessions_completed * NANO) if pattern.cost else None
 
 
-def cost_efficiency_ratio(pattern: PatternFacts) -> float | None:
+def cost_efficiency_ratio(pattern: PatternTotals) -> float | None:
     """
     What a success may cost over what one does, at most 1; None without either.
 

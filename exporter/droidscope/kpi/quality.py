@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from droidscope.kpi.facts import MICRO
+from droidscope.facts.facts import MICRO
 from droidscope.kpi.statistics import population_sd, ratio
 
 if TYPE_CHECKING:
-    from droidscope.kpi.subjects import Scores
+    from droidscope.kpi.totals import ScoreTotals
 
 CONSISTENCY_MINIMUM: Final = 3
 """
@@ -22,7 +22,7 @@ Population SD of scores of which half are 0 and half are 100.
 """
 
 
-def mean_score(scores: Scores) -> float | None:
+def mean_score(scores: ScoreTotals) -> float | None:
     """
     Mean of *scores*, 0 to 100; None without any.
 
@@ -31,7 +31,7 @@ def mean_score(scores: Scores) -> float | None:
     return ratio(scores.sum, scores.n * MICRO)
 
 
-def consistency_ratio(scores: Scores) -> float | None:
+def consistency_ratio(scores: ScoreTotals) -> float | None:
     """
     1 - SD/50 of *scores*, population SD: 1 if all are equal, 0 at the widest spread.
 

@@ -12,7 +12,7 @@ from droidscope.kpi.statistics import wilson_interval
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from droidscope.kpi.trends import Measure
+    from droidscope.kpi.trends import TrendMeasure
 
 RANKING_MINIMUM: Final = 5
 """
@@ -160,7 +160,7 @@ def fastest_completions(sessions: Mapping[str, tuple[int, float]]) -> list[Rank]
 
 
 def changes(
-    current: Mapping[str, Level], previous: Mapping[str, Level], measures: Mapping[str, Measure]
+    current: Mapping[str, Level], previous: Mapping[str, Level], measures: Mapping[str, TrendMeasure]
 ) -> list[Change]:
     """
     What changed enough to count against the previous period, the largest gain first, losses last.

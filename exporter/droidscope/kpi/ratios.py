@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from droidscope.kpi.statistics import ratio
 
 if TYPE_CHECKING:
-    from droidscope.kpi.subjects import Flow, Sessions, Work
+    from droidscope.kpi.totals import PhaseTotals, SessionTotals, TaskTotals
 
 
-def task_completion_ratio(work: Work) -> float | None:
+def task_completion_ratio(work: TaskTotals) -> float | None:
     """
     Tasks completed of those completed or failed, 0 to 1; None if none ended.
 
@@ -21,7 +21,7 @@ def task_completion_ratio(work: Work) -> float | None:
     return ratio(work.tasks_completed, work.tasks_ended)
 
 
-def error_ratio(work: Work) -> float | None:
+def error_ratio(work: TaskTotals) -> float | None:
     """
     Failed attempts of attempts, 0 to 1; None without attempts.
 
@@ -30,7 +30,7 @@ def error_ratio(work: Work) -> float | None:
     return ratio(work.attempts_failed, work.attempts_ended)
 
 
-def retry_ratio(work: Work) -> float | None:
+def retry_ratio(work: TaskTotals) -> float | None:
     """
     Attempts after the first of their task, of attempts, 0 to 1; None without attempts.
 
@@ -39,7 +39,7 @@ def retry_ratio(work: Work) -> float | None:
     return ratio(work.retries, work.attempts_ended)
 
 
-def session_success_ratio(sessions: Sessions) -> float | None:
+def session_success_ratio(sessions: SessionTotals) -> float | None:
     """
     Sessions completed of those completed, failed or lost, 0 to 1; None if none ended.
 
@@ -48,7 +48,7 @@ def session_success_ratio(sessions: Sessions) -> float | None:
     return ratio(sessions.sessions_completed, sessions.sessions_ended)
 
 
-def phase_success_ratio(flow: Flow) -> float | None:
+def phase_success_ratio(flow: PhaseTotals) -> float | None:
     """
     Phases completed of those completed or failed, 0 to 1; None if none ended.
 
@@ -57,7 +57,7 @@ def phase_success_ratio(flow: Flow) -> float | None:
     return ratio(flow.phases_completed, flow.phases_ended)
 
 
-def integration_success_ratio(flow: Flow) -> float | None:
+def integration_success_ratio(flow: PhaseTotals) -> float | None:
     """
     Syntheses integrated of all, 0 to 1; None without syntheses.
 

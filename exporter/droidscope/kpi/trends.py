@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from droidscope.kpi.facts import NANO
+from droidscope.facts.facts import NANO
 from droidscope.kpi.statistics import Z_95
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Direction(StrEnum):
     DECLINING = "declining"
 
 
-class Measure(NamedTuple):
+class TrendMeasure(NamedTuple):
     """
     What trends and forecasts must know of a KPI.
 
@@ -71,13 +71,13 @@ class Measure(NamedTuple):
         return self.effect * abs(level) if self.relative else self.effect
 
 
-SCORE: Final = Measure(polarity=1, effect=2.0, highest=100.0)
-SUCCESS_RATIO: Final = Measure(polarity=1, effect=0.02, highest=1.0)
-ERROR_RATIO: Final = Measure(polarity=-1, effect=0.02, highest=1.0)
-DURATION: Final = Measure(polarity=-1, effect=0.05, relative=True)
+SCORE: Final = TrendMeasure(polarity=1, effect=2.0, highest=100.0)
+SUCCESS_RATIO: Final = TrendMeasure(polarity=1, effect=0.02, highest=1.0)
+ERROR_RATIO: Final = TrendMeasure(polarity=-1, effect=0.02, highest=1.0)
+DURATION: Final = TrendMeasure(polarity=-1, effect=0.05, relative=True)
 
 
-class Series(NamedTuple):
+class TrendSeries(NamedTuple):
     """
     A value per bucket: buckets' times ascending and distinct; *weight* is how many outputs made them.
     """
@@ -127,7 +127,7 @@ class TrendAnalysis(Struct, frozen=True):
 
 
 def trend(
-    times_ns: Sequence[int], values: Sequence[float], window_ns: int, measure: Measure
+    times_ns: Sequence[int], values: Sequence[float], window_ns: int, measure: TrendMeasure
 ) -> TrendAnalysis:
     """
     Whether bucket medians improve, decline or neither.
@@ -222,7 +222,7 @@ def bucket_ns(window_ns: int) -> int:
     return HOUR_NS if window_ns <= WEEK_NS else DAY_NS
 
 
-def pooled(parts: Iterable[Series]) -> Series:
+def pooled(parts: Iterable[TrendSeries]) -> TrendSeries:
     """
     One series of several droids', in which a change of the mix of droids is no change of value.
 
@@ -249,7 +249,7 @@ def pooled(parts: Iterable[Series]) -> Series:
             weights[time_ns] += part.weight
 
     times_ns = sorted(deviations)
-    return Series(
+    return TrendSeries(
         times_ns, [level / weight + deviations[time_ns] / weights[time_ns] for time_ns in times_ns], weight
     )
 

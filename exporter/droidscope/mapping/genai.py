@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from droidscope.conventions import attributes as names
-from droidscope.mapping.attributes import Reader
+from droidscope.mapping.attribute_reader import AttributeReader
 from droidscope.mapping.steps import is_handoff, step
-from droidscope.model.foreign import Role, Source, Step
+from droidscope.model.foreign_steps import Convention, Role, Step
 from droidscope.model.otlp import Span
 from droidscope.model.records import Usage
 
@@ -55,7 +55,7 @@ def read_span(span: Span) -> Step | None:
 
     An operation that says nothing about agents (`embeddings`, an event loop's cycle) is `OTHER`.
     """
-    read = Reader(span.attributes)
+    read = AttributeReader(span.attributes)
     operation = read.text(names.OPERATION)
     if not operation:
         return None
@@ -65,7 +65,7 @@ def read_span(span: Span) -> Step | None:
         role = Role.HANDOFF
     return step(
         span,
-        Source.GEN_AI,
+        Convention.GEN_AI,
         role,
         name=name,
         agent=read.text(names.AGENT_NAME) if role in _NAMES_ITS_AGENT else "",
@@ -84,23 +84,23 @@ def _suffix(span_name: str, operation: str) -> str:
     return span_name.removeprefix(operation).strip() or span_name
 
 
-def _workflow_name(read: Reader, suffix: str) -> str:
+def _workflow_name(read: AttributeReader, suffix: str) -> str:
     return read.text(WORKFLOW_NAME) or read.text(names.AGENT_NAME) or suffix
 
 
-def _agent_name(read: Reader, suffix: str) -> str:
+def _agent_name(read: AttributeReader, suffix: str) -> str:
     return read.text(CREW_AGENT_ROLE) or read.text(names.AGENT_NAME) or suffix
 
 
-def _tool_name(read: Reader, suffix: str) -> str:
+def _tool_name(read: AttributeReader, suffix: str) -> str:
     return read.text(names.TOOL_NAME) or suffix
 
 
-def _phase_name(read: Reader, suffix: str) -> str:
+def _phase_name(read: AttributeReader, suffix: str) -> str:
     return read.text(CREW_TASK_NAME) or suffix
 
 
-_NAMES: Final[dict[Role, Callable[[Reader, str], str]]] = {
+_NAMES: Final[dict[Role, Callable[[AttributeReader, str], str]]] = {
     Role.WORKFLOW: _workflow_name,
     Role.AGENT: _agent_name,
     Role.TOOL: _tool_name,
@@ -108,7 +108,7 @@ _NAMES: Final[dict[Role, Callable[[Reader, str], str]]] = {
 }
 
 
-def _usage(read: Reader) -> Usage | None:
+def _usage(read: AttributeReader) -> Usage | None:
     """
     Tokens, model and cost; None where the span has none of them.
     """

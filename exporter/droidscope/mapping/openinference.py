@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from droidscope.mapping.attributes import Reader
+from droidscope.mapping.attribute_reader import AttributeReader
 from droidscope.mapping.steps import is_handoff, step
-from droidscope.model.foreign import Role, Source, Step
+from droidscope.model.foreign_steps import Convention, Role, Step
 from droidscope.model.otlp import Span
 from droidscope.model.records import Usage
 
@@ -62,13 +62,13 @@ def read_span(span: Span) -> Step | None:
 
     A kind that says nothing about agents (`RETRIEVER`, `EMBEDDING`, ...) is `OTHER`.
     """
-    read = Reader(span.attributes)
+    read = AttributeReader(span.attributes)
     match read.text(SPAN_KIND):
         case "":
             return None
         case "LLM":
             return step(
-                span, Source.OPENINFERENCE, Role.MODEL, agent=read.text(AGENT_NAME), usage=_usage(read)
+                span, Convention.OPENINFERENCE, Role.MODEL, agent=read.text(AGENT_NAME), usage=_usage(read)
             )
         case "TOOL":
             return _tool(span, read)
@@ -77,16 +77,16 @@ def read_span(span: Span) -> Step | None:
         case "CHAIN":
             return _chain(span, read)
         case _:
-            return step(span, Source.OPENINFERENCE)
+            return step(span, Convention.OPENINFERENCE)
 
 
-def _tool(span: Span, read: Reader) -> Step:
+def _tool(span: Span, read: AttributeReader) -> Step:
     name = read.text(TOOL_NAME) or span.name
     role = Role.HANDOFF if is_handoff(name) else Role.TOOL
-    return step(span, Source.OPENINFERENCE, role, name=name, agent=read.text(AGENT_NAME))
+    return step(span, Convention.OPENINFERENCE, role, name=name, agent=read.text(AGENT_NAME))
 
 
-def _agent(span: Span, read: Reader) -> Step:
+def _agent(span: Span, read: AttributeReader) -> Step:
     """
     An agent; but one that nothing names is the whole run, as OpenAI Agents marks its root.
     """
@@ -94,11 +94,11 @@ def _agent(span: Span, read: Reader) -> Step:
     if not name and SMOLAGENTS_RUN in span.attributes:
         name = span.name.removesuffix(".run")
     if not name:
-        return step(span, Source.OPENINFERENCE, Role.WORKFLOW, name=span.name)
-    return step(span, Source.OPENINFERENCE, Role.AGENT, name=name, usage=_usage(read))
+        return step(span, Convention.OPENINFERENCE, Role.WORKFLOW, name=span.name)
+    return step(span, Convention.OPENINFERENCE, Role.AGENT, name=name, usage=_usage(read))
 
 
-def _chain(span: Span, read: Reader) -> Step:
+def _chain(span: Span, read: AttributeReader) -> Step:
     """
     A workflow, unless LangGraph's metadata tell that it is a node or an agent of a graph.
 
@@ -108,11 +108,11 @@ def _chain(span: Span, read: Reader) -> Step:
     metadata = _metadata(read)
     is_node = metadata.ls_integration == "langgraph" and metadata.node == span.name
     if is_node or metadata.agent == span.name:
-        return step(span, Source.OPENINFERENCE, Role.AGENT, name=span.name, run_key=metadata.run)
-    return step(span, Source.OPENINFERENCE, Role.WORKFLOW, name=span.name)
+        return step(span, Convention.OPENINFERENCE, Role.AGENT, name=span.name, run_key=metadata.run)
+    return step(span, Convention.OPENINFERENCE, Role.WORKFLOW, name=span.name)
 
 
-def _metadata(read: Reader) -> _Metadata:
+def _metadata(read: AttributeReader) -> _Metadata:
     text = read.text(METADATA)
     if ("langgraph_node" not in text and "lc_agent_name" not in text) or len(text) > _METADATA_SIZE:
         return _NO_METADATA
@@ -125,7 +125,7 @@ def _metadata(read: Reader) -> _Metadata:
 _NO_METADATA: Final = _Metadata()
 
 
-def _usage(read: Reader) -> Usage | None:
+def _usage(read: AttributeReader) -> Usage | None:
     """
     Tokens, model and cost; None where the span has none of them.
     """

@@ -8,8 +8,8 @@ import re
 from typing import Final
 
 from droidscope.conventions import attributes as names
-from droidscope.mapping.attributes import NAME_LENGTH, Reader
-from droidscope.model.foreign import Role, Source, Step
+from droidscope.mapping.attribute_reader import NAME_LENGTH, AttributeReader
+from droidscope.model.foreign_steps import Convention, Role, Step
 from droidscope.model.otlp import STATUS_ERROR, Span
 from droidscope.model.records import Place, Usage
 
@@ -28,7 +28,7 @@ _HANDOFF: Final = re.compile(r"(hand_?off|transfer)[ _-](back[ _-])?to[ _-]", re
 
 def step(
     span: Span,
-    source: Source = Source.NONE,
+    source: Convention = Convention.NONE,
     role: Role = Role.OTHER,
     *,
     name: str = "",
@@ -54,7 +54,7 @@ def step(
         failed=failed,
         error_type=_error_type(span) if failed else "",
         usage=usage,
-        session_id=Reader(span.attributes).text(SESSION_ID)[:NAME_LENGTH],
+        session_id=AttributeReader(span.attributes).text(SESSION_ID)[:NAME_LENGTH],
         conversation_id=conversation_id[:NAME_LENGTH],
         run_key=run_key[:NAME_LENGTH],
         inside=_inside(span),
@@ -72,8 +72,10 @@ def _error_type(span: Span) -> str:
     """
     `error.type`, else the type of the last exception recorded, else "".
     """
-    given = Reader(span.attributes).text(names.ERROR_TYPE)
-    thrown = [Reader(e.attributes).text(EXCEPTION_TYPE) for e in span.events if e.name == EXCEPTION_EVENT]
+    given = AttributeReader(span.attributes).text(names.ERROR_TYPE)
+    thrown = [
+        AttributeReader(e.attributes).text(EXCEPTION_TYPE) for e in span.events if e.name == EXCEPTION_EVENT
+    ]
     return (given or next(filter(None, reversed(thrown)), ""))[:NAME_LENGTH]
 
 
@@ -83,7 +85,7 @@ def _inside(span: Span) -> Place | None:
     """
     if names.SESSION_ID not in span.attributes:
         return None
-    read = Reader(span.attributes)
+    read = AttributeReader(span.attributes)
     task = read.name(names.TASK_ID)
     return Place(
         orchestrator=(),

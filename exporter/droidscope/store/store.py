@@ -34,7 +34,7 @@ Uptime until a checkpoint that failed is tried again.
 """
 
 
-class Head(Protocol):
+class Checkpointed(Protocol):
     """
     What a checkpoint holds.
     """
@@ -99,7 +99,7 @@ class Store:
 
     # --- start -----------------------------------------------------------------------------------
 
-    def restore(self, head: Head) -> int:
+    def restore(self, head: Checkpointed) -> int:
         """
         Bring the head and the ids to the newest usable checkpoint.
 
@@ -152,7 +152,7 @@ class Store:
         if self._log.truncated_bytes:
             log.info("cut off what a crash left unfinished", bytes=self._log.truncated_bytes)
 
-    def begin(self, head: Head, clock_ns: int) -> None:
+    def begin(self, head: Checkpointed, clock_ns: int) -> None:
         """
         Begin to write, after the replay.
 
@@ -173,7 +173,7 @@ class Store:
         """
         self._log.append(frames)
 
-    def maybe_seal(self, head: Head, clock_ns: int) -> None:
+    def maybe_seal(self, head: Checkpointed, clock_ns: int) -> None:
         """
         Begin a new segment with a checkpoint if the current one is large or old enough.
 
@@ -189,7 +189,7 @@ class Store:
             log.error("checkpoint failed", error=str(error))  # noqa: TRY400 - the sentence says it all
             self._sealed_clock, self._retry_clock = clock_ns, clock_ns + RETRY_NS
 
-    def _seal(self, head: Head, clock_ns: int) -> None:
+    def _seal(self, head: Checkpointed, clock_ns: int) -> None:
         """
         The order matters: a crash or a full disk between any two steps leaves a store that the
         last complete checkpoint and the log behind it restore exactly.
@@ -245,7 +245,7 @@ class Store:
         """
         return shutil.disk_usage(self._directory).free
 
-    def close(self, head: Head, clock_ns: int) -> None:
+    def close(self, head: Checkpointed, clock_ns: int) -> None:
         """
         Leave a checkpoint and let go of the directory.
         """

@@ -8,15 +8,9 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from droidscope.conventions.findings import STATUSES, DroidStatus
-from droidscope.web.findings import (
-    alerts_section,
-    bottlenecks_section,
-    level_chip,
-    recommendations_section,
-    session_link,
-)
-from droidscope.web.parts import (
+from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
+from droidscope.views.summary import DroidLine, Ratio, SessionLine, Snapshot
+from droidscope.web.html import (
     DASH,
     UNKNOWN,
     aside,
@@ -30,7 +24,13 @@ from droidscope.web.parts import (
     table,
     text,
 )
-from droidscope.web.summary import DroidLine, Ratio, SessionLine, Snapshot
+from droidscope.web.insight_sections import (
+    alerts_section,
+    bottlenecks_section,
+    level_chip,
+    recommendations_section,
+    session_link,
+)
 
 PAGE: Final = """<!doctype html>
 <html lang="en">

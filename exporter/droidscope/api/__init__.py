@@ -1,0 +1,3 @@
+"""
+The JSON API: parameters, answers, their OpenAPI document, and the service that computes them.
+"""

@@ -1,0 +1,3 @@
+"""
+Assembly: the spans of other frameworks become sessions, tasks and attempts.
+"""

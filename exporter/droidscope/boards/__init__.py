@@ -1,0 +1,3 @@
+"""
+Grafana's dashboards, one function a panel.
+"""

@@ -1,0 +1,33 @@
+"""
+What the queries of the Droids board share.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from droidscope.conventions import metrics, thresholds
+from droidscope.rules.promql import Scope, quotient
+
+SCOPE: Final = Scope(("orchestrator", "droid"))
+DROID: Final = ("orchestrator", "droid")
+WINDOW: Final = "$window"
+ERRORS: Final = thresholds.HIGH_ERROR_RATE
+QUALITY: Final = thresholds.LOW_CODE_QUALITY
+RESPONSE: Final = thresholds.RESPONSE_TIME_HIGH
+
+
+def task_success(by: tuple[str, ...]) -> str:
+    """
+    Tasks completed of those ended.
+    """
+    failed = SCOPE.increase(metrics.TASKS, by, WINDOW, 'outcome="failed"')
+    return f"1 - {quotient(failed, SCOPE.increase(metrics.TASKS, by, WINDOW))}"
+
+
+def errors(by: tuple[str, ...]) -> str:
+    """
+    Failed attempts of attempts.
+    """
+    failed = SCOPE.increase(metrics.ATTEMPTS, by, WINDOW, 'outcome="failed"')
+    return quotient(failed, SCOPE.increase(metrics.ATTEMPTS, by, WINDOW))

@@ -1,0 +1,3 @@
+"""
+Completeness: how much of what clients emitted has arrived.
+"""

@@ -1,0 +1,76 @@
+"""
+What the instrumentation says it has emitted, added up over processes and their restarts.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final, NamedTuple
+
+from droidscope.model.records import Emitted
+
+Stream = tuple[tuple[str, ...], str, str, int]
+"""
+Orchestrator, process instance, kind, and the start of the process's counter.
+"""
+
+STREAMS_LIMIT: Final = 50_000
+"""
+Streams of which the count is known; the longest silent one is forgotten.
+"""
+
+
+class StreamCount(NamedTuple):
+    """
+    The highest count of a stream, and the exporter's uptime when it was last heard of.
+    """
+
+    highest: int
+    clock_ns: int
+
+
+class Increase(NamedTuple):
+    """
+    By how much a stream's count grew, and whether nothing was known of it before. *forgotten_clock*
+    is when a stream that was forgotten for it had last been heard of, None if none was.
+    """
+
+    amount: int
+    first: bool
+    forgotten_clock: int | None = None
+
+
+class ClientCounts:
+    """
+    The highest count of each stream; points may arrive twice and in any order.
+    """
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[Stream, StreamCount] = OrderedDict()
+
+    def take(self, point: Emitted, clock_ns: int) -> Increase:
+        """
+        Take a point in that arrived at *clock_ns*; by how much its stream's count grew.
+        """
+        stream = (point.orchestrator, point.instance, point.kind, 0 if point.delta else point.start_ns)
+        before = self._counts.get(stream)
+        known = before.highest if before else 0
+        grown = max(0, point.count if point.delta else point.count - known)
+        self._counts[stream] = StreamCount(known + grown, clock_ns)
+        self._counts.move_to_end(stream)
+        forgotten = None
+        if len(self._counts) > STREAMS_LIMIT:
+            _, (_, forgotten) = self._counts.popitem(last=False)
+        return Increase(grown, before is None, forgotten)
+
+    def dump(self) -> list[tuple[Stream, StreamCount]]:
+        """
+        The state for a checkpoint.
+        """
+        return list(self._counts.items())
+
+    def load(self, dump: list[tuple[Stream, StreamCount]]) -> None:
+        """
+        Go on from a checkpoint.
+        """
+        self._counts = OrderedDict(dump)

@@ -1,0 +1,231 @@
+"""
+Windows: what ended in the last hour, day or week, as running totals of facts.
+
+Every fact lies in the bucket in which its subject ended: a minute for KPIs, an hour for what
+insights look back on (`history`). Each window keeps its total up to date as buckets enter and
+leave it, so reading one costs the same however much is stored.
+
+The upper edge is exact: a fact counts once the clock is past its end, and until then waits
+ahead. When the clock steps back, later buckets leave every window again; only the bucket
+stepped into keeps all that the clock had passed before.
+
+Definition: docs/kpis.md#conventions
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from droidscope.facts.buckets import Buckets, BucketsDump
+from droidscope.facts.facts import Key
+from droidscope.facts.packing import Totals, pack, unpack
+from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+AHEAD_LIMIT: Final = 100_000
+"""
+Facts that may wait for the clock.
+"""
+
+Orchestrator = tuple[str, ...]
+Ahead = tuple[int, Orchestrator, Key, int]
+"""
+What waits for the clock: end in nanoseconds, orchestrator, key, amount.
+"""
+
+
+class WindowsDump(Struct, frozen=True, array_like=True):
+    """
+    The whole of some `Windows`, made of what msgpack can carry.
+    """
+
+    now_ns: int
+    reached_ns: int
+    buckets: list[BucketsDump]
+    ahead: bytes
+
+
+class Windows:
+    """
+    The facts of all orchestrators and their totals over each window of a *shape*.
+
+    Not thread-safe: whoever adds and whoever reads take turns.
+    """
+
+    def __init__(self, shape: WindowShape = MINUTES) -> None:
+        self.shape = shape
+        self._now_ns = 0
+        self._reached_ns = 0
+        self._ranges = shape.ranges(0)
+        self._bucket_ns = shape.bucket_ns
+        self._oldest = -shape.reach
+        self._edges = (0, 0)
+        self._held: dict[Orchestrator, Buckets] = defaultdict(self._new_buckets)
+        self._ahead: list[Ahead] = []
+        self._fresh: dict[tuple[Orchestrator, int], Totals] = {}
+
+    def add(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
+        """
+        Add *amount* to a fact about what ended at *end_ns*; a negative amount takes back.
+
+        Late is fine; what ended before the longest window is forgotten at once. Where too much
+        waits ahead already, for the clocks of senders are wrong, it ended just now.
+        """
+        if end_ns < self._reached_ns:
+            amounts = self._fresh.get((orchestrator, end_ns // self._bucket_ns))
+            if amounts is None:
+                self._settle(orchestrator, end_ns, key, amount)
+            else:
+                amounts[key] = amounts.get(key, 0) + amount
+        elif amount > 0 and len(self._ahead) >= AHEAD_LIMIT:
+            self._settle(orchestrator, self._reached_ns - 1, key, amount)
+        else:
+            heappush(self._ahead, (end_ns, orchestrator, key, amount))
+
+    def advance(self, now_ns: int) -> None:
+        """
+        Set the clock to *now_ns*; it may step back.
+
+        Reading does so by itself. Called as records arrive, too, it keeps what waits ahead down
+        to what truly lies in the future, however rarely anyone reads.
+        """
+        edges = now_ns // self._bucket_ns, -(-now_ns // self._bucket_ns)
+        if edges != self._edges:
+            self._post()
+            self._move(self.shape.ranges(now_ns))
+            self._oldest = edges[0] - self.shape.reach
+            self._edges = edges
+        self._now_ns = now_ns
+        self._reached_ns = max(self._reached_ns, now_ns)
+        while self._ahead and self._ahead[0][0] < self._reached_ns:
+            end_ns, orchestrator, key, amount = heappop(self._ahead)
+            self._settle(orchestrator, end_ns, key, amount)
+
+    def totals(self, orchestrator: Orchestrator, window: str, now_ns: int) -> Mapping[Key, int]:
+        """
+        Sums over what ended in [floor_minute(now - window), now), without those that are zero.
+
+        Returns:
+            A live view, to be read before anything is added or the clock moves.
+
+        Raises:
+            KeyError: If there is no such window.
+        """
+        self.advance(now_ns)
+        return self.latest(orchestrator, window)
+
+    def latest(self, orchestrator: Orchestrator, window: str) -> Mapping[Key, int]:
+        """
+        The same as of when the clock was last set.
+        """
+        self._post()
+        buckets = self._held.get(orchestrator) or self._new_buckets()
+        return buckets.totals[window]
+
+    def snapshot(self, now_ns: int, windows: Iterable[str]) -> dict[Orchestrator, dict[str, Totals]]:
+        """
+        Copies of the totals of all orchestrators over some *windows*, to be read at leisure.
+        """
+        self.advance(now_ns)
+        windows = tuple(windows)
+        return {
+            who: {window: dict(self.latest(who, window)) for window in windows}
+            for who in self.orchestrators()
+        }
+
+    def buckets(self, orchestrator: Orchestrator, numbers: Iterable[int]) -> list[bytes]:
+        """
+        What the buckets of some *numbers* hold, packed (see `unpacked`), b"" for those with nothing.
+
+        Packing costs for the latest ones alone; the bytes of an older one are the same object until
+        a late fact changes it, so that what is derived from them may be remembered.
+        """
+        self._post()
+        buckets = self._held.get(orchestrator) or self._new_buckets()
+        return [buckets.packed(number) for number in numbers]
+
+    def orchestrators(self) -> list[Orchestrator]:
+        """
+        All orchestrators of which something ended within the longest window, sorted.
+        """
+        self._post()
+        return sorted(self._held)
+
+    def rename(self, rename: Callable[[Orchestrator], Orchestrator]) -> None:
+        """
+        Give every orchestrator its new name; those that share one become one.
+        """
+        self._post()
+        held, self._held = self._held, defaultdict(self._new_buckets)
+        for orchestrator, buckets in held.items():
+            self._held[rename(orchestrator)].merge(buckets, self._ranges)
+        self._ahead = [(end_ns, rename(who), key, amount) for end_ns, who, key, amount in self._ahead]
+        heapify(self._ahead)
+
+    def dump(self) -> WindowsDump:
+        """
+        Everything, for a checkpoint.
+        """
+        self._post()
+        return WindowsDump(
+            self._now_ns,
+            self._reached_ns,
+            [buckets.dump(orchestrator) for orchestrator, buckets in self._held.items()],
+            pack(self._ahead),
+        )
+
+    @classmethod
+    def load(cls, dump: WindowsDump, shape: WindowShape = MINUTES) -> Windows:
+        """
+        The windows that were dumped: from here on they answer as the original does.
+
+        Raises:
+            KeyError: If the dump lacks one of today's windows.
+            zlib.error, msgspec.MsgspecError: If it is damaged.
+        """
+        windows = cls(shape)
+        windows._now_ns = dump.now_ns
+        windows._reached_ns = dump.reached_ns
+        windows._ranges = shape.ranges(dump.now_ns)
+        windows._edges = dump.now_ns // shape.bucket_ns, -(-dump.now_ns // shape.bucket_ns)
+        windows._oldest = windows._edges[0] - shape.reach
+        windows._ahead = unpack(dump.ahead, list[Ahead])
+        for buckets in dump.buckets:
+            windows._held[buckets.orchestrator] = Buckets.load(buckets, shape)
+        return windows
+
+    def _new_buckets(self) -> Buckets:
+        return Buckets(self.shape)
+
+    def _settle(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
+        bucket = end_ns // self._bucket_ns
+        if bucket < self._oldest:
+            return
+        amounts = self._fresh.get((orchestrator, bucket))
+        if amounts is None:
+            amounts = self._fresh[orchestrator, bucket] = {}
+        amounts[key] = amounts.get(key, 0) + amount
+
+    def _post(self) -> None:
+        """
+        Enter into the buckets what has been added up since the last time: one entry a sum costs
+        less than one an event.
+        """
+        for (orchestrator, bucket), amounts in self._fresh.items():
+            buckets = self._held[orchestrator]
+            for key, amount in amounts.items():
+                buckets.add(bucket, key, amount, self._ranges)
+        self._fresh.clear()
+
+    def _move(self, ranges: Ranges) -> None:
+        for orchestrator, buckets in list(self._held.items()):
+            buckets.move(self._ranges, ranges)
+            if buckets.is_empty:
+                del self._held[orchestrator]
+        self._ranges = ranges

@@ -1,0 +1,65 @@
+"""
+What findings are made of: one orchestrator over one window, and the sessions that show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from droidscope.facts.facts import NANO, Key
+from droidscope.model.examples import ExampleKind, ExampleSession
+
+
+class RunningPhase(NamedTuple):
+    """
+    A phase that runs, of a session that does; *planned_ns* is None without a declared plan.
+    """
+
+    pattern: str
+    phase: str
+    elapsed_ns: int
+    planned_ns: int | None
+    session: str
+    trace_id: str
+
+
+class AnalysisWindow(NamedTuple):
+    """
+    One orchestrator over a window that ends at *now_ns*, Unix time.
+
+    *minutes* and *hours* are the totals of the window's facts, exact and from the full hour on;
+    *before* those of the 30 days before it. *running* are its phases under way, *running_ns* how long
+    its running sessions have taken together. *exhibits* gives sessions since the window's start.
+    """
+
+    orchestrator: str
+    window: str
+    now_ns: int
+    minutes: Mapping[Key, int]
+    hours: Mapping[Key, int]
+    before: Mapping[Key, int]
+    running: Sequence[RunningPhase]
+    running_ns: int
+    examples: Callable[[ExampleKind, tuple[str, ...]], list[ExampleSession]]
+
+
+class SessionRef(Struct, frozen=True):
+    """
+    A session that shows a finding; *trace_id* is "" where none is known.
+    """
+
+    session_id: str
+    trace_id: str
+    time_seconds: float
+
+
+def sessions(look: AnalysisWindow, shows: ExampleKind, *labels: str) -> list[SessionRef]:
+    """
+    At most five sessions that show something of a subject, the plainest first.
+    """
+    return [
+        SessionRef(each.session, each.trace_id, each.time_ns / NANO) for each in look.examples(shows, labels)
+    ]

@@ -1,0 +1,36 @@
+"""
+How a droid is: its status by what it did in the last 24 hours.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from droidscope.conventions.insight_kinds import DroidStatus
+from droidscope.conventions.thresholds import EFFICIENCY_LOW, HIGH_ERROR_RATE
+from droidscope.kpi.efficiency import droid_efficiency
+from droidscope.kpi.ratios import error_ratio
+from droidscope.kpi.totals import DroidTotals
+
+STATUS_WINDOW: Final = "24h"
+
+
+def droid_status(facts: DroidTotals | None, attempts_in_flight: int, limit: int | None = None) -> DroidStatus:
+    """
+    The status of a droid that is known.
+
+    Args:
+        facts: What it did in the last 24 hours, None if nothing.
+        attempts_in_flight: Its attempts that have not ended.
+        limit: How many it may have; None if that is not configured: it is never overloaded.
+
+    Definition: docs/kpis.md#droids
+    """
+    if limit is not None and attempts_in_flight >= limit:
+        return "overloaded"
+    if facts is None:
+        return "healthy" if attempts_in_flight else "offline"
+    efficiency, errors = droid_efficiency(facts).score, error_ratio(facts.work)
+    is_inefficient = efficiency is not None and efficiency < EFFICIENCY_LOW
+    is_failing = errors is not None and errors > HIGH_ERROR_RATE.limit
+    return "degraded" if is_inefficient or is_failing else "healthy"

@@ -1,0 +1,119 @@
+"""
+Reads typed values out of attributes; what does not fit is left out and told, never guessed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from droidscope.model.otlp import Attributes
+
+SECOND_NS: Final = 1_000_000_000
+SCORE_MAXIMUM: Final = 100.0
+LARGEST: Final = 10**10
+"""
+The largest amount that can be meant: so many tokens, dollars or seconds are a fault of the sender.
+"""
+NAME_LENGTH: Final = 256
+"""
+Characters kept of a name or an id.
+"""
+LIST_LENGTH: Final = 1_000
+"""
+Items kept of a list of names.
+"""
+
+
+class AttributeReader:
+    """
+    Reads one item's attributes; *misfits* collects a sentence for each value that does not fit.
+    """
+
+    __slots__ = ("_attributes", "invalid_values")
+
+    def __init__(self, attributes: Attributes) -> None:
+        self._attributes = attributes
+        self.invalid_values: list[str] = []
+
+    def _misfit(self, key: str, value: object, expected: str) -> None:
+        self.invalid_values.append(f"{key} is {value!r:.80}; expected {expected}")
+
+    def text(self, key: str) -> str:
+        """
+        A string, "" where absent.
+        """
+        value = self._attributes.get(key)
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return value
+        self._misfit(key, value, "a string")
+        return ""
+
+    def name(self, key: str) -> str:
+        """
+        A string that names something, cut to a length that can be remembered; "" where absent.
+        """
+        value = self._attributes.get(key)
+        if value is None:
+            return ""
+        return value[:NAME_LENGTH] if isinstance(value, str) else self.text(key)
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """
+        A list of names, empty where absent.
+        """
+        value = self._attributes.get(key)
+        if value is None:
+            return ()
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(item[:NAME_LENGTH] for item in value[:LIST_LENGTH])
+        self._misfit(key, value, "an array of strings")
+        return ()
+
+    def flag(self, key: str) -> bool | None:
+        """
+        A boolean, None where absent.
+        """
+        value = self._attributes.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self._misfit(key, value, "a boolean")
+        return None
+
+    def count(self, key: str) -> int | None:
+        """
+        A whole number from 0 to 1e10, None where absent.
+        """
+        value = self._attributes.get(key)
+        if value is None:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
+            return value
+        self._misfit(key, value, f"a whole number from 0 to {float(LARGEST):g}")
+        return None
+
+    def number(self, key: str, most: float = LARGEST) -> float | None:
+        """
+        A number from 0 to *most*, None where absent.
+        """
+        value = self._attributes.get(key)
+        if value is None:
+            return None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most:
+            return float(value)
+        self._misfit(key, value, f"a number from 0 to {float(most):g}")
+        return None
+
+    def score(self, key: str) -> float | None:
+        """
+        A score 0..100, None where absent.
+        """
+        return self.number(key, SCORE_MAXIMUM)
+
+    def duration_ns(self, key: str) -> int | None:
+        """
+        Nanoseconds from an attribute in seconds, None where absent.
+        """
+        seconds = self.number(key)
+        return None if seconds is None else round(seconds * SECOND_NS)

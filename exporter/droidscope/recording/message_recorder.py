@@ -1,0 +1,145 @@
+"""
+How droids work together: messages, queries, gates, syntheses, conflicts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import MessageType, Outcome
+from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS
+from droidscope.facts.facts import NANO, Fact, response_credit
+from droidscope.model import records as r
+from droidscope.model.examples import ExampleKind
+from droidscope.recording.phase_recorder import PhaseRecorder
+from droidscope.recording.recorder import Recorder
+from droidscope.sessions.session_state import SessionState
+
+_YEAR_NS: Final = 365 * 86_400 * NANO
+_SLOW_NS: Final = RESPONSE_LIMIT_SECONDS * NANO
+
+
+class MessageRecorder:
+    """
+    Counts what passes between droids, and how many messages each sent in a session.
+    """
+
+    def __init__(self, recorder: Recorder, phases: PhaseRecorder) -> None:
+        self._recorder = recorder
+        self._phases = phases
+
+    def message(self, record: r.Message, session: SessionState) -> None:
+        """
+        A message was accepted or not; a query was answered or not.
+        """
+        who = record.place.orchestrator
+        labels = (record.sender, record.type, record.outcome)
+        self._recorder.count(m.MESSAGES, who, labels, record)
+        self._recorder.count(m.MESSAGE_EDGES, who, (record.sender, record.receiver), record)
+        self._recorder.fact(who, record.end_ns, (Fact.MESSAGES, *labels), 1)
+        if record.receiver:
+            self._recorder.fact(who, record.end_ns, (Fact.RECEIVED, record.receiver), 1)
+        session.sent[record.sender] = session.sent.get(record.sender, 0) + 1
+        if record.type == MessageType.QUERY:
+            self._query(record, session)
+            self._phases.waited(record, session)
+
+    def _query(self, record: r.Message, session: SessionState) -> None:
+        who, droid = record.place.orchestrator, record.receiver
+        if self._recorder.expects(who, "query", droid):
+            for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
+                self._recorder.ensure(m.QUERIES, who, (droid, outcome))
+            self._recorder.ensure(m.QUERY_CREDIT, who, (droid,))
+        self._recorder.count(m.QUERIES, who, (droid, record.outcome), record)
+        self._recorder.fact(who, record.end_ns, (Fact.QUERIES, droid, record.outcome), 1)
+        waited = (Fact.QUERY_WAIT_NS, droid, record.outcome)
+        self._recorder.fact(who, record.end_ns, waited, record.duration_ns)
+        unanswered = record.outcome is Outcome.UNANSWERED
+        if unanswered or record.duration_ns > _SLOW_NS:
+            # One that nobody answered shows more than any that took long.
+            weight = record.duration_ns + unanswered * _YEAR_NS
+            self._recorder.show(session, ExampleKind.QUERY, {"droid": droid}, weight, record.end_ns)
+        if record.outcome in {Outcome.ANSWERED, Outcome.LATE}:
+            self._recorder.observe_duration(m.QUERY_RESPONSE, (droid,), record)
+            self._recorder.fact(who, record.end_ns, (Fact.QUERY_NS, droid), record.duration_ns)
+            self._recorder.fact(who, record.end_ns, (Fact.QUERIES_TIMED, droid), 1)
+        if record.outcome is Outcome.ANSWERED:
+            credit = response_credit(record.duration_ns)
+            self._recorder.count(m.QUERY_CREDIT, who, (droid,), record, credit / NANO)
+            self._recorder.fact(who, record.end_ns, (Fact.QUERY_CREDIT, droid), credit)
+
+    def gate(self, record: r.Gate, session: SessionState) -> None:
+        """
+        A quality gate has given its verdict.
+        """
+        outcome = Outcome.PASSED if record.passed else Outcome.FAILED
+        labels = (session.pattern, record.gate, outcome)
+        self._recorder.count(m.GATE_RESULTS, record.place.orchestrator, labels, record)
+        if not record.passed:
+            self._phases.may_fail(record, session, "gate_failed")
+
+    def synthesis(self, record: r.Synthesis, session: SessionState) -> None:
+        """
+        The results of a session were put together.
+        """
+        labels = (session.pattern, synthesis_outcome(record))
+        self._recorder.count(m.SYNTHESES, record.place.orchestrator, labels, record)
+        self._recorder.fact(record.place.orchestrator, record.end_ns, (Fact.SYNTHESES, *labels), 1)
+        if labels[1] is not Outcome.INTEGRATED:
+            where = {"pattern": session.pattern}
+            self._recorder.show(session, ExampleKind.SYNTHESIS, where, record.end_ns, record.end_ns)
+
+    def conflict(self, record: r.Conflict, session: SessionState) -> None:
+        """
+        Droids disagree.
+        """
+        who, labels = record.place.orchestrator, (session.pattern, record.place.phase, record.type)
+        session.conflicts.add(record.id)
+        self._recorder.count(m.CONFLICTS, who, labels, record)
+        self._recorder.fact(who, record.end_ns, (Fact.CONFLICTS, session.pattern), 1)
+        self._phases.conflict(record, session)
+
+    def settle(self, session: SessionState) -> None:
+        """
+        Count the messages each droid of an ended session sent, in place of what was counted of it.
+        """
+        self._replace(session, _messages_sent(session))
+
+    def withdraw(self, session: SessionState) -> None:
+        """
+        Take back what was counted of the messages each droid of a session sent.
+        """
+        self._replace(session, [])
+
+    def _replace(self, session: SessionState, now: list[tuple[str, int]]) -> None:
+        if now == session.counted_messages:
+            return
+        for sign, facts in ((-1, session.counted_messages), (1, now)):
+            for droid, sent in facts:
+                key = (Fact.SESSION_MESSAGES, droid, str(sent))
+                self._recorder.fact(session.orchestrator, session.end_ns, key, sign)
+                if sign > 0 and sent > MESSAGES_PLATEAU[1]:
+                    self._recorder.show(session, ExampleKind.MESSAGES, {"droid": droid}, sent, session.end_ns)
+        session.counted_messages = now
+
+
+def _messages_sent(session: SessionState) -> list[tuple[str, int]]:
+    """
+    How many messages each of its droids sent; nothing for a session with less than two of them.
+    """
+    droids = sorted(session.droids)
+    return [(droid, session.sent.get(droid, 0)) for droid in droids] if len(droids) > 1 else []
+
+
+def synthesis_outcome(synthesis: r.Synthesis) -> Outcome:
+    """
+    Conflict before gate_failed before integrated; gates not spoken of count as passed.
+
+    Definition: docs/kpis.md#entities-and-outcomes
+    """
+    if synthesis.conflicts or synthesis.unresolved:
+        return Outcome.CONFLICT
+    if synthesis.gates_passed is False or synthesis.missing:
+        return Outcome.GATE_FAILED
+    return Outcome.INTEGRATED

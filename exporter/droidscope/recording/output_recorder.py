@@ -1,0 +1,118 @@
+"""
+What tasks and attempts produced: files, scores, security findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import Severity
+from droidscope.facts.facts import Fact, Score, of_score
+from droidscope.facts.sketch import FINE, tenths
+from droidscope.model.records import NO_OUTPUT, Output, Record
+from droidscope.recording.recorder import Labels, Recorder
+from droidscope.recording.security_findings import OpenSecurityFindings
+
+ISSUES_DIGITS: Final = 6
+"""
+Digits a report's number of issues may have.
+"""
+UNSAID: Final = (None, ())
+"""
+What an output's attribute is when nothing was said of it.
+"""
+
+
+class OutputRecorder:
+    """
+    Counts outputs; *findings* knows the latest report of each droid.
+    """
+
+    def __init__(self, recorder: Recorder, findings: OpenSecurityFindings) -> None:
+        self._recorder = recorder
+        self._open_findings = findings
+
+    def produced(self, record: Record, output: Output) -> None:
+        """
+        Count what the droid of a record produced by its end.
+        """
+        place = record.place
+        droid = (place.droid,)
+        if output.files_created:
+            self._recorder.count(m.FILES_CREATED, place.orchestrator, droid, record, output.files_created)
+            self._recorder.fact(
+                place.orchestrator, record.end_ns, (Fact.FILES, place.droid), output.files_created
+            )
+        if output.code_quality is not None:
+            labels = (place.pattern, place.droid, place.task_type)
+            self._score(record, m.CODE_QUALITY, labels, Score.CODE_QUALITY, output.code_quality)
+        if output.test_coverage is not None:
+            self._score(record, m.TEST_COVERAGE, droid, Score.TEST_COVERAGE, output.test_coverage)
+        if output.security is not None:
+            self._score(record, m.SECURITY, droid, Score.SECURITY, output.security)
+        if output.findings is not None:
+            self._findings(record, output.findings)
+        for rule, count in issues_of(output):
+            self._recorder.fact(place.orchestrator, record.end_ns, (Fact.ISSUES, place.droid, rule), count)
+
+    def _score(self, record: Record, spec: m.MetricSpec, labels: Labels, score: Score, points: float) -> None:
+        place = record.place
+        self._recorder.observe(spec, place.orchestrator, labels, points)
+        for key, amount in of_score(score, place.pattern, place.droid, place.task_type, points):
+            self._recorder.fact(place.orchestrator, record.end_ns, key, amount)
+        key = (Fact.SCORED, score, place.droid)
+        self._recorder.sketch(place.orchestrator, record.end_ns, key, tenths(points), bits=FINE)
+
+    def _findings(self, record: Record, findings: dict[Severity, int]) -> None:
+        place = record.place
+        who, (pattern, droid) = self._recorder.admitted(
+            place.orchestrator, ("pattern", "droid"), [place.pattern, place.droid]
+        )
+        self._open_findings.report((who, pattern, droid), record.end_ns, findings)
+        for severity in Severity:
+            count = findings.get(severity, 0)
+            labels = (place.droid, severity)
+            self._recorder.ensure(m.SECURITY_FINDINGS, place.orchestrator, labels)
+            if count:
+                self._recorder.count(m.SECURITY_FINDINGS, place.orchestrator, labels, record, count)
+
+
+def issues_of(output: Output) -> Iterator[tuple[str, int]]:
+    """
+    The rules whose issues a quality report gave, and how many of each; one without a count is one.
+    """
+    for issue in output.issues:
+        rule, _, count = issue.rpartition(":")
+        if rule and count.isascii() and count.isdigit() and len(count) <= ISSUES_DIGITS:
+            yield rule, int(count)
+        elif issue:
+            yield issue, 1
+
+
+def merged(preferred: Output, other: Output | None) -> Output:
+    """
+    The preferred output, attribute by attribute; the other fills what it does not say.
+    """
+    if other is None or other == NO_OUTPUT:
+        return preferred
+    return Output(
+        **{
+            name: other_value if value in UNSAID else value
+            for name, value, other_value in _pairs(preferred, other)
+        }
+    )
+
+
+def without(output: Output, known: Output) -> Output:
+    """
+    What *output* says that *known* does not.
+    """
+    return Output(
+        **{name: value for name, value, known_value in _pairs(output, known) if known_value in UNSAID}
+    )
+
+
+def _pairs(one: Output, other: Output) -> Iterator[tuple[str, Any, Any]]:
+    return ((name, getattr(one, name), getattr(other, name)) for name in Output.__struct_fields__)

@@ -1,0 +1,66 @@
+"""
+What phases usually take, for whoever asks how far a running session is and whether it is stuck.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final, NamedTuple
+
+from droidscope.conventions.attributes import Outcome
+from droidscope.facts.facts import Fact
+from droidscope.facts.history import MONTH, sketches
+from droidscope.facts.window_shape import MINUTE_NS
+from droidscope.facts.windows import Windows
+from droidscope.series.series_registry import SeriesRegistry
+from droidscope.sessions.session_state import SessionState
+
+_STALE_NS: Final = MINUTE_NS
+
+
+class PhaseBaseline(NamedTuple):
+    """
+    Median and 95th percentile of a phase's duration over 30 days, in nanoseconds.
+    """
+
+    median_ns: float
+    p95_ns: float
+
+
+class PhaseBaselines:
+    """
+    The usual times of all phases that completed in the last 30 days, at most a minute old.
+
+    Not thread-safe, like the *history* it reads; names of orchestrators and patterns are as in *series*.
+    """
+
+    def __init__(self, series: SeriesRegistry, history: Windows) -> None:
+        self._series = series
+        self._history = history
+        self._read_ns: int | None = None
+        self._by_pattern: dict[tuple[tuple[str, ...], str], dict[str, PhaseBaseline]] = {}
+
+    def refresh(self, now_ns: int) -> None:
+        """
+        Look at the history, unless that was done within the minute before *now_ns*, Unix time.
+        """
+        if self._read_ns is not None and 0 <= now_ns - self._read_ns < _STALE_NS:
+            return
+        self._read_ns = now_ns
+        found: defaultdict[tuple[tuple[str, ...], str], dict[str, PhaseBaseline]] = defaultdict(dict)
+        for who in self._history.orchestrators():
+            totals = self._history.latest(who, MONTH)
+            took = sketches(totals, Fact.PHASE_TOOK, "pattern", "phase", outcome=Outcome.COMPLETED)
+            for (pattern, phase), sketch in took.items():
+                median_ns, p95_ns = sketch.quantile(0.5), sketch.quantile(0.95)
+                if median_ns is not None and p95_ns is not None:
+                    found[who, pattern][phase] = PhaseBaseline(median_ns, p95_ns)
+        self._by_pattern = dict(found)
+
+    def of(self, session: SessionState) -> dict[str, PhaseBaseline]:
+        """
+        The usual times of the phases of a session's pattern, by phase.
+        """
+        who = self._series.who(session.orchestrator)
+        pattern = self._series.shown(session.orchestrator, "pattern", session.pattern)
+        return self._by_pattern.get((who, pattern), {})

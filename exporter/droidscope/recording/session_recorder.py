@@ -1,0 +1,303 @@
+"""
+Counts the records: each one changes its session, the cumulative series and the facts of its minute.
+
+Here is the life of a session, and who counts what. The order of arrival changes no total, except
+where `docs/metrics.md` says that a counter cannot be taken back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+from droidscope.completeness.completeness import CLIENT_KINDS
+from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import Kind, Outcome
+from droidscope.facts.facts import Fact
+from droidscope.model import records as r
+from droidscope.model.examples import ExampleKind
+from droidscope.recording.cost_recorder import CostRecorder
+from droidscope.recording.message_recorder import MessageRecorder
+from droidscope.recording.output_recorder import OutputRecorder
+from droidscope.recording.pattern_names import PatternNames
+from droidscope.recording.phase_recorder import PhaseRecorder
+from droidscope.recording.recorder import Recorder
+from droidscope.recording.security_findings import OpenSecurityFindings
+from droidscope.recording.session_analysis import SessionAnalyses
+from droidscope.recording.task_recorder import TaskRecorder
+from droidscope.sessions.session_registry import SessionRegistry, ended
+from droidscope.sessions.session_state import SessionState
+from droidscope.sessions.settings import HeadSettings
+
+_KINDS: Final = {type_: str(type_.__struct_config__.tag) for type_ in get_args(r.AnyRecord)}
+_STILL: Final = (r.Conflict, r.Alive, r.Blocked)
+"""
+Records that do not show that a session moves.
+"""
+_DIGESTED: Final = (r.Session, r.Phase, r.Task, r.Attempt, r.Message, r.Conflict)
+"""
+Records that change what only a whole ended session shows.
+"""
+DIGEST_NS: Final = 1_000_000
+"""
+How long late records wait for others before their session is digested again, for each thing it holds:
+many times what that takes.
+"""
+
+
+class SessionRecorder:
+    """
+    Takes records in; all but *settings* is what it changes.
+    """
+
+    def __init__(
+        self,
+        settings: HeadSettings,
+        recorder: Recorder,
+        sessions: SessionRegistry,
+        findings: OpenSecurityFindings,
+        analyses: SessionAnalyses,
+        names: PatternNames,
+    ) -> None:
+        self._settings = settings
+        self._recorder = recorder
+        self._sessions = sessions
+        self._stored: Counter[str] = Counter()
+        self._stored_of_clients: Counter[tuple[str, str]] = Counter()
+        self._analyses = analyses
+        self._names = names
+        self._phases = PhaseRecorder(recorder)
+        self._talk = MessageRecorder(recorder, self._phases)
+        outputs, spending = OutputRecorder(recorder, findings), CostRecorder(recorder, settings.prices)
+        self._work = TaskRecorder(recorder, self._phases, outputs, spending)
+        self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
+            r.Session: self._session,
+            r.Phase: self._phases.phase,
+            r.Task: self._work.task,
+            r.Attempt: self._work.attempt,
+            r.ToolCall: self._work.tool_call,
+            r.ModelRequest: self._work.model_request,
+            r.Message: self._talk.message,
+            r.Gate: self._talk.gate,
+            r.Synthesis: self._talk.synthesis,
+            r.Conflict: self._talk.conflict,
+            r.Started: self._started,
+            r.Progress: self._progress,
+            r.Alive: self._alive,
+            r.Blocked: self._phases.blocked,
+            r.Unblocked: self._phases.unblocked,
+        }
+
+    def take(self, record: r.Record) -> bool:
+        """
+        Count one record that has arrived; False if it did before: a conflict may come twice.
+        """
+        clock_ns = self._recorder.clock_ns
+        session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
+        if isinstance(record, r.Conflict) and record.id in session.conflicts:
+            return False
+        if _starts_anew(record, session):
+            self._finish(session)
+            self._analyses.forget(session.key)
+            session = self._sessions.restart(session, record.place, record.start_ns, clock_ns)
+            first = True
+        if first:
+            self._opened(session)
+        elif ended(session) and session.close_clock is None:
+            self._recorder.count_own(m.LATE_RECORDS, ())
+        self._count_stored(record)
+        if not isinstance(record, _STILL):
+            session.moved_clock = clock_ns
+        self._by_type[type(record)](record, session)
+        is_closed = session.outcome is not None and session.close_clock is None
+        if is_closed and session.analysis_clock is None and isinstance(record, _DIGESTED):
+            session.analysis_clock = clock_ns + self._settings.close_after_ns + session.size * DIGEST_NS
+            self._sessions.schedule(session)
+        self._sessions.weigh(session)
+        self._make_room()
+        return True
+
+    def _count_stored(self, record: r.Record) -> None:
+        kind = _KINDS[type(record)]
+        self._stored[kind] += 1
+        if record.place.own and type(record) in CLIENT_KINDS:
+            self._stored_of_clients[record.place.orchestrator[0], kind] += 1
+
+    def post(self) -> None:
+        """
+        Count what was stored since the last time: once a kind costs less than once a record.
+        """
+        for kind, n in self._stored.items():
+            self._recorder.count_own(m.RECORDS, (kind,), n)
+        for labels, n in self._stored_of_clients.items():
+            self._recorder.count_own(m.CLIENT_RECORDS_STORED, labels, n)
+        self._stored.clear()
+        self._stored_of_clients.clear()
+
+    def _make_room(self) -> None:
+        """
+        Part with sessions while too much is held; one that still runs counts as lost.
+        """
+        while session := self._sessions.least_needed():
+            if session.running:
+                self.lose(session)
+            self.forget(session)
+
+    # --- how a session ends --------------------------------------------------------------------
+
+    def _opened(self, session: SessionState) -> None:
+        who, pattern = session.orchestrator, session.pattern
+        self._recorder.count(m.SESSIONS_STARTED, who, (pattern,))
+        if not self._recorder.expects(who, "session", pattern):
+            return
+        for outcome in (Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST):
+            self._recorder.ensure(m.SESSIONS, who, (pattern, outcome))
+        self._recorder.ensure(m.SESSIONS_OVER_LIMIT_TOTAL, who, (pattern,))
+
+    def _session(self, record: r.Session, session: SessionState) -> None:
+        who, labels = session.orchestrator, (session.pattern, record.outcome)
+        session.span_id, session.error_type = record.span_id, record.error_type
+        self._names.learn(who, session.pattern, record.pattern_name)
+        if session.outcome is Outcome.LOST:
+            self._talk.withdraw(session)
+            self._recorder.count(m.SESSIONS_RECOVERED, who, labels, record)
+            self._recorder.fact(who, session.end_ns, (Fact.SESSIONS, session.pattern, Outcome.LOST), -1)
+        else:
+            self._recorder.count(m.SESSIONS, who, labels, record)
+        self._end(session, record.outcome, record.end_ns)
+        session.start_ns = record.start_ns
+        self._recorder.observe_duration(m.SESSION_DURATION, labels, record)
+        self._recorder.fact(who, record.end_ns, (Fact.SESSION_TIME, session.pattern), record.duration_ns)
+        took = (Fact.SESSION_TOOK, session.pattern, record.outcome)
+        self._recorder.sketch(who, record.end_ns, took, record.duration_ns)
+        if record.duration_ns > self._settings.limit_of(session.pattern):
+            self._recorder.count(m.SESSIONS_OVER_LIMIT_TOTAL, who, (session.pattern,), record)
+            self._recorder.fact(who, record.end_ns, (Fact.OVER_LIMIT, session.pattern), 1)
+        if record.outcome is Outcome.COMPLETED:
+            self._completed(record, session)
+
+    def _completed(self, record: r.Session, session: SessionState) -> None:
+        who, when = session.orchestrator, record.end_ns
+        self._recorder.fact(who, when, (Fact.SESSION_NS, session.pattern), record.duration_ns)
+        if record.planned_ns is not None:
+            self._recorder.fact(who, when, (Fact.PLANNED_NS,), record.planned_ns)
+            self._recorder.fact(who, when, (Fact.ACTUAL_NS,), record.duration_ns)
+
+    def _end(self, session: SessionState, outcome: Outcome, end_ns: int) -> None:
+        session.outcome = outcome
+        session.end_ns = end_ns
+        session.end_clock = self._recorder.clock_ns
+        session.attempts.clear()
+        self._recorder.fact(session.orchestrator, end_ns, (Fact.SESSIONS, session.pattern, outcome), 1)
+        session.close_clock = self._recorder.clock_ns + self._settings.close_after_ns
+        self._sessions.schedule(session)
+
+    def lose(self, session: SessionState) -> None:
+        """
+        Declare a silent session lost: it ends now.
+        """
+        self._recorder.count(m.SESSIONS, session.orchestrator, (session.pattern, Outcome.LOST))
+        self._end(session, Outcome.LOST, self._recorder.wall_ns)
+        self._work.spend_rest(session)
+
+    def close(self, session: SessionState) -> None:
+        """
+        Count what only a whole ended session shows: a failure of no phase, messages a droid.
+        """
+        session.close_clock = None
+        if session.whole and session.blamed is None and _failed_alone(session):
+            labels = (session.pattern, "", _reason(session))
+            self._recorder.count(m.FAILURES, session.orchestrator, labels)
+        self.analysis(session)
+
+    def analysis(self, session: SessionState) -> None:
+        """
+        Bring what only a whole ended session shows up to date.
+        """
+        session.analysis_clock = None
+        if session.whole or session.blamed is not None:
+            self._blame(session, (session.end_ns, _reason(session)) if _failed_alone(session) else None)
+        if session.whole:
+            self._talk.settle(session)
+            self._analyses.make(session)
+        self._sessions.weigh(session)
+
+    def _blame(self, session: SessionState, now: tuple[int, str] | None) -> None:
+        """
+        Have a session count as a failure of no phase, at a time and for a reason; None: no longer.
+        """
+        if now == session.blamed:
+            return
+        for sign, blame in ((-1, session.blamed), (1, now)):
+            if blame is None:
+                continue
+            end_ns, reason = blame
+            key = (Fact.FAILURES, session.pattern, "", reason)
+            self._recorder.fact(session.orchestrator, end_ns, key, sign)
+            where = {"pattern": session.pattern, "phase": "", "reason": reason}
+            if sign > 0:
+                self._recorder.show(session, ExampleKind.FAILURE, where, end_ns, end_ns)
+            else:
+                self._recorder.hide(session, ExampleKind.FAILURE, where)
+        session.blamed = now
+
+    def _finish(self, session: SessionState) -> None:
+        """
+        Do what is still due of an ended session.
+        """
+        if session.close_clock is not None:
+            self.close(session)
+        elif session.analysis_clock is not None:
+            self.analysis(session)
+
+    def forget(self, session: SessionState) -> None:
+        """
+        Let go of a session that ended long ago, and count what its unended tasks have spent.
+        """
+        self._finish(session)
+        self._work.spend_rest(session)
+        self._sessions.forget(session)
+
+    # --- while it runs -------------------------------------------------------------------------
+
+    def _started(self, record: r.Started, session: SessionState) -> None:
+        if record.what == Kind.SESSION:
+            session.plan = session.plan or record.plan
+            session.span_id = session.span_id or record.span_id
+        elif record.what == Kind.PHASE:
+            self._phases.started(record, session)
+        elif record.what in {Kind.TASK, Kind.ATTEMPT} and session.running:
+            self._work.started(record, session)
+
+    def _progress(self, record: r.Progress, session: SessionState) -> None:
+        if record.ratio is not None:
+            session.progress = record.ratio
+
+    def _alive(self, _record: r.Alive, session: SessionState) -> None:
+        if not session.alive_seen:
+            session.alive_seen = True
+            self._sessions.schedule(session)
+
+
+def _failed_alone(session: SessionState) -> bool:
+    """
+    Whether a session that has ended failed, and none of its phases did.
+    """
+    return session.outcome is not Outcome.COMPLETED and not session.failed_phases
+
+
+def _reason(session: SessionState) -> str:
+    return "lost" if session.outcome is Outcome.LOST else session.error_type or "exception"
+
+
+def _starts_anew(record: r.Record, session: SessionState) -> bool:
+    """
+    Whether a record shows that the id of an ended session is used again: another session's span
+    begins or ends. A start that arrives late is of the same span.
+    """
+    if not ended(session):
+        return False
+    if isinstance(record, r.Started):
+        return record.what == Kind.SESSION and record.span_id not in {"", session.span_id}
+    return isinstance(record, r.Session)

@@ -1,0 +1,75 @@
+"""
+Alerting rules: the seven of the specification, those of a fleet, and those about who watches.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from droidscope.conventions import fleet_thresholds
+from droidscope.rules.alerts.cost_alerts import COST, MODELS
+from droidscope.rules.alerts.health_alerts import HEALTH, WATCHDOG, watchdog
+from droidscope.rules.alerts.rule import (
+    DROIDS_BOARD,
+    JOB,
+    OVERVIEW_BOARD,
+    PATTERNS_BOARD,
+    AlertKind,
+    AlertRule,
+    Links,
+)
+from droidscope.rules.alerts.session_alerts import SESSIONS
+from droidscope.rules.alerts.specification_alerts import SPECIFIED
+from droidscope.rules.alerts.telemetry_alerts import TELEMETRY
+from droidscope.rules.promql import Scope
+from droidscope.rules.rule_variants import RuleLimits
+
+__all__ = [
+    "DOWN",
+    "DROIDS_BOARD",
+    "INSTANCE_DOWN",
+    "JOB",
+    "KINDS",
+    "OVERVIEW_BOARD",
+    "PATTERNS_BOARD",
+    "WATCHDOG",
+    "AlertKind",
+    "AlertRule",
+    "Links",
+    "alert_groups",
+    "alerts_of",
+]
+
+DOWN: Final = fleet_thresholds.DOWN.name
+INSTANCE_DOWN: Final = fleet_thresholds.INSTANCE_DOWN.name
+
+KINDS: Final = (*SPECIFIED, *SESSIONS, *TELEMETRY, *MODELS, *COST, *HEALTH)
+"""
+Every alert but the watchdog, in the order of the rule file.
+"""
+
+
+def alerts_of(kind: AlertKind, limits: RuleLimits) -> list[AlertRule]:
+    """
+    The rules of one alert: one, and one more for each orchestrator or pattern with a limit of its own.
+    """
+    return [
+        kind.build(cell.threshold, Scope(only=cell.matchers))._replace(override=cell.label)
+        for cell in limits.cells(kind.threshold)
+    ]
+
+
+def alert_groups(links: Links, limits: RuleLimits | None = None) -> dict[str, object]:
+    """
+    The rule file of the alerts: one group a category.
+    """
+    groups: dict[str, list[dict[str, object]]] = {}
+    for kind in KINDS:
+        rules = groups.setdefault(kind.threshold.category, [])
+        rules += [alert.rule(links) for alert in alerts_of(kind, limits or RuleLimits())]
+    groups[fleet_thresholds.DOWN.category].append(watchdog(links))
+    return {
+        "groups": [
+            {"name": f"droidscope-{category}", "rules": rules} for category, rules in groups.items() if rules
+        ]
+    }

@@ -1,0 +1,211 @@
+"""
+Reads the file that changes limits: YAML in, `Limits` out, or one line for each fault.
+
+    SessionSuccessRateLow:
+      limit: 0.6                            # for all
+      overrides:
+      - {pattern: research, limit: 0.5}     # for one pattern
+      - {orchestrator: lab, enabled: false} # not at all for one orchestrator
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from droidscope.conventions.attributes import Severity
+from droidscope.conventions.metrics import ORCHESTRATOR
+from droidscope.errors import ConfigError
+from droidscope.rules.alerts import KINDS, alerts_of
+from droidscope.rules.rule_variants import PATTERN, Adjustment, Override, RuleLimits
+from droidscope.yaml_file import read_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+    from droidscope.rules.alerts import AlertKind
+
+_DURATION: Final = re.compile(r"[0-9]+(s|m|h|d)\Z")
+_LARGEST: Final = {"ratio": 1.0, "points": 100.0}
+_EXPECTED: Final = {"ratio": "a ratio from 0 to 1", "points": "points from 0 to 100"}
+
+_KINDS: Final[Mapping[str, tuple[AlertKind, ...]]] = {
+    kind.threshold.name: tuple(each for each in KINDS if each.threshold.name == kind.threshold.name)
+    for kind in KINDS
+}
+
+
+def _duration(text: str) -> str:
+    if not _DURATION.match(text):
+        msg = "expected a duration in whole s, m, h or d, such as 15m"
+        raise ValueError(msg)
+    return text
+
+
+_Duration = Annotated[str, AfterValidator(_duration)]
+
+
+class _Changes(BaseModel):
+    """
+    What may be changed of an alert. No type is guessed: a limit in quotes is a mistake.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    minimum: Annotated[int, Field(ge=1)] | None = None
+    window: _Duration | None = None
+    hold: _Duration | None = None
+    severity: Annotated[Severity, Field(strict=False)] | None = None
+    finding_severities: (
+        Annotated[list[Annotated[Severity, Field(strict=False)]], Field(min_length=1)] | None
+    ) = None
+    enabled: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        """
+        The fields that are set.
+        """
+        names = _Changes.model_fields
+        return {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self
+            if name in names and value is not None
+        }
+
+
+class _Special(_Changes):
+    orchestrator: str | None = None
+    pattern: str | None = None
+
+
+class _Adjusted(_Changes):
+    overrides: list[_Special] = Field(default_factory=list)
+
+
+_FILE: Final = TypeAdapter(dict[str, _Adjusted])
+
+
+def load(path: Path) -> RuleLimits:
+    """
+    The limits that the file at *path* sets.
+
+    Raises:
+        ConfigError: One line for each key that is unknown, does not fit, or would change nothing.
+    """
+    return parse(read_mapping(path, "a mapping of alert names"))
+
+
+def parse(content: Mapping[str, object]) -> RuleLimits:
+    """
+    The limits of a file's *content*.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    try:
+        adjusted = _FILE.validate_python(dict(content))
+    except ValidationError as error:
+        raise ConfigError("\n".join(map(_sentence, error.errors()))) from None
+    faults = [fault for name, each in adjusted.items() for fault in _faults(name, each)]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return RuleLimits(
+        {
+            name: Adjustment(
+                each.given(),
+                tuple(Override(one.orchestrator, one.pattern, one.given()) for one in each.overrides),
+            )
+            for name, each in adjusted.items()
+        }
+    )
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    """
+    One line that names the key, its value and what was expected.
+    """
+    key = _key(*fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        nested = "overrides" in fault["loc"]
+        fields = sorted((_Special if nested else _Adjusted).model_fields)
+        return f"{key} is {fault['input']!r:.80}; expected one of the keys {', '.join(fields)}"
+    expectation = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{key} is {fault['input']!r:.80}; {expectation[:1].lower()}{expectation[1:]}"
+
+
+def _faults(name: str, adjusted: _Adjusted) -> Iterator[str]:
+    """
+    What is wrong with the adjustment of one alert although each value fits its type.
+    """
+    if name not in _KINDS:
+        yield f"{name} is no alert; expected one of {', '.join(_KINDS)}"
+        return
+    yield from _misfits(name, (name,), adjusted)
+    places = set()
+    labels = {label for kind in _KINDS[name] for label in kind.subject}
+    for position, special in enumerate(adjusted.overrides):
+        key = (name, "overrides", position)
+        place = (special.orchestrator, special.pattern)
+        if place == (None, None):
+            yield f"{_key(*key)} names nobody; expected orchestrator, pattern or both"
+        if place in places:
+            yield f"{_key(*key)} names {' and '.join(filter(None, place))} again; expected each place once"
+        places.add(place)
+        for label in (ORCHESTRATOR, PATTERN):
+            if getattr(special, label) is not None and label not in labels:
+                judged = (
+                    f"is judged by {', '.join(sorted(labels))}" if labels else "is about nobody in particular"
+                )
+                yield (
+                    f"{_key(*key, label)} is {getattr(special, label)!r}; "
+                    f"expected no {label}, since the alert {judged}"
+                )
+        yield from _misfits(name, key, special)
+
+
+def _misfits(name: str, place: tuple[str | int, ...], changes: _Changes) -> Iterator[str]:
+    unit = _KINDS[name][0].threshold.unit
+    if changes.limit is not None and changes.limit > _LARGEST.get(unit, changes.limit):
+        yield f"{_key(*place, 'limit')} is {changes.limit:g}; expected {_EXPECTED[unit]}"
+        return
+    for field, value in changes.given().items():
+        if field not in ("severity", "enabled") and not _matters(name, field, value):
+            where = f"{_key(*place, field)} is {_shown(value)}"
+            yield f"{where}; expected no {field}, since this alert has none to set"
+
+
+def _shown(value: object) -> str:
+    """
+    A value as it would stand in the file.
+    """
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _matters(name: str, field: str, value: object) -> bool:
+    """
+    Whether another *field* makes another rule: some alerts have no limit, window or minimum.
+    """
+    for kind in _KINDS[name]:
+        if getattr(kind.threshold, field) == value:
+            return True
+        (before,) = alerts_of(kind, RuleLimits())
+        (after,) = alerts_of(kind, RuleLimits({name: Adjustment({field: value})}))
+        if field == "hold" or before.expr != after.expr:
+            return True
+    return False
+
+
+def _key(*place: str | int) -> str:
+    """
+    Where in the file: `SessionsLost.overrides[0].limit`.
+    """
+    words = [f"[{word}]" if isinstance(word, int) else f".{word}" for word in place]
+    return "".join(words).removeprefix(".")

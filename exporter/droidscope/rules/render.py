@@ -1,0 +1,127 @@
+"""
+Turns rules, routes and boards into files, and compares them with those that are committed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Final
+
+import yaml
+
+from droidscope.rules.alertmanager import TEMPLATES, alertmanager_config, templates
+from droidscope.rules.alerts import Links, alert_groups
+from droidscope.rules.prometheus import COMPOSE, NATIVE, prometheus_config
+from droidscope.rules.recordings import recording_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from droidscope.rules.receivers import Receivers
+    from droidscope.rules.rule_variants import RuleLimits
+
+Files = dict[str, str]
+"""
+Rendered text by path, relative to the root of the repository.
+"""
+
+_RENDERED_BY: Final = "# Rendered by `droidscope rules render`; do not edit.\n"
+_NOBODY_IS_TOLD: Final = """\
+# No receiver has an integration, so nothing needs an account: alerts show in Alertmanager's own page.
+# Say who is told in a file of your own and render again (docs/notifications.md).
+"""
+
+
+def render_prometheus(links: Links | None = None, limits: RuleLimits | None = None) -> Files:
+    """
+    Prometheus' rules, and its configuration for one machine and for docker-compose.yml.
+
+    *limits* are those of `overrides.load`, or the defaults.
+    """
+    return {
+        "prometheus/prometheus.yml": _yaml(prometheus_config(NATIVE)),
+        "prometheus/compose.yml": _yaml(prometheus_config(COMPOSE)),
+        "prometheus/rules/recording.yml": _yaml(recording_groups("1h", "24h")),
+        # On its own, since nothing shipped reads it: who leaves it out saves its cost.
+        "prometheus/rules/recording-week.yml": _yaml(recording_groups("7d")),
+        "prometheus/rules/alerts.yml": _yaml(alert_groups(links or Links(), limits)),
+    }
+
+
+def render_alertmanager(receivers: Receivers | None = None) -> Files:
+    """
+    Alertmanager's configuration, which tells *receivers* or else nobody, and its message templates.
+    """
+    text = _yaml(alertmanager_config(receivers))
+    return {
+        "alertmanager/alertmanager.yml": text
+        if receivers
+        else text.replace("receivers:\n", f"{_NOBODY_IS_TOLD}receivers:\n"),
+        f"alertmanager/templates/{TEMPLATES}": f"{{{{/* {_RENDERED_BY[2:-1]} */}}}}\n{templates()}",
+    }
+
+
+def render_dashboards() -> Files:
+    """
+    Grafana's dashboards as classic JSON.
+
+    Raises:
+        ImportError: If grafana-foundation-sdk, a development dependency, is not installed.
+    """
+    from droidscope.boards import dashboards  # noqa: PLC0415 - rules render without the SDK
+
+    return {f"grafana/dashboards/{uid}.json": text for uid, text in dashboards.render().items()}
+
+
+def write(files: Mapping[str, str], root: Path) -> None:
+    """
+    Write *files* below *root*, making their folders.
+    """
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def drift(files: Mapping[str, str], root: Path) -> str:
+    """
+    A unified diff from the files below *root* to *files*; empty if they agree.
+    """
+    return "".join(_diff(root, name, text) for name, text in files.items())
+
+
+def _diff(root: Path, name: str, text: str) -> str:
+    path = root / name
+    committed = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = difflib.unified_diff(
+        committed.splitlines(keepends=True),
+        text.splitlines(keepends=True),
+        f"committed/{name}",
+        f"rendered/{name}",
+    )
+    return "".join(lines)
+
+
+class _Dumper(yaml.SafeDumper):
+    """
+    Writes several lines as a literal block and shares nothing by anchor.
+    """
+
+    def ignore_aliases(self, data: object) -> bool:
+        """
+        Anchors make a rule file harder to read than the repetition does.
+        """
+        del data
+        return True
+
+
+def _literal(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _literal)
+
+
+def _yaml(document: object) -> str:
+    return _RENDERED_BY + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)

@@ -1,0 +1,265 @@
+"""
+What the head remembers of one session, while it runs and for a while after it ended.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence, Sized
+from operator import itemgetter
+from typing import Final
+
+from msgspec import Struct, field
+
+from droidscope.conventions.attributes import Outcome
+from droidscope.model.examples import ExampleKind
+from droidscope.model.records import Output, Usage
+
+SESSION_WEIGHT: Final = 4
+
+SessionKey = tuple[tuple[str, ...], str]
+"""
+An orchestrator's label values and a session id.
+"""
+
+
+Interval = tuple[int, int]
+"""
+Start and end, Unix nanoseconds.
+"""
+
+
+class AttemptState(Struct, frozen=True, array_like=True):
+    """
+    An attempt that has ended, and the droid that made it.
+    """
+
+    start_ns: int
+    end_ns: int
+    droid: str
+
+
+class TaskState(Struct):
+    """
+    A task that has not ended, or whose attempts may still arrive.
+
+    *tried* are its ended attempts by span id, the newest ones; *last_attempt* is the highest
+    attempt number of which an output came; *counted_as_attempt* is set once the ended task itself
+    counted as its only attempt. *output* is what is known so far, once it has ended what was
+    counted; *declared_usage* says that it gave its usage itself. Of several tasks with one id,
+    *start_ns* and *end_ns* are of the one that ended last.
+    """
+
+    droid: str = ""
+    task_type: str = ""
+    phase: str = ""
+    span_id: str = ""
+    ended: bool = False
+    start_ns: int = 0
+    end_ns: int = 0
+    declared_usage: bool = False
+    counted_as_attempt: bool = False
+    tried: dict[str, AttemptState] = field(default_factory=dict)
+    last_attempt: int = 0
+    output: Output | None = None
+    usages: list[Usage] = field(default_factory=list)
+
+
+class PhaseRun(Struct, array_like=True):
+    """
+    One run of a phase that has ended; *planned_ns* is the plan it declared itself, *waited_ns* how long
+    queries kept it waiting.
+    """
+
+    start_ns: int
+    end_ns: int
+    outcome: Outcome
+    planned_ns: int | None = None
+    waited_ns: int = 0
+
+    @property
+    def interval(self) -> Interval:
+        """
+        From its start to its end.
+        """
+        return self.start_ns, self.end_ns
+
+    @property
+    def took_ns(self) -> int:
+        """
+        How long it took.
+        """
+        return self.end_ns - self.start_ns
+
+
+class PhaseState(Struct):
+    """
+    A phase; *waits* is when queries waited inside it: disjoint intervals in order. *failure* is the
+    best reason so far why it may fail: rank, Unix time, reason.
+
+    *runs* are those that have ended, the latest ones in order of time; *start_ns* is when the one under
+    way began, 0 where that is not known. *planned_ns* is the longest plan and *depends_on* all that was
+    declared of it. *quality* is the sum (1e-6 points) and number of the code quality scores of its tasks.
+    """
+
+    blocked: bool = False
+    running: bool = True
+    start_ns: int = 0
+    runs: list[PhaseRun] = field(default_factory=list)
+    planned_ns: int | None = None
+    depends_on: tuple[str, ...] = ()
+    droids: set[str] = field(default_factory=set)
+    conflicts: int = 0
+    quality: tuple[int, int] = (0, 0)
+    waits: list[Interval] = field(default_factory=list)
+    failure: tuple[int, int, str] = (0, 0, "")
+
+    @property
+    def interval(self) -> Interval | None:
+        """
+        When its latest run was, None before one has ended.
+        """
+        return self.runs[-1].interval if self.runs else None
+
+    @property
+    def extent(self) -> int:
+        """
+        How many things it holds.
+        """
+        parts: tuple[Sized, ...] = (self.runs, self.depends_on, self.droids, self.waits)
+        return sum(map(len, parts))
+
+
+class SessionState(
+    Struct,
+    # As checkpoints of the first version have them.
+    rename={"analysis_clock": "digest_clock", "analysis_facts": "digested", "counted_messages": "tallied"},
+):
+    """
+    A session. Clock times are the exporter's uptime, the others Unix time, all in nanoseconds.
+
+    *outcome* is None while it runs. *span_id* is that of the session's own span, "" until it is
+    known. *close_clock* is when its last derived facts are due, None once they are done; *counted_messages*
+    are those facts as (droid, messages sent), so that a late record can replace them. *analysis_clock*
+    and *analysis_facts* are the same for the facts of its analysis: end, key and amount of each; *shown* is
+    what it is an example of by its analysis. *whole* is False where its first records were forgotten.
+    *blamed* is the failure it counts as by itself, once it does: Unix time and reason.
+    *queued_clock* is when the session is looked at next. *extent* is how much is held inside its
+    tasks and phases, *weight* what it counted as when it was last weighed.
+    """
+
+    orchestrator: tuple[str, ...]
+    id: str
+    own: bool
+    pattern: str
+    start_ns: int
+    first_clock: int
+    last_clock: int
+    moved_clock: int
+    trace_id: str = ""
+    span_id: str = ""
+    alive_seen: bool = False
+    outcome: Outcome | None = None
+    error_type: str = ""
+    end_ns: int = 0
+    end_clock: int = 0
+    close_clock: int | None = None
+    analysis_clock: int | None = None
+    analysis_facts: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
+    shown: list[tuple[ExampleKind, dict[str, str]]] = field(default_factory=list)
+    whole: bool = True
+    blamed: tuple[int, str] | None = None
+    queued_clock: int | None = None
+    phase: str = ""
+    phases: dict[str, PhaseState] = field(default_factory=dict)
+    tasks: dict[str, TaskState] = field(default_factory=dict)
+    droids: set[str] = field(default_factory=set)
+    tasks_completed: int = 0
+    tasks_failed: int = 0
+    sent: dict[str, int] = field(default_factory=dict)
+    counted_messages: list[tuple[str, int]] = field(default_factory=list)
+    conflicts: set[str] = field(default_factory=set)
+    attempts: dict[str, str] = field(default_factory=dict)
+    failed_phases: int = 0
+    plan: tuple[str, ...] = ()
+    finished_phases: set[str] = field(default_factory=set)
+    progress: float | None = None
+    extent: int = 0
+    weight: int = 0
+
+    @property
+    def key(self) -> SessionKey:
+        """
+        What identifies it.
+        """
+        return self.orchestrator, self.id
+
+    @property
+    def running(self) -> bool:
+        """
+        Whether it has neither ended nor been declared lost.
+        """
+        return self.outcome is None
+
+    @property
+    def size(self) -> int:
+        """
+        How many things it holds, itself counted as `SESSION_WEIGHT` of them.
+        """
+        parts: tuple[Sized, ...] = (
+            self.phases,
+            self.tasks,
+            self.droids,
+            self.sent,
+            self.conflicts,
+            self.attempts,
+            self.analysis_facts,
+            self.shown,
+            self.plan,
+        )
+        return SESSION_WEIGHT + self.extent + sum(map(len, parts))
+
+
+class ForgottenSession(Struct, frozen=True):
+    """
+    What is kept of a session that was forgotten, so that a straggler does not open it anew.
+    """
+
+    pattern: str
+    outcome: Outcome
+    span_id: str
+    start_ns: int
+    end_ns: int
+    trace_id: str = ""
+    blamed: tuple[int, str] | None = None
+
+
+def add_interval(intervals: list[Interval], low: int, high: int) -> list[Interval]:
+    """
+    Add [low, high) to disjoint intervals in order; it is joined with those it overlaps or touches.
+
+    Returns:
+        What of it they did not cover before, in the same form.
+    """
+    first = bisect_left(intervals, low, key=itemgetter(1))
+    last = bisect_right(intervals, high, key=itemgetter(0))
+    joined = intervals[first:last]
+    edges = [low, *(min(max(edge, low), high) for each in joined for edge in each), high]
+    if joined:
+        low, high = min(low, joined[0][0]), max(high, joined[-1][1])
+    intervals[first:last] = [(low, high)]
+    return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+
+
+def covered_ns(intervals: Sequence[Interval], within: Interval) -> int:
+    """
+    Nanoseconds of *within* that disjoint intervals in order cover; half-open.
+    """
+    start, end = within
+    covered = 0
+    for at in range(bisect_right(intervals, start, key=itemgetter(1)), len(intervals)):
+        low, high = intervals[at]
+        if low >= end:
+            break
+        covered += max(0, min(high, end) - max(low, start))
+    return covered

@@ -1,0 +1,102 @@
+"""
+The numbers of the landing page, on the road from a request to the summary.
+"""
+
+from __future__ import annotations
+
+import builders as b
+from droidscope.selfmetrics import SelfMetrics
+from droidscope.views.metrics_page import FINDINGS_SHOWN, Views
+from droidscope.views.view_settings import ViewSettings
+from rig import Rig
+
+
+def summary(rig, **limits):
+    """
+    The summary of an exporter with these limits of droids.
+    """
+    views = Views(
+        rig.pipeline,
+        rig.pipeline._store,
+        SelfMetrics("0", 0),
+        ViewSettings(droid_limits=limits),
+        wall_ns=lambda: b.NOON + rig.now,
+    )
+    return views.summary()
+
+
+def failed_sessions(pattern, count):
+    return [b.session(f"{pattern}-{n}", pattern=pattern, error="Broken") for n in range(count)]
+
+
+def test_it_has_the_alerts_of_all_orchestrators_the_most_severe_first(tmp_path):
+    """
+    A level, all that are active, and how many.
+    """
+    rig = Rig(tmp_path)
+    rig.send("traces", b.traces(*failed_sessions("p", 5), service="atlas"))
+    tries = [b.task(id=f"t{n}", error="Broken") for n in range(10)]
+    rig.send("traces", b.traces(*tries, service="borealis"))
+    rig.pass_seconds(60)
+
+    found = summary(rig)
+
+    assert found.alert_level == "critical"
+    assert [(each.orchestrator, each.severity) for each in found.alerts] == [
+        ("borealis", "critical"),
+        ("atlas", "high"),
+    ]
+    assert found.alerts_total == 2
+
+
+def test_it_has_the_weightiest_findings_of_the_day(tmp_path):
+    """
+    Five, whatever they are about, by impact; and the sessions that show them.
+    """
+    rig = Rig(tmp_path)
+    for n in range(FINDINGS_SHOWN + 1):
+        rig.send("traces", b.traces(*failed_sessions(f"p{n}", 5 + n)))
+    rig.pass_seconds(60)
+
+    found = summary(rig).recommendations
+
+    assert [each.pattern for each in found] == ["p5", "p4", "p3", "p2", "p1"]
+    assert {each.window for each in found} == {"24h"}
+    assert len(found[0].sessions) == 5
+
+
+def test_it_has_every_droid_with_its_status(tmp_path):
+    """
+    One with a score, one that has only begun, and at its limit.
+    """
+    rig = Rig(tmp_path)
+    rig.send("traces", b.traces(b.task(output__code_quality_score=90)))
+    begun = b.event(
+        "orchestrator.started", kind="attempt", task__id="t2", task__attempt=1, gen_ai__agent__name="tester"
+    )
+    rig.send("logs", b.logs(begun))
+    rig.pass_seconds(60)
+
+    found = summary(rig, tester=1)
+    coder, tester = found.droids
+
+    assert (coder.droid, coder.status, coder.attempts_active, coder.attempts_limit) == (
+        "coder",
+        "healthy",
+        0,
+        None,
+    )
+    assert coder.efficiency > 90
+    assert (tester.droid, tester.status, tester.efficiency) == ("tester", "overloaded", None)
+    assert (tester.attempts_active, tester.attempts_limit) == (1, 1)
+    assert found.droid_statuses == {"healthy": 1, "overloaded": 1}
+
+
+def test_an_exporter_without_records_claims_nothing_but_calm(tmp_path):
+    """
+    No alert, no finding, no droid.
+    """
+    found = summary(Rig(tmp_path))
+
+    assert (found.alert_level, found.alerts, found.alerts_total) == ("none", (), 0)
+    assert found.bottlenecks == found.recommendations == found.droids == ()
