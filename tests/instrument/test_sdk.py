@@ -312,7 +312,8 @@ def test_an_exporter_that_raises_has_not_delivered():
     with pytest.raises(OSError, match="batch"):
         watched.export("batch")
     assert losses.failed()["traces"] == 1
-    assert watched._preferred_temporality is broken._preferred_temporality
+    # The SDK asks its exporters for this one, private as it is.
+    assert watched._preferred_temporality is broken._preferred_temporality  # noqa: SLF001
 
 
 @pytest.mark.slow
