@@ -31,6 +31,7 @@ from droidscope.model.otlp import Batch
 from droidscope.store.log import Frame, FrameKind
 from droidscope.store.seen import SeenIds
 from droidscope.store.store import Store
+from droidscope.units import SECOND_NS
 
 log = structlog.get_logger(__name__)
 
@@ -351,7 +352,7 @@ class Pipeline:
         if mapped.invalid_values:
             self._meter.rejected(Reason.BAD_ATTRIBUTE, mapped.invalid_values)
         for orchestrator in mapped.orchestrators:
-            self._meter.last_receipt(orchestrator, name, wall_ns / 1e9)
+            self._meter.last_receipt(orchestrator, name, wall_ns / SECOND_NS)
             self._flag_unnamed(orchestrator)
 
     def _flag_unnamed(self, orchestrator: str) -> None:

@@ -25,6 +25,7 @@ from google.rpc.status_pb2 import Status
 from droidscope.errors import ReplayError
 from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.sink import Receipt, Signal
+from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -342,5 +343,5 @@ def _retry_info_seconds(error: Any) -> float | None:  # noqa: ANN401 - grpcio ha
     retry = RetryInfo()
     for detail in Status.FromString(details).details:
         if detail.Unpack(retry):
-            return float(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9)
+            return float(retry.retry_delay.seconds + retry.retry_delay.nanos / SECOND_NS)
     return None

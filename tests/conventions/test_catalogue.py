@@ -15,7 +15,6 @@ from droidscope.conventions.metrics import CATALOGUE, KPIS, UNWEIGHTED, samples_
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "metrics.md").read_text()
-ANNOUNCED, NOT_YET = PAGE.split("## Not yet exposed")
 
 
 def documented(text):
@@ -45,18 +44,17 @@ def test_every_family_is_documented(spec):
     """
     Its name is in docs/metrics.md, in full or as the continuation of the one before it.
     """
-    assert spec.name in documented(ANNOUNCED) | documented(NOT_YET)
+    assert spec.name in documented(PAGE)
 
 
 def test_what_the_page_promises_is_in_the_catalogue():
     """
-    A name documented in full is a family, a sibling of one, or under "Not yet exposed".
+    A name documented in full is a family or a sibling of one; what is planned has a page of its own.
     """
     known = {spec.name for spec in CATALOGUE} | {samples_of(spec).name for spec in KPIS}
-    promised = set(re.findall(r"`((?:orchestrator|droidscope)_[a-z0-9_]+)(?:\{[^}]*\})?`", ANNOUNCED))
-    later = documented(NOT_YET)
+    promised = set(re.findall(r"`((?:orchestrator|droidscope)_[a-z0-9_]+)(?:\{[^}]*\})?`", PAGE))
 
-    assert promised - known - later == set()
+    assert promised - known == set()
 
 
 @pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from droidscope.facts import facts
-from droidscope.facts.facts import LABELS, NANO, Fact, Score, of_score, response_credit
+from droidscope.facts.facts import LABELS, Fact, Score, of_score, response_credit
+from droidscope.units import NANO
 
 
 def documented():

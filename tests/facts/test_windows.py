@@ -15,8 +15,9 @@ from droidscope.conventions.metrics import WINDOWS
 from droidscope.facts import buckets as buckets_module
 from droidscope.facts import windows as windows_module
 from droidscope.facts.facts import Fact
-from droidscope.facts.window_shape import MINUTE_NS, MINUTES
+from droidscope.facts.window_shape import MINUTES
 from droidscope.facts.windows import Windows
+from droidscope.units import MINUTE_NS
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined, floor, reloaded
 
 NOW = 1_760_000_000_000_000_000 // MINUTE_NS * MINUTE_NS + 20_000_000_000

@@ -19,10 +19,10 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import ALERTS
-from droidscope.facts.facts import LABELS, NANO, Fact, Score, of_score
-from droidscope.facts.window_shape import MINUTE_NS
+from droidscope.facts.facts import LABELS, Fact, Score, of_score
 from droidscope.facts.windows import Windows
 from droidscope.insights.alerts import FACTS, LEVELS, AlertInputs, alert_level, alerts
+from droidscope.units import MINUTE_NS, NANO
 from rendered import ROOT, alert_rules, run
 
 NOW = 1_790_000_000 * NANO // MINUTE_NS * MINUTE_NS

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from droidscope.facts.facts import MICRO
 from droidscope.insights.droid_health import droid_status
 from droidscope.kpi.totals import DroidTotals, ScoreTotals, TaskTotals
+from droidscope.units import MICRO
 
 
 @pytest.mark.parametrize(

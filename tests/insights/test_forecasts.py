@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from droidscope.facts.facts import NANO
-from droidscope.facts.history import HOUR_NS, HistoryPoint, HistoryPoints, Timeline
+from droidscope.facts.history import HistoryPoint, HistoryPoints, Timeline
 from droidscope.insights.forecasts import (
     HORIZON,
     KPIS,
@@ -23,6 +22,7 @@ from droidscope.insights.forecasts import (
 )
 from droidscope.kpi.forecast import crossing_ns, forecast
 from droidscope.kpi.trends import SUCCESS_RATIO, Direction, TrendSeries, pooled, trend
+from droidscope.units import HOUR_NS, NANO
 
 NOW = 1_790_000_000 * NANO // (24 * HOUR_NS) * 24 * HOUR_NS
 NOTHING = HistoryPoints(None, {}, {}, {}, {})

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 
 from droidscope.conventions import metrics
 from droidscope.conventions.metrics import KPIS, UNWEIGHTED, WINDOWS, samples_of
-from droidscope.facts.window_shape import MINUTE_NS
 from droidscope.facts.windows import Windows
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, gauges
+from droidscope.units import MINUTE_NS
 from kpi.history import (
     Attempt,
     Conflict,

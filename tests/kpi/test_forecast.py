@@ -27,7 +27,8 @@ from droidscope.kpi.forecast import (
     forecast,
     smooth,
 )
-from droidscope.kpi.trends import DAY_NS, DURATION, SCORE, Direction
+from droidscope.kpi.trends import DURATION, SCORE, Direction
+from droidscope.units import DAY_NS
 
 START = 1_760_000_000_000_000_000
 scores = st.floats(0, 100, allow_subnormal=False)

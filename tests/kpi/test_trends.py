@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 from scipy.stats import theilslopes
 
 from droidscope.kpi.trends import (
-    DAY_NS,
     DURATION,
     ERROR_RATIO,
-    HOUR_NS,
     SCORE,
     WEEK_NS,
     Direction,
@@ -31,6 +29,7 @@ from droidscope.kpi.trends import (
     trend,
     volatility,
 )
+from droidscope.units import DAY_NS, HOUR_NS
 
 tied = st.integers(0, 20).map(lambda half_points: half_points / 2)
 scores = st.floats(0, 100, allow_subnormal=False).map(lambda points: round(points, 6))

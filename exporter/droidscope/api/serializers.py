@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from droidscope.api import schema as s
 from droidscope.conventions.attributes import Outcome, Severity
-from droidscope.facts.facts import NANO, Fact, Key, sums
+from droidscope.facts.facts import Fact, Key, sums
 from droidscope.facts.history import sketches, split
 from droidscope.head.head import Head
 from droidscope.head.live import droids_at_work, progress_ratio, session_state
@@ -28,6 +28,7 @@ from droidscope.kpi.statistics import ratio
 from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, WindowTotals, by_subject
 from droidscope.recording.session_analysis import PhaseAnalysis, SessionAnalysis
 from droidscope.sessions.session_state import SessionState
+from droidscope.units import SECOND_NS
 from droidscope.views.alert_inputs import is_over_limit
 from droidscope.views.droid_status import DroidNow
 
@@ -59,9 +60,9 @@ def session_shape(
         pattern=session.pattern,
         current_phase=session.phase,
         state=session_state(session, head, clock_ns),
-        start_seconds=session.start_ns / NANO,
-        end_seconds=None if session.running else session.end_ns / NANO,
-        duration_seconds=max(0, end_ns - session.start_ns) / NANO,
+        start_seconds=session.start_ns / SECOND_NS,
+        end_seconds=None if session.running else session.end_ns / SECOND_NS,
+        duration_seconds=max(0, end_ns - session.start_ns) / SECOND_NS,
         progress_ratio=progress_ratio(session, head.baselines),
         droids_active=sorted(droids_at_work(session)) if session.running else [],
         conflicts=len(session.conflicts),
@@ -85,9 +86,9 @@ def digested_session(analysis: SessionAnalysis, labels: dict[str, str], limit_ns
         pattern=analysis.pattern,
         current_phase=analysis.phases[-1].phase if analysis.phases else "",
         state="completed" if analysis.outcome is Outcome.COMPLETED else "failed",
-        start_seconds=analysis.start_ns / NANO,
-        end_seconds=analysis.end_ns / NANO,
-        duration_seconds=max(0, duration_ns) / NANO,
+        start_seconds=analysis.start_ns / SECOND_NS,
+        end_seconds=analysis.end_ns / SECOND_NS,
+        duration_seconds=max(0, duration_ns) / SECOND_NS,
         progress_ratio=None,
         droids_active=[],
         conflicts=analysis.conflicts,
@@ -109,12 +110,14 @@ def detail_shape(
         None
         if analysis is None
         else [
-            s.Stretch(each.phase, each.droid, each.start_ns / NANO, (each.end_ns - each.start_ns) / NANO)
+            s.Stretch(
+                each.phase, each.droid, each.start_ns / SECOND_NS, (each.end_ns - each.start_ns) / SECOND_NS
+            )
             for each in analysis.path
         ]
     )
-    over_ns = now_ns if session.end_seconds is None else round(session.end_seconds * NANO)
-    return s.SessionDetail(now_ns / NANO, session, [_phase(each, over_ns) for each in phases], path)
+    over_ns = now_ns if session.end_seconds is None else round(session.end_seconds * SECOND_NS)
+    return s.SessionDetail(now_ns / SECOND_NS, session, [_phase(each, over_ns) for each in phases], path)
 
 
 def _phase(phase: PhaseAnalysis, over_ns: int) -> s.SessionPhase:
@@ -128,7 +131,7 @@ def _phase(phase: PhaseAnalysis, over_ns: int) -> s.SessionPhase:
         phase.state,
         seconds(phase.start_ns),
         seconds(phase.end_ns),
-        None if phase.start_ns is None else max(0, end_ns - phase.start_ns) / NANO,
+        None if phase.start_ns is None else max(0, end_ns - phase.start_ns) / SECOND_NS,
         seconds(phase.planned_ns),
         seconds(phase.held_ns),
         phase.quality,
@@ -326,7 +329,7 @@ def seconds(duration_ns: float | None) -> float | None:
     """
     A duration or a point in time in seconds.
     """
-    return None if duration_ns is None else duration_ns / NANO
+    return None if duration_ns is None else duration_ns / SECOND_NS
 
 
 def _measured(kpis: Iterable[Kpi[Facts]], facts: Facts, type_: type[T], prefix: str) -> T:

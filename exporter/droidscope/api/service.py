@@ -25,7 +25,7 @@ from droidscope.api.serializers import (
 )
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import NANO, Key
+from droidscope.facts.facts import Key
 from droidscope.facts.history import Timeline, split
 from droidscope.head.live import foreign_sessions
 from droidscope.insights.alerts import ActiveAlert, alert_level
@@ -38,6 +38,7 @@ from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.totals import DroidTotals, by_subject
 from droidscope.pipeline import Pipeline
 from droidscope.recording.session_analysis import SessionAnalysis, phases_of
+from droidscope.units import SECOND_NS
 from droidscope.views.droid_status import DroidNow, droids_now
 from droidscope.views.insight_cache import InsightCache, WindowInsights
 from droidscope.views.view_settings import ViewSettings
@@ -86,7 +87,7 @@ class ApiService:
         chosen = self.alerts(q.AlertsQuery(query.orchestrator, limit=SHOWN))
         findings = [each for _, each in self._found(query.orchestrator, query.window)]
         return s.Dashboard(
-            time_seconds=now_ns / NANO,
+            time_seconds=now_ns / SECOND_NS,
             window=query.window,
             session_summary=summary_shape(facts, len(shown)),
             current_sessions=shown[:SHOWN],
@@ -118,7 +119,7 @@ class ApiService:
             and _passes(query.pattern, each.pattern)
             and _passes(query.state, each.state)
         ]
-        return s.Sessions(now_ns / NANO, len(found), found[: query.limit])
+        return s.Sessions(now_ns / SECOND_NS, len(found), found[: query.limit])
 
     def session(self, query: q.SessionQuery) -> s.SessionDetail | None:
         """
@@ -176,7 +177,7 @@ class ApiService:
             )
             for who, droid in wanted[: query.limit]
         ]
-        return s.Droids(now_ns / NANO, query.window, len(wanted), found)
+        return s.Droids(now_ns / SECOND_NS, query.window, len(wanted), found)
 
     def patterns(self, query: q.PatternsQuery) -> s.Patterns:
         """
@@ -213,7 +214,7 @@ class ApiService:
                 for pattern, facts in sorted(by_subject(minutes, worth).patterns.items())
                 if _passes(query.pattern, pattern)
             ]
-        return s.Patterns(now_ns / NANO, query.window, len(found), found[: query.limit])
+        return s.Patterns(now_ns / SECOND_NS, query.window, len(found), found[: query.limit])
 
     def insights(self, query: q.InsightsQuery) -> s.AllInsights:
         """
@@ -225,7 +226,7 @@ class ApiService:
             self._insights(who, each, timelines.get(who, Timeline(0, (), ())), query)
             for who, each in findings[: query.limit]
         ]
-        return s.AllInsights(self._wall_ns() / NANO, query.window, query.trend, len(findings), found)
+        return s.AllInsights(self._wall_ns() / SECOND_NS, query.window, query.trend, len(findings), found)
 
     def _insights(
         self, who: Orchestrator, found: WindowInsights, line: Timeline, query: q.InsightsQuery
@@ -246,14 +247,14 @@ class ApiService:
         The bottlenecks of the window, over all orchestrators asked for.
         """
         found = self._weightiest(query, lambda findings: findings.bottlenecks)
-        return s.Bottlenecks(self._wall_ns() / NANO, query.window, len(found), found[: query.limit])
+        return s.Bottlenecks(self._wall_ns() / SECOND_NS, query.window, len(found), found[: query.limit])
 
     def recommendations(self, query: q.RecommendationsQuery) -> s.Recommendations:
         """
         The recommendations of the window, over all orchestrators asked for.
         """
         found = self._weightiest(query, lambda findings: findings.recommendations)
-        return s.Recommendations(self._wall_ns() / NANO, query.window, len(found), found[: query.limit])
+        return s.Recommendations(self._wall_ns() / SECOND_NS, query.window, len(found), found[: query.limit])
 
     def _weightiest(
         self,
@@ -284,7 +285,7 @@ class ApiService:
             and _passes(query.droid, alert.droid)
         ]
         found.sort(key=lambda alert: _SEVERITIES.index(alert.severity))
-        return s.Alerts(self._wall_ns() / NANO, alert_level(found), len(found), found[: query.limit])
+        return s.Alerts(self._wall_ns() / SECOND_NS, alert_level(found), len(found), found[: query.limit])
 
     def communication(self, query: q.CommunicationQuery) -> s.Network:
         """
@@ -302,7 +303,7 @@ class ApiService:
             if _passes(query.orchestrator, who) and query.droid in {None, sender, receiver}
         ]
         found.sort(key=lambda each: (-each.messages, each.orchestrator, each.sender, each.receiver))
-        return s.Network(self._wall_ns() / NANO, len(found), found[: query.limit])
+        return s.Network(self._wall_ns() / SECOND_NS, len(found), found[: query.limit])
 
     # --- the head --------------------------------------------------------------------------------
 

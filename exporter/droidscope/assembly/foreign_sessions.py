@@ -20,7 +20,7 @@ from droidscope.model.foreign_steps import (
     Step,
 )
 from droidscope.model.records import AnyRecord
-from droidscope.sessions.settings import MINUTE, SECOND
+from droidscope.units import MINUTE_NS, SECOND_NS
 
 
 class ForeignSettings(Struct, frozen=True):
@@ -31,9 +31,9 @@ class ForeignSettings(Struct, frozen=True):
     *idle_after_ns* after it. A settled session is remembered for *known_for_ns*.
     """
 
-    settle_after_ns: int = 10 * SECOND
-    idle_after_ns: int = 10 * MINUTE
-    known_for_ns: int = 24 * 60 * MINUTE
+    settle_after_ns: int = 10 * SECOND_NS
+    idle_after_ns: int = 10 * MINUTE_NS
+    known_for_ns: int = 24 * 60 * MINUTE_NS
     max_traces: int = 10_000
     max_steps: int = 200_000
     max_own_spans: int = 200_000

@@ -22,7 +22,8 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import CONFLICT_RECORD, Kind
 from droidscope.model.records import AnyRecord, Emitted, Record
 from droidscope.recording.recorder import Recorder
-from droidscope.sessions.settings import MINUTE, SECOND, HeadSettings
+from droidscope.sessions.settings import HeadSettings
+from droidscope.units import MINUTE_NS, SECOND_NS
 
 Process = tuple[str, str, str]
 """
@@ -39,7 +40,7 @@ The records that the instrumentation counts, by type.
 """
 _KINDS: Final = frozenset(CLIENT_KINDS.values())
 
-SILENT_NS: Final = 24 * 60 * MINUTE
+SILENT_NS: Final = 24 * 60 * MINUTE_NS
 """
 A process of which no point has arrived for so long is judged no longer.
 """
@@ -57,11 +58,11 @@ POINTS_TO_JUDGE: Final = 12
 At most two points are kept of each such share of the time until one is judged; further ones replace
 the one before.
 """
-UNHEARD_NS: Final = 5 * MINUTE
+UNHEARD_NS: Final = 5 * MINUTE_NS
 """
 A counter that began so long before the first point ever was at work before the exporter listened.
 """
-UNCERTAIN_NS: Final = SECOND
+UNCERTAIN_NS: Final = SECOND_NS
 """
 By so much of its time a point may lag behind what it has counted.
 """

@@ -21,13 +21,12 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, MessageType, Outcome
 from droidscope.demo import world
 from droidscope.demo.script import Attempt, Product, Session, Stage, Task, draw_session
+from droidscope.units import DAY_NS, SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECOND: Final = 1_000_000_000
-DAY: Final = 86_400 * SECOND
 SESSIONS_A_DAY: Final = 24
 IMPROVEMENT_OF_TEN: Final = 0.06
 """
@@ -54,9 +53,9 @@ def write_past(path: Path, service: str, seed: str, days: int, seconds_per_minut
 def _sessions(seed: str, days: int, seconds_per_minute: float, now_ns: int) -> Iterator[list[Span]]:
     random = Random(seed)  # noqa: S311 - a simulation, nothing to guess
     for number in range(days * SESSIONS_A_DAY):
-        age_ns = DAY * (days * SESSIONS_A_DAY - number) // SESSIONS_A_DAY
-        start_ns = now_ns - age_ns + random.randrange(DAY // SESSIONS_A_DAY // 2)
-        played = _Played(random, round(SECOND * seconds_per_minute), age_ns / DAY)
+        age_ns = DAY_NS * (days * SESSIONS_A_DAY - number) // SESSIONS_A_DAY
+        start_ns = now_ns - age_ns + random.randrange(DAY_NS // SESSIONS_A_DAY // 2)
+        played = _Played(random, round(SECOND_NS * seconds_per_minute), age_ns / DAY_NS)
         yield played.session(draw_session(seed, number), start_ns)
 
 
@@ -98,7 +97,7 @@ class _Played:
             self._span(Kind.PHASE, cursor, cursor, {**inside, **skipped})
         if not session.error:
             cursor = self._synthesis(inside, session, cursor)
-        planned = world.TYPICAL_SHARE * pattern.budget_minutes * self.minute_ns / SECOND
+        planned = world.TYPICAL_SHARE * pattern.budget_minutes * self.minute_ns / SECOND_NS
         about = {
             names.PATTERN_NAME: pattern.name,
             names.SESSION_OUTCOME: Outcome.FAILED if session.error else Outcome.COMPLETED,
@@ -127,8 +126,11 @@ class _Played:
             names.PHASE_NAME: phase.name,
             names.PHASE_OUTCOME: Outcome.FAILED if stage.error else Outcome.COMPLETED,
             names.PHASE_DEPENDS_ON: list(session.pattern.dependencies(phase)),
-            names.PHASE_PLANNED_SECONDS: world.TYPICAL_SHARE * phase.budget_minutes * self.minute_ns / SECOND,
-            names.PHASE_BLOCKED_SECONDS: self._ns(stage.blocked_minutes) / SECOND,
+            names.PHASE_PLANNED_SECONDS: world.TYPICAL_SHARE
+            * phase.budget_minutes
+            * self.minute_ns
+            / SECOND_NS,
+            names.PHASE_BLOCKED_SECONDS: self._ns(stage.blocked_minutes) / SECOND_NS,
         }
         span = self._span(Kind.PHASE, start_ns, end, {**here, **about}, stage.error)
         for number, conflict in enumerate(stage.conflicts):

@@ -13,13 +13,13 @@ import structlog
 
 from droidscope.conventions.metrics import CATALOGUE, COLLECT_DURATION, COLLECT_SUCCESS, samples_of
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
+from droidscope.units import SECOND_NS
 
 Part = Callable[[Format], Iterable[Block]]
 """
 What a part of the page does: give its families. No two parts may give the same one.
 """
 
-NANOSECONDS: Final = 1_000_000_000
 
 _ORDER: Final = {
     name: position
@@ -80,7 +80,7 @@ class Page:
             _log.exception("collect_failed", part=name)
             collected = None
         blocks.update(collected or {})
-        yield COLLECT_DURATION, (name,), (self._timer_ns() - start) / NANOSECONDS
+        yield COLLECT_DURATION, (name,), (self._timer_ns() - start) / SECOND_NS
         yield COLLECT_SUCCESS, (name,), int(collected is not None)
 
 

@@ -19,7 +19,8 @@ from prometheus_client.exposition import choose_encoder
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR, MetricSpec
 from droidscope.errors import ConfigError
 from droidscope.series.label_limits import is_domain, label_text
-from droidscope.series.series_registry import BILLION, Cell, Exemplar, Family
+from droidscope.series.series_registry import Cell, Exemplar, Family
+from droidscope.units import SECOND_NS
 
 GaugeSample = tuple[MetricSpec, tuple[str, ...], float]
 """
@@ -299,7 +300,7 @@ def _exemplar_text(exemplar: Exemplar, value: float) -> str:
         if text and len(name) + len(text) <= room:
             room -= len(name) + len(text)
             labels.append(f'{name}="{escaped(text)}"')
-    seconds, nano = divmod(exemplar.time_ns, BILLION)
+    seconds, nano = divmod(exemplar.time_ns, SECOND_NS)
     return f" # {{{','.join(labels)}}} {_float_text(value)} {seconds}.{nano:09d}" if labels else ""
 
 

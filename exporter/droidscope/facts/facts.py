@@ -57,6 +57,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS
+from droidscope.units import MICRO, NANO, SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,15 +65,6 @@ if TYPE_CHECKING:
 Key = tuple[str, ...]
 """
 A fact and its labels.
-"""
-
-NANO: Final = 1_000_000_000
-"""
-Nanoseconds in a second, units in a whole response credit, and units in a US dollar.
-"""
-MICRO: Final = 1_000_000
-"""
-Micro-points in a point of a score.
 """
 
 
@@ -239,6 +231,6 @@ def response_credit(response_ns: int) -> int:
 
     Definition: docs/kpis.md#droids
     """
-    limit_ns = round(RESPONSE_LIMIT_SECONDS * NANO)
+    limit_ns = round(RESPONSE_LIMIT_SECONDS * SECOND_NS)
     left_ns = min(limit_ns, max(0, limit_ns - response_ns))
     return left_ns * NANO // limit_ns

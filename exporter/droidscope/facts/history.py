@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.metrics import WINDOWS
-from droidscope.facts.facts import LABELS, NANO, OF_HOURS_ALONE, Fact, Key
+from droidscope.facts.facts import LABELS, OF_HOURS_ALONE, Fact, Key
 from droidscope.facts.packing import unpacked
 from droidscope.facts.sketch import COARSE, FINE, TENTHS, Sketch
 from droidscope.facts.window_shape import WindowShape, WindowSpan
 from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.statistics import ratio
 from droidscope.kpi.totals import by_subject
+from droidscope.units import HOUR_NS, SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-HOUR_NS: Final = 3_600 * NANO
 DAY_HOURS: Final = 24
 TRAILING_HOURS: Final = 30 * DAY_HOURS
 """
@@ -145,7 +145,7 @@ def points(buckets: tuple[bytes, ...]) -> HistoryPoints:
     return HistoryPoints(
         None if score is None else HistoryPoint(score, facts.orchestrator.work.tasks_ended),
         success,
-        {pattern: _median(sketch, NANO) for (pattern,), sketch in durations.items() if sketch.n},
+        {pattern: _median(sketch, SECOND_NS) for (pattern,), sketch in durations.items() if sketch.n},
         {(kind, droid): _median(sketch, TENTHS) for (kind, droid), sketch in scored.items() if sketch.n},
         {
             pattern: (each.cost, each.sessions.sessions_completed)

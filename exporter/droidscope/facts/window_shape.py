@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.conventions.thresholds import RECENT_FAILURE_WINDOW
+from droidscope.units import MINUTE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MINUTE_NS: Final = 60_000_000_000
 
 Ranges = dict[str, range]
 """

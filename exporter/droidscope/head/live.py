@@ -17,6 +17,7 @@ from droidscope.series.label_limits import label_text
 from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState
 from droidscope.sessions.settings import HeadSettings
+from droidscope.units import SECOND_NS
 
 Gauge = tuple[m.MetricSpec, tuple[str, ...], float]
 """
@@ -32,8 +33,6 @@ SLOW_RUNS = 3
 """
 Times the 95th percentile of a phase that a session may stand still in it.
 """
-
-SECOND_NS = 1_000_000_000
 
 
 def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:

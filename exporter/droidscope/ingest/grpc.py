@@ -22,6 +22,7 @@ from droidscope.errors import ConfigError, MalformedError, OverloadedError, Refu
 from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.refusals import refusal_of
 from droidscope.ingest.sink import Limits, Meter, Receipt, Signal, Sink, Transport
+from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,4 +143,4 @@ def _code_of(refusal: RefusedError) -> grpc.StatusCode:
 
 
 def _duration(seconds: float) -> Duration:
-    return Duration(seconds=int(seconds), nanos=round(seconds % 1 * 1e9) % 1_000_000_000)
+    return Duration(seconds=int(seconds), nanos=round(seconds % 1 * SECOND_NS) % SECOND_NS)

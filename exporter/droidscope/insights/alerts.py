@@ -29,7 +29,8 @@ from droidscope.conventions.thresholds import (
     SpecAlertCategory,
     Threshold,
 )
-from droidscope.facts.facts import MICRO, NANO, Fact, Key, Score, Statistic, sums
+from droidscope.facts.facts import Fact, Key, Score, Statistic, sums
+from droidscope.units import MICRO, SECOND_NS
 
 Unit = Literal["ratio", "seconds", "points", "sessions", "findings", "queries", "conflicts"]
 Level = Literal["none", "low", "medium", "high", "critical"]
@@ -113,7 +114,7 @@ def alerts(orchestrator: str, evidence: AlertInputs, now_ns: int) -> list[Active
             breach.value,
             breach.limit,
             breach.unit,
-            now_ns / NANO,
+            now_ns / SECOND_NS,
             breach.samples,
             breach.pattern,
             breach.droid,
@@ -270,8 +271,8 @@ def _slow_responses(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) 
     answers = sums(totals, Fact.QUERIES_TIMED, "droid")
     waited_ns = sums(totals, Fact.QUERY_NS, "droid")
     for (droid,), n in sorted(answers.items()):
-        if n >= limit.minimum and waited_ns[droid,] > limit.limit * NANO * n:
-            mean_seconds = waited_ns[droid,] / (n * NANO)
+        if n >= limit.minimum and waited_ns[droid,] > limit.limit * SECOND_NS * n:
+            mean_seconds = waited_ns[droid,] / (n * SECOND_NS)
             yield _Breach(
                 mean_seconds,
                 limit.limit,

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from droidscope.facts.facts import NANO, Key
+from droidscope.facts.facts import Key
 from droidscope.model.examples import ExampleKind, ExampleSession
+from droidscope.units import SECOND_NS
 
 
 class RunningPhase(NamedTuple):
@@ -61,5 +62,6 @@ def sessions(look: AnalysisWindow, shows: ExampleKind, *labels: str) -> list[Ses
     At most five sessions that show something of a subject, the plainest first.
     """
     return [
-        SessionRef(each.session, each.trace_id, each.time_ns / NANO) for each in look.examples(shows, labels)
+        SessionRef(each.session, each.trace_id, each.time_ns / SECOND_NS)
+        for each in look.examples(shows, labels)
     ]

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import NANO, Fact, Key, Score, Statistic, sums
+from droidscope.facts.facts import Fact, Key, Score, Statistic, sums
 from droidscope.facts.history import sketches
 from droidscope.facts.sketch import COARSE, Sketch
 from droidscope.kpi.assignment import Effectiveness, assignment_effectiveness
 from droidscope.kpi.totals import ScoreTotals
+from droidscope.units import SECOND_NS
 
 
 class Assignment(Struct, frozen=True):
@@ -73,7 +74,7 @@ def assignments(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[As
             pattern_median_ns=by_all[pattern].quantile(0.5),
             code_quality=quality.get((pattern, droid), ScoreTotals()),
         )
-        seconds = None if median_ns is None else median_ns / NANO
+        seconds = None if median_ns is None else median_ns / SECOND_NS
         share = completed[pattern, droid] / n
         found.append(Assignment(pattern, droid, n, completed[pattern, droid], share, seconds, judged))
     return sorted(found, key=_rank)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import BottleneckKind
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
-from droidscope.facts.facts import NANO, Fact, Key, sums
+from droidscope.facts.facts import Fact, Key, sums
 from droidscope.facts.history import sketches
 from droidscope.facts.sketch import COARSE, Sketch
 from droidscope.insights.advice import REMEDIES
@@ -41,6 +41,7 @@ from droidscope.kpi.durations import mean_response_ns
 from droidscope.kpi.statistics import ratio
 from droidscope.kpi.totals import by_subject
 from droidscope.model.examples import ExampleKind, ExampleSession
+from droidscope.units import SECOND_NS
 
 Unit = Literal["ratio", "seconds", "queries", "messages"]
 
@@ -160,24 +161,24 @@ def _slow_phase(
     pattern, phase = place
     mean_ns, expected_ns = late.took_ns / late.n, late.expected_ns / late.n
     longest = sorted(running, key=lambda each: (-each.elapsed_ns, each.session))
-    now = [SessionRef(each.session, each.trace_id, look.now_ns / NANO) for each in longest]
+    now = [SessionRef(each.session, each.trace_id, look.now_ns / SECOND_NS) for each in longest]
     return Bottleneck(
         "phase_duration",
         look.orchestrator,
         look.window,
         f"{pattern}/{phase}",
-        f"{named('Phase', phase)} of {named('pattern', pattern)} took {duration(mean_ns / NANO)} on average "
-        f"in {late.n} of {counted(n, 'run')}; {duration(expected_ns / NANO)} are usual.",
+        f"{named('Phase', phase)} of {named('pattern', pattern)} took {duration(mean_ns / SECOND_NS)} on "
+        f"average in {late.n} of {counted(n, 'run')}; {duration(expected_ns / SECOND_NS)} are usual.",
         duration_impact(late.lost_ns, whole_ns) or 0.0,
-        mean_ns / NANO,
-        expected_ns / NANO,
+        mean_ns / SECOND_NS,
+        expected_ns / SECOND_NS,
         "seconds",
         n,
         late.n,
         pattern=pattern,
         phase=phase,
         excess_percent=excess_percent(mean_ns, expected_ns),
-        lost_seconds=late.lost_ns / NANO,
+        lost_seconds=late.lost_ns / SECOND_NS,
         sessions=[*now, *_slower(look, (ExampleKind.SLOW_PHASE, pattern, phase), SLOW * expected_ns)][:5],
         recommendations=list(REMEDIES["phase_duration"]),
     )
@@ -187,7 +188,7 @@ def _slower(look: AnalysisWindow, what: tuple[ExampleKind, str, str], than_ns: f
     shows, *labels = what
     found: list[ExampleSession] = look.examples(shows, tuple(labels))
     return [
-        SessionRef(each.session, each.trace_id, each.time_ns / NANO)
+        SessionRef(each.session, each.trace_id, each.time_ns / SECOND_NS)
         for each in found
         if each.weight > than_ns
     ]
@@ -273,7 +274,7 @@ def _slow_droids(look: AnalysisWindow) -> Iterator[Bottleneck]:
             sum(task.n for task in tasks if task.median_ns and task.time_ns > SLOW * task.median_ns),
             droid=droid,
             excess_percent=100 * (slowness - 1),
-            lost_seconds=lost_ns / NANO,
+            lost_seconds=lost_ns / SECOND_NS,
             sessions=sessions(look, ExampleKind.SLOW_TASK, droid),
             recommendations=list(REMEDIES["droid_performance"]),
         )
@@ -313,7 +314,7 @@ def _waiting_phases(look: AnalysisWindow) -> Iterator[Bottleneck]:
             look.window,
             f"{pattern}/{phase}",
             f"{named('Phase', phase)} of {named('pattern', pattern)} waited for answers for "
-            f"{percent(share)} of its time, {duration(waited_ns / NANO)} in all.",
+            f"{percent(share)} of its time, {duration(waited_ns / SECOND_NS)} in all.",
             duration_impact(waited_ns, whole_ns) or 0.0,
             share,
             WAIT_LIMIT,
@@ -322,7 +323,7 @@ def _waiting_phases(look: AnalysisWindow) -> Iterator[Bottleneck]:
             ended[place],
             pattern=pattern,
             phase=phase,
-            lost_seconds=waited_ns / NANO,
+            lost_seconds=waited_ns / SECOND_NS,
             sessions=sessions(look, ExampleKind.WAIT, pattern, phase),
             recommendations=list(REMEDIES["communication"]),
         )
@@ -334,9 +335,9 @@ def _slow_responders(look: AnalysisWindow) -> Iterator[Bottleneck]:
         mean_ns, unanswered = mean_response_ns(facts.queries), facts.queries.queries_unanswered
         if not is_communication_slow(None, mean_ns, unanswered):
             continue
-        is_slow = mean_ns is not None and mean_ns > RESPONSE_LIMIT_SECONDS * NANO
+        is_slow = mean_ns is not None and mean_ns > RESPONSE_LIMIT_SECONDS * SECOND_NS
         lost_ns = facts.mail.query_wait_ns if is_slow else facts.mail.vain_wait_ns
-        took = f"answers after {duration((mean_ns or 0) / NANO)} on average" if is_slow else ""
+        took = f"answers after {duration((mean_ns or 0) / SECOND_NS)} on average" if is_slow else ""
         left = f"left {unanswered} of {counted(facts.queries.queries, 'query', 'queries')} unanswered"
         said = " and ".join(filter(None, (took, left if unanswered else "")))
         yield Bottleneck(
@@ -346,13 +347,13 @@ def _slow_responders(look: AnalysisWindow) -> Iterator[Bottleneck]:
             droid,
             f"{named('Droid', droid)} {said}.",
             duration_impact(lost_ns, whole_ns) or 0.0,
-            (mean_ns or 0.0) / NANO if is_slow else unanswered,
+            (mean_ns or 0.0) / SECOND_NS if is_slow else unanswered,
             RESPONSE_LIMIT_SECONDS if is_slow else 0.0,
             "seconds" if is_slow else "queries",
             facts.queries.queries,
             unanswered,
             droid=droid,
-            lost_seconds=lost_ns / NANO,
+            lost_seconds=lost_ns / SECOND_NS,
             sessions=sessions(look, ExampleKind.QUERY, droid),
             recommendations=list(REMEDIES["communication"]),
         )

@@ -15,8 +15,8 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from droidscope.conventions.thresholds import EFFICIENCY_LOW, LOW_CODE_QUALITY, SUCCESS_TARGET
-from droidscope.facts.facts import NANO, Score
-from droidscope.facts.history import DAY_HOURS, HOUR_NS, HistoryPoint, HistoryPoints, Timeline
+from droidscope.facts.facts import Score
+from droidscope.facts.history import DAY_HOURS, HistoryPoint, HistoryPoints, Timeline
 from droidscope.insights.formatting import duration, number, percent
 from droidscope.kpi.forecast import Forecast, crossing_ns, forecast
 from droidscope.kpi.trends import (
@@ -30,6 +30,7 @@ from droidscope.kpi.trends import (
     pooled,
     trend,
 )
+from droidscope.units import HOUR_NS, SECOND_NS
 
 TrendWindow = Literal["7d", "30d"]
 TREND_BUCKETS: Final[dict[TrendWindow, tuple[int, int]]] = {"7d": (1, 168), "30d": (DAY_HOURS, 30)}
@@ -161,7 +162,7 @@ def trends(timeline: Timeline, window: TrendWindow) -> list[Trend]:
                     kpi.name,
                     window,
                     _analysis(series, window, kpi.measure),
-                    [time_ns / NANO for time_ns in series.times_ns],
+                    [time_ns / SECOND_NS for time_ns in series.times_ns],
                     list(series.values),
                 )
             )
@@ -178,7 +179,7 @@ def droid_trends(timeline: Timeline, window: TrendWindow) -> list[DroidTrend]:
         DroidTrend(
             droid,
             _analysis(series, window, SCORE),
-            [time_ns / NANO for time_ns in series.times_ns],
+            [time_ns / SECOND_NS for time_ns in series.times_ns],
             list(series.values),
         )
         for droid, series in sorted(_parts(timeline, _of_score(Score.CODE_QUALITY)).items())
@@ -236,7 +237,7 @@ def _remembered_trend(
 
 def _forecast(found: Trend, measure: TrendMeasure) -> Forecast | None:
     return _remembered_forecast(
-        tuple(round(time * NANO) for time in found.times_seconds),
+        tuple(round(time * SECOND_NS) for time in found.times_seconds),
         tuple(found.values),
         found.window,
         measure,
@@ -263,12 +264,12 @@ def _prediction(kpi: ForecastKpi, ahead: Forecast) -> KpiForecast:
         kpi.name,
         ahead.method,
         _sentence(kpi, ahead, crossed_ns),
-        last.time_ns / NANO,
+        last.time_ns / SECOND_NS,
         last.mean,
         last.low,
         last.high,
         kpi.limit,
-        None if crossed_ns is None else crossed_ns / NANO,
+        None if crossed_ns is None else crossed_ns / SECOND_NS,
     )
 
 
@@ -288,4 +289,4 @@ def _sentence(kpi: ForecastKpi, ahead: Forecast, crossed_ns: int | None) -> str:
 
 
 def _date(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns / NANO, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(time_ns / SECOND_NS, UTC).strftime("%Y-%m-%d %H:%M UTC")

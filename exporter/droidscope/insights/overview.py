@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import NANO, Fact, Key, sums
+from droidscope.facts.facts import Fact, Key, sums
 from droidscope.facts.history import sketches
 from droidscope.insights.analysis_window import AnalysisWindow
 from droidscope.insights.forecasts import Trend
@@ -36,6 +36,7 @@ from droidscope.kpi.statistics import median_of_counts
 from droidscope.kpi.totals import DroidTotals, PatternTotals, QueryTotals, WindowTotals, by_subject
 from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind
+from droidscope.units import SECOND_NS
 
 LISTED: Final = 10
 """
@@ -192,7 +193,7 @@ def communication_of(minutes: Mapping[Key, int]) -> Communication:
         traffic.messages,
         {type_: n for (type_,), n in sums(minutes, Fact.MESSAGES, "message_type").items() if n},
         {sender: n for (sender,), n in sums(minutes, Fact.MESSAGES, "sender").items() if n},
-        None if mean_ns is None else mean_ns / NANO,
+        None if mean_ns is None else mean_ns / SECOND_NS,
         communication.success_ratio(traffic),
         communication.conflict_ratio(traffic),
         communication.efficiency_ratio(traffic),
@@ -284,7 +285,7 @@ def _completions(look: AnalysisWindow) -> list[Completion]:
             rank.subject,
             shown[rank.subject][1].trace_id,
             shown[rank.subject][0],
-            -shown[rank.subject][1].weight / NANO,
+            -shown[rank.subject][1].weight / SECOND_NS,
             rank.value,
         )
         for rank in ranks[:LISTED]

@@ -16,7 +16,7 @@ from msgspec import Struct
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import RecommendationKind
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
-from droidscope.facts.facts import NANO, Fact, sums
+from droidscope.facts.facts import Fact, sums
 from droidscope.insights import advice
 from droidscope.insights.analysis_window import AnalysisWindow, SessionRef, sessions
 from droidscope.insights.bottlenecks import Bottleneck, Unit
@@ -38,6 +38,7 @@ from droidscope.kpi.rankings import Outcomes
 from droidscope.kpi.statistics import median_of_counts, wilson_interval
 from droidscope.kpi.totals import DroidTotals, PatternTotals, by_subject
 from droidscope.model.examples import ExampleKind
+from droidscope.units import SECOND_NS
 
 POINTS_SHOWN: Final = 3
 """
@@ -284,20 +285,20 @@ def _sequences(look: AnalysisWindow) -> Iterator[Recommendation]:
             continue
         waited = {phase: wait_ns for (phase,), wait_ns in idle[pattern].items() if wait_ns > 0}
         late = sorted(waited, key=lambda phase: (-waited[phase], phase))
-        where = ", ".join(f"{phase} ({duration(waited[phase] / n / NANO)} earlier)" for phase in late)
+        where = ", ".join(f"{phase} ({duration(waited[phase] / n / SECOND_NS)} earlier)" for phase in late)
         yield Recommendation(
             rule.kind,
             rule.id,
             look.orchestrator,
             look.window,
             pattern,
-            f"{named('Pattern', pattern)} takes {duration(makespan_ns / n / NANO)} from its first phase to "
-            f"its last, and needs {duration(critical_ns / n / NANO)} by what its phases depend on, over "
-            f"{counted(n, 'session')}.",
+            f"{named('Pattern', pattern)} takes {duration(makespan_ns / n / SECOND_NS)} from its first phase "
+            f"to its last, and needs {duration(critical_ns / n / SECOND_NS)} by what its phases depend on, "
+            f"over {counted(n, 'session')}.",
             [step.format(where=where or "phases that run one after the other") for step in rule.steps],
             impact,
-            makespan_ns / n / NANO,
-            critical_ns / n / NANO,
+            makespan_ns / n / SECOND_NS,
+            critical_ns / n / SECOND_NS,
             "seconds",
             n,
             Improvement(

@@ -28,7 +28,6 @@ Description = tuple[str, dict[str, str], Values]
 A span's name, the ids it adds for what is inside of it, and its attributes besides the ids.
 """
 
-NS: Final = 1_000_000_000
 
 _CURRENT: Final = create_key("droidscope.activity")
 

@@ -12,8 +12,9 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, MessageType, Outcome
 from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
 from droidscope.instrument.baggage import new_id
-from droidscope.instrument.instrumented_span import NS, Description, InstrumentedSpan, Values, seconds
+from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, seconds
 from droidscope.instrument.providers import Emitter
+from droidscope.units import SECOND_NS
 
 
 class Message(InstrumentedSpan):
@@ -121,4 +122,4 @@ class Query(Message):
             return self._outcome
         if error is not None:
             return Outcome.UNANSWERED
-        return Outcome.LATE if self._elapsed_ns() > self._limit_seconds * NS else Outcome.ANSWERED
+        return Outcome.LATE if self._elapsed_ns() > self._limit_seconds * SECOND_NS else Outcome.ANSWERED

@@ -13,9 +13,10 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
-from droidscope.instrument.instrumented_span import NS, Description, Values, WithOutcome, seconds
+from droidscope.instrument.instrumented_span import Description, Values, WithOutcome, seconds
 from droidscope.instrument.never_raise import quietly
 from droidscope.instrument.providers import Emitter
+from droidscope.units import SECOND_NS
 
 
 class Session(WithOutcome):
@@ -94,7 +95,7 @@ class Session(WithOutcome):
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
         outcome = self._decided(error)
         labels = {names.PATTERN_ID: str(self._pattern), self.outcome_name: outcome}
-        emitter.session_duration.record(self._elapsed_ns() / NS, labels)
+        emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, labels)
         return {**super()._conclude(emitter, error), self.outcome_name: outcome}
 
 
@@ -174,5 +175,5 @@ class Phase(WithOutcome):
         self.unblock()
         values = {**super()._conclude(emitter, error), self.outcome_name: self._decided(error)}
         if self._blocked_ns:
-            values[names.PHASE_BLOCKED_SECONDS] = self._blocked_ns / NS
+            values[names.PHASE_BLOCKED_SECONDS] = self._blocked_ns / SECOND_NS
         return values

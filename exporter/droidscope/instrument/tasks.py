@@ -14,7 +14,6 @@ from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
 from droidscope.instrument.instrumented_span import (
-    NS,
     Description,
     InstrumentedSpan,
     Values,
@@ -23,6 +22,7 @@ from droidscope.instrument.instrumented_span import (
 )
 from droidscope.instrument.never_raise import quietly, warn_once
 from droidscope.instrument.providers import Emitter
+from droidscope.units import SECOND_NS
 
 
 class WithOutput(WithOutcome):
@@ -97,7 +97,7 @@ class Task(WithOutput):
             names.TASK_OUTCOME: self._decided(error),
         }
         emitter.tally.add(names.CLIENT_TASKS, labels)
-        emitter.task_duration.record(self._elapsed_ns() / NS, labels)
+        emitter.task_duration.record(self._elapsed_ns() / SECOND_NS, labels)
         values = super()._conclude(emitter, error)
         values[names.TASK_ATTEMPTS] = next(self._numbers) - 1
         return values

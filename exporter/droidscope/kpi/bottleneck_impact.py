@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
-from droidscope.facts.facts import NANO
 from droidscope.kpi.statistics import clip
+from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,7 +148,7 @@ def is_communication_slow(wait: float | None, mean_response_ns: float | None, un
     Definition: docs/kpis.md#bottlenecks
     """
     is_waiting = wait is not None and wait > WAIT_LIMIT
-    is_slow = mean_response_ns is not None and mean_response_ns > RESPONSE_LIMIT_SECONDS * NANO
+    is_slow = mean_response_ns is not None and mean_response_ns > RESPONSE_LIMIT_SECONDS * SECOND_NS
     return is_waiting or is_slow or unanswered > 0
 
 

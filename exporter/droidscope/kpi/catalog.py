@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from droidscope.conventions import metrics
 from droidscope.conventions.metrics import KPIS, WINDOWS, MetricSpec, samples_of
-from droidscope.facts.facts import NANO
 from droidscope.kpi import communication, efficiency, patterns, quality, ratios
 from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, by_subject
+from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -89,7 +89,7 @@ ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorTotals], ...]] = (
     Kpi(
         metrics.COMMUNICATION_WAIT_RATIO,
         lambda facts: communication.wait_ratio(facts.traffic),
-        lambda facts: facts.traffic.phase_ns / NANO,  # the denominator is time, at this edge in seconds
+        lambda facts: facts.traffic.phase_ns / SECOND_NS,  # the denominator is time, at this edge in seconds
     ),
     Kpi(
         metrics.EFFICIENCY_SCORE,

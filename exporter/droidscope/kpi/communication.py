@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU
-from droidscope.facts.facts import NANO
 from droidscope.kpi.composites import composite
 from droidscope.kpi.statistics import clip, median_of_counts, ratio
+from droidscope.units import NANO
 
 if TYPE_CHECKING:
     from droidscope.kpi.totals import DroidTotals, MessageTotals, QueryTotals

@@ -7,8 +7,8 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from droidscope.facts.facts import NANO
 from droidscope.kpi.statistics import clip, ratio
+from droidscope.units import NANO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from droidscope.facts.facts import MICRO
 from droidscope.kpi.statistics import population_sd, ratio
+from droidscope.units import MICRO
 
 if TYPE_CHECKING:
     from droidscope.kpi.totals import ScoreTotals

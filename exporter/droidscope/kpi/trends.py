@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from droidscope.facts.facts import NANO
 from droidscope.kpi.statistics import Z_95
+from droidscope.units import DAY_NS, HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-HOUR_NS: Final = 3600 * NANO
-DAY_NS: Final = 24 * HOUR_NS
 WEEK_NS: Final = 7 * DAY_NS
 
 SIGNIFICANCE: Final = 0.05

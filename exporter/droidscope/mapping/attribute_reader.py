@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.model.otlp import Attributes
+from droidscope.units import SECOND_NS
 
-SECOND_NS: Final = 1_000_000_000
 SCORE_MAXIMUM: Final = 100.0
 LARGEST: Final = 10**10
 """

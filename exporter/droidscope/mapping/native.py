@@ -14,9 +14,10 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, MessageType, Outcome, Severity
 from droidscope.conventions.reasons import Reason
 from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
-from droidscope.mapping.attribute_reader import LARGEST, SECOND_NS, AttributeReader
+from droidscope.mapping.attribute_reader import LARGEST, AttributeReader
 from droidscope.model import records as r
 from droidscope.model.otlp import STATUS_ERROR, LogRecord, Span, SumPoint
+from droidscope.units import SECOND_NS
 
 Orchestrator = tuple[str, ...]
 

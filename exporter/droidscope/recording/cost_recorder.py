@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from droidscope.conventions import metrics as m
-from droidscope.facts.facts import NANO, Fact
+from droidscope.facts.facts import Fact
 from droidscope.model.records import Place, Usage
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.settings import Price
+from droidscope.units import NANO
 
 TOKENS_PRICED: Final = 1_000_000
 """

@@ -9,6 +9,7 @@ from typing import Final
 
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.model.examples import ExampleSession
+from droidscope.units import HOUR_NS, MINUTE_NS
 
 Orchestrator = tuple[str, ...]
 ExampleKey = tuple[Orchestrator, tuple[str, ...]]
@@ -28,8 +29,7 @@ KEYS_LIMIT: Final = 10_000
 """
 Subjects of which sessions are known; the one shown longest ago is forgotten.
 """
-_HOUR_NS: Final = 3_600 * 10**9
-_LONGEST_NS: Final = max(WINDOWS.values()) * 60 * 10**9 + _HOUR_NS
+_LONGEST_NS: Final = max(WINDOWS.values()) * MINUTE_NS + HOUR_NS
 """
 How far a window of findings may reach back: it begins at a full hour.
 """

@@ -9,15 +9,16 @@ from typing import Final
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import MessageType, Outcome
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS
-from droidscope.facts.facts import NANO, Fact, response_credit
+from droidscope.facts.facts import Fact, response_credit
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
 from droidscope.recording.phase_recorder import PhaseRecorder
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import SessionState
+from droidscope.units import DAY_NS, NANO, SECOND_NS
 
-_YEAR_NS: Final = 365 * 86_400 * NANO
-_SLOW_NS: Final = RESPONSE_LIMIT_SECONDS * NANO
+_YEAR_NS: Final = 365 * DAY_NS
+_SLOW_NS: Final = RESPONSE_LIMIT_SECONDS * SECOND_NS
 
 
 class MessageRecorder:

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 from droidscope.conventions.attributes import Outcome
 from droidscope.facts.facts import Fact
 from droidscope.facts.history import MONTH, sketches
-from droidscope.facts.window_shape import MINUTE_NS
 from droidscope.facts.windows import Windows
 from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState
+from droidscope.units import MINUTE_NS
 
 _STALE_NS: Final = MINUTE_NS
 

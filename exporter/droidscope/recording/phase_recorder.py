@@ -9,13 +9,13 @@ from typing import Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import MICRO, Fact
+from droidscope.facts.facts import Fact
 from droidscope.kpi.bottleneck_impact import WAIT_LIMIT
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import PhaseRun, PhaseState, SessionState, add_interval, covered_ns
-from droidscope.sessions.settings import SECOND
+from droidscope.units import MICRO, SECOND_NS
 
 RUNS_LIMIT: Final = 20
 """
@@ -55,7 +55,7 @@ class PhaseRecorder:
         self._recorder.fact(who, record.end_ns, (Fact.PHASE_NS, *labels), record.duration_ns)
         self._count_waits(session, record.place.phase, run, covered_ns(phase.waits, run.interval))
         if record.blocked_ns:
-            blocked_seconds = record.blocked_ns / SECOND
+            blocked_seconds = record.blocked_ns / SECOND_NS
             self._recorder.count(m.PHASE_BLOCKED_SECONDS, who, labels, record, blocked_seconds)
         if record.outcome is Outcome.COMPLETED:
             self._recorder.observe_duration(m.PHASE_DURATION, labels, record)

@@ -15,7 +15,7 @@ from droidscope.model.records import Record
 from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
 from droidscope.series.series_registry import Exemplar, SeriesRegistry
 from droidscope.sessions.session_state import SessionState
-from droidscope.sessions.settings import SECOND
+from droidscope.units import SECOND_NS
 
 Labels = tuple[str, ...]
 
@@ -124,7 +124,7 @@ class Recorder:
         """
         Add how long a record took.
         """
-        self.observe(spec, record.place.orchestrator, labels, record.duration_ns / SECOND, record)
+        self.observe(spec, record.place.orchestrator, labels, record.duration_ns / SECOND_NS, record)
 
     def fact(self, who: Labels, end_ns: int, key: Key, amount: int) -> None:
         """

@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import MICRO, Fact, Key
+from droidscope.facts.facts import Fact, Key
 from droidscope.facts.sketch import COARSE, bucket
 from droidscope.kpi.bottleneck_impact import SLOW
 from droidscope.kpi.critical_path import (
@@ -30,6 +30,7 @@ from droidscope.kpi.critical_path import (
 from droidscope.model.examples import ExampleKind
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import PhaseState, SessionKey, SessionState
+from droidscope.units import MICRO
 
 ANALYSES_LIMIT: Final = 1_000
 """

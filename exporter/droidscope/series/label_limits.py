@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from droidscope.conventions.attributes import MessageType, Outcome, Severity
 from droidscope.conventions.metrics import MESSAGE_EDGES, ORCHESTRATOR, WINDOW, WINDOWS, MetricSpec
+from droidscope.units import DAY_NS, MINUTE_NS
 
 OTHER: Final = "other"
 """
@@ -50,8 +51,8 @@ class SeriesLimits(Struct, frozen=True):
     series: int = 5_000
     edges: int = 500
     orchestrators: int = 1_000
-    hold_ns: int = 60 * 10**9
-    idle_ns: int = 30 * 86_400 * 10**9
+    hold_ns: int = MINUTE_NS
+    idle_ns: int = 30 * DAY_NS
     resource_labels: tuple[str, ...] = ()
 
     def series_of(self, spec: MetricSpec) -> int:

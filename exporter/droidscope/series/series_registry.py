@@ -24,8 +24,7 @@ from droidscope.conventions.metrics import (
     MetricSpec,
 )
 from droidscope.series.label_limits import CLOSED, OTHER, LabelBudget, SeriesLimits, is_domain, label_text
-
-BILLION: Final = 10**9
+from droidscope.units import SECOND_NS
 
 RECLAIMS_PER_IDLE: Final = 720
 """
@@ -74,7 +73,7 @@ class Cell(Struct, array_like=True, gc=False):
         The value or sum in units of 1e-9.
         """
         whole, nano = self.amount
-        return whole * BILLION + nano
+        return whole * SECOND_NS + nano
 
     def add(self, amount: float) -> None:
         """
@@ -84,14 +83,14 @@ class Cell(Struct, array_like=True, gc=False):
         if isinstance(amount, int):
             self.amount = (whole + amount, nano)
         else:
-            carry, nano = divmod(nano + round(amount * BILLION), BILLION)
+            carry, nano = divmod(nano + round(amount * SECOND_NS), SECOND_NS)
             self.amount = (whole + carry, nano)
 
     def merge(self, other: Cell) -> None:
         """
         Add what *other* holds: a series that has become the same as this one.
         """
-        self.amount = divmod(self.billionths + other.billionths, BILLION)
+        self.amount = divmod(self.billionths + other.billionths, SECOND_NS)
         self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
         self.last_ns = max(self.last_ns, other.last_ns)
         self.placed = self.placed or other.placed
@@ -337,7 +336,7 @@ class SeriesRegistry:
         The true value of a counter, or the sum of a histogram or summary; None if there is none.
         """
         cell = self._find(spec, orchestrator, labels)
-        return None if cell is None else cell.billionths / BILLION
+        return None if cell is None else cell.billionths / SECOND_NS
 
     def observations(
         self, spec: MetricSpec, orchestrator: tuple[str, ...], labels: tuple[str, ...]
@@ -360,7 +359,7 @@ class SeriesRegistry:
             for cell in (family.cells.copy() if family else ())
             if all(cell.labels[at] == value for at, value in wanted.items())
         ]
-        return sum(cell.billionths for cell in cells) / BILLION if cells else None
+        return sum(cell.billionths for cell in cells) / SECOND_NS if cells else None
 
     def families(self, clock_ns: int) -> Iterator[tuple[Family, list[Cell | None]]]:
         """

@@ -17,7 +17,8 @@ from msgspec import Struct
 from droidscope.conventions.attributes import Outcome
 from droidscope.model.records import Place
 from droidscope.sessions.session_state import ForgottenSession, SessionKey, SessionState
-from droidscope.sessions.settings import MINUTE, HeadSettings
+from droidscope.sessions.settings import HeadSettings
+from droidscope.units import MINUTE_NS
 
 GONE_LIMIT: Final = 100_000
 """
@@ -201,7 +202,7 @@ class SessionRegistry:
         """
         Whether a running session has been silent for so long that it counts as lost.
         """
-        others_arrive = self._last_receipt.get(session.orchestrator, 0) > session.last_clock + 5 * MINUTE
+        others_arrive = self._last_receipt.get(session.orchestrator, 0) > session.last_clock + 5 * MINUTE_NS
         patience = self._settings.lost_ns(alive_seen=session.alive_seen, others_arrive=others_arrive)
         return session.running and clock_ns - session.last_clock >= patience
 
@@ -231,7 +232,7 @@ class SessionRegistry:
             if self._due_clock(session) > clock_ns:
                 self.schedule(session)
             elif session.running and not self.lost(session, clock_ns):
-                self._queue(session, clock_ns + MINUTE)
+                self._queue(session, clock_ns + MINUTE_NS)
             else:
                 yield session
 

@@ -4,14 +4,10 @@ What the head must be told: times, limits, prices.
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Struct, field
 
 from droidscope.conventions.thresholds import LONG_DURATION
-
-SECOND: Final = 1_000_000_000
-MINUTE: Final = 60 * SECOND
+from droidscope.units import MINUTE_NS, SECOND_NS
 
 
 class Price(Struct, frozen=True):
@@ -35,28 +31,28 @@ class HeadSettings(Struct, frozen=True):
     orchestrator still arrive, else 180 minutes. *pattern_limits_ns* overrides *limit_ns*.
     """
 
-    close_after_ns: int = SECOND
-    forget_after_ns: int = 15 * MINUTE
+    close_after_ns: int = SECOND_NS
+    forget_after_ns: int = 15 * MINUTE_NS
     silent_after_ns: int | None = None
-    stalled_after_ns: int = 30 * MINUTE
+    stalled_after_ns: int = 30 * MINUTE_NS
     lost_after_ns: int | None = None
-    limit_ns: int = round(LONG_DURATION.limit * SECOND)
+    limit_ns: int = round(LONG_DURATION.limit * SECOND_NS)
     pattern_limits_ns: dict[str, int] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
     held_limit: int = 200_000
-    records_lost_after_ns: int = MINUTE
+    records_lost_after_ns: int = MINUTE_NS
 
     def silent_ns(self, *, alive_seen: bool) -> int:
         """
         Silence after which a running session counts as silent.
         """
-        return self.silent_after_ns or (10 if alive_seen else 60) * MINUTE
+        return self.silent_after_ns or (10 if alive_seen else 60) * MINUTE_NS
 
     def lost_ns(self, *, alive_seen: bool, others_arrive: bool) -> int:
         """
         Silence after which a running session is lost.
         """
-        return self.lost_after_ns or (60 if alive_seen and others_arrive else 180) * MINUTE
+        return self.lost_after_ns or (60 if alive_seen and others_arrive else 180) * MINUTE_NS
 
     def limit_of(self, pattern: str) -> int:
         """

@@ -18,8 +18,8 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from droidscope.conventions import metrics as m
 from droidscope.conventions.metrics import ASSIGNMENT_WINDOW, WINDOWS
 from droidscope.exposition.text import GaugeSample
-from droidscope.facts.facts import NANO, Key
-from droidscope.facts.history import HOUR_NS, HOURS, Timeline, before, hours_over, timeline
+from droidscope.facts.facts import Key
+from droidscope.facts.history import HOURS, Timeline, before, hours_over, timeline
 from droidscope.head.head import Head
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase
 from droidscope.insights.assignments import Assignment, assignments
@@ -31,11 +31,12 @@ from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.pipeline import Pipeline
 from droidscope.recording.example_sessions import ExampleSessions
+from droidscope.units import HOUR_NS, SECOND_NS
 
 Orchestrator = tuple[str, ...]
 T = TypeVar("T")
 
-AGE_NS: Final = 10 * NANO
+AGE_NS: Final = 10 * SECOND_NS
 """
 Findings are made anew when they are older.
 """
@@ -47,7 +48,7 @@ FOUND: Final = 10_000
 """
 Findings of a kind that an orchestrator has in each window: the weightiest.
 """
-TRENDS_AGE_NS: Final = 60 * NANO
+TRENDS_AGE_NS: Final = 60 * SECOND_NS
 """
 So are trends, which look at hours and days that are over.
 """

@@ -34,6 +34,7 @@ from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.sessions.session_state import SessionState
 from droidscope.store.store import Store
+from droidscope.units import SECOND_NS
 from droidscope.views.alert_inputs import gathered
 from droidscope.views.droid_status import DroidNow, droid_gauges, droids_now
 from droidscope.views.insight_cache import InsightCache
@@ -42,7 +43,6 @@ from droidscope.views.view_settings import ViewSettings
 
 _Found = TypeVar("_Found", Bottleneck, Recommendation)
 
-SECOND_NS: Final = 1_000_000_000
 SUMMARY_WINDOW: Final = "24h"
 SHOWN: Final = 20
 """
