@@ -8,9 +8,10 @@ is the record's own. Empty strings stand for "not given"; None stands for "not k
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from droidscope.conventions.attributes import Outcome, Severity
-from droidscope.model.labels import OrchestratorLabels
+from droidscope.model.labels import OrchestratorLabels, Relabel
 
 
 class Place(Struct, frozen=True, gc=False):
@@ -31,6 +32,12 @@ class Place(Struct, frozen=True, gc=False):
     droid: str = ""
     trace_id: str = ""
     own: bool = True
+
+    def relabelled(self, relabel: Relabel) -> Place:
+        """
+        The same place, with the labels that its orchestrator has now.
+        """
+        return replace(self, orchestrator=relabel(self.orchestrator))
 
 
 class Usage(Struct, frozen=True, gc=False):
@@ -272,10 +279,10 @@ AnyRecord = (
 )
 
 
-class Drop(Struct, frozen=True):
+def relabelled(record: AnyRecord, relabel: Relabel) -> AnyRecord:
     """
-    An item that became no record, and why: *reason* is a short, bounded word.
+    A record of a checkpoint, with the labels that its orchestrator has now.
     """
-
-    reason: str
-    message: str = ""
+    if isinstance(record, Emitted):
+        return replace(record, orchestrator=relabel(record.orchestrator))
+    return replace(record, place=record.place.relabelled(relabel))
