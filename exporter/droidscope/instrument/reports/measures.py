@@ -36,7 +36,8 @@ FORMATS: Final[Mapping[str, AddReport]] = {
     "radon": radon.add,
 }
 """
-By keyword of `output`, in order: radon weighs by the statements of coverage, and pylint's score is preferred to radon's index.
+By keyword of `output`. In order: radon weighs by the statements of coverage, and pylint's score is
+preferred to radon's index.
 """
 
 
