@@ -19,11 +19,7 @@ from msgspec.structs import replace
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.model.foreign_steps import NativeSpan, Role, SettledForeignSession, Step
-
-SessionKey = tuple[tuple[str, ...], str]
-"""
-An orchestrator's label values and a session id.
-"""
+from droidscope.model.labels import OrchestratorLabels, SessionKey
 
 
 class Trace(Struct, frozen=True, eq=False):
@@ -33,7 +29,7 @@ class Trace(Struct, frozen=True, eq=False):
     """
 
     id: bytes
-    steps: dict[bytes, tuple[tuple[str, ...], Step]]
+    steps: dict[bytes, tuple[OrchestratorLabels, Step]]
     own: dict[bytes, NativeSpan] = field(default_factory=dict)
     settled: SettledForeignSession | None = None
 
@@ -70,7 +66,7 @@ class SpanNode(Struct, eq=False):
     """
 
     step: Step
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     role: Role
     session: str
     phase: str
@@ -342,7 +338,7 @@ def _default_session(trace: Trace, nodes: list[SpanNode], named: set[str]) -> st
     return conversation or trace.id.hex()
 
 
-def _orchestrator(trace: Trace, part: list[SpanNode]) -> tuple[str, ...]:
+def _orchestrator(trace: Trace, part: list[SpanNode]) -> OrchestratorLabels:
     """
     Whose a part is: who sent its outermost run.
     """

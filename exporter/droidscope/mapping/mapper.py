@@ -16,6 +16,7 @@ from droidscope.mapping import native
 from droidscope.mapping.attribute_reader import NAME_LENGTH, AttributeReader
 from droidscope.mapping.foreign_spans import classify
 from droidscope.model.foreign_steps import NativeSpan, Step
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.otlp import Batch, Resource
 from droidscope.model.records import Alive, AnyRecord, Emitted, Started
 
@@ -32,7 +33,7 @@ class SenderIdentity(NamedTuple):
     Who sent an item, by its resource: the label values, and the id of the process, "" without one.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     instance: str
 
 
@@ -47,7 +48,7 @@ class MappedBatch(Struct):
 
     records: list[AnyRecord] = field(default_factory=list)
     instances: list[str] = field(default_factory=list)
-    steps: list[tuple[tuple[str, ...], Step]] = field(default_factory=list)
+    steps: list[tuple[OrchestratorLabels, Step]] = field(default_factory=list)
     own_spans: list[tuple[bytes, NativeSpan]] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
     invalid_values: int = 0
@@ -131,7 +132,7 @@ def relevant(batch: Batch) -> Batch:
 
 
 def _mapped_by(
-    map_item: Callable[[Item, native.Orchestrator], tuple[list[AnyRecord], list[str]]],
+    map_item: Callable[[Item, OrchestratorLabels], tuple[list[AnyRecord], list[str]]],
     item: Item,
     sender: SenderIdentity,
     mapped: MappedBatch,

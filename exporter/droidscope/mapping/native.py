@@ -16,10 +16,9 @@ from droidscope.conventions.reasons import Reason
 from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
 from droidscope.mapping.attribute_reader import LARGEST, AttributeReader
 from droidscope.model import records as r
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.otlp import STATUS_ERROR, LogRecord, Span, SumPoint
 from droidscope.units import SECOND_NS
-
-Orchestrator = tuple[str, ...]
 
 
 class UnusableError(Exception):
@@ -53,7 +52,7 @@ def is_own_point(point: SumPoint) -> bool:
     return point.name == names.CLIENT_RECORDS
 
 
-def map_span(span: Span, orchestrator: Orchestrator) -> tuple[list[r.AnyRecord], list[str]]:
+def map_span(span: Span, orchestrator: OrchestratorLabels) -> tuple[list[r.AnyRecord], list[str]]:
     """
     The records of one span of ours: itself, then the conflicts among its events.
 
@@ -79,7 +78,7 @@ def map_span(span: Span, orchestrator: Orchestrator) -> tuple[list[r.AnyRecord],
     return records, read.invalid_values
 
 
-def _place(read: AttributeReader, orchestrator: Orchestrator, trace_id: bytes, what: str) -> r.Place:
+def _place(read: AttributeReader, orchestrator: OrchestratorLabels, trace_id: bytes, what: str) -> r.Place:
     session = read.name(names.SESSION_ID)
     if not session:
         msg = f"{names.SESSION_ID} of {what} is missing; every span and event of ours carries it"
@@ -96,7 +95,7 @@ def _place(read: AttributeReader, orchestrator: Orchestrator, trace_id: bytes, w
     )
 
 
-def _opener(read: AttributeReader, orchestrator: Orchestrator) -> Orchestrator:
+def _opener(read: AttributeReader, orchestrator: OrchestratorLabels) -> OrchestratorLabels:
     """
     The orchestrator that opened the session, where another service than the sender did.
     """
@@ -306,7 +305,7 @@ _BY_KIND: Final[dict[str, Callable[[Span, AttributeReader, r.Place], r.AnyRecord
 }
 
 
-def map_log(log: LogRecord, orchestrator: Orchestrator) -> tuple[list[r.AnyRecord], list[str]]:
+def map_log(log: LogRecord, orchestrator: OrchestratorLabels) -> tuple[list[r.AnyRecord], list[str]]:
     """
     The record of one log event of ours.
 
@@ -385,7 +384,7 @@ _BY_EVENT: Final[dict[str, Callable[[LogRecord, AttributeReader, r.Place], r.Any
 _DELTA: Final = 1
 
 
-def map_point(point: SumPoint, orchestrator: Orchestrator) -> tuple[list[r.AnyRecord], list[str]]:
+def map_point(point: SumPoint, orchestrator: OrchestratorLabels) -> tuple[list[r.AnyRecord], list[str]]:
     """
     What a process says it has emitted.
 

@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.records import Place, Usage
 
 
@@ -90,7 +91,7 @@ class RunningForeignSession(Struct, frozen=True, gc=False):
     *last_clock_ns* is the exporter's uptime at the last arrival, *start_ns* the earliest Unix time.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str
     start_ns: int
@@ -103,7 +104,7 @@ class SettledForeignSession(Struct, frozen=True, gc=False):
     A foreign session already counted. *has_models* says that its tokens came from model spans.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str
     has_models: bool

@@ -10,6 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome, Severity
+from droidscope.model.labels import OrchestratorLabels
 
 
 class Place(Struct, frozen=True, gc=False):
@@ -21,7 +22,7 @@ class Place(Struct, frozen=True, gc=False):
     for records of foreign conventions.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str = ""
     phase: str = ""
@@ -242,7 +243,7 @@ class Emitted(Struct, frozen=True, tag_field="record", tag="emitted"):
     *time_ns* is the point's; *start_ns* tells restarts of the process apart.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     instance: str
     kind: str
     count: int
