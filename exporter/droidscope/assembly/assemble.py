@@ -212,8 +212,8 @@ class _Growth:
         """
         Where in a session of ours a step ran: its own marks, else what encloses it; None if nowhere.
         """
-        if step.inside is not None:
-            marked = replace(step.inside, orchestrator=self._trace.steps[step.span_id][0])
+        if step.native_place is not None:
+            marked = replace(step.native_place, orchestrator=self._trace.steps[step.span_id][0])
             return _at(self._our_tasks.get(_task_key(marked), marked))
         enclosing = self._trace.own.get(step.parent_id)
         if enclosing is not None:
@@ -231,12 +231,12 @@ class _Growth:
         places = (own.place for own in self._trace.own.values())
         place = min(places, key=lambda place: (place.orchestrator, place.session))
         return EnclosingPlace(
-            replace(place, phase="", task="", task_type="", droid="", own=False), open=False
+            replace(place, phase="", task="", task_type="", droid="", native=False), open=False
         )
 
 
 def _at(place: r.Place) -> EnclosingPlace:
-    return EnclosingPlace(replace(place, own=False), open=not place.task)
+    return EnclosingPlace(replace(place, native=False), open=not place.task)
 
 
 def _order(step: Step) -> tuple[int, int, bytes]:
@@ -377,7 +377,7 @@ def _session(
     tops = _tops(part)
     has_models = _has_models(part) or (settled is not None and settled.has_models)
     pattern = settled.pattern if settled else _pattern(tops)
-    place = r.Place(orchestrator=orchestrator, session=session, pattern=pattern, own=False)
+    place = r.Place(orchestrator=orchestrator, session=session, pattern=pattern, native=False)
     inner = list(_work(part, place, agent_usage=not has_models))
     if settled is None and tops:
         first = min(tops, key=_rank).step

@@ -120,7 +120,7 @@ class SessionRegistry:
         session = SessionState(
             orchestrator=place.orchestrator,
             id=place.session,
-            own=place.own,
+            own=place.native,
             pattern=place.pattern,
             start_ns=start_ns,
             first_clock=clock_ns,

@@ -1,5 +1,5 @@
 """
-What the mappers of foreign spans share: the plain facts of a span, and how its failure shows.
+What the mappers of foreign spans share: building a step, and the error and session of a span.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import Final
 
 from droidscope.conventions import attributes as names
 from droidscope.mapping.attribute_reader import NAME_LENGTH, AttributeReader
-from droidscope.model.foreign_steps import Convention, Role, Step
+from droidscope.model.foreign_steps import Role, SpanSource, Step
 from droidscope.model.otlp import STATUS_ERROR, Span
 from droidscope.model.records import Place, Usage
 
 SESSION_ID: Final = "session.id"
 """
-Session of a span: OpenInference's name, and what users give to frameworks that have none.
+Session of a span: OpenInference's name, and the one users set for frameworks that have none.
 """
 EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"
@@ -26,9 +26,9 @@ EXCEPTION_TYPE: Final = "exception.type"
 _HANDOFF: Final = re.compile(r"(hand_?off|transfer)[ _-](back[ _-])?to[ _-]", re.IGNORECASE)
 
 
-def step(
+def build_step(
     span: Span,
-    source: Convention = Convention.NONE,
+    source: SpanSource = SpanSource.NONE,
     role: Role = Role.OTHER,
     *,
     name: str = "",
@@ -38,7 +38,7 @@ def step(
     run_key: str = "",
 ) -> Step:
     """
-    A step with the facts any span has, and with what its source says about it.
+    A step of *span*, with what its *source* gives besides the facts that any span has.
     """
     failed = span.status == STATUS_ERROR or names.ERROR_TYPE in span.attributes
     return Step(
@@ -57,7 +57,7 @@ def step(
         session_id=AttributeReader(span.attributes).text(SESSION_ID)[:NAME_LENGTH],
         conversation_id=conversation_id[:NAME_LENGTH],
         run_key=run_key[:NAME_LENGTH],
-        inside=_inside(span),
+        native_place=_native_place(span),
     )
 
 
@@ -72,29 +72,31 @@ def _error_type(span: Span) -> str:
     """
     `error.type`, else the type of the last exception recorded, else "".
     """
-    given = AttributeReader(span.attributes).text(names.ERROR_TYPE)
-    thrown = [
-        AttributeReader(e.attributes).text(EXCEPTION_TYPE) for e in span.events if e.name == EXCEPTION_EVENT
+    error_type = AttributeReader(span.attributes).text(names.ERROR_TYPE)
+    exceptions = [
+        AttributeReader(event.attributes).text(EXCEPTION_TYPE)
+        for event in span.events
+        if event.name == EXCEPTION_EVENT
     ]
-    return (given or next(filter(None, reversed(thrown)), ""))[:NAME_LENGTH]
+    return (error_type or next(filter(None, reversed(exceptions)), ""))[:NAME_LENGTH]
 
 
-def _inside(span: Span) -> Place | None:
+def _native_place(span: Span) -> Place | None:
     """
-    Where in a session of ours the span ran, if our span processor wrote that on it.
+    Where in a native session the span ran, if `IdSpanProcessor` wrote the ids on it; else None.
     """
     if names.SESSION_ID not in span.attributes:
         return None
-    read = AttributeReader(span.attributes)
-    task = read.name(names.TASK_ID)
+    reader = AttributeReader(span.attributes)
+    task = reader.name(names.TASK_ID)
     return Place(
         orchestrator=(),
-        session=read.name(names.SESSION_ID),
-        pattern=read.name(names.PATTERN_ID),
-        phase=read.name(names.PHASE_ID),
+        session=reader.name(names.SESSION_ID),
+        pattern=reader.name(names.PATTERN_ID),
+        phase=reader.name(names.PHASE_ID),
         task=task,
-        task_type=read.name(names.TASK_TYPE),
-        droid=read.name(names.AGENT_NAME) if task else "",
+        task_type=reader.name(names.TASK_TYPE),
+        droid=reader.name(names.AGENT_NAME) if task else "",
         trace_id=span.trace_id.hex(),
-        own=False,
+        native=False,
     )
