@@ -95,8 +95,8 @@ SESSIONS_RECOVERED = _counter(
     "outcome",
     help="Sessions declared lost that ended after all.",
 )
-SESSIONS_OVER_LIMIT_TOTAL = _counter(
-    "orchestrator_sessions_over_limit_total",
+SESSIONS_ENDED_OVER_LIMIT = _counter(
+    "orchestrator_sessions_ended_over_limit_total",
     "pattern",
     help="Sessions that ended after more than their time limit.",
 )
