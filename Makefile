@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-newer test-fast check format lint type render bench lock secrets smoke clean servers
+.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long coverage check format lint type render bench lock secrets smoke clean servers house
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,15 +46,30 @@ test-newer: $(VENV)/.dev servers ## the tests that need servers, with Prometheus
 test-fast: $(VENV)/.dev ## the tests that take no time
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
+test-wheel: $(VENV)/.dev ## the instrumentation's tests on the newest Python found here, with the wheel that users install
+	@$(BIN)/python tests/pythons.py --smoke $(ARGS)
+
+test-pythons: $(VENV)/.dev ## the fast tests with the wheel, on every other supported Python found here
+	@$(BIN)/python tests/pythons.py $(ARGS)
+
+coverage: $(VENV)/.dev servers ## all tests, measured: lines and branches of the product that none runs
+	@rm -rf .coverage
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+test-long: test-pythons coverage ## what takes longer than a commit can wait
+
 check: format render lint type test ## all a commit needs
 
 format: $(VENV)/.dev ## format the code
 	@$(BIN)/ruff format --quiet exporter tests bench docker
 	@$(BIN)/ruff check --quiet --fix exporter tests bench docker || true
 
-lint: $(VENV)/.dev ## lint the code and compare the rendered files with their source
+lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered files with their source
 	@$(BIN)/ruff format --check --quiet exporter tests bench docker
 	@$(BIN)/ruff check exporter tests bench docker
+	@$(BIN)/codespell
 	@$(BIN)/python -m droidscope.rules --check
 
 type: $(VENV)/.dev ## type-check the package and the use of its public API
@@ -62,6 +77,9 @@ type: $(VENV)/.dev ## type-check the package and the use of its public API
 
 render: $(VENV)/.dev ## render prometheus/, alertmanager/ and grafana/
 	@$(BIN)/python -m droidscope.rules
+
+house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
+	@$(BIN)/python tests/house.py
 
 bench: $(VENV)/.dev ## measure ingest, exposition and instrumentation, as ratios
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
@@ -81,4 +99,4 @@ secrets: ## make the password of Grafana's admin, for docker compose
 	@echo "Grafana's admin password is in secrets/grafana_admin_password"
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .demo .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .demo .servers .pythons .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

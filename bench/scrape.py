@@ -92,7 +92,7 @@ class Scraped:
         self.at(30 * DAY + 3600 * b.SECOND)
         views = Views(
             self.rig.pipeline,
-            self.rig.pipeline._store,  # noqa: SLF001 - the rig's own
+            self.rig.pipeline.store,
             SelfMetrics("bench", 1),
             wall_ns=lambda: b.NOON + self.rig.now,
         )

@@ -166,7 +166,8 @@ def test_a_fleet_alone_reports_to_a_running_exporter(tmp_path):
     """
     With an endpoint given, no server is started.
     """
-    port = servers.choose_port(0)
+    with servers.PortClaims() as claims:
+        port = claims.choose_port(0)
     env = {**os.environ, "DROIDSCOPE_OTLP_HTTP": f"127.0.0.1:{port}", "DROIDSCOPE_LISTEN": "127.0.0.1:0"}
     exporter = subprocess.Popen([sys.executable, str(EXPORTER)], env=env, stdout=subprocess.PIPE, text=True)
     assert exporter.stdout.readline() == "ready\n"

@@ -344,7 +344,7 @@ class TestLabels:
             (block,) = renderer.gauges([(SESSIONS_ACTIVE, ("shop", f"p{number}"), 1)], Format.TEXT)
 
         assert b"p1" not in block.text
-        assert set(renderer._gauges[SESSIONS_ACTIVE.name]) == {("shop", "p2")}
+        assert renderer.remembered(SESSIONS_ACTIVE) == {("shop", "p2")}
 
     def test_resource_labels_follow_the_orchestrator(self):
         """

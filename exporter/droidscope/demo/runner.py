@@ -143,7 +143,8 @@ class Demo:
         self._options = options
         self._screen = screen
         self._stopping = stopping
-        self._ports = options.ports if options.to else servers.choose_ports(options.ports)
+        self._ports = options.ports
+        self._claims = servers.PortClaims()
         self._directory = options.directory.absolute() / f"run-{os.getpid()}"
         self._fleet: list[Child] = []
         self._servers: list[Child] = []
@@ -154,6 +155,8 @@ class Demo:
         self._directory.mkdir(parents=True)
         if self._options.truth:
             self._options.truth.mkdir(parents=True, exist_ok=True)
+        if not self._options.to:
+            self._ports = self._claims.choose_ports(self._options.ports)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -161,6 +164,7 @@ class Demo:
         # One by one, the exporter first: it makes durable what the fleet has just flushed.
         for server in self._servers:
             stop_all([server], SERVER_GRACE_SECONDS)
+        self._claims.close()
 
     def run(self) -> None:
         """

@@ -11,7 +11,7 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
@@ -57,15 +57,60 @@ class Ports:
 SHIPPED_PORTS: Final = Ports()
 
 
-def choose_port(preferred: int, taken: Sequence[int] = ()) -> int:
+class PortClaims:
     """
-    The *preferred* port if it is free on the loopback address and not *taken*, else any free one.
+    Chooses free ports, and keeps other demos from choosing the same until it is closed.
+
+    A port looks free until its server listens there, which takes seconds: two demos started together would
+    choose alike. So each holds a UDP socket on the number of every port it has chosen. Servers of TCP do not
+    mind it, and it ends with the process.
     """
-    if preferred not in taken and (port := _bindable(preferred)):
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Give up all claims.
+        """
+        while self._sockets:
+            self._sockets.pop().close()
+
+    def choose_port(self, preferred: int) -> int:
+        """
+        The *preferred* port if it is free on the loopback address and not claimed, else any that is.
+        """
+        port = self._claimed(preferred)
+        while not port:
+            port = self._claimed(0)
         return port
-    while (port := _bindable(0)) in taken:
-        pass
-    return port
+
+    def choose_ports(self, wanted: Ports) -> Ports:
+        """
+        Free ports, the *wanted* ones as far as possible, no two alike.
+        """
+        return Ports(**{name: self.choose_port(getattr(wanted, name)) for name in Ports.__slots__})
+
+    def _claimed(self, preferred: int) -> int:
+        """
+        A port that is claimed from now on; 0 where another one has it.
+        """
+        if not (port := _bindable(preferred)):
+            return 0
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind((LOOPBACK, port))
+        except OSError:
+            claim.close()
+            return 0
+        self._sockets.append(claim)
+        return port
 
 
 def _bindable(port: int) -> int:
@@ -77,16 +122,6 @@ def _bindable(port: int) -> int:
         except OSError:
             return 0
         return int(probe.getsockname()[1])
-
-
-def choose_ports(wanted: Ports) -> Ports:
-    """
-    Free ports, the *wanted* ones as far as possible, no two alike.
-    """
-    chosen: list[int] = []
-    for preferred in (wanted.grpc, wanted.http, wanted.web, wanted.prometheus, wanted.alertmanager):
-        chosen.append(choose_port(preferred, chosen))
-    return Ports(*chosen)
 
 
 def find_program(*names: str) -> str | None:

@@ -132,6 +132,12 @@ class Renderer:
             spec = family[0][0]
             yield Block(spec.name, (metadata(spec, form) + self._gauge_lines(spec, family)).encode())
 
+    def remembered(self, spec: MetricSpec) -> set[tuple[str, ...]]:
+        """
+        Labels of the gauges of *spec* whose text is kept for the next page: those of the last one.
+        """
+        return set(self._gauges.get(spec.name, ()))
+
     def _gauge_lines(self, spec: MetricSpec, family: list[GaugeSample]) -> str:
         known, kept = self._gauges.get(spec.name, {}), {}
         lines: dict[str, str] = {}

@@ -206,6 +206,13 @@ class SessionRegistry:
         patience = self._settings.lost_ns(alive_seen=session.alive_seen, others_arrive=others_arrive)
         return session.running and clock_ns - session.last_clock >= patience
 
+    @property
+    def queued(self) -> int:
+        """
+        Entries in the queue of what is due, with those that are out of date.
+        """
+        return len(self._due)
+
     def next_due(self) -> int | None:
         """
         The uptime before which nothing is due, None if nothing ever is.
