@@ -30,7 +30,8 @@ from droidscope.exposition.renderer import Renderer
 from droidscope.exposition.text import Format
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.mapper import MappedBatch, Mapper, relevant
+from droidscope.mapping.mapper import Mapper, relevant
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.views.metrics_page import Views

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import msgspec
-
 from builders import NOON, SECOND
 from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.head.head import Head
@@ -93,7 +91,7 @@ class Rig:
         """
         All that the head is, as a checkpoint would keep it.
         """
-        return msgspec.msgpack.decode(self.head.dump())
+        return self.head.decode(self.head.dump())
 
     def crash(self):
         """

@@ -37,7 +37,7 @@ class OpenTrace(Struct, rename={"recognised": "telling"}):
         self.steps[step.span_id] = (orchestrator, step)
         self.last_clock_ns = clock_ns
         self.rooted = self.rooted or not step.parent_id
-        self.inside = self.inside or step.inside is not None
+        self.inside = self.inside or step.native_place is not None
         self.recognised = self.recognised or step.role is not Role.OTHER
         self.start_ns = min(self.start_ns, step.start_ns)
         if step.role is Role.AGENT:

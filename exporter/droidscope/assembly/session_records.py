@@ -29,7 +29,7 @@ def session_records(
     tops = tops_of(part)
     with_models = has_models(part) or (settled is not None and settled.has_models)
     pattern = settled.pattern if settled else _pattern(tops)
-    place = r.Place(orchestrator=orchestrator, session=session, pattern=pattern, own=False)
+    place = r.Place(orchestrator=orchestrator, session=session, pattern=pattern, native=False)
     inner = list(_work(part, place, agent_usage=not with_models))
     if settled is None and tops:
         first = min(tops, key=rank).step

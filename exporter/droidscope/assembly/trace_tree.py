@@ -102,8 +102,8 @@ class _Growth:
         """
         Where in a native session a step ran: its own marks, else what encloses it; None if nowhere.
         """
-        if step.inside is not None:
-            marked = replace(step.inside, orchestrator=self._trace.steps[step.span_id][0])
+        if step.native_place is not None:
+            marked = replace(step.native_place, orchestrator=self._trace.steps[step.span_id][0])
             return _at(self._native_tasks.get(task_key(marked), marked))
         enclosing = self._trace.native.get(step.parent_id)
         if enclosing is not None:
@@ -121,12 +121,12 @@ class _Growth:
         places = (span.place for span in self._trace.native.values())
         place = min(places, key=lambda place: (place.orchestrator, place.session))
         return EnclosingPlace(
-            replace(place, phase="", task="", task_type="", droid="", own=False), open=False
+            replace(place, phase="", task="", task_type="", droid="", native=False), open=False
         )
 
 
 def _at(place: r.Place) -> EnclosingPlace:
-    return EnclosingPlace(replace(place, own=False), open=not place.task)
+    return EnclosingPlace(replace(place, native=False), open=not place.task)
 
 
 def _order(step: Step) -> tuple[int, int, bytes]:

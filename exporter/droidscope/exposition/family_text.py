@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 from droidscope.conventions.metrics import MetricSpec
-from droidscope.exposition.text import CLASHING, Format, escaped, float_text, labels_text, prefix
+from droidscope.exposition.text import Format, escaped, float_text, labels_text, prefix
 from droidscope.series.cells import Cell, Exemplar
 from droidscope.series.families import Family
 from droidscope.series.label_limits import label_text
@@ -35,7 +35,7 @@ class FamilyText:
     def __init__(self, family: Family, resource_labels: tuple[str, ...], form: Format) -> None:
         self.family = family
         self._resource_labels = resource_labels
-        self._exemplars = form is Format.OPENMETRICS and family.spec.name not in CLASHING
+        self._exemplars = form is Format.OPENMETRICS
         self._templates: list[str] = []
         self._amounts: list[tuple[int, int] | None] = []
         self._lines: list[bytes] = []

@@ -87,9 +87,7 @@ def metadata(spec: MetricSpec, form: Format) -> str:
     help_ = spec.help.replace("\\", r"\\").replace("\n", r"\n")
     if form is Format.OPENMETRICS:
         help_ = help_.replace('"', r"\"")
-        if name in CLASHING:
-            kind = "unknown"
-        elif kind == "counter":
+        if kind == "counter":
             name = name.removesuffix("_total")
     return f"# HELP {name} {help_}\n# TYPE {name} {kind}\n"
 
@@ -128,20 +126,3 @@ def float_text(value: float) -> str:
     if isfinite(value):
         return repr(+value)  # of True, 1
     return "NaN" if isnan(value) else "+Inf" if value > 0 else "-Inf"
-
-
-def _clashing() -> frozenset[str]:
-    names = {spec.name for spec in CATALOGUE}
-    return frozenset(
-        spec.name
-        for spec in CATALOGUE
-        if spec.kind == "counter" and spec.name.removesuffix("_total") in names
-    )
-
-
-CLASHING: Final = _clashing()
-"""
-Counters whose family in OpenMetrics, the name without `_total`, would be that of another family.
-
-They are exposed there with the type unknown under their full name, and without exemplars.
-"""

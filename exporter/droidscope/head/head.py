@@ -17,8 +17,8 @@ from droidscope.completeness.completeness import Completeness
 from droidscope.facts.history import HOURS
 from droidscope.facts.windows import Windows
 from droidscope.head.checkpoint_part import CheckpointPart
-from droidscope.mapping.mapper import MappedBatch
 from droidscope.model.labels import relabeling
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.records import AnyRecord, Emitted
 from droidscope.recording.example_sessions import ExampleSessions
 from droidscope.recording.pattern_names import PatternNames
@@ -90,7 +90,7 @@ class Head:
         """
         self.advance(clock_ns, wall_ns)
         self._take_records(mapped.records, mapped.instances)
-        for trace_id, span in mapped.own_spans:
+        for trace_id, span in mapped.native_spans:
             self.foreign.add_native_span(trace_id, span, clock_ns)
         for orchestrator, step in mapped.steps:
             self.foreign.add(step, orchestrator, clock_ns)
@@ -152,7 +152,7 @@ class Head:
         Raises:
             msgspec.ValidationError: If it is damaged, or of another version or shape.
         """
-        dumps = self._decode(data)
+        dumps = self.decode(data)
         self._build()
         relabel = relabeling(dumps["series"].resource_labels, self._limits.resource_labels)
         try:
@@ -163,9 +163,12 @@ class Head:
             msg = f"the checkpoint's part {name} cannot be read: {error!r}"
             raise msgspec.ValidationError(msg) from error
 
-    def _decode(self, data: bytes) -> dict[str, Any]:
+    def decode(self, data: bytes) -> dict[str, Any]:
         """
-        The dumps of the parts, by name.
+        The dumps of the parts in a checkpoint, by name.
+
+        Raises:
+            msgspec.ValidationError: If it is of another version or shape.
         """
         fields = [("version", int), *((name, part.dump_type) for name, part in self._parts.items())]
         dump = msgspec.msgpack.decode(data, type=msgspec.defstruct("HeadDump", fields))

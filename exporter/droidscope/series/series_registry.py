@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 from msgspec import Struct
 
+from droidscope.conventions.former_names import FORMER_METRIC_NAMES
 from droidscope.conventions.metrics import CATALOGUE, LABEL_OVERFLOW, MetricSpec
 from droidscope.model.labels import OrchestratorLabels, Relabel, relabeling, unchanged
 from droidscope.series.cells import NEVER, Cell, Exemplar
@@ -230,7 +231,7 @@ class SeriesRegistry:
         return tuple(ignored)
 
     def _load_family(self, name: str, stored: FamilyDump, relabel: Relabel) -> bool:
-        family = self._families.get(name)
+        family = self._families.get(FORMER_METRIC_NAMES.get(name, name))
         if family is None or not family.fits(stored):
             return False
         family.load(stored)
