@@ -9,6 +9,7 @@ import pytest
 
 import builders as b
 from droidscope.assembly.foreign_settings import ForeignSettings
+from droidscope.conventions import metrics as m
 from droidscope.head.head import Head
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings
@@ -77,15 +78,31 @@ def test_without_a_part_a_checkpoint_is_not_read(dump, part):
             fresh().load(msgspec.msgpack.encode(broken))
 
 
-@pytest.mark.parametrize("damage", [b"", b"no zlib"])
-def test_a_damaged_part_leaves_an_empty_head(dump, damage):
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda dump: {"version": dump["version"] + 1}, "the checkpoint has version"),
+        (
+            lambda dump: {"windows": msgspec.structs.replace(dump["windows"], ahead=b"no packed bytes")},
+            "the checkpoint's windows cannot be read",
+        ),
+        (
+            lambda dump: {"history": msgspec.structs.replace(dump["history"], ahead=b"")},
+            "the checkpoint's history cannot be read",
+        ),
+    ],
+)
+def test_what_cannot_be_read_changes_nothing(tmp_path, damage, sentence):
     """
-    Nothing stays of the parts before it: the log will be replayed into this head.
+    Of another version, or with windows that are damaged: the head stays as it was.
     """
-    head, empty = fresh(), fresh().dump()
-    dump["history"][-1] = damage
+    rig = Rig(tmp_path / "store")
+    rig.send("traces", b.traces(b.task()))
+    dump = rig.head.decode(rig.head.dump())
+    before = rig.state()
 
-    with pytest.raises(msgspec.ValidationError, match="part history cannot be read"):
-        head.load(msgspec.msgpack.encode(dump))
+    with pytest.raises(msgspec.ValidationError, match=sentence):
+        rig.head.load(msgspec.msgpack.encode(dump | damage(dump)))
 
-    assert head.dump() == empty
+    assert rig.state() == before
+    assert rig.value(m.TASKS, "coder", "code", "completed") == 1

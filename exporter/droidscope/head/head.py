@@ -49,26 +49,20 @@ class Head:
         self.settings = settings
         self._limits = limits
         self._foreign_settings = foreign
-        self._build()
-
-    def _build(self) -> None:
-        """
-        Make all parts, empty.
-        """
-        self.series = SeriesRegistry(self._limits)
+        self.series = SeriesRegistry(limits)
         self.windows = Windows()
         self.history = Windows(HOURS)
         self.examples = ExampleSessions()
         self.names = PatternNames()
         self.baselines = PhaseBaselines(self.series, self.history)
-        self.sessions = SessionRegistry(self.settings)
-        self.foreign = ForeignSessions(self._foreign_settings)
+        self.sessions = SessionRegistry(settings)
+        self.foreign = ForeignSessions(foreign)
         self.findings = OpenSecurityFindings()
         self._recorder = Recorder(self.series, self.windows, self.history, self.examples)
-        self.completeness = Completeness(self.settings, self._recorder)
+        self.completeness = Completeness(settings, self._recorder)
         self.analyses = SessionAnalyses(self._recorder)
         self._session_recorder = SessionRecorder(
-            self.settings, self._recorder, self.sessions, self.findings, self.analyses, self.names
+            settings, self._recorder, self.sessions, self.findings, self.analyses, self.names
         )
         self._parts: dict[str, CheckpointPart] = {
             "series": self.series,
@@ -147,21 +141,21 @@ class Head:
 
     def load(self, data: bytes) -> None:
         """
-        Go on from a checkpoint; with an empty head where a part of it is damaged.
+        Go on from a checkpoint; one that cannot be read changes nothing.
 
         Raises:
             msgspec.ValidationError: If it is damaged, or of another version or shape.
         """
         dumps = self.decode(data)
-        self._build()
         relabel = relabeling(dumps["series"].resource_labels, self._limits.resource_labels)
-        try:
-            for name, part in self._parts.items():
+        loaded = Head(self.settings, self._limits, self._foreign_settings)
+        for name, part in loaded._parts.items():
+            try:
                 part.load(dumps[name], relabel)
-        except (KeyError, zlib.error, msgspec.MsgspecError) as error:
-            self._build()  # nothing stays of the parts that could be loaded
-            msg = f"the checkpoint's part {name} cannot be read: {error!r}"
-            raise msgspec.ValidationError(msg) from error
+            except (KeyError, zlib.error, msgspec.MsgspecError) as error:
+                msg = f"the checkpoint's {name} cannot be read: {error!r}"
+                raise msgspec.ValidationError(msg) from error
+        vars(self).update(vars(loaded))
 
     def decode(self, data: bytes) -> dict[str, Any]:
         """
@@ -171,7 +165,7 @@ class Head:
             msgspec.ValidationError: If it is of another version or shape.
         """
         fields = [("version", int), *((name, part.dump_type) for name, part in self._parts.items())]
-        dump = msgspec.msgpack.decode(data, type=msgspec.defstruct("HeadDump", fields))
+        dump = msgspec.msgpack.decode(data, type=msgspec.defstruct("Checkpoint", fields))
         dumps = msgspec.structs.asdict(dump)
         if dumps["version"] != VERSION:
             msg = f"the checkpoint has version {dumps['version']}; expected {VERSION}"
