@@ -66,7 +66,7 @@ class Sink(Protocol):
 
 class Meter(Protocol):
     """
-    The exporter's own counts of what comes in.
+    The exporter's own counts of what comes in and becomes durable.
     """
 
     def received(self, signal: str, transport: str, outcome: str, n: int) -> None:
@@ -82,6 +82,16 @@ class Meter(Protocol):
     def ingest_seconds(self, seconds: float) -> None:
         """
         Observe one acknowledged request: from its last byte to the acknowledgement.
+        """
+
+    def fsync_seconds(self, seconds: float) -> None:
+        """
+        Observe the time one group of requests took to become durable.
+        """
+
+    def last_receipt(self, orchestrator: str, signal: str, unix_seconds: float) -> None:
+        """
+        Record when something of an orchestrator arrived last.
         """
 
 
