@@ -37,6 +37,25 @@ DROIDS = ("architect", "coder", "tester")
 PATTERNS = ("bug-fix", "full-stack")
 
 
+def message(chance, span, phase):
+    """
+    The *span* of a message of the coder's, a query or a status.
+    """
+    type_ = chance.choice(("query", "status"))
+    outcome = chance.choice(
+        ("answered", "answered", "unanswered") if type_ == "query" else ("accepted", "rejected")
+    )
+    return span(
+        "message",
+        chance.uniform(5, 400) if type_ == "query" else 0.5,
+        message__type=type_,
+        message__sender="coder",
+        message__receiver=chance.choice(("architect", "tester")),
+        message__outcome=outcome,
+        **phase,
+    )
+
+
 def session(chance, number, end):
     """
     The spans of one session that ends at a second: phases, tasks, attempts, messages, a synthesis, and not
@@ -74,19 +93,7 @@ def session(chance, number, end):
             **task,
         )
     for _ in range(chance.randint(1, 3)):
-        type_ = chance.choice(("query", "status"))
-        outcome = chance.choice(
-            ("answered", "answered", "unanswered") if type_ == "query" else ("accepted", "rejected")
-        )
-        yield span(
-            "message",
-            chance.uniform(5, 400) if type_ == "query" else 0.5,
-            message__type=type_,
-            message__sender="coder",
-            message__receiver=chance.choice(("architect", "tester")),
-            message__outcome=outcome,
-            **phase,
-        )
+        yield message(chance, span, phase)
     yield span("synthesis", 3, synthesis__conflicts=chance.choice((0, 0, 0, 1)), **phase)
     yield span("phase", chance.uniform(60, 500), fails=1.0 if broken else 0.05, **phase)
     yield span("session", chance.uniform(300, 900), fails=1.0 if broken else 0.0, **said)
