@@ -15,7 +15,8 @@ import pytest
 import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format
 from droidscope.rules import recordings
 from droidscope.rules.recorded_increases import DAY, HOUR
 from droidscope.rules.recorded_kpis import KPIS

@@ -241,7 +241,7 @@ def _running(
     for session in head.sessions:
         if not session.running:
             continue
-        who = head.series.who(session.orchestrator)
+        who = head.series.shown_orchestrator(session.orchestrator)
         running_ns[who] += max(0, now_ns - session.start_ns)
         for name, phase in session.phases.items():
             if phase.running and phase.start_ns:

@@ -15,7 +15,8 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
-from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Block, Format, GaugeSample
 from droidscope.facts.facts import Key
 from droidscope.head.head import Head
 from droidscope.head.live import (
