@@ -89,7 +89,7 @@ def test_importing_loads_next_to_nothing():
 
 def test_everything_works_without_an_sdk():
     """
-    Decorators, blocks and calls do nothing, quietly; ids are there for whoever needs them.
+    Decorators, blocks and calls do nothing, never_raise; ids are there for whoever needs them.
     """
     said = run(
         """
