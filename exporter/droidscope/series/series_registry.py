@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from droidscope.conventions.former_names import FORMER_METRIC_NAMES
 from droidscope.conventions.metrics import (
     CATALOGUE,
     LABEL_OVERFLOW,
@@ -425,7 +426,7 @@ class SeriesRegistry:
         return tuple(ignored)
 
     def _load_family(self, name: str, stored: FamilyDump, state: SeriesRegistryDump) -> bool:
-        family = self._families.get(name)
+        family = self._families.get(FORMER_METRIC_NAMES.get(name, name))
         if family is None or not family.fits(stored):
             return False
         for cell in chain(stored.cells, (hold.before for hold in stored.holds.values())):
