@@ -9,8 +9,7 @@ from datetime import timedelta
 from opentelemetry.trace import SpanKind
 
 from droidscope.conventions import attributes as names
-from droidscope.conventions.attributes import Kind, MessageType, Outcome
-from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
+from droidscope.conventions.attributes import DEFAULT_DEADLINE_SECONDS, Kind, MessageType, Outcome
 from droidscope.instrument.baggage import new_id
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, seconds
 from droidscope.instrument.providers import Emitter
