@@ -31,5 +31,5 @@ def read_mapping(path: Path, expected: str) -> dict[str, object]:
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(f"{path} contains {type(content).__name__}; expected {expected}")
+        raise ConfigError(f"{path} holds {type(content).__name__}; expected {expected}")
     return content
