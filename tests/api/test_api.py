@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 import schemathesis
+from droidscope.instrument.orchestrator import Watch
 from hypothesis import HealthCheck, Phase, given, settings
 from jsonschema import Draft202012Validator
 
@@ -25,7 +26,6 @@ from droidscope.conventions.attributes import Severity
 from droidscope.conventions.thresholds import ALERTS, HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.insights.alerts import ActiveAlert
 from droidscope.instrument.client import URL_VARIABLE
-from droidscope.instrument.orchestrator import Watch
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS
 from e2e.processes import Exporter, fetch_json, until
 

@@ -133,7 +133,7 @@ print(asyncio.run(main()), asyncio.run(collect()))
 
 def test_everything_works_without_an_sdk():
     """
-    Decorators, blocks and calls do nothing, quietly; ids are there for whoever needs them.
+    Decorators, blocks and calls do nothing, never_raise; ids are there for whoever needs them.
     """
     said = run(EVERYTHING, WITHOUT_SDK)
 
