@@ -109,7 +109,6 @@ class TestValues:
             series.observe(TASK_DURATION, WHO, ("d", "t"), seconds, clock_ns=0)
 
         assert shown(series, TASK_DURATION, MINUTE)["shop", "d", "t"] == [1, 1, *[0] * 10, 1, 1]
-        assert series.observations(TASK_DURATION, WHO, ("d", "t")) == 4
         assert series.value(TASK_DURATION, WHO, ("d", "t")) == 110_801.5
 
     def test_totals_by_label(self):
@@ -131,7 +130,7 @@ class TestValues:
         A series without events has no value, rather than 0.
         """
         assert SeriesRegistry().value(COST, WHO, ("p", "d", "m")) is None
-        assert SeriesRegistry().observations(TASK_DURATION, WHO, ("d", "t")) is None
+        assert SeriesRegistry().value(TASK_DURATION, WHO, ("d", "t")) is None
 
     def test_the_exporters_own_families_have_no_orchestrator(self):
         """

@@ -107,7 +107,6 @@ def foreign_sessions(head: Head) -> Iterator[SessionState]:
             own=False,
             pattern=active.pattern,
             start_ns=active.start_ns,
-            first_clock=active.last_clock_ns,
             last_clock=active.last_clock_ns,
             moved_clock=active.last_clock_ns,
             droids=set(active.droids),

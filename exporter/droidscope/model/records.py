@@ -269,12 +269,3 @@ AnyRecord = (
     | Unblocked
     | Emitted
 )
-
-
-class Drop(Struct, frozen=True):
-    """
-    An item that became no record, and why: *reason* is a short, bounded word.
-    """
-
-    reason: str
-    message: str = ""

@@ -338,15 +338,6 @@ class SeriesRegistry:
         cell = self._find(spec, orchestrator, labels)
         return None if cell is None else cell.billionths / SECOND_NS
 
-    def observations(
-        self, spec: MetricSpec, orchestrator: tuple[str, ...], labels: tuple[str, ...]
-    ) -> int | None:
-        """
-        How many observations a histogram or summary has; None if it is not there.
-        """
-        cell = self._find(spec, orchestrator, labels)
-        return None if cell is None else sum(cell.counts)
-
     def total(self, spec: MetricSpec, **labels: str) -> float | None:
         """
         Sum over the series of *spec* with these *labels*, over all orchestrators; None if there

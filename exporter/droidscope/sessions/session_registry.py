@@ -122,7 +122,6 @@ class SessionRegistry:
             own=place.own,
             pattern=place.pattern,
             start_ns=start_ns,
-            first_clock=clock_ns,
             last_clock=clock_ns,
             moved_clock=clock_ns,
             trace_id=place.trace_id,

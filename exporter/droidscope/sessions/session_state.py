@@ -153,7 +153,6 @@ class SessionState(
     own: bool
     pattern: str
     start_ns: int
-    first_clock: int
     last_clock: int
     moved_clock: int
     trace_id: str = ""
