@@ -335,7 +335,11 @@ class Listener(ds.AnalyticsOrchestrator, Base):
 
 
 @pytest.mark.parametrize(
-    "answer", [[{"alert": "DroidErrorRateHigh"}], {"alerts": [{"alert": "DroidErrorRateHigh"}]}]
+    "answer",
+    [
+        [{"alert": "OrchestratorDroidErrorRateHigh"}],
+        {"alerts": [{"alert": "OrchestratorDroidErrorRateHigh"}]},
+    ],
 )
 @pytest.mark.usefixtures("seen")
 def test_alerts_are_handled_off_the_callers_path(exporter, answer):
@@ -348,7 +352,7 @@ def test_alerts_are_handled_off_the_callers_path(exporter, answer):
     listener.execute_task("build")
 
     assert listener.has_heard.wait(10)
-    assert listener.heard == [[{"alert": "DroidErrorRateHigh"}]]
+    assert listener.heard == [[{"alert": "OrchestratorDroidErrorRateHigh"}]]
     assert listener.threads[0] is not threading.current_thread()
 
 

@@ -86,8 +86,11 @@ def test_rules_render_without_what_renders_the_dashboards():
 @pytest.mark.parametrize(
     ("links", "expected"),
     [
-        (Links(), "runbook_url: docs/runbooks/Watchdog.md"),
-        (Links(runbooks="https://docs.example/r"), "runbook_url: https://docs.example/r/Watchdog.md"),
+        (Links(), "runbook_url: docs/runbooks/DroidscopeWatchdog.md"),
+        (
+            Links(runbooks="https://docs.example/r"),
+            "runbook_url: https://docs.example/r/DroidscopeWatchdog.md",
+        ),
         (Links(grafana="https://g.example"), "https://g.example/d/orchestrator-droids?var-orchestrator="),
     ],
 )

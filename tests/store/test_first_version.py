@@ -16,14 +16,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import builders as b
 from corpus import requests
+from droidscope.conventions.former_names import FORMER_ALERT_NAMES, FORMER_METRIC_NAMES
 from e2e.processes import Exporter
 from store.first_version import LATER_SECONDS, answers, frozen, kept, moved, page, pass_time, post, unpack
 
-FAMILIES: dict[str, str] = {}
+FAMILIES: dict[str, str] = dict(FORMER_METRIC_NAMES)
 """
 Families renamed since, by their first name.
 """
-VALUES: dict[tuple[str, str], str] = {}
+VALUES: dict[tuple[str, str], str] = {
+    (key, former): name for key in ("alert", "name") for former, name in FORMER_ALERT_NAMES.items()
+}
 """
 Values renamed since, by label or JSON key and first value.
 """

@@ -20,8 +20,8 @@ SESSIONS_RECOVERED = counter(
     "outcome",
     help="Sessions declared lost that ended after all.",
 )
-SESSIONS_OVER_LIMIT_TOTAL = counter(
-    "orchestrator_sessions_over_limit_total",
+SESSIONS_ENDED_OVER_LIMIT = counter(
+    "orchestrator_sessions_ended_over_limit_total",
     "pattern",
     help="Sessions that ended after more than their time limit.",
 )
