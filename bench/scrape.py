@@ -32,7 +32,8 @@ from droidscope.ingest.sink import Signal
 from droidscope.mapping.mapper import MappedBatch, Mapper, relevant
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
-from droidscope.views.metrics_page import Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.metrics_page import MetricsPageParts
 from ingest import session_spans
 from rig import Rig
 
@@ -90,15 +91,12 @@ class Scraped:
             self.take(records)
         self.seconds = time.process_time() - started
         self.at(30 * DAY + 3600 * b.SECOND)
-        views = Views(
-            self.rig.pipeline,
-            self.rig.pipeline._store,  # noqa: SLF001 - the rig's own
-            SelfMetrics("bench", 1),
-            wall_ns=lambda: b.NOON + self.rig.now,
-        )
+        reader = HeadReader(self.rig.pipeline, wall_ns=lambda: b.NOON + self.rig.now)
+        store = self.rig.pipeline._store  # noqa: SLF001 - the rig's own
+        page = MetricsPageParts(reader, store, SelfMetrics("bench", 1))
         renderer = Renderer()
         self.durations: dict[str, list[float]] = defaultdict(list)
-        parts = {name: self.timed(name, part) for name, part in views.parts(renderer).items()}
+        parts = {name: self.timed(name, part) for name, part in page.by_name(renderer).items()}
         self.page = Page(parts, renderer)
 
     def at(self, now: int) -> None:

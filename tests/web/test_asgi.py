@@ -14,14 +14,15 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
+from droidscope.api.schema import Readiness
 from droidscope.exposition.text import Format
-from droidscope.views.summary import DroidLine, Ratio, SessionLine, Status, Summary
+from droidscope.views.landing_summary import DroidLine, LandingSummary, Ratio, SessionLine
 from droidscope.web.asgi import STATIC_TYPES, web_app
 from droidscope.web.html import DASH
 
-READY = Status(ready=True)
-REPLAYING = Status(ready=False, message="Replaying the log: 40 % done.")
-SUMMARY = Summary(
+READY = Readiness(ready=True)
+REPLAYING = Readiness(ready=False, message="Replaying the log: 40 % done.")
+SUMMARY = LandingSummary(
     time_seconds=1_700_000_100,
     active_sessions=2,
     completed_sessions=1234,
@@ -169,7 +170,7 @@ class TestSummary:
         assert snapshot["summary"]["lost_sessions"] is None
         assert snapshot["summary"]["session_success"] == {"value": 0.975, "samples": 40}
         assert snapshot["summary"]["droids"][0]["efficiency"] == 83.83
-        assert set(snapshot["summary"]) == set(Summary.__struct_fields__)
+        assert set(snapshot["summary"]) == set(LandingSummary.__struct_fields__)
 
     def test_knows_nothing_before_it_is_ready(self, site):
         """
@@ -243,7 +244,7 @@ class TestLanding:
         """
         Without sessions and droids there is a sentence instead of a table.
         """
-        site.summary = lambda: Summary(sessions=(), droids=())
+        site.summary = lambda: LandingSummary(sessions=(), droids=())
 
         page = site.get("/")[2].decode()
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from droidscope.api.schema import ExporterSummary, Readiness
 from droidscope.conventions import insight_kinds
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.insight_kinds import ADVICE
@@ -17,20 +18,20 @@ from droidscope.insights.alerts import ActiveAlert, alert_level
 from droidscope.insights.analysis_window import SessionRef
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Improvement, Recommendation
-from droidscope.views.summary import DroidLine, SessionLine, Snapshot, Status, Summary
+from droidscope.views.landing_summary import DroidLine, LandingSummary, SessionLine
 from droidscope.web.html import DASH, elapsed_text, number_text, short_number
 from droidscope.web.insight_sections import OPEN
 from droidscope.web.landing import error_html, landing_html
 
 HOSTILE = "\"><script>alert('x')</script>&\u202e"
-READY = Status(ready=True)
+READY = Readiness(ready=True)
 
 
 def page(**summary):
     """
     The landing page with these parts of the summary.
     """
-    return landing_html(Snapshot("droidscope", "1", READY, Summary(**summary)), "")
+    return landing_html(ExporterSummary("droidscope", "1", READY, LandingSummary(**summary)), "")
 
 
 class Reader(HTMLParser):

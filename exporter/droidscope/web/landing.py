@@ -8,8 +8,9 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from droidscope.api.schema import ExporterSummary
 from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
-from droidscope.views.summary import DroidLine, Ratio, SessionLine, Snapshot
+from droidscope.views.landing_summary import DroidLine, Ratio, SessionLine
 from droidscope.web.html import (
     DASH,
     UNKNOWN,
@@ -50,7 +51,7 @@ PAGE: Final = """<!doctype html>
 """
 
 
-def landing_html(snapshot: Snapshot, docs_url: str) -> str:
+def landing_html(snapshot: ExporterSummary, docs_url: str) -> str:
     """
     The whole page, with a link to *docs_url* if it is given.
 
@@ -72,7 +73,7 @@ def error_html(status: int, sentence: str) -> str:
     return PAGE.format(title=f"{status} {escape(sentence)}", script="", body=body)
 
 
-def _header(snapshot: Snapshot) -> str:
+def _header(snapshot: ExporterSummary) -> str:
     ready = snapshot.status.ready
     message = snapshot.status.message or ("Ready" if ready else "Starting")
     return (
@@ -85,7 +86,7 @@ def _header(snapshot: Snapshot) -> str:
     )
 
 
-def _main(snapshot: Snapshot) -> str:
+def _main(snapshot: ExporterSummary) -> str:
     summary = snapshot.summary
     day = _tiles(
         _ratio_tile("Success", summary.session_success, "sessions"),

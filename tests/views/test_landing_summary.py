@@ -5,8 +5,8 @@ The numbers of the landing page, on the road from a request to the summary.
 from __future__ import annotations
 
 import builders as b
-from droidscope.selfmetrics import SelfMetrics
-from droidscope.views.metrics_page import FINDINGS_SHOWN, Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.landing_summary import INSIGHTS_LIMIT, build_summary
 from droidscope.views.view_settings import ViewSettings
 from rig import Rig
 
@@ -15,14 +15,9 @@ def summary(rig, **limits):
     """
     The summary of an exporter with these limits of droids.
     """
-    views = Views(
-        rig.pipeline,
-        rig.pipeline._store,
-        SelfMetrics("0", 0),
-        ViewSettings(droid_limits=limits),
-        wall_ns=lambda: b.NOON + rig.now,
+    return build_summary(
+        HeadReader(rig.pipeline, ViewSettings(droid_limits=limits), lambda: b.NOON + rig.now)
     )
-    return views.summary()
 
 
 def failed_sessions(pattern, count):
@@ -54,7 +49,7 @@ def test_it_has_the_weightiest_findings_of_the_day(tmp_path):
     Five, whatever they are about, by impact; and the sessions that show them.
     """
     rig = Rig(tmp_path)
-    for n in range(FINDINGS_SHOWN + 1):
+    for n in range(INSIGHTS_LIMIT + 1):
         rig.send("traces", b.traces(*failed_sessions(f"p{n}", 5 + n)))
     rig.pass_seconds(60)
 
