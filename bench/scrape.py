@@ -29,7 +29,8 @@ from droidscope.exposition.page import Page
 from droidscope.exposition.text import Format, Renderer
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.mapper import MappedBatch, Mapper, relevant
+from droidscope.mapping.mapper import Mapper, relevant
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.views.head_reader import HeadReader
@@ -92,8 +93,7 @@ class Scraped:
         self.seconds = time.process_time() - started
         self.at(30 * DAY + 3600 * b.SECOND)
         reader = HeadReader(self.rig.pipeline, wall_ns=lambda: b.NOON + self.rig.now)
-        store = self.rig.pipeline._store  # noqa: SLF001 - the rig's own
-        page = MetricsPageParts(reader, store, SelfMetrics("bench", 1))
+        page = MetricsPageParts(reader, self.rig.pipeline.store, SelfMetrics("bench", 1))
         renderer = Renderer()
         self.durations: dict[str, list[float]] = defaultdict(list)
         parts = {name: self.timed(name, part) for name, part in page.by_name(renderer).items()}

@@ -17,11 +17,11 @@ from droidscope.api.insight_handlers import (
 )
 from droidscope.api.session_handlers import SessionParams, get_session
 from droidscope.conventions import metrics as m
-from droidscope.demo.past import SESSIONS_A_DAY, write_past
-from droidscope.demo.script import draw_session
 from droidscope.kpi.trends import Direction
 from droidscope.replay import read_records
 from droidscope.views.head_reader import HeadReader
+from droidscope_demo.past import SESSIONS_A_DAY, write_past
+from droidscope_demo.script import draw_session
 from rig import Rig
 
 DAYS = 9

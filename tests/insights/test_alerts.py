@@ -84,7 +84,7 @@ def recovered(n, pattern="fix"):
 
 
 def over_limit(n, pattern="fix", **more):
-    return counted(Fact.OVER_LIMIT, m.SESSIONS_OVER_LIMIT_TOTAL, pattern, n=n, **more)
+    return counted(Fact.OVER_LIMIT, m.SESSIONS_ENDED_OVER_LIMIT, pattern, n=n, **more)
 
 
 def attempts(outcome, n, droid="coder", task_type="code", **more):

@@ -101,7 +101,7 @@ class Scraped:
     def __init__(self, directory):
         self.rig = Rig(directory, limits=SeriesLimits())
         reader = HeadReader(self.rig.pipeline, wall_ns=lambda: b.NOON + self.rig.now)
-        parts = MetricsPageParts(reader, self.rig.pipeline._store, SelfMetrics("0", 1))
+        parts = MetricsPageParts(reader, self.rig.pipeline.store, SelfMetrics("0", 1))
         self._page = Page(parts.by_name(renderer := Renderer()), renderer)
         self._values = defaultdict(dict)
         self._scrapes = 0

@@ -15,12 +15,12 @@ from droidscope.api.params import Limit, Window, matches
 from droidscope.api.schema import BottleneckList, InsightsList, OrchestratorInsights, RecommendationList
 from droidscope.conventions.insight_kinds import BottleneckKind, RecommendationKind
 from droidscope.facts.history import Timeline
-from droidscope.facts.windows import Orchestrator
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.forecasts import TrendWindow, droid_trends, predictions, trends
 from droidscope.insights.overview import insights
 from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.totals import by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
 from droidscope.views.head_reader import HeadReader
 from droidscope.views.insight_cache import WindowInsights
@@ -126,7 +126,7 @@ def list_recommendations(reader: HeadReader, params: RecommendationsParams) -> R
 
 def window_insights(
     reader: HeadReader, orchestrator: str | None, window: str
-) -> Iterator[tuple[Orchestrator, WindowInsights]]:
+) -> Iterator[tuple[OrchestratorLabels, WindowInsights]]:
     """
     The insights of one window, by orchestrator.
     """
@@ -152,7 +152,7 @@ def _highest_impact_first(
 
 
 def _to_orchestrator_insights(
-    orchestrator: Orchestrator,
+    orchestrator: OrchestratorLabels,
     labels: dict[str, str],
     of_window: WindowInsights,
     *,

@@ -17,7 +17,6 @@ from droidscope.api.serializers import by_pattern, to_seconds
 from droidscope.conventions.attributes import Outcome
 from droidscope.facts.facts import Fact, Key, sums
 from droidscope.facts.history import sketches, split
-from droidscope.facts.windows import Orchestrator
 from droidscope.insights.assignments import Assignment, assignments
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Recommendation
@@ -25,6 +24,7 @@ from droidscope.kpi.durations import mean_session_ns
 from droidscope.kpi.patterns import failure_points
 from droidscope.kpi.statistics import ratio
 from droidscope.kpi.totals import PatternTotals, by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
 from droidscope.views.head_reader import HeadReader
 from droidscope.views.insight_cache import WindowInsights
@@ -103,7 +103,9 @@ def _pattern_windows(
         )
 
 
-def _to_pattern_item(reader: HeadReader, orchestrator: Orchestrator, window: _PatternWindow) -> PatternItem:
+def _to_pattern_item(
+    reader: HeadReader, orchestrator: OrchestratorLabels, window: _PatternWindow
+) -> PatternItem:
     with reader.locked_head() as (head, _):
         name = head.names.of(orchestrator, window.pattern)
     failures = sums(window.minutes, Fact.FAILURES, "phase", "reason")

@@ -121,7 +121,7 @@ class SessionRecorder:
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._stored[kind] += 1
-        if record.place.own and type(record) in CLIENT_KINDS:
+        if record.place.native and type(record) in CLIENT_KINDS:
             self._stored_of_clients[record.place.orchestrator[0], kind] += 1
 
     def post(self) -> None:
@@ -153,7 +153,7 @@ class SessionRecorder:
             return
         for outcome in (Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST):
             self._recorder.ensure(m.SESSIONS, who, (pattern, outcome))
-        self._recorder.ensure(m.SESSIONS_OVER_LIMIT_TOTAL, who, (pattern,))
+        self._recorder.ensure(m.SESSIONS_ENDED_OVER_LIMIT, who, (pattern,))
 
     def _session(self, record: r.Session, session: SessionState) -> None:
         who, labels = session.orchestrator, (session.pattern, record.outcome)
@@ -172,7 +172,7 @@ class SessionRecorder:
         took = (Fact.SESSION_TOOK, session.pattern, record.outcome)
         self._recorder.sketch(who, record.end_ns, took, record.duration_ns)
         if record.duration_ns > self._settings.limit_of(session.pattern):
-            self._recorder.count(m.SESSIONS_OVER_LIMIT_TOTAL, who, (session.pattern,), record)
+            self._recorder.count(m.SESSIONS_ENDED_OVER_LIMIT, who, (session.pattern,), record)
             self._recorder.fact(who, record.end_ns, (Fact.OVER_LIMIT, session.pattern), 1)
         if record.outcome is Outcome.COMPLETED:
             self._completed(record, session)

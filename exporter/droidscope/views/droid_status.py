@@ -10,10 +10,10 @@ from typing import NamedTuple
 from droidscope.conventions import metrics as m
 from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
 from droidscope.exposition.text import GaugeSample
-from droidscope.facts.windows import Orchestrator
 from droidscope.head.live import attempts_active
 from droidscope.insights.droid_health import STATUS_WINDOW, droid_status
 from droidscope.kpi.totals import by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 
 
@@ -28,7 +28,7 @@ class DroidSnapshot(NamedTuple):
 
 def read_droids(
     pipeline: Pipeline, limits: Mapping[str, int], now_ns: int
-) -> dict[tuple[Orchestrator, str], DroidSnapshot]:
+) -> dict[tuple[OrchestratorLabels, str], DroidSnapshot]:
     """
     Every known droid, by orchestrator and name.
 
@@ -58,7 +58,7 @@ def read_droids(
 
 
 def droid_gauges(
-    droids: Mapping[tuple[Orchestrator, str], DroidSnapshot], limits: Mapping[str, int]
+    droids: Mapping[tuple[OrchestratorLabels, str], DroidSnapshot], limits: Mapping[str, int]
 ) -> Iterator[GaugeSample]:
     """
     The gauges of status and limit.

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from droidscope.facts.facts import Key
-from droidscope.facts.windows import Orchestrator
 from droidscope.head.head import Head
 from droidscope.insights.alerts import ActiveAlert, alerts
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 from droidscope.views.alert_inputs import read_alert_inputs
 from droidscope.views.droid_status import DroidSnapshot, read_droids
@@ -58,14 +58,14 @@ class HeadReader:
 
     def window_totals(
         self, windows: Iterable[str], now_ns: int | None = None
-    ) -> dict[Orchestrator, dict[str, dict[Key, int]]]:
+    ) -> dict[OrchestratorLabels, dict[str, dict[Key, int]]]:
         """
         A copy of the totals of facts by orchestrator and window, at a Unix time or as of now.
         """
         with self.locked_head() as (head, _):
             return head.windows.snapshot(self.now_ns() if now_ns is None else now_ns, windows)
 
-    def droids(self, now_ns: int) -> dict[tuple[Orchestrator, str], DroidSnapshot]:
+    def droids(self, now_ns: int) -> dict[tuple[OrchestratorLabels, str], DroidSnapshot]:
         """
         Status and load of every known droid, by orchestrator and name.
         """
@@ -79,7 +79,7 @@ class HeadReader:
             inputs = read_alert_inputs(head, clock_ns, now_ns, self.settings.finding_severities)
         return {name: alerts(name, of_name, now_ns) for name, of_name in inputs.items()}
 
-    def resource_labels(self, orchestrator: Orchestrator) -> dict[str, str]:
+    def resource_labels(self, orchestrator: OrchestratorLabels) -> dict[str, str]:
         """
         The configured resource labels that an orchestrator has, by name.
         """

@@ -20,7 +20,6 @@ from droidscope.conventions.metrics import ASSIGNMENT_WINDOW, WINDOWS
 from droidscope.exposition.text import GaugeSample
 from droidscope.facts.facts import Key
 from droidscope.facts.history import HOURS, Timeline, before, hours_over, timeline
-from droidscope.facts.windows import Orchestrator
 from droidscope.head.head import Head
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase
 from droidscope.insights.assignments import Assignment, assignments
@@ -30,6 +29,7 @@ from droidscope.insights.recommendations import Recommendation, recommendations
 from droidscope.kpi.patterns import reference_cost_usd
 from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind, ExampleSession
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 from droidscope.recording.example_sessions import ExampleSessions
 from droidscope.units import HOUR_NS, SECOND_NS
@@ -130,17 +130,17 @@ class InsightCache:
         self._trend_gauges = _TimedCache(self._compute_trend_gauges, TRENDS_MAX_AGE_NS, wall_ns, timer_ns)
         self._reference_costs = _TimedCache(self._compute_reference_costs, HOUR_NS, wall_ns, timer_ns)
 
-    def by_window(self) -> Mapping[tuple[Orchestrator, str], WindowInsights]:
+    def by_window(self) -> Mapping[tuple[OrchestratorLabels, str], WindowInsights]:
         """
         Bottlenecks, recommendations and assignments by orchestrator and window; at most ten seconds old.
         """
         return self._insights()
 
-    def _compute_insights(self) -> dict[tuple[Orchestrator, str], WindowInsights]:
+    def _compute_insights(self) -> dict[tuple[OrchestratorLabels, str], WindowInsights]:
         windows = self._analysis_windows(self._wall_ns())
         return {key: _insights_of(window) for key, window in windows.items()}
 
-    def timelines(self, window: TrendWindow) -> dict[Orchestrator, Timeline]:
+    def timelines(self, window: TrendWindow) -> dict[OrchestratorLabels, Timeline]:
         """
         The complete buckets of a trend's window, by orchestrator.
         """
@@ -156,13 +156,13 @@ class InsightCache:
             for orchestrator, buckets in packed.items()
         }
 
-    def reference_costs_usd(self) -> Mapping[Orchestrator, Mapping[str, float]]:
+    def reference_costs_usd(self) -> Mapping[OrchestratorLabels, Mapping[str, float]]:
         """
         The median cost of a success over 30 days, by orchestrator and pattern; at most an hour old.
         """
         return self._reference_costs()
 
-    def _compute_reference_costs(self) -> dict[Orchestrator, dict[str, float]]:
+    def _compute_reference_costs(self) -> dict[OrchestratorLabels, dict[str, float]]:
         timelines = self.timelines("30d")
         return {orchestrator: _reference_costs(days) for orchestrator, days in timelines.items()}
 
@@ -192,7 +192,7 @@ class InsightCache:
 
     # --- the head --------------------------------------------------------------------------------
 
-    def _analysis_windows(self, now_ns: int) -> dict[tuple[Orchestrator, str], AnalysisWindow]:
+    def _analysis_windows(self, now_ns: int) -> dict[tuple[OrchestratorLabels, str], AnalysisWindow]:
         hours_windows = (*WINDOWS, *(before(window) for window in WINDOWS))
         with self._pipeline.lock:
             head = self._pipeline.head
@@ -231,19 +231,19 @@ def _insights_of(window: AnalysisWindow) -> WindowInsights:
 
 
 def _examples_since(
-    examples: ExampleSessions, orchestrator: Orchestrator, since_ns: int
+    examples: ExampleSessions, orchestrator: OrchestratorLabels, since_ns: int
 ) -> Callable[[ExampleKind, tuple[str, ...]], list[ExampleSession]]:
     return lambda kind, labels: examples.of((orchestrator, (kind, *labels)), since_ns)
 
 
 def _running(
     head: Head, now_ns: int
-) -> tuple[defaultdict[Orchestrator, list[RunningPhase]], defaultdict[Orchestrator, int]]:
+) -> tuple[defaultdict[OrchestratorLabels, list[RunningPhase]], defaultdict[OrchestratorLabels, int]]:
     """
     By orchestrator, the running phases of running sessions, and how long those sessions have run.
     """
-    running: defaultdict[Orchestrator, list[RunningPhase]] = defaultdict(list)
-    running_ns: defaultdict[Orchestrator, int] = defaultdict(int)
+    running: defaultdict[OrchestratorLabels, list[RunningPhase]] = defaultdict(list)
+    running_ns: defaultdict[OrchestratorLabels, int] = defaultdict(int)
     for session in head.sessions:
         if not session.running:
             continue
@@ -273,7 +273,7 @@ def _reference_costs(days: Timeline) -> dict[str, float]:
 
 
 def _assignment_gauges(
-    orchestrator: Orchestrator, window: str, rated: Iterable[Assignment]
+    orchestrator: OrchestratorLabels, window: str, rated: Iterable[Assignment]
 ) -> Iterator[GaugeSample]:
     for assignment in rated:
         effectiveness = assignment.effectiveness
@@ -286,7 +286,9 @@ def _assignment_gauges(
             yield m.samples_of(spec), labels, effectiveness.n
 
 
-def _trend_gauges(orchestrator: Orchestrator, line: Timeline, window: TrendWindow) -> Iterator[GaugeSample]:
+def _trend_gauges(
+    orchestrator: OrchestratorLabels, line: Timeline, window: TrendWindow
+) -> Iterator[GaugeSample]:
     for trend in droid_trends(line, window):
         labels = (*orchestrator, trend.droid, window)
         if trend.analysis.volatility is not None:

@@ -16,13 +16,13 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import DroidStatus
 from droidscope.exposition.text import GaugeSample
-from droidscope.facts.windows import Orchestrator
 from droidscope.head.head import Head
 from droidscope.head.live import droids_at_work, foreign_sessions, progress_ratio, session_state
 from droidscope.insights.alerts import LEVELS, ActiveAlert, Level, alert_level
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.catalog import gauges
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
@@ -221,7 +221,9 @@ class _KpiLookup:
 
 
 def _droid_lines(
-    droids: Mapping[tuple[Orchestrator, str], DroidSnapshot], kpis: _KpiLookup, limits: Mapping[str, int]
+    droids: Mapping[tuple[OrchestratorLabels, str], DroidSnapshot],
+    kpis: _KpiLookup,
+    limits: Mapping[str, int],
 ) -> tuple[DroidLine, ...]:
     """
     The droids with the highest efficiency scores, then those without one.
