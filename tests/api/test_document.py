@@ -68,7 +68,7 @@ class TestRefusals:
         code, headers, body = refusal(exporter, path, headers={"Accept": "text/html"})
 
         assert (code, headers["content-type"]) == (404, "application/json")
-        assert body == {"error": "There is nothing here."}
+        assert body == {"error": "Not found."}
 
     def test_another_method_is_told_which_there_are(self, exporter):
         """

@@ -196,7 +196,7 @@ class TestLanding:
         assert "<dt>Completed</dt><dd>1,234</dd>" in page
         assert "<dt>Failed</dt><dd>0</dd>" in page
         assert f"<dt>Lost</dt><dd>{DASH}</dd>" in page
-        assert "<dt>Success</dt><dd>97.5 %<small>of 40 sessions</small></dd>" in page
+        assert "<dt>Success rate</dt><dd>97.5 %<small>of 40 sessions</small></dd>" in page
         assert '<td class="number">12</td><td class="number">2 of 3</td>' in page
         assert '<td><span class="state" data-state="degraded">degraded</span></td>' in page
         assert '<td class="number">1 min 40 s</td>' in page
@@ -236,9 +236,9 @@ class TestLanding:
 
         assert status == 200
         assert b"Replaying the log: 40 % done." in body
-        assert b"No session is running" not in body
+        assert b"No running sessions" not in body
         assert f"<dt>Running</dt><dd>{DASH}</dd>" in body.decode()
-        assert b"Every limit is kept" not in body
+        assert b"No active alerts" not in body
 
     def test_empty_tables_say_so(self, site):
         """
@@ -248,8 +248,8 @@ class TestLanding:
 
         page = site.get("/")[2].decode()
 
-        assert '<p class="empty" id="sessions-empty">No session is running.</p>' in page
-        assert '<p class="empty" id="droids-empty">No droid is known yet.</p>' in page
+        assert '<p class="empty" id="sessions-empty">No running sessions.</p>' in page
+        assert '<p class="empty" id="droids-empty">No droids yet.</p>' in page
         assert "<table>" not in page
 
     def test_is_self_contained(self, site):
@@ -304,7 +304,7 @@ class TestProtection:
         assert status == 404
         assert b'<a href="/">' in page
         assert b"<nowhere>" not in page
-        assert site.get("/nowhere")[::2] == (404, b"There is nothing here.\n")
+        assert site.get("/nowhere")[::2] == (404, b"Not found.\n")
 
     def test_only_reading(self, site):
         """
@@ -324,6 +324,9 @@ class TestProtection:
         with capture_logs() as logs:
             status, headers, body = site.get("/api/v1/summary")
 
-        assert (status, json.loads(body)) == (500, {"error": "Something broke; the log says what."})
+        assert (status, json.loads(body)) == (
+            500,
+            {"error": "Internal server error, see the exporter's log."},
+        )
         assert "content-security-policy" in headers
         assert [(log["event"], log["path"]) for log in logs] == [("request_failed", "/api/v1/summary")]

@@ -21,7 +21,7 @@ from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Improvement, Recommendation
 from droidscope.views.landing_summary import DroidLine, LandingSummary, SessionLine
 from droidscope.web.html import DASH, elapsed_text, number_text, short_number
-from droidscope.web.insight_sections import OPEN
+from droidscope.web.insight_sections import ALERTS_OPEN
 from droidscope.web.landing import error_html, landing_html
 
 HOSTILE = "\"><script>alert('x')</script>&\u202e"
@@ -180,12 +180,12 @@ class TestAlerts:
         """
         Sentence, severity, name and action; and the level on top leads there.
         """
-        active = tuple(alert(message=f"No. {n} is bad.") for n in range(OPEN + 3))
+        active = tuple(alert(message=f"No. {n} is bad.") for n in range(ALERTS_OPEN + 3))
 
         text = page(alerts=active, alerts_total=100, alert_level=alert_level(active))
         read = Reader(text)
 
-        assert read.tags["li"] == OPEN + 3
+        assert read.tags["li"] == ALERTS_OPEN + 3
         assert (
             text.index("No. 5 is bad.")
             < text.index("<summary>94 more</summary>")
@@ -208,9 +208,9 @@ class TestAlerts:
         """
         Nothing is claimed before it is known.
         """
-        assert "Every limit is kept." in page(alerts=(), alerts_total=0, alert_level="none")
-        assert 'data-severity="none">No alerts</a>' in page(alert_level="none")
-        assert "Every limit" not in page()
+        assert "No active alerts." in page(alerts=(), alerts_total=0, alert_level="none")
+        assert 'data-severity="none">No active alerts</a>' in page(alert_level="none")
+        assert "No active alerts" not in page()
         assert "alerts</a>" not in page()
 
 
@@ -222,9 +222,12 @@ class TestFindings:
         read = Reader(page(bottlenecks=(bottleneck(lost_seconds=150.0),)))
         said = " ".join(read.parts["bottlenecks"].split())
 
-        assert "Slow phase atlas impact 12.3 12.3 atlas is slow. Lost: 2.5 min Seen in: s 1" in said
+        assert (
+            "Slow phase atlas impact 12.3 12.3 atlas is slow. Time lost: 2.5 min Example sessions: s 1"
+            in said
+        )
         assert "/api/v1/session?session_id=s+1" in read.links
-        assert "Impact of 100" in read.labels
+        assert "Impact, 0 to 100" in read.labels
 
     @pytest.mark.parametrize("kind", insight_kinds.BOTTLENECKS)
     def test_every_kind_of_bottleneck_has_a_name(self, kind):
@@ -242,7 +245,7 @@ class TestFindings:
         better = Improvement("x", 0.2, None, None, "Up to 20 % more succeed.")
         said = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
 
-        assert "atlas fails. First: Do this. To gain: Up to 20 % more succeed." in said
+        assert "atlas fails. First step: Do this. Expected improvement: Up to 20 % more succeed." in said
         assert "Do that." not in said
 
     def test_what_cannot_be_estimated_is_not(self):
@@ -251,17 +254,17 @@ class TestFindings:
         """
         said = Reader(page(recommendations=(advice(steps=()),))).parts["recommendations"]
 
-        assert "To gain" not in said
+        assert "Expected improvement" not in said
         assert "First" not in said
 
     def test_nothing_found_is_said(self):
         """
         But not before it has been looked for.
         """
-        assert "Nothing slows the work down." in page(bottlenecks=())
-        assert "There is nothing to advise." in page(recommendations=())
-        assert "Nothing slows" not in page()
-        assert "nothing to advise" not in page()
+        assert "No bottlenecks found." in page(bottlenecks=())
+        assert "No recommendations." in page(recommendations=())
+        assert "No bottlenecks" not in page()
+        assert "No recommendations" not in page()
 
 
 class TestDroids:
@@ -298,8 +301,8 @@ def test_names_from_outside_never_become_markup():
     def everything(name):
         better = Improvement("x", 0.2, None, None, name)
         return page(
-            alerts=tuple(alert(orchestrator=name, message=name) for _ in range(OPEN + 1)),
-            alerts_total=OPEN + 1,
+            alerts=tuple(alert(orchestrator=name, message=name) for _ in range(ALERTS_OPEN + 1)),
+            alerts_total=ALERTS_OPEN + 1,
             bottlenecks=(bottleneck(name=name, session=name),),
             recommendations=(advice(name=name, improvement=better, steps=(name,)),),
             droids=(DroidLine(name, name, 1, 1, "healthy"),),

@@ -164,14 +164,14 @@ def _static(file: str) -> Callable[[Request], Response]:
 
 def _http_error(request: Request, error: Exception) -> Response:
     http = cast("HTTPException", error)  # all that Starlette calls this with
-    sentence = "There is nothing here." if http.status_code == HTTPStatus.NOT_FOUND else f"{http.detail}."
+    sentence = "Not found." if http.status_code == HTTPStatus.NOT_FOUND else f"{http.detail}."
     return _error(request, http.status_code, sentence, http.headers)
 
 
 def _server_error(request: Request, error: Exception) -> Response:
     _log.error("request_failed", path=request.url.path, error=repr(error))
     # Starlette answers this one outside of the middleware, so the headers are added here.
-    return _error(request, 500, "Something broke; the log says what.", SECURITY_HEADERS)
+    return _error(request, 500, "Internal server error, see the exporter's log.", SECURITY_HEADERS)
 
 
 def _error(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None) -> Response:
