@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from droidscope.api.alert_handlers import AlertsParams, list_alerts
 from droidscope.api.endpoint import Endpoint
-from droidscope.api.insight_handlers import window_insights
+from droidscope.api.insight_handlers import insights_in_window
 from droidscope.api.params import Window, matches
 from droidscope.api.schema import Attention, Dashboard, DroidStatusItem, OverallPerformance, SessionSummary
 from droidscope.api.serializers import to_seconds
@@ -58,14 +58,17 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
     ]
     totals = by_subject(_pooled_totals(reader, params, now_ns))
     alerts = list_alerts(reader, AlertsParams(params.orchestrator, limit=ITEMS_LIMIT))
-    insights = [of_window for _, of_window in window_insights(reader, params.orchestrator, params.window)]
+    insights = [
+        window_insights
+        for _, window_insights in insights_in_window(reader, params.orchestrator, params.window)
+    ]
     return Dashboard(
         time_seconds=now_ns / SECOND_NS,
         window=params.window,
         session_summary=_to_session_summary(totals, len(running)),
         current_sessions=running[:ITEMS_LIMIT],
         overall_performance=_to_performance(
-            totals, [bottleneck for of_window in insights for bottleneck in of_window.bottlenecks]
+            totals, [bottleneck for item in insights for bottleneck in item.bottlenecks]
         ),
         droid_status=[
             DroidStatusItem(orchestrator[0], droid, snapshot.status)
@@ -74,7 +77,8 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
         ],
         alert_level=alerts.level,
         alerts=to_attention(
-            alerts.alerts, (advice for of_window in insights for advice in of_window.recommendations)
+            alerts.alerts,
+            (advice for item in insights for advice in item.recommendations),
         ),
         efficiency_score=orchestrator_efficiency(totals.orchestrator).score,
         efficiency_samples=totals.orchestrator.work.tasks_ended,
@@ -120,8 +124,8 @@ def _to_performance(totals: WindowTotals, bottlenecks: Iterable[Bottleneck]) -> 
     work, ended = totals.orchestrator.work, totals.orchestrator.sessions
     ranks = rank_patterns(
         {
-            pattern: Outcomes(of_pattern.sessions.sessions_completed, of_pattern.sessions.sessions_ended)
-            for pattern, of_pattern in totals.patterns.items()
+            name: Outcomes(pattern.sessions.sessions_completed, pattern.sessions.sessions_ended)
+            for name, pattern in totals.patterns.items()
         }
     )
     worst = sorted(bottlenecks, key=lambda bottleneck: -bottleneck.impact_score)[:LISTED]

@@ -55,9 +55,9 @@ def list_droids(reader: HeadReader, params: DroidsParams) -> DroidList:
     now_ns = reader.now_ns()
     snapshots = reader.droids(now_ns)
     windows = {
-        (orchestrator, droid): of_droid
+        (orchestrator, droid): window
         for orchestrator, by_window in reader.window_totals([params.window], now_ns).items()
-        for droid, of_droid in _droid_windows(by_window[params.window]).items()
+        for droid, window in _droid_windows(by_window[params.window]).items()
     }
     wanted = sorted(
         (orchestrator, droid)
@@ -122,8 +122,8 @@ def _messages_by_type(facts: Mapping[Key, int], droid: str) -> dict[str, int]:
 
 def _by_task_type(facts: Mapping[Key, int], droid: str) -> dict[str, TaskTypeResults]:
     return {
-        task_type: _to_task_type_results(by_subject(of_type).droids[droid])
-        for task_type, of_type in sorted(split(facts, "task_type").items())
+        task_type: _to_task_type_results(by_subject(type_facts).droids[droid])
+        for task_type, type_facts in sorted(split(facts, "task_type").items())
     }
 
 

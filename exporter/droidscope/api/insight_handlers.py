@@ -70,7 +70,7 @@ def list_insights(reader: HeadReader, params: InsightsParams) -> InsightsList:
     """
     The KPIs, insights, trends and forecasts of each orchestrator.
     """
-    by_orchestrator = list(window_insights(reader, params.orchestrator, params.window))
+    by_orchestrator = list(insights_in_window(reader, params.orchestrator, params.window))
     timelines = reader.insights.timelines(params.trend)
     return InsightsList(
         time_seconds=reader.now_ns() / SECOND_NS,
@@ -81,11 +81,11 @@ def list_insights(reader: HeadReader, params: InsightsParams) -> InsightsList:
             _to_orchestrator_insights(
                 orchestrator,
                 reader.resource_labels(orchestrator),
-                of_window,
-                trends_of=timelines.get(orchestrator, _NO_HISTORY),
+                window_insights,
+                timeline=timelines.get(orchestrator, _NO_HISTORY),
                 trend=params.trend,
             )
-            for orchestrator, of_window in by_orchestrator[: params.limit]
+            for orchestrator, window_insights in by_orchestrator[: params.limit]
         ],
     )
 
@@ -97,8 +97,8 @@ def list_bottlenecks(reader: HeadReader, params: BottlenecksParams) -> Bottlenec
     bottlenecks = _highest_impact_first(
         (
             bottleneck
-            for _, of_window in window_insights(reader, params.orchestrator, params.window)
-            for bottleneck in of_window.bottlenecks
+            for _, window_insights in insights_in_window(reader, params.orchestrator, params.window)
+            for bottleneck in window_insights.bottlenecks
         ),
         params,
     )
@@ -114,8 +114,8 @@ def list_recommendations(reader: HeadReader, params: RecommendationsParams) -> R
     recommendations = _highest_impact_first(
         (
             recommendation
-            for _, of_window in window_insights(reader, params.orchestrator, params.window)
-            for recommendation in of_window.recommendations
+            for _, window_insights in insights_in_window(reader, params.orchestrator, params.window)
+            for recommendation in window_insights.recommendations
         ),
         params,
     )
@@ -124,15 +124,15 @@ def list_recommendations(reader: HeadReader, params: RecommendationsParams) -> R
     )
 
 
-def window_insights(
+def insights_in_window(
     reader: HeadReader, orchestrator: str | None, window: str
 ) -> Iterator[tuple[OrchestratorLabels, WindowInsights]]:
     """
     The insights of one window, by orchestrator.
     """
-    for (labels, of_window), insights_of_window in reader.insights.by_window().items():
-        if of_window == window and matches(orchestrator, labels[0]):
-            yield labels, insights_of_window
+    for (labels, name), window_insights in reader.insights.by_window().items():
+        if name == window and matches(orchestrator, labels[0]):
+            yield labels, window_insights
 
 
 def _highest_impact_first(
@@ -154,19 +154,19 @@ def _highest_impact_first(
 def _to_orchestrator_insights(
     orchestrator: OrchestratorLabels,
     labels: dict[str, str],
-    of_window: WindowInsights,
+    window_insights: WindowInsights,
     *,
-    trends_of: Timeline,
+    timeline: Timeline,
     trend: TrendWindow,
 ) -> OrchestratorInsights:
-    kpi_trends = trends(trends_of, trend)
+    kpi_trends = trends(timeline, trend)
     return OrchestratorInsights(
         orchestrator=orchestrator[0],
         labels=labels,
-        kpis=to_orchestrator_kpis(by_subject(of_window.window.minutes).orchestrator),
-        insights=insights(of_window.window, of_window.recommendations, kpi_trends),
+        kpis=to_orchestrator_kpis(by_subject(window_insights.window.minutes).orchestrator),
+        insights=insights(window_insights.window, window_insights.recommendations, kpi_trends),
         trends=kpi_trends,
-        droid_quality_trends=droid_trends(trends_of, trend),
+        droid_quality_trends=droid_trends(timeline, trend),
         future_predictions=predictions(kpi_trends),
     )
 

@@ -66,16 +66,18 @@ def list_patterns(reader: HeadReader, params: PatternsParams) -> PatternList:
     insights = reader.insights.by_window()
     wanted = [
         (orchestrator, window)
-        for orchestrator, of_orchestrator in totals.items()
+        for orchestrator, by_window in totals.items()
         if matches(params.orchestrator, orchestrator[0])
         for window in _pattern_windows(
-            of_orchestrator[params.window],
+            by_window[params.window],
             insights.get((orchestrator, params.window)),
             {**references_usd.get(orchestrator, {}), **reader.settings.budgets_usd},
         )
         if matches(params.pattern, window.pattern)
     ]
-    patterns = [_to_pattern_item(reader, *of_pattern) for of_pattern in wanted[: params.limit]]
+    patterns = [
+        _to_pattern_item(reader, orchestrator, window) for orchestrator, window in wanted[: params.limit]
+    ]
     return PatternList(now_ns / SECOND_NS, params.window, len(wanted), patterns)
 
 

@@ -31,7 +31,10 @@ def api_routes(reader: HeadReader, readiness: Callable[[], Readiness], version: 
     """
     document = msgspec.json.encode(openapi(version))
     return [
-        *(Route(f"{PREFIX}/{each.path}", _answer_with(each, reader, readiness)) for each in ENDPOINTS),
+        *(
+            Route(f"{PREFIX}/{endpoint.path}", _answer_with(endpoint, reader, readiness))
+            for endpoint in ENDPOINTS
+        ),
         Route(f"{PREFIX}/openapi.json", lambda _: _json(document)),
     ]
 

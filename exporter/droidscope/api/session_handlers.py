@@ -11,8 +11,14 @@ from msgspec import Meta, Struct
 
 from droidscope.api.endpoint import Endpoint
 from droidscope.api.params import Limit, matches
-from droidscope.api.schema import CriticalPathStretch, SessionDetail, SessionItem, SessionList, SessionPhase
 from droidscope.api.serializers import to_seconds
+from droidscope.api.session_schema import (
+    CriticalPathStretch,
+    SessionDetail,
+    SessionItem,
+    SessionList,
+    SessionPhase,
+)
 from droidscope.conventions.attributes import Outcome, SessionStatus
 from droidscope.head.head import Head
 from droidscope.head.live import droids_at_work, foreign_sessions, progress_ratio, session_state

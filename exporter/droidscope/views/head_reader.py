@@ -77,7 +77,7 @@ class HeadReader:
         """
         with self.locked_head() as (head, clock_ns):
             inputs = read_alert_inputs(head, clock_ns, now_ns, self.settings.finding_severities)
-        return {name: alerts(name, of_name, now_ns) for name, of_name in inputs.items()}
+        return {name: alerts(name, alert_inputs, now_ns) for name, alert_inputs in inputs.items()}
 
     def resource_labels(self, orchestrator: OrchestratorLabels) -> dict[str, str]:
         """

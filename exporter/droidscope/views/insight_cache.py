@@ -32,6 +32,8 @@ from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 from droidscope.recording.example_sessions import ExampleSessions
+from droidscope.series.series_registry import SeriesRegistry
+from droidscope.sessions.session_state import SessionState
 from droidscope.units import HOUR_NS, SECOND_NS
 
 T = TypeVar("T")
@@ -225,7 +227,9 @@ def _insights_of(window: AnalysisWindow) -> WindowInsights:
     advice = recommendations(window, detected)
     with_series: list[Assignment] = []
     if window.window == ASSIGNMENT_WINDOW:
-        rated = [each for each in assignments(window.minutes, window.hours) if each.effectiveness]
+        rated = [
+            assignment for assignment in assignments(window.minutes, window.hours) if assignment.effectiveness
+        ]
         with_series = nlargest(ASSIGNMENT_SERIES_LIMIT, rated, key=lambda assignment: assignment.tasks)
     return WindowInsights(window, detected[:INSIGHTS_LIMIT], advice[:INSIGHTS_LIMIT], with_series)
 
@@ -249,19 +253,21 @@ def _running(
             continue
         orchestrator = head.series.who(session.orchestrator)
         running_ns[orchestrator] += max(0, now_ns - session.start_ns)
-        for name, phase in session.phases.items():
-            if phase.running and phase.start_ns:
-                running[orchestrator].append(
-                    RunningPhase(
-                        pattern=head.series.shown(session.orchestrator, "pattern", session.pattern),
-                        phase=head.series.shown(session.orchestrator, "phase", name),
-                        elapsed_ns=max(0, now_ns - phase.start_ns),
-                        planned_ns=phase.planned_ns,
-                        session=session.id,
-                        trace_id=session.trace_id,
-                    )
-                )
+        running[orchestrator] += _running_phases(session, head.series, now_ns)
     return running, running_ns
+
+
+def _running_phases(session: SessionState, series: SeriesRegistry, now_ns: int) -> Iterator[RunningPhase]:
+    for name, phase in session.phases.items():
+        if phase.running and phase.start_ns:
+            yield RunningPhase(
+                pattern=series.shown(session.orchestrator, "pattern", session.pattern),
+                phase=series.shown(session.orchestrator, "phase", name),
+                elapsed_ns=max(0, now_ns - phase.start_ns),
+                planned_ns=phase.planned_ns,
+                session=session.id,
+                trace_id=session.trace_id,
+            )
 
 
 def _reference_costs(days: Timeline) -> dict[str, float]:

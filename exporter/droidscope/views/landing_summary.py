@@ -127,7 +127,7 @@ def build_summary(reader: HeadReader) -> LandingSummary:
     droids = reader.droids(now_ns)
     alerts = [alert for active in reader.active_alerts(now_ns).values() for alert in active]
     alerts.sort(key=lambda alert: -LEVELS.index(alert.severity.value))
-    insights = [of for (_, window), of in reader.insights.by_window().items() if window == SUMMARY_WINDOW]
+    insights = [item for (_, window), item in reader.insights.by_window().items() if window == SUMMARY_WINDOW]
     with reader.locked_head() as (head, clock_ns):
         head.baselines.refresh(now_ns)
         running = _running_sessions(head)
@@ -148,8 +148,8 @@ def build_summary(reader: HeadReader) -> LandingSummary:
             alert_level=alert_level(alerts),
             alerts=tuple(alerts[:ALERTS_LIMIT]),
             alerts_total=len(alerts),
-            bottlenecks=_top(insight for of in insights for insight in of.bottlenecks),
-            recommendations=_top(insight for of in insights for insight in of.recommendations),
+            bottlenecks=_top(bottleneck for item in insights for bottleneck in item.bottlenecks),
+            recommendations=_top(advice for item in insights for advice in item.recommendations),
         )
 
 
