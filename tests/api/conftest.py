@@ -18,15 +18,15 @@ def message(type_, sender, receiver, outcome, **more):
     """
     A span of a message in session s1.
     """
-    said = {"type": type_, "sender": sender, "receiver": receiver, "outcome": outcome}
-    return b.span("message", **{f"message__{name}": value for name, value in said.items()}, **more)
+    attributes = {"type": type_, "sender": sender, "receiver": receiver, "outcome": outcome}
+    return b.span("message", **{f"message__{name}": value for name, value in attributes.items()}, **more)
 
 
 @pytest.fixture(scope="module")
 def exporter(tmp_path_factory):
     """
-    A real one that has heard of two orchestrators: atlas, of which half fails and one session runs,
-    and hermes, of which all is well, and whose coder asks its reviewer twice and tells all once.
+    A real one with data of two orchestrators: atlas, of which half fails and one session runs, and
+    hermes, which has no failure, and whose coder queries its reviewer twice and sends one message to all.
     """
     ago = {"start": time.time() - 600 - b.NOON / b.SECOND}
     work = [

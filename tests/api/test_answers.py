@@ -55,7 +55,7 @@ class TestAnswers:
             "average_duration_seconds": 60,
         }
 
-    def test_the_dashboard_tells_what_is_critical_from_warnings(self, ask):
+    def test_the_dashboard_separates_critical_alerts_from_warnings(self, ask):
         """
         Critical and high alerts are critical; advice is a list of its own.
         """
@@ -69,12 +69,12 @@ class TestAnswers:
         """
         The more severe ones are critical.
         """
-        of_each = [
+        alerts = [
             ActiveAlert("A", "quality", severity, "m", "a", "atlas", 1, 0, "ratio", 0.0)
             for severity in Severity
         ]
 
-        attention = to_attention(of_each, [])
+        attention = to_attention(alerts, [])
 
         assert [each.severity for each in attention.critical] == [Severity.CRITICAL, Severity.HIGH]
         assert [each.severity for each in attention.warnings] == [Severity.MEDIUM, Severity.LOW]
@@ -89,7 +89,7 @@ class TestAnswers:
 
     def test_what_is_not_known_is_null(self, ask):
         """
-        An orchestrator nobody has heard of has no ratios, no score, and no alerts.
+        An unknown orchestrator has no ratios, no score, and no alerts.
         """
         answer = ask("dashboard", orchestrator="nobody")
 
@@ -163,7 +163,7 @@ class TestAnswers:
 
     def test_the_quality_of_a_droid_has_a_history(self, ask):
         """
-        The medians of the hours that are over.
+        The medians of the complete hours.
         """
         (hermes,) = ask("insights", orchestrator="hermes")["orchestrators"]
 
@@ -171,9 +171,9 @@ class TestAnswers:
         assert coder["values"] == [80]
         assert coder["times_seconds"] == [pytest.approx(time.time() - 3 * 3600 - 600, abs=3700)]
 
-    def test_a_droid_has_its_messages_by_type_and_what_became_of_queries(self, ask):
+    def test_a_droid_has_its_messages_by_type_and_the_outcomes_of_queries(self, ask):
         """
-        What it sent, and what it was asked.
+        Messages it sent, and queries it received.
         """
         droids = {each["droid"]: each for each in ask("droids", orchestrator="hermes")["droids"]}
 
@@ -182,7 +182,7 @@ class TestAnswers:
         assert droids["reviewer"]["queries"] == {"answered": 2, "late": 0, "unanswered": 0, "rejected": 0}
         assert droids["reviewer"]["average_response_time_seconds"] == 45
 
-    def test_edges_tell_who_speaks_to_whom(self, ask):
+    def test_edges_have_the_messages_by_sender_and_receiver(self, ask):
         """
         The ones with the most messages first; what is for all has no receiver.
         """
@@ -231,13 +231,13 @@ class TestAnswers:
             ({"droid": "nobody"}, "none"),
         ],
     )
-    def test_the_level_is_that_of_the_alerts_asked_for(self, ask, query, level):
+    def test_the_level_is_that_of_the_alerts_that_match(self, ask, query, level):
         """
         A filter that leaves no alert leaves no level.
         """
         assert ask("alerts", **query)["level"] == level
 
-    def test_the_gauges_say_what_the_api_says(self, exporter, ask):
+    def test_the_gauges_agree_with_the_api(self, exporter, ask):
         """
         One series for each alert of a known orchestrator, and the level as a number.
         """
@@ -250,8 +250,8 @@ class TestAnswers:
         active = [(alert["orchestrator"], alert["name"]) for alert in ask("alerts")["alerts"]]
 
         assert shown == {
-            (who, limit.name): active.count((who, limit.name))
-            for who in ("atlas", "hermes")
+            (name, limit.name): active.count((name, limit.name))
+            for name in ("atlas", "hermes")
             for limit in ALERTS
         }
         assert exporter.total("orchestrator_alert_level", orchestrator="atlas") == 4
@@ -261,7 +261,7 @@ class TestAnswers:
 
 class Handled:
     """
-    An orchestrator's handler that keeps what it is told.
+    An orchestrator's handler that keeps the alerts it gets.
     """
 
     def __init__(self):

@@ -52,7 +52,7 @@ class TestRefusals:
             ),
         ],
     )
-    def test_a_wrong_question_is_told_what_is_wrong(self, exporter, path, sentence):
+    def test_an_invalid_parameter_is_named_in_the_error(self, exporter, path, sentence):
         """
         400 with the parameter, its value and what was expected.
         """
@@ -70,7 +70,7 @@ class TestRefusals:
         assert (code, headers["content-type"]) == (404, "application/json")
         assert body == {"error": "Not found."}
 
-    def test_another_method_is_told_which_there_are(self, exporter):
+    def test_another_method_is_refused_with_the_allowed_ones(self, exporter):
         """
         405 with Allow, as JSON.
         """
@@ -92,7 +92,7 @@ class TestDocument:
         assert set(document["paths"]) == {f"/api/v1/{path}" for path in (*PATHS, "summary")}
 
     @pytest.mark.parametrize("path", [*PATHS, "summary"])
-    def test_answers_are_what_it_says_and_no_more(self, ask, path):
+    def test_answers_are_valid_and_have_every_field(self, ask, path):
         """
         Each answer of the exporter is valid, and has all the fields the schema has.
         """
@@ -144,9 +144,9 @@ class TestDocument:
         assert [field["description"] for field in fields.values()] == [kpi.spec.help for kpi in DROID_KPIS]
 
     @pytest.mark.parametrize("path", [*PATHS, "summary"])
-    def test_nothing_schemathesis_asks_contradicts_it(self, exporter, path):
+    def test_no_query_of_schemathesis_contradicts_it(self, exporter, path):
         """
-        Valid questions, wrong ones and nonsense: statuses, types, headers and bodies as documented.
+        Valid queries, invalid ones and nonsense: statuses, types, headers and bodies as documented.
         """
         document = schemathesis.openapi.from_dict(fetch_json(f"{exporter.url}/api/v1/openapi.json"))
         operation = document[f"/api/v1/{path}"]["GET"]
@@ -163,7 +163,7 @@ class TestDocument:
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        def question(case):
+        def query(case):
             case.call_and_validate(base_url=exporter.url)
 
-        question()
+        query()

@@ -44,31 +44,31 @@ def of_bug_fix(number, start):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def analysed(tmp_path_factory):
     """
-    A real exporter that has heard of ten sessions with phases, of two orchestrators, and digested them.
+    A real exporter with ten sessions with phases, of two orchestrators, all analysed.
     """
     start = time.time() - 1200 - b.NOON / b.SECOND
     spans = [span for number in range(10) for span in of_bug_fix(number, start)]
-    with Exporter(tmp_path_factory.mktemp("told"), birth_hold="1ms") as exporter:
+    with Exporter(tmp_path_factory.mktemp("analysed"), birth_hold="1ms") as exporter:
         post(exporter, "/v1/traces", b.traces(*spans))
         post(exporter, "/v1/traces", b.traces(*of_bug_fix(90, start), service="hermes"))
         path = f"{exporter.url}/api/v1/session?session_id="
         until(
             lambda: all(fetch_json(f"{path}{id}")["critical_path"] for id in ("b9", "b90")),
-            "digests of all sessions",
+            "analyses of all sessions",
         )
         yield exporter
 
 
 class TestInsights:
     @pytest.fixture
-    def ask(self, told):
-        return lambda path, **query: fetch_json(f"{told.url}/api/v1/{path}?{urlencode(query)}")
+    def ask(self, analysed):
+        return lambda path, **query: fetch_json(f"{analysed.url}/api/v1/{path}?{urlencode(query)}")
 
     def test_a_session_has_its_phases_and_a_critical_path_as_long_as_it_took(self, ask):
         """
-        Who held it from when to when, without a gap.
+        The phases and droids that it waited for, without a gap.
         """
         answer = ask("session", session_id="b2")
 
@@ -88,7 +88,7 @@ class TestInsights:
         held = {each["phase_id"]: each["held_seconds"] for each in answer["phases"]}
         assert held == {"plan": pytest.approx(100), "build": pytest.approx(400)}
 
-    def test_a_session_that_runs_has_no_path_yet(self, told, ask):
+    def test_a_session_that_runs_has_no_path_yet(self, analysed, ask):
         """
         Null, not empty; its phases have no end.
         """
@@ -100,7 +100,7 @@ class TestInsights:
             pattern__id="build",
             phase__id="plan",
         )
-        post(told, "/v1/logs", b.logs(started, service="running"))
+        post(analysed, "/v1/logs", b.logs(started, service="running"))
 
         answer = ask("session", session_id="open")
 
@@ -109,12 +109,12 @@ class TestInsights:
         assert (phase["status"], phase["end_seconds"], phase["held_seconds"]) == ("running", None, None)
         assert 60 <= phase["duration_seconds"] < 120
 
-    def test_an_unknown_session_is_not_found(self, told):
+    def test_an_unknown_session_is_not_found(self, analysed):
         """
         404 as JSON, with how long sessions are known; so is one of another orchestrator.
         """
         for query in ("session_id=nobody", "session_id=b1&orchestrator=hermes"):
-            code, headers, body = refusal(told, f"/api/v1/session?{query}")
+            code, headers, body = refusal(analysed, f"/api/v1/session?{query}")
             assert (code, headers["content-type"]) == (404, "application/json")
             assert body["error"].startswith("Session not found: ")
 
@@ -125,11 +125,11 @@ class TestInsights:
             ("?session_id=", "session_id is ''; expected text of at least one character"),
         ],
     )
-    def test_which_session_must_be_said(self, told, query, sentence):
+    def test_the_id_of_the_session_is_required(self, analysed, query, sentence):
         """
         400 with what was expected.
         """
-        code, _, body = refusal(told, f"/api/v1/session{query}")
+        code, _, body = refusal(analysed, f"/api/v1/session{query}")
 
         assert (code, body) == (400, {"error": sentence})
 
@@ -182,7 +182,7 @@ class TestInsights:
 
         assert {each["rule"] for each in answer["recommendations"]} == rules
 
-    def test_findings_are_cut_to_the_limit_and_the_weightiest_come_first(self, ask):
+    def test_insights_are_cut_to_the_limit_and_the_highest_impact_comes_first(self, ask):
         """
         Over all orchestrators; the total is not cut.
         """
@@ -209,7 +209,7 @@ class TestInsights:
         assert atlas["insights"]["communication"]["total_messages"] == 10
         assert atlas["future_predictions"] == []
 
-    def test_patterns_have_what_was_found_of_them(self, ask):
+    def test_patterns_have_their_insights(self, ask):
         """
         Phases, failure points, bottlenecks, advice and droids.
         """
@@ -228,7 +228,7 @@ class TestInsights:
             ("coder", 10, 5)
         ]
 
-    def test_the_gauges_of_findings_say_the_same(self, told, ask):
+    def test_the_gauges_of_insights_agree(self, analysed, ask):
         """
         Each with its impact.
         """
@@ -239,7 +239,7 @@ class TestInsights:
             found = ask(path, orchestrator="atlas", window="1h")[path]
             shown = {
                 (dict(labels)["kind"], dict(labels)["subject"], dict(labels).get("rule")): value
-                for (known, labels), value in told.samples().items()
+                for (known, labels), value in analysed.samples().items()
                 if known == name
                 and dict(labels)["window"] == "1h"
                 and dict(labels)["orchestrator"] == "atlas"

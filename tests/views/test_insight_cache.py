@@ -100,10 +100,10 @@ def busy(rig):
     rig.pass_seconds(3)
 
 
-# --- series and answers say the same ------------------------------------------------------------------
+# --- series and answers agree -------------------------------------------------------------------------
 
 
-def test_the_gauges_say_what_the_api_says(rig):
+def test_the_gauges_agree_with_the_api(rig):
     """
     Each bottleneck, each piece of advice and each assignment, in every window.
     """
@@ -131,7 +131,7 @@ def test_the_gauges_say_what_the_api_says(rig):
     }
 
 
-def test_a_finding_shows_sessions_that_can_be_looked_at(rig):
+def test_an_insight_has_example_sessions_that_the_api_knows(rig):
     """
     Each of them is known to the API, with its phases and a critical path that sums to its duration.
     """
@@ -149,12 +149,12 @@ def test_a_finding_shows_sessions_that_can_be_looked_at(rig):
         assert path == pytest.approx(detail.session.duration_seconds)
 
 
-def test_a_late_record_changes_findings_as_if_it_had_come_in_time(tmp_path):
+def test_a_late_record_changes_insights_as_if_it_had_come_in_time(tmp_path):
     """
     The phases of all sessions arrive ten minutes after the sessions have ended.
     """
 
-    def found(late):
+    def insights(late):
         rig = Rig(tmp_path / str(late))
         rig.now = 10 * DAY * b.SECOND
         spans = [
@@ -172,18 +172,18 @@ def test_a_late_record_changes_findings_as_if_it_had_come_in_time(tmp_path):
         cache = InsightCache(rig.pipeline, lambda: b.NOON + 10 * DAY * b.SECOND + 700 * b.SECOND)
         return {key: (each.bottlenecks, each.recommendations) for key, each in cache.by_window().items()}
 
-    in_time = found(late=False)
+    in_time = insights(late=False)
 
     assert all(in_time[("atlas",), "24h"])
-    assert found(late=True) == in_time
+    assert insights(late=True) == in_time
 
 
 # --- age ----------------------------------------------------------------------------------------------
 
 
-def test_findings_are_at_most_ten_seconds_old(rig):
+def test_insights_are_at_most_ten_seconds_old(rig):
     """
-    Who asks within ten seconds gets the same ones; then they are found anew.
+    Within ten seconds the same ones are returned; then they are computed again.
     """
     cache = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
     before = cache.by_window()
@@ -194,9 +194,9 @@ def test_findings_are_at_most_ten_seconds_old(rig):
         assert (cache.by_window() is not before) is is_known
 
 
-def test_findings_that_take_long_are_kept_ten_times_as_long(rig):
+def test_insights_that_take_long_are_kept_ten_times_as_long(rig):
     """
-    Two seconds of looking are paid for by twenty of rest.
+    After two seconds of computing, the result is kept for twenty.
     """
     ticks = iter([0, 2 * b.SECOND, 0, 0])
     cache = InsightCache(rig.pipeline, lambda: b.NOON + rig.now, lambda: next(ticks))
@@ -209,9 +209,9 @@ def test_findings_that_take_long_are_kept_ten_times_as_long(rig):
     assert cache.by_window() is not before
 
 
-def test_a_clock_that_steps_back_finds_anew(rig):
+def test_after_a_clock_step_back_insights_are_computed_again(rig):
     """
-    What was found in the future is not kept until it comes.
+    A result from the future is not kept until then.
     """
     cache = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
     before = cache.by_window()
@@ -294,7 +294,7 @@ def test_a_droid_with_as_many_attempts_as_it_may_have_is_overloaded(rig):
 
 def test_a_droid_is_degraded_while_it_fails_and_offline_after_a_day(rig):
     """
-    Its errors of the last 24 hours count, then it has done nothing; the API says the same.
+    Its errors of the last 24 hours count, then it has done nothing; the API agrees.
     """
     rig.send("traces", b.traces(b.task("coder", start=ago(rig, 60), error="Broken")))
     rig.pass_seconds(1)
@@ -310,9 +310,9 @@ def test_a_droid_is_degraded_while_it_fails_and_offline_after_a_day(rig):
 # --- bounds -------------------------------------------------------------------------------------------
 
 
-def test_an_orchestrator_has_at_most_a_hundred_series_of_findings_in_a_window(rig):
+def test_an_orchestrator_has_at_most_a_hundred_series_of_insights_in_a_window(rig):
     """
-    Of 150 phases that wait too long the hundred weightiest; the API has them all.
+    Of 150 phases that wait too long the hundred with the highest impact; the API has them all.
     """
     spans = []
     for number in range(150):
@@ -358,7 +358,7 @@ def test_of_many_assignments_those_of_the_most_tasks_have_series(rig, monkeypatc
     assert found == {("atlas", "bug-fix", "b", "7d"): 5, ("atlas", "bug-fix", "c", "7d"): 4}
 
 
-def test_label_sets_of_findings_are_distinct(tmp_path):
+def test_label_sets_of_insights_are_distinct(tmp_path):
     """
     Patterns past the limit are one, `other`: so are their findings.
     """
@@ -391,7 +391,7 @@ def test_label_sets_of_findings_are_distinct(tmp_path):
     assert keys == {"p0", "p1", "other"}
 
 
-def test_a_straggler_leaves_what_is_told_of_its_session_as_it_was(rig):
+def test_a_late_record_does_not_change_the_answer_about_its_session(rig):
     """
     An hour later a task of it arrives: its session still begins and ends when it did.
     """
@@ -410,9 +410,9 @@ def test_a_straggler_leaves_what_is_told_of_its_session_as_it_was(rig):
     assert listed.start_seconds == before.session.start_seconds
 
 
-def test_trends_are_followed_hour_by_hour(rig):
+def test_trends_are_computed_by_the_hour(rig):
     """
-    Twenty hours in which the code of one droid gets better: its direction and its slope are series.
+    Over twenty hours the code of one droid gets better: its direction and its slope are series.
     """
     tasks = [
         b.task(id=f"t{n}", start=ago(rig, (25 - n) * HOUR), output__code_quality_score=50.0 + n)

@@ -1,5 +1,5 @@
 """
-The numbers of the landing page, on the road from a request to the summary.
+The numbers of the landing page: from a request to the summary.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def test_it_has_the_alerts_of_all_orchestrators_the_most_severe_first(tmp_path):
     assert found.alerts_total == 2
 
 
-def test_it_has_the_weightiest_findings_of_the_day(tmp_path):
+def test_it_has_the_insights_of_the_day_with_the_highest_impact(tmp_path):
     """
     Five, whatever they are about, by impact; and the sessions that show them.
     """
@@ -87,7 +87,7 @@ def test_it_has_every_droid_with_its_status(tmp_path):
     assert found.droid_statuses == {"healthy": 1, "overloaded": 1}
 
 
-def test_an_exporter_without_records_claims_nothing_but_calm(tmp_path):
+def test_an_exporter_without_records_has_no_alerts_and_insights(tmp_path):
     """
     No alert, no finding, no droid.
     """

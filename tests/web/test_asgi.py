@@ -39,7 +39,7 @@ SUMMARY = LandingSummary(
 
 class Served:
     """
-    What the server under test is asked and answers; *status* and *summary* can be set.
+    The server under test; *status* and *summary* can be set.
     """
 
     def __init__(self, port):
@@ -109,7 +109,7 @@ class TestMetrics:
         assert (status, headers["content-type"], body) == (200, form.value, b"# a page\n" * 100)
         assert site.formats == [form]
 
-    def test_gzip_is_for_who_asks(self, site):
+    def test_gzip_is_for_scrapers_that_accept_it(self, site):
         """
         A scraper that accepts gzip gets it.
         """
@@ -140,13 +140,13 @@ class TestHealth:
 
         assert site.get("/-/healthy")[0] == 200
 
-    def test_ready_says_so(self, site):
+    def test_ready_is_200(self, site):
         """
         200 once the log is replayed.
         """
         assert site.get("/-/ready")[::2] == (200, b"Ready.\n")
 
-    def test_not_ready_says_why(self, site):
+    def test_not_ready_is_503_with_the_reason(self, site):
         """
         503 and the sentence of the status.
         """
@@ -174,7 +174,7 @@ class TestSummary:
 
     def test_knows_nothing_before_it_is_ready(self, site):
         """
-        Nobody asks for numbers while the log is replayed.
+        Numbers are not read while the log is replayed.
         """
         site.status, site.summary = REPLAYING, lambda: 1 / 0
 
@@ -214,7 +214,7 @@ class TestLanding:
             assert f'"{id_}"' in script
         assert "innerHTML" not in script
 
-    def test_escapes_what_is_named_outside(self, site):
+    def test_escapes_names_from_telemetry(self, site):
         """
         A droid or session named like markup is text.
         """
@@ -260,10 +260,10 @@ class TestLanding:
         loaded = [part.split('"')[0] for part in page.replace('src="', 'href="').split('href="')[1:]]
         loaded = [path for path in loaded if not path.startswith("/api/v1/session?")]  # there is no API here
 
-        ours = {path for path in loaded if path.startswith("/static/")}
+        static = {path for path in loaded if path.startswith("/static/")}
         others = [path for path in loaded if not path.startswith(("/", "#"))]
 
-        assert ours == {f"/static/{file}" for file in STATIC_TYPES}
+        assert static == {f"/static/{file}" for file in STATIC_TYPES}
         assert others == ["https://docs.example/?a=1&amp;b=2"]
         assert " style=" not in page
         assert " onclick=" not in page
@@ -276,7 +276,7 @@ class TestProtection:
     @pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/summary", "/static/live.js", "/nowhere"])
     def test_every_answer_is_protected(self, site, path):
         """
-        Browsers run nothing that is not ours, guess no types and keep nothing.
+        Browsers run nothing from elsewhere, guess no types and cache nothing.
         """
         _, headers, _ = site.get(path)
 

@@ -1,5 +1,5 @@
 """
-How the landing page writes numbers and times, what it says is wrong, and what to do.
+The landing page: numbers and times, alerts, bottlenecks and recommendations.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def test_elapsed_time_has_two_units(start, now, text):
 
 def test_an_error_page_escapes_its_sentence():
     """
-    Whatever an error says, it is text.
+    The sentence of an error is text, not markup.
     """
     assert "&lt;b&gt;" in error_html(400, "<b>")
     assert "<b>" not in error_html(400, "<b>")
@@ -198,7 +198,7 @@ class TestAlerts:
     @pytest.mark.parametrize("severity", list(Severity))
     def test_the_severity_is_a_word_and_a_colour(self, severity):
         """
-        Who sees no colours reads it.
+        It can be read without colours.
         """
         limit = replace(ALERTS[0], severity=severity)
 
@@ -214,17 +214,17 @@ class TestAlerts:
         assert "alerts</a>" not in page()
 
 
-class TestFindings:
-    def test_a_bottleneck_says_what_how_much_and_where(self):
+class TestInsights:
+    def test_a_bottleneck_has_its_description_impact_and_sessions(self):
         """
         Its impact as a number and a bar, what is lost, and links to the sessions that show it.
         """
         read = Reader(page(bottlenecks=(bottleneck(lost_seconds=150.0),)))
-        said = " ".join(read.parts["bottlenecks"].split())
+        content = " ".join(read.parts["bottlenecks"].split())
 
         assert (
             "Slow phase atlas impact 12.3 12.3 atlas is slow. Time lost: 2.5 min Example sessions: s 1"
-            in said
+            in content
         )
         assert "/api/v1/session?session_id=s+1" in read.links
         assert "Impact, 0 to 100" in read.labels
@@ -238,26 +238,26 @@ class TestFindings:
 
         assert f"<strong>{insight_kinds.BOTTLENECKS[kind]}</strong>" in text
 
-    def test_advice_says_why_what_first_and_what_for(self):
+    def test_a_recommendation_has_its_reason_first_step_and_improvement(self):
         """
         The finding, the first step, and what can be gained.
         """
         better = Improvement("x", 0.2, None, None, "Up to 20 % more succeed.")
-        said = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
+        content = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
 
-        assert "atlas fails. First step: Do this. Expected improvement: Up to 20 % more succeed." in said
-        assert "Do that." not in said
+        assert "atlas fails. First step: Do this. Expected improvement: Up to 20 % more succeed." in content
+        assert "Do that." not in content
 
     def test_what_cannot_be_estimated_is_not(self):
         """
         Advice without an improvement, and without a step, is still advice.
         """
-        said = Reader(page(recommendations=(advice(steps=()),))).parts["recommendations"]
+        content = Reader(page(recommendations=(advice(steps=()),))).parts["recommendations"]
 
-        assert "Expected improvement" not in said
-        assert "First" not in said
+        assert "Expected improvement" not in content
+        assert "First" not in content
 
-    def test_nothing_found_is_said(self):
+    def test_empty_lists_have_a_sentence(self):
         """
         But not before it has been looked for.
         """
@@ -277,12 +277,12 @@ class TestDroids:
             DroidLine("atlas", "tester", None, 0, "offline", 0),
             DroidLine("atlas", "", None, 0),
         )
-        said = " ".join(Reader(page(droids=lines)).parts["droids-table"].split())
+        content = " ".join(Reader(page(droids=lines)).parts["droids-table"].split())
 
-        assert "coder atlas healthy 91.5 91.5 12 2 of 3" in said
-        assert f"tester atlas offline {DASH} 0 0 {DASH} atlas {DASH} {DASH} 0 {DASH}" in said
+        assert "coder atlas healthy 91.5 91.5 12 2 of 3" in content
+        assert f"tester atlas offline {DASH} 0 0 {DASH} atlas {DASH} {DASH} 0 {DASH}" in content
 
-    def test_how_many_are_how_is_said_of_all(self):
+    def test_droids_are_counted_by_status(self):
         """
         In one order, without those that none is.
         """

@@ -16,7 +16,7 @@ Params = TypeVar("Params", bound=Struct)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operation:
+class ApiOperation:
     """
     One path as it is documented.
 
@@ -34,7 +34,7 @@ class Operation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Endpoint(Operation, Generic[Params]):
+class Endpoint(ApiOperation, Generic[Params]):
     """
     An operation, and the function that answers it: from any thread, None if there is no such thing.
     """

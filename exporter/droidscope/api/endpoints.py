@@ -15,7 +15,7 @@ from droidscope.api import (
     pattern_handlers,
     session_handlers,
 )
-from droidscope.api.endpoint import Endpoint, Operation
+from droidscope.api.endpoint import ApiOperation, Endpoint
 from droidscope.api.params import NoParams
 from droidscope.api.schema import ExporterSummary
 
@@ -30,7 +30,7 @@ ENDPOINTS: Final[tuple[Endpoint[Any], ...]] = (
     *alert_handlers.ENDPOINTS,
     *message_handlers.ENDPOINTS,
 )
-SUMMARY: Final = Operation(
+SUMMARY: Final = ApiOperation(
     path="summary",
     params=NoParams,
     answer=ExporterSummary,
@@ -43,4 +43,4 @@ SUMMARY: Final = Operation(
 """
 Also answered while the exporter is not ready; its route is the `summary_route`.
 """
-OPERATIONS: Final[tuple[Operation, ...]] = (*ENDPOINTS, SUMMARY)
+OPERATIONS: Final[tuple[ApiOperation, ...]] = (*ENDPOINTS, SUMMARY)

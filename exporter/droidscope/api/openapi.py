@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from droidscope.api import schema
-from droidscope.api.endpoint import Operation
+from droidscope.api.endpoint import ApiOperation
 from droidscope.api.endpoints import OPERATIONS, PREFIX
 from droidscope.api.params import REFERENCE, params_schemas
 
 
-def openapi(version: str, operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
+def openapi(version: str, operations: Sequence[ApiOperation] = OPERATIONS) -> dict[str, Any]:
     """
     The document.
     """
@@ -35,7 +35,7 @@ def openapi(version: str, operations: Sequence[Operation] = OPERATIONS) -> dict[
     }
 
 
-def _operation(operation: Operation, answer: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
+def _operation(operation: ApiOperation, answer: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
     errors = {"400": "A parameter is invalid", "503": "The log is being replayed"}
     if operation.not_found:
         errors["404"] = operation.not_found
