@@ -22,7 +22,8 @@ from droidscope.rules.recorded_increases import DAY, HOUR
 from droidscope.rules.recorded_kpis import KPIS
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
-from droidscope.views.metrics_page import Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.metrics_page import MetricsPageParts
 from rendered import ROOT, run
 from rig import Rig
 
@@ -107,13 +108,9 @@ class Scraped:
 
     def __init__(self, directory):
         self.rig = Rig(directory, limits=SeriesLimits())
-        views = Views(
-            self.rig.pipeline,
-            self.rig.pipeline.store,
-            SelfMetrics("0", 1),
-            wall_ns=lambda: b.NOON + self.rig.now,
-        )
-        self._page = Page(views.parts(renderer := Renderer()), renderer)
+        reader = HeadReader(self.rig.pipeline, wall_ns=lambda: b.NOON + self.rig.now)
+        parts = MetricsPageParts(reader, self.rig.pipeline.store, SelfMetrics("0", 1))
+        self._page = Page(parts.by_name(renderer := Renderer()), renderer)
         self._values = defaultdict(dict)
         self._scrapes = 0
         self.events = 0
