@@ -17,7 +17,7 @@ import structlog
 import uvicorn
 
 from droidscope import __version__
-from droidscope.api.service import ApiService
+from droidscope.api.schema import Readiness
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
@@ -37,8 +37,9 @@ from droidscope.room_settings import (
 )
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
-from droidscope.views.metrics_page import Views
-from droidscope.views.summary import Status
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.landing_summary import build_summary
+from droidscope.views.metrics_page import MetricsPageParts
 from droidscope.web.asgi import web_app
 
 log = structlog.get_logger(__name__)
@@ -80,9 +81,9 @@ class Exporter:
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
         shown = view_settings(settings)
-        self._views = Views(self.pipeline, self.store, self.meter, shown)
-        self._answers = ApiService(self.pipeline, self._views.alerts, self._views.retrospect, shown)
-        self._page = Page(self._views.parts(renderer := Renderer(shown.resource_labels)), renderer)
+        self._reader = HeadReader(self.pipeline, shown)
+        parts = MetricsPageParts(self._reader, self.store, self.meter)
+        self._page = Page(parts.by_name(renderer := Renderer(shown.resource_labels)), renderer)
 
     async def run(self) -> None:
         """
@@ -131,13 +132,17 @@ class Exporter:
 
     def _web(self) -> Any:  # noqa: ANN401 - an ASGI application
         return web_app(
-            self._page.render, self._status, self._views.summary, source=self._answers, version=__version__
+            self._page.render,
+            self._readiness,
+            lambda: build_summary(self._reader),
+            reader=self._reader,
+            version=__version__,
         )
 
-    def _status(self) -> Status:
+    def _readiness(self) -> Readiness:
         if self._ready.is_set():
-            return Status(ready=True)
-        return Status(ready=False, message=self._phase)
+            return Readiness(ready=True)
+        return Readiness(ready=False, message=self._phase)
 
     def _recover(self) -> bool:
         """

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -22,7 +22,7 @@ from droidscope.conventions.reasons import Reason
 from droidscope.errors import StoreError
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
-from droidscope.ingest.sink import Meter, Receipt, Signal
+from droidscope.ingest.sink import PortMeter, Receipt, Signal
 from droidscope.mapping.mapper import UNKNOWN_SERVICE, Mapper, relevant
 from droidscope.model.identity import log_identity, point_identity, span_identity
 from droidscope.model.mapped_batch import MappedBatch
@@ -45,13 +45,33 @@ _FRAME_KINDS: Final = {
 _SIGNALS: Final = {kind: signal for signal, kind in _FRAME_KINDS.items()}
 
 
+class PipelineMeter(PortMeter, Protocol):
+    """
+    The exporter's counts of what comes in and becomes durable, beside those of its ports.
+    """
+
+    def received(self, signal: str, transport: str, outcome: str, n: int) -> None:
+        """
+        Count *n* items of a signal (its label): stored, duplicate, ignored or rejected.
+        """
+
+    def fsync_seconds(self, seconds: float) -> None:
+        """
+        Observe the time one group of requests took to become durable.
+        """
+
+    def last_receipt(self, orchestrator: str, signal: str, unix_seconds: float) -> None:
+        """
+        Record when something of an orchestrator arrived last.
+        """
+
+
 class Pipeline:
     """
     A `Sink` whose receipts mean "on disk".
 
     *clock_ns* is monotonic time, *wall_ns* Unix time, both in nanoseconds. `recover` first, then
-    `start`; `stop` finishes what waits. *lock* guards the head for readers; the *store* is the pipeline's own
-    while it runs.
+    `start`; `stop` finishes what waits. *lock* guards the head for readers, not the *store*.
     """
 
     def __init__(
@@ -59,7 +79,7 @@ class Pipeline:
         store: Store,
         head: Head,
         mapper: Mapper,
-        meter: Meter,
+        meter: PipelineMeter,
         *,
         queue_limit_bytes: int,
         clock_ns: Callable[[], int] = time.monotonic_ns,

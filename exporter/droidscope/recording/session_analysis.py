@@ -27,7 +27,7 @@ from droidscope.kpi.critical_path import (
     critical_path,
     ns_by_droid,
     ns_by_phase,
-    planned_path,
+    planned_length,
 )
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
@@ -419,7 +419,7 @@ def _critical_ns(session: SessionState, spans: dict[str, Span]) -> int | None:
     if not any(session.phases[name].depends_on for name in spans):
         return None
     try:
-        return round(planned_path(durations, before).length)
+        return round(planned_length(durations, before))
     except ValueError:
         return None
 
