@@ -26,7 +26,8 @@ import msgspec
 
 import builders as b
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
 from droidscope.mapping.mapper import Mapper, relevant

@@ -19,11 +19,11 @@ import uvicorn
 
 from droidscope import __version__
 from droidscope.api.schema import Readiness
-from droidscope.assembly.foreign_sessions import ForeignSettings
+from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Renderer
+from droidscope.exposition.renderer import Renderer
 from droidscope.head.head import Head
 from droidscope.ingest.grpc import OtlpGrpc
 from droidscope.ingest.http import OtlpHttp

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from droidscope.conventions.attributes import Severity
+from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT, Severity
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
 from droidscope.yaml_file import read_mapping
@@ -129,10 +129,10 @@ class Prices(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: float = Field(0, ge=0)
-    output: float = Field(0, ge=0)
-    cache_read: float = Field(0, ge=0)
-    cache_write: float = Field(0, ge=0)
+    input: float = Field(0, ge=0, description="US dollars for a million input tokens.")
+    output: float = Field(0, ge=0, description="US dollars for a million output tokens.")
+    cache_read: float = Field(0, ge=0, description="US dollars for a million tokens read from the cache.")
+    cache_write: float = Field(0, ge=0, description="US dollars for a million tokens written to the cache.")
 
 
 class Settings(BaseModel):
@@ -146,52 +146,68 @@ class Settings(BaseModel):
         default_factory=lambda: (
             Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "droidscope"
         ),
-        description="Directory of the store.",
+        description="Directory of the store; below `$XDG_DATA_HOME` by default, where that is set.",
     )
-    listen: Listen = Field(Address("127.0.0.1", 9788), description="Address of the pages and /metrics.")
+    listen: Listen = Field(Address("127.0.0.1", 9788), description="Address of pages, API and /metrics.")
     otlp_http: Listen = Field(Address("127.0.0.1", 4318), description="Address for OTLP over HTTP.")
     otlp_grpc: Listen = Field(Address("127.0.0.1", 4317), description="Address for OTLP over gRPC.")
     insecure: bool = Field(
         default=False,
-        description="Allow addresses other machines can reach, with no TLS and no authentication.",
+        description="Allow addresses that other machines can reach, without TLS and without authentication.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What to log.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged."
+    )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="auto: JSON unless on a terminal."
+        "auto", description="Form of the log; `auto` is JSON unless standard error is a terminal."
     )
 
-    max_body_bytes: Size = Field(16 * 1024**2, description="Largest request, decompressed.")
-    queue_limit_bytes: Size = Field(64 * 1024**2, description="Bytes that may wait to become durable.")
+    max_body_bytes: Size = Field(16 * 1024**2, description="Largest request that is accepted, decompressed.")
+    queue_limit_bytes: Size = Field(
+        64 * 1024**2,
+        description="Requests that may wait to become durable; more are refused until there is room.",
+    )
     retention: Duration = Field(timedelta(days=30), description="How long stored records are kept.")
     segment_bytes: Size = Field(
-        64 * 1024**2, description="Size of a log segment; a checkpoint goes with each."
+        64 * 1024**2, description="Size at which a log segment is closed; each has a checkpoint."
     )
-    segment_interval: Duration = Field(timedelta(minutes=15), description="A checkpoint at least this often.")
+    segment_interval: Duration = Field(
+        timedelta(minutes=15), description="The longest time between two checkpoints."
+    )
 
     session_settle_after: Duration = Field(
         timedelta(seconds=10),
-        description="A foreign session whose outermost span ended is over after this quiet.",
+        description="A foreign session whose outermost span has ended is over after this time without spans.",
     )
     session_idle_after: Duration = Field(
-        timedelta(minutes=10), description="Any foreign session is over after this."
+        timedelta(minutes=10), description="Any foreign session is over after this time without spans."
     )
     session_silent_after: Duration | None = Field(
-        None, description="Nothing received for this long: silent. Default 10m with alive events, else 60m."
+        None,
+        description="Without telemetry for this long: silent. Default 10m with heartbeats, else 60m.",
     )
     session_stalled_after: Duration = Field(
-        timedelta(minutes=30), description="Alive, but no progress: stalled."
+        timedelta(minutes=30),
+        description="With heartbeats, but without progress for this long: stalled.",
     )
     session_lost_after: Duration | None = Field(
-        None, description="Nothing received for this long: lost. Default 60m with alive events, else 180m."
+        None,
+        description="Without telemetry for this long: lost. Default 60m with heartbeats, else 180m.",
     )
     records_lost_after: Duration = Field(
         timedelta(seconds=60),
-        description="What was emitted and has not arrived this long after that was reported is lost.",
+        description="A record is lost if it has not arrived this long after its process counted it.",
     )
-    session_limit: Duration = Field(timedelta(minutes=120), description="How long a session may take.")
-    pattern_limits: dict[str, Duration] = Field(default_factory=dict, description="The same, by pattern.")
+    session_limit: Duration = Field(
+        timedelta(minutes=120),
+        description="How long a session may take; the alert on durations compares with it.",
+    )
+    pattern_limits: dict[str, Duration] = Field(
+        default_factory=dict,
+        description="How long a session may take, by pattern, instead of `session_limit`.",
+    )
     prices: dict[str, Prices] = Field(
-        default_factory=dict, description="Prices by model, for work that gives no cost."
+        default_factory=dict, description="Prices by model, for work whose telemetry gives no cost."
     )
     pattern_budgets: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
@@ -200,22 +216,29 @@ class Settings(BaseModel):
     security_alert_severities: list[Severity] = Field(
         default_factory=lambda: list(Severity),
         min_length=1,
-        description="Severities of open findings that raise the exporter's own alert.",
+        description="Severities of open security findings for which the exporter's own alert fires.",
     )
     droid_limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
-        description="Attempts a droid may have in flight; at as many it is overloaded. Default: never.",
+        description="Attempts in flight at which a droid is overloaded, by droid; by default never.",
     )
 
     resource_labels: dict[str, str] = Field(
-        default_factory=lambda: {"environment": "deployment.environment.name"},
-        description="Further labels of every series: label name to resource attribute.",
+        default_factory=lambda: {"environment": DEPLOYMENT_ENVIRONMENT},
+        description="Further labels of every series, by name, with the resource attribute of their value.",
     )
     birth_hold: Duration = Field(
-        timedelta(seconds=60), description="How long a new series shows its value before it."
+        timedelta(seconds=60),
+        description="How long a new series shows its value before its first event, for `increase()`.",
     )
-    label_limit: int = Field(200, ge=1, description="Values of a label, per orchestrator, before `other`.")
-    series_limit: int = Field(5000, ge=1, description="Series of a family, per orchestrator, before `other`.")
+    label_limit: int = Field(
+        200, ge=1, description="Values of a label per orchestrator; what exceeds them is counted as `other`."
+    )
+    series_limit: int = Field(
+        5000,
+        ge=1,
+        description="Series of a metric per orchestrator; what exceeds them is counted as `other`.",
+    )
 
     @model_validator(mode="after")
     def _loopback_unless_insecure(self) -> Settings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from droidscope.instrument.orchestrator import Watch
 
 import droidscope as ds
 from droidscope.api.dashboard_handlers import to_attention
@@ -14,7 +15,6 @@ from droidscope.conventions.attributes import Severity
 from droidscope.conventions.thresholds import ALERTS, HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.insights.alerts import ActiveAlert
 from droidscope.instrument.client import URL_VARIABLE
-from droidscope.instrument.orchestrator import Watch
 
 
 class TestAnswers:

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from droidscope.errors import MalformedError, OverloadedError, ReplayError
 from droidscope.ingest.sink import Signal
@@ -118,7 +119,9 @@ def test_a_name_without_a_signal_is_refused(tmp_path):
     """
     The error names the file and the names there are.
     """
-    with pytest.raises(ReplayError, match=r"monday\.otlp: the name must start with traces, metrics, logs"):
+    with pytest.raises(
+        ReplayError, match=r"monday\.otlp: the name must start with one of traces, metrics, logs"
+    ):
         signal_of(tmp_path / "monday.otlp")
 
 
@@ -140,7 +143,7 @@ def test_every_record_is_sent_in_order(recordings, target, sink):
         (Signal.TRACES, TRACES[1]),
         (Signal.LOGS, LOGS[0]),
     ]
-    assert summary._replace(message="") == ReplaySummary(
+    assert replace(summary, message="") == ReplaySummary(
         requests=3, sent_bytes=sum(map(len, TRACES + LOGS)), rejected=1, retries=0
     )
     assert summary.message.startswith("span 'bad': trace_id is empty")
@@ -168,7 +171,7 @@ def test_a_target_that_never_recovers_ends_the_replay(recordings, target, sink):
     sink.faults = [OverloadedError("full", "no room", 1)] * 3
     sleeps = Sleeps()
 
-    with pytest.raises(ReplayError, match=rf"monday\.otlp: {target} does not take request 1 .*no room"):
+    with pytest.raises(ReplayError, match=rf"monday\.otlp: {target} does not accept request 1 .*no room"):
         replay(recordings, target, policy=RetryPolicy(attempts=3), sleep=sleeps)
 
     assert len(sleeps) == 2
@@ -197,7 +200,7 @@ def test_an_absent_target_is_tried_again(recordings, scheme):
     sleeps = Sleeps()
     policy = RetryPolicy(attempts=5, first_delay_seconds=1, longest_delay_seconds=5)
 
-    with pytest.raises(ReplayError, match="does not take request 1"):
+    with pytest.raises(ReplayError, match="does not accept request 1"):
         replay(recordings, f"{scheme}://127.0.0.1:{port}", policy=policy, sleep=sleeps)
 
     assert sleeps == [1, 2, 4, 5]

@@ -272,7 +272,7 @@ def test_losses_warn_now_and_then(caplog):
     losses = export_failures.ExportFailures(clock=lambda: next(now))
 
     for signal in ("traces", "logs", "traces"):
-        losses.take(signal, "http://exporter", delivered=False)
+        losses.record(signal, "http://exporter", delivered=False)
 
     assert losses.failed() == {"traces": 2, "logs": 1, "metrics": 0}
     assert [record.getMessage() for record in caplog.records] == [
@@ -290,7 +290,7 @@ def test_sums_are_whole_again_after_the_next_delivery():
 
     for delivered in (False, True):
         for signal in ("traces", "logs", "metrics"):
-            losses.take(signal, "http://exporter", delivered=delivered)
+            losses.record(signal, "http://exporter", delivered=delivered)
 
     assert losses.failed() == {"traces": 1, "logs": 1, "metrics": 0}
 

@@ -21,7 +21,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 
 import droidscope as ds
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format
 from droidscope.instrument import providers
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.views.head_reader import HeadReader

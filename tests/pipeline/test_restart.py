@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import builders as b
-from droidscope.assembly.foreign_sessions import ForeignSettings
+from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.conventions import metrics as m
 from droidscope.errors import StoreError
 from droidscope.facts.facts import OF_HOURS_ALONE, Fact

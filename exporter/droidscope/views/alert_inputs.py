@@ -67,7 +67,7 @@ def _over_limit(head: Head, now_ns: int) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for session in (*head.sessions, *foreign_sessions(head)):
         if session.running and is_over_limit(session, head.settings, now_ns):
-            name = head.series.who(session.orchestrator)[0]
+            name = head.series.shown_orchestrator(session.orchestrator)[0]
             counts[name][head.series.shown(session.orchestrator, "pattern", session.pattern)] += 1
     return counts
 

@@ -251,7 +251,7 @@ def _running(
     for session in head.sessions:
         if not session.running:
             continue
-        orchestrator = head.series.who(session.orchestrator)
+        orchestrator = head.series.shown_orchestrator(session.orchestrator)
         running_ns[orchestrator] += max(0, now_ns - session.start_ns)
         running[orchestrator] += _running_phases(session, head.series, now_ns)
     return running, running_ns

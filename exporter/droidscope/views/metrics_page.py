@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from droidscope.conventions import metrics as m
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
-from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Block, Format, GaugeSample
 from droidscope.head.live import completeness_gauges, live_gauges
 from droidscope.insights.alerts import LEVELS, alert_level
 from droidscope.kpi.catalog import gauges
