@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from droidscope.commands import serve
-from droidscope.config import ENV_PREFIX, Address, Directory, Duration, Listen, Settings, Size
+from droidscope.config import ENV_PREFIX, Address, Directory, Duration, Insecure, Listen, Settings, Size
 
 PAGE: Final = Path(__file__).parents[1] / "docs/configuration.md"
 
@@ -40,6 +40,7 @@ _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _SIZES: Final = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
 _WORDS: Final[Mapping[Any, str]] = {
     Listen: "address",
+    Insecure: "boolean, or list of settings",
     Duration: "duration",
     Size: "size",
     Directory: "path",

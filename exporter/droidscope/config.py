@@ -21,12 +21,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT, Severity
+from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
 from droidscope.yaml_file import read_mapping
@@ -34,7 +36,7 @@ from droidscope.yaml_file import read_mapping
 ENV_PREFIX: Final = "DROIDSCOPE_"
 ENV_OTHERS: Final = frozenset({"DROIDSCOPE_CONFIG", "DROIDSCOPE_URL"})
 """
-Variables with our prefix that are no settings.
+Variables with the prefix of settings that are none.
 """
 
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_|\Z)")
@@ -49,6 +51,11 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
 _SIZES: Final = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+PORTS: Final = ("listen", "otlp_http", "otlp_grpc")
+"""
+The settings that are addresses to listen on.
+"""
+_BOOLEAN: Final = TypeAdapter(bool)
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]*)|\[(?P<ipv6>[^\[\]]+)\]):(?P<port>[0-9]{1,5})\Z")
 _HIGHEST_PORT: Final = 65_535
 
@@ -116,6 +123,17 @@ def _size(value: object) -> int:
     return size
 
 
+def _insecure(value: object) -> bool | tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        with suppress(ValidationError):
+            return _BOOLEAN.validate_python(value)
+    elif all(port in PORTS for port in value):
+        return tuple(value)
+    msg = f"expected true, false or a list of {', '.join(PORTS)}"
+    raise ValueError(msg)
+
+
+Insecure = Annotated[bool | tuple[str, ...], BeforeValidator(_insecure)]
 Listen = Annotated[Address, BeforeValidator(_address)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_size)]
@@ -151,9 +169,10 @@ class Settings(BaseModel):
     listen: Listen = Field(Address("127.0.0.1", 9788), description="Address of pages, API and /metrics.")
     otlp_http: Listen = Field(Address("127.0.0.1", 4318), description="Address for OTLP over HTTP.")
     otlp_grpc: Listen = Field(Address("127.0.0.1", 4317), description="Address for OTLP over gRPC.")
-    insecure: bool = Field(
+    insecure: Insecure = Field(
         default=False,
-        description="Allow addresses that other machines can reach, without TLS and without authentication.",
+        description="Allow addresses that other machines can reach, without TLS and without authentication: "
+        "`true` for all, or a list of `listen`, `otlp_http` and `otlp_grpc`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The lowest level that is logged."
@@ -168,10 +187,10 @@ class Settings(BaseModel):
         description="Requests that may wait to become durable; more are refused until there is room.",
     )
     retention: Duration = Field(timedelta(days=30), description="How long stored records are kept.")
-    segment_bytes: Size = Field(
+    log_segment_bytes: Size = Field(
         64 * 1024**2, description="Size at which a log segment is closed; each has a checkpoint."
     )
-    segment_interval: Duration = Field(
+    log_segment_interval: Duration = Field(
         timedelta(minutes=15), description="The longest time between two checkpoints."
     )
 
@@ -242,18 +261,25 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _loopback_unless_insecure(self) -> Settings:
-        for key in ("listen", "otlp_http", "otlp_grpc"):
-            address: Address = getattr(self, key)
-            if not address.loopback and not self.insecure:
+        for port in PORTS:
+            address: Address = getattr(self, port)
+            if not address.loopback and not self.is_insecure(port):
                 msg = (
-                    f"{key} is {address}, which other machines can reach without TLS or authentication; "
-                    "use a loopback address, or set insecure: true behind a proxy that has both"
+                    f"{port} is {address}, which other machines can reach without TLS or authentication; use "
+                    f"a loopback address, or behind a proxy that has both set insecure: [{port}], or "
+                    "insecure: true for all ports"
                 )
                 raise ValueError(msg)
         return self
 
+    def is_insecure(self, port: str) -> bool:
+        """
+        Whether the address of a port, such as `listen`, may be one that other machines can reach.
+        """
+        return self.insecure if isinstance(self.insecure, bool) else port in self.insecure
+
     @model_validator(mode="after")
-    def _labels_of_our_own(self) -> Settings:
+    def _resource_labels_not_taken(self) -> Settings:
         for label in self.resource_labels:
             if label in TAKEN_LABELS or not _LABEL.match(label):
                 msg = f"resource_labels names {label!r}; expected a label name that is not taken"
@@ -299,7 +325,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
             continue
         key = name.removeprefix(ENV_PREFIX).lower()
         is_mapping = key in Settings.model_fields and str(Settings.model_fields[key].annotation).startswith(
-            ("dict", "list")
+            ("dict", "list", "bool | tuple")
         )
         try:
             found[key] = (name, yaml.safe_load(value) if is_mapping else value)
@@ -316,6 +342,8 @@ def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> s
         return str(fault["ctx"]["error"])
     key = ".".join(str(part) for part in fault["loc"])
     source = given.get(str(fault["loc"][0]), ("default", None))[0]
+    if key in FORMER_SETTINGS:
+        return f"{key} ({source}) is no setting any more; expected {FORMER_SETTINGS[key]}"
     if fault["type"] == "extra_forbidden":
         fields = Settings.model_fields if len(fault["loc"]) == 1 else Prices.model_fields
         return f"{key} ({source}) is no setting; expected one of {', '.join(sorted(fields))}"
@@ -328,8 +356,8 @@ def as_text(settings: Settings) -> str:
     The settings as a configuration file that says the same.
     """
     plain = json.loads(settings.model_dump_json())
-    for key in ("listen", "otlp_http", "otlp_grpc"):
-        plain[key] = str(getattr(settings, key))
+    for port in PORTS:
+        plain[port] = str(getattr(settings, port))
     for key, value in settings:
         if isinstance(value, timedelta):
             plain[key] = _duration_text(value)

@@ -112,8 +112,8 @@ def test_sigkill_loses_nothing_acknowledged_and_counts_nothing_twice(tmp_path):
         tmp_path / "exporter",
         command=(str(script), str(trigger)),
         birth_hold="1ms",
-        segment_bytes="64KiB",
-        segment_interval="1s",
+        log_segment_bytes="64KiB",
+        log_segment_interval="1s",
     )
     exporter.start()
     senders = [Sender(exporter.http, seed) for seed in range(SENDERS)]

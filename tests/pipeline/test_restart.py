@@ -113,7 +113,7 @@ def test_a_crash_at_any_moment_leaves_the_head_as_it_was(tmp_path_factory, scrip
         tmp_path_factory.mktemp("rig"),
         limits=SeriesLimits(values=2, hold_ns=60 * b.SECOND),
         foreign=ForeignSettings(max_traces=2),
-        segment_ns=900 * b.SECOND,
+        log_segment_ns=900 * b.SECOND,
     )
     for action, number in script:
         match action:

@@ -12,7 +12,6 @@ from droidscope.exposition.text import (
     Block,
     Format,
     GaugeSample,
-    check_resource_labels,
     float_text,
     labels_text,
     metadata,
@@ -27,13 +26,9 @@ class Renderer:
     Renders families, with *resource_labels* as the label names after `orchestrator`.
 
     For one thread at a time: `Page` sees to that.
-
-    Raises:
-        ConfigError: If a resource label cannot be one.
     """
 
     def __init__(self, resource_labels: tuple[str, ...] = ()) -> None:
-        check_resource_labels(resource_labels)
         self._resource_labels = resource_labels
         self._texts: dict[tuple[str, Format], FamilyText] = {}
         self._gauges: dict[str, dict[tuple[str, ...], str]] = {}

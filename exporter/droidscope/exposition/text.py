@@ -4,30 +4,19 @@ The words of the text formats: Prometheus 0.0.4 and OpenMetrics 1.0.
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from math import isfinite, isnan
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from prometheus_client.exposition import choose_encoder
 
-from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR, MetricSpec
-from droidscope.errors import ConfigError
+from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
 from droidscope.series.label_limits import is_domain, label_text
 
 GaugeSample = tuple[MetricSpec, tuple[str, ...], float]
 """
 One gauge: its family, all its label values (an orchestrator's first), its value.
 """
-
-RESERVED_LABELS: Final = frozenset(
-    {ORCHESTRATOR, "severity", "alertname", "type", "job", "instance", "le", "quantile"}
-)
-"""
-Label names that rules, scrapes or the formats own.
-"""
-
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class Format(Enum):
@@ -57,26 +46,6 @@ def negotiate(accept: str) -> Format:
     except TypeError:  # a version that is no number
         return Format.TEXT
     return Format.OPENMETRICS if content_type.startswith("application/openmetrics-text") else Format.TEXT
-
-
-def check_resource_labels(names: tuple[str, ...]) -> None:
-    """
-    Refuse names of resource labels that would make the page ambiguous or invalid.
-
-    Raises:
-        ConfigError: If a name is given twice, is reserved, is a label of ours, or is no label name.
-    """
-    taken = RESERVED_LABELS.union(*(spec.labels for spec in CATALOGUE))
-    for name in names:
-        if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
-            msg = f"resource label {name!r} is not a label name; expected letters, digits and _"
-            raise ConfigError(msg)
-        if name in taken:
-            msg = f"resource label {name!r} is taken; expected a name that no metric, rule or scrape uses"
-            raise ConfigError(msg)
-        if names.count(name) > 1:
-            msg = f"resource label {name!r} is given twice; expected once"
-            raise ConfigError(msg)
 
 
 def metadata(spec: MetricSpec, form: Format) -> str:
