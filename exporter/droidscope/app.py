@@ -18,12 +18,12 @@ import structlog
 import uvicorn
 
 from droidscope import __version__
-from droidscope.api.service import ApiService
-from droidscope.assembly.foreign_sessions import ForeignSettings
+from droidscope.api.schema import Readiness
+from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Renderer
+from droidscope.exposition.renderer import Renderer
 from droidscope.head.head import Head
 from droidscope.ingest.grpc import OtlpGrpc
 from droidscope.ingest.http import OtlpHttp
@@ -34,8 +34,9 @@ from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings, Price
 from droidscope.store.store import Store
-from droidscope.views.metrics_page import Views
-from droidscope.views.summary import Status
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.landing_summary import build_summary
+from droidscope.views.metrics_page import MetricsPageParts
 from droidscope.views.view_settings import ViewSettings
 from droidscope.web.asgi import web_app
 
@@ -89,9 +90,9 @@ class Exporter:
             droid_limits=settings.droid_limits,
             finding_severities=tuple(settings.security_alert_severities),
         )
-        self._views = Views(self.pipeline, self.store, self.meter, shown)
-        self._answers = ApiService(self.pipeline, self._views.alerts, self._views.retrospect, shown)
-        self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
+        self._reader = HeadReader(self.pipeline, shown)
+        parts = MetricsPageParts(self._reader, self.store, self.meter)
+        self._page = Page(parts.by_name(renderer := Renderer(labels)), renderer)
 
     async def run(self) -> None:
         """
@@ -140,13 +141,17 @@ class Exporter:
 
     def _web(self) -> Any:  # noqa: ANN401 - an ASGI application
         return web_app(
-            self._page.render, self._status, self._views.summary, source=self._answers, version=__version__
+            self._page.render,
+            self._readiness,
+            lambda: build_summary(self._reader),
+            reader=self._reader,
+            version=__version__,
         )
 
-    def _status(self) -> Status:
+    def _readiness(self) -> Readiness:
         if self._ready.is_set():
-            return Status(ready=True)
-        return Status(ready=False, message=self._phase)
+            return Readiness(ready=True)
+        return Readiness(ready=False, message=self._phase)
 
     def _recover(self) -> bool:
         """

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from droidscope.conventions.attributes import Severity
+from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT, Severity
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
 from droidscope.yaml_file import read_mapping
@@ -224,7 +224,7 @@ class Settings(BaseModel):
     )
 
     resource_labels: dict[str, str] = Field(
-        default_factory=lambda: {"environment": "deployment.environment.name"},
+        default_factory=lambda: {"environment": DEPLOYMENT_ENVIRONMENT},
         description="Further labels of every series, by name, with the resource attribute of their value.",
     )
     birth_hold: Duration = Field(

@@ -108,8 +108,7 @@ class Pipeline:
     A `Sink` whose receipts mean "on disk".
 
     *clock_ns* is monotonic time, *wall_ns* Unix time, both in nanoseconds. `recover` first, then
-    `start`; `stop` finishes what waits. *lock* guards the head for readers; the *store* is the pipeline's own
-    while it runs.
+    `start`; `stop` finishes what waits. *lock* guards the head for readers, not the *store*.
     """
 
     def __init__(

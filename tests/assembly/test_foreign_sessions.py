@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from corpus import HOUR as LATER
 from corpus import only, tries
-from droidscope.assembly.foreign_sessions import ForeignDump, ForeignSessions, ForeignSettings
+from droidscope.assembly.foreign_sessions import ForeignDump, ForeignSessions
+from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.model import records as r
 from droidscope.model.foreign_steps import NativeSpan, Role, SpanSource, Step
 from foreign import (
@@ -480,7 +481,7 @@ def inside(*branches, span=None, parent=b"our-span", more=(), wait=LATER):
     sessions = ForeignSessions()
     arrive(sessions, steps(*branches, parent=parent))
     for own in (span or ours(our_task()), *more):
-        sessions.own(b"trace", own, 0)
+        sessions.add_native_span(b"trace", own, 0)
     return sessions.settle(wait)
 
 
@@ -562,10 +563,10 @@ def test_signs_of_life_of_ours_keep_a_trace_open():
     sessions = ForeignSessions()
     arrive(sessions, steps(model(5), parent=b"our-span"))
     for minute in range(0, 60, 5):
-        sessions.own(b"trace", ours(our_task(), ended=False), minute * MINUTE)
+        sessions.add_native_span(b"trace", ours(our_task(), ended=False), minute * MINUTE)
         assert sessions.settle(minute * MINUTE) == []
-    sessions.own(b"trace", ours(our_task(), has_usage=True), HOUR)
-    sessions.own(b"trace", ours(our_task(), ended=False), HOUR)
+    sessions.add_native_span(b"trace", ours(our_task(), has_usage=True), HOUR)
+    sessions.add_native_span(b"trace", ours(our_task(), ended=False), HOUR)
 
     assert [record.usage.input for record in sessions.settle(HOUR + 10 * SECOND)] == [0]
 
@@ -574,13 +575,13 @@ def test_spans_of_ours_alone_make_nothing():
     """
     They have their own way; what is remembered of them is bounded.
     """
-    sessions = ForeignSessions(ForeignSettings(max_own_spans=10))
+    sessions = ForeignSessions(ForeignSettings(max_native_spans=10))
     for number in range(100):
-        sessions.own(str(number).encode(), ours(our_task()), number)
+        sessions.add_native_span(str(number).encode(), ours(our_task()), number)
 
     assert sessions.next_deadline() is None
     assert sessions.settle(LATER) == []
-    assert len(sessions.dump().own) == 10
+    assert len(sessions.dump().native) == 10
 
 
 def test_silent_traces_of_ours_are_forgotten():
@@ -590,10 +591,10 @@ def test_silent_traces_of_ours_are_forgotten():
     sessions = ForeignSessions()
     arrive(sessions, steps(model(5), trace="kept", parent=b"our-span"))
     for trace in (b"kept", b"forgotten"):
-        sessions.own(trace, ours(our_task(), parent_id=b"open"), 0)
-    sessions.own(b"new", ours(our_task()), 10 * MINUTE + 1)
+        sessions.add_native_span(trace, ours(our_task(), parent_id=b"open"), 0)
+    sessions.add_native_span(b"new", ours(our_task()), 10 * MINUTE + 1)
 
-    assert set(sessions.dump().own) == {b"kept", b"new"}
+    assert set(sessions.dump().native) == {b"kept", b"new"}
 
 
 # --- bounds, live view, checkpoints
@@ -632,8 +633,8 @@ def test_memory_of_settled_sessions_is_bounded():
         arrive(sessions, named(name, trace=f"t{number}"), at=number * 60)
         sessions.settle((number + 1) * MINUTE)
 
-    assert [known.session for known in sessions.dump().known] == ["a", "c"]
-    assert len(sessions.dump().known_traces) == 2
+    assert [settled.session for settled in sessions.dump().settled] == ["a", "c"]
+    assert len(sessions.dump().settled_traces) == 2
 
 
 def test_running_sessions_show_by_their_children():
@@ -659,7 +660,7 @@ def test_sessions_of_ours_speak_for_themselves():
     sessions = ForeignSessions()
     arrive(sessions, steps(model(1, native_place=r.Place((), "our-session")), trace="marked", parent=b"open"))
     arrive(sessions, steps(agent("ada"), trace="trace", parent=b"open"))
-    sessions.own(b"trace", ours(our_place(), ended=False), 0)
+    sessions.add_native_span(b"trace", ours(our_place(), ended=False), 0)
 
     assert list(sessions.active()) == []
 
@@ -679,7 +680,7 @@ def test_a_restart_forgets_nothing():
     """
     sessions = ForeignSessions(ForeignSettings(max_traces=1))
     arrive(sessions, named("s", trace="one"))
-    sessions.own(b"three", ours(our_task()), 0)
+    sessions.add_native_span(b"three", ours(our_task()), 0)
     sessions.settle(MINUTE)
     arrive(sessions, steps(other(), trace="http"), at=60)
     arrive(sessions, named("s", trace="two"), at=61)
@@ -751,7 +752,7 @@ def test_whatever_arrives_in_whatever_order_counts_once(arrivals, seed):
         for step in order[: len(order) // 2]:
             sessions.add(step, CREW, 0)
         for span in own:
-            sessions.own(b"1", span, 0)
+            sessions.add_native_span(b"1", span, 0)
         sessions = restarted(sessions)
         for step in order[len(order) // 2 :]:
             sessions.add(step, CREW, 0)

@@ -30,8 +30,11 @@ from droidscope.conventions.metrics import (
 )
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer, negotiate
-from droidscope.series.series_registry import Exemplar, SeriesLimits, SeriesRegistry
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format, negotiate
+from droidscope.series.cells import Exemplar
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.series.series_registry import SeriesRegistry
 
 MINUTE = 60 * 10**9
 WHO = ("shop",)

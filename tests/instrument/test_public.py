@@ -87,55 +87,55 @@ def test_importing_loads_next_to_nothing():
     assert loaded == "[] []"
 
 
+EVERYTHING = """
+import asyncio, droidscope as ds
+
+@ds.session(pattern="p")
+async def main():
+    with ds.phase("f") as phase, ds.task(droid="d", type="t") as task, ds.attempt():
+        with ds.ask("d", "e", deadline=5) as query, ds.tool("x"):
+            query.rejected()
+        ds.output(files_created=1, test_coverage=0.4, sarif="nowhere.sarif")
+        ds.conflict("schema"); ds.progress(7); ds.unblocked(); ds.tell("d")
+        with ds.blocked("waiting"):
+            phase.skip()
+        task.outcome("failed"); task.output(files_created=1)
+    with ds.gate("g") as gate:
+        gate.failed(score=ds.ten(3))
+    with ds.synthesis() as synthesis:
+        synthesis.integrated(conflicts=1)
+    async with ds.session("q") as session:
+        assert len(session.id) == len(task.id) == len(query.id) == 32
+    return query.correlation_id == query.id
+
+@ds.attempt
+def numbers():
+    received = yield 1
+    return received
+
+@ds.tool("x")
+async def letters():
+    yield "a"
+
+generator = numbers()
+next(generator)
+try:
+    generator.send("sent")
+except StopIteration as stop:
+    assert stop.value == "sent"
+
+async def collect():
+    return [letter async for letter in letters()]
+
+print(asyncio.run(main()), asyncio.run(collect()))
+"""
+
+
 def test_everything_works_without_an_sdk():
     """
     Decorators, blocks and calls do nothing, never_raise; ids are there for whoever needs them.
     """
-    said = run(
-        """
-        import asyncio, droidscope as ds
-
-        @ds.session(pattern="p")
-        async def main():
-            with ds.phase("f") as phase, ds.task(droid="d", type="t") as task, ds.attempt():
-                with ds.ask("d", "e", deadline=5) as query, ds.tool("x"):
-                    query.rejected()
-                ds.output(files_created=1, test_coverage=0.4, sarif="nowhere.sarif")
-                ds.conflict("schema"); ds.progress(7); ds.unblocked(); ds.tell("d")
-                with ds.blocked("waiting"):
-                    phase.skip()
-                task.outcome("failed"); task.output(files_created=1)
-            with ds.gate("g") as gate:
-                gate.failed(score=ds.ten(3))
-            with ds.synthesis() as synthesis:
-                synthesis.integrated(conflicts=1)
-            async with ds.session("q") as session:
-                assert len(session.id) == len(task.id) == len(query.id) == 32
-            return query.correlation_id == query.id
-
-        @ds.attempt
-        def numbers():
-            received = yield 1
-            return received
-
-        @ds.tool("x")
-        async def letters():
-            yield "a"
-
-        generator = numbers()
-        next(generator)
-        try:
-            generator.send("sent")
-        except StopIteration as stop:
-            assert stop.value == "sent"
-
-        async def collect():
-            return [letter async for letter in letters()]
-
-        print(asyncio.run(main()), asyncio.run(collect()))
-        """,
-        WITHOUT_SDK,
-    )
+    said = run(EVERYTHING, WITHOUT_SDK)
 
     assert said == "True ['a']"
 

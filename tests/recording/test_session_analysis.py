@@ -746,11 +746,12 @@ def test_a_session_of_many_phases_is_digested_at_once_and_shown_in_part(rig):
     assert spent < 5
 
 
-def test_the_newest_digests_are_kept(rig, monkeypatch):
+def test_the_newest_digests_are_kept(tmp_path, monkeypatch):
     """
     Two of three; what the third had added to the history stays.
     """
     monkeypatch.setattr(analysis_module, "ANALYSES_LIMIT", 2)
+    rig = Rig(tmp_path / "store")
     for number in range(3):
         send(rig, *LOOP.spans(f"s{number}"))
         rig.pass_seconds(2)

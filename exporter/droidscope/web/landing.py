@@ -1,6 +1,6 @@
 """
-The landing page as HTML: complete without scripts; `static/live.js` fetches it again and again, and
-changes what differs, so that the shape of the page is written here alone.
+The landing page as HTML: complete without scripts; `static/live.js` fetches it every five seconds and
+changes what differs, so that the layout is written here alone.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from droidscope.api.schema import ExporterSummary
 from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
-from droidscope.views.summary import DroidLine, Ratio, SessionLine, Snapshot
+from droidscope.views.landing_summary import DroidLine, LandingSummary, Ratio, SessionLine
 from droidscope.web.html import (
     DASH,
     UNKNOWN,
@@ -50,20 +51,20 @@ PAGE: Final = """<!doctype html>
 """
 
 
-def landing_html(snapshot: Snapshot, docs_url: str) -> str:
+def landing_html(exporter: ExporterSummary, docs_url: str) -> str:
     """
     The whole page, with a link to *docs_url* if it is given.
 
-    Every text of *snapshot* is escaped: droids and sessions are named outside.
+    Every text of *exporter* is escaped: names of droids and sessions come from telemetry.
     """
-    body = "\n".join((_header(snapshot), _main(snapshot), _footer(docs_url)))
+    body = "\n".join((_header(exporter), _main(exporter.summary), _footer(docs_url)))
     script = '<script src="/static/live.js" defer></script>\n'
-    return PAGE.format(title=escape(snapshot.name), script=script, body=body)
+    return PAGE.format(title=escape(exporter.name), script=script, body=body)
 
 
 def error_html(status: int, sentence: str) -> str:
     """
-    A page for an error, with the way back.
+    The page of an error, with a link to the landing page.
     """
     body = (
         f'<main id="main" class="error"><p class="code">{status}</p><h1>{escape(sentence)}</h1>'
@@ -72,24 +73,23 @@ def error_html(status: int, sentence: str) -> str:
     return PAGE.format(title=f"{status} {escape(sentence)}", script="", body=body)
 
 
-def _header(snapshot: Snapshot) -> str:
-    ready = snapshot.status.ready
-    message = snapshot.status.message or ("Ready" if ready else "Starting")
+def _header(exporter: ExporterSummary) -> str:
+    ready = exporter.status.ready
+    message = exporter.status.message or ("Ready" if ready else "Starting")
     return (
         '<header id="header"><img src="/static/icon.svg" alt="" width="36" height="36">'
-        f"<div><h1>{escape(snapshot.name)}</h1>"
-        f'<p class="version">version <span id="version">{escape(snapshot.version)}</span></p></div>'
-        f'<div class="pills">{level_chip(snapshot.summary.alert_level)}'
+        f"<div><h1>{escape(exporter.name)}</h1>"
+        f'<p class="version">version <span id="version">{escape(exporter.version)}</span></p></div>'
+        f'<div class="pills">{level_chip(exporter.summary.alert_level)}'
         f'<p id="status" class="pill" role="status" data-ready="{str(ready).lower()}">{escape(message)}</p>'
         "</div></header>"
     )
 
 
-def _main(snapshot: Snapshot) -> str:
-    summary = snapshot.summary
+def _main(summary: LandingSummary) -> str:
     day = _tiles(
-        _ratio_tile("Success", summary.session_success, "sessions"),
-        _ratio_tile("Errors", summary.attempt_errors, "attempts"),
+        _ratio_tile("Success rate", summary.session_success, "sessions"),
+        _ratio_tile("Error rate", summary.attempt_errors, "attempts"),
     )
     sessions = _tiles(
         _tile("Running", summary.active_sessions),
@@ -98,7 +98,7 @@ def _main(snapshot: Snapshot) -> str:
         _tile("Lost", summary.lost_sessions),
     )
     work = _tiles(
-        _tile("Tasks done", summary.completed_tasks),
+        _tile("Tasks completed", summary.completed_tasks),
         _tile("Tasks failed", summary.failed_tasks),
         _tile("Messages", summary.messages),
     )
@@ -107,16 +107,16 @@ def _main(snapshot: Snapshot) -> str:
             '<main id="main">',
             section("counts", "Sessions", sessions),
             section("day", "Last 24 hours", day),
-            section("work", "Work", work),
+            section("work", "Tasks and messages", work),
             alerts_section(summary.alerts, summary.alerts_total),
-            section("sessions", "Running now", _sessions_table(summary.sessions, summary.time_seconds)),
+            section("sessions", "Running sessions", _sessions_table(summary.sessions, summary.time_seconds)),
             bottlenecks_section(summary.bottlenecks),
             recommendations_section(summary.recommendations),
             section(
                 "droids",
                 "Droids, last 24 hours",
                 _droids_table(summary.droids),
-                beside_title=_statuses(summary.droid_statuses),
+                beside_title=_status_counts(summary.droid_statuses),
             ),
             "</main>",
         )
@@ -177,10 +177,10 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
     )
     return table(
         "sessions",
-        "Sessions running now",
+        "Running sessions, the oldest first",
         heads,
         rows,
-        "No session is running." if sessions is not None else UNKNOWN,
+        "No running sessions." if sessions is not None else UNKNOWN,
     )
 
 
@@ -202,17 +202,17 @@ def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
         "Droids by efficiency score, 0 to 100",
         heads,
         rows,
-        "No droid is known yet." if droids is not None else UNKNOWN,
+        "No droids yet." if droids is not None else UNKNOWN,
     )
 
 
-def _statuses(counts: dict[DroidStatus, int] | None) -> str:
+def _status_counts(counts: dict[DroidStatus, int] | None) -> str:
     """
-    How many droids are how: those that are not well may be below what the table shows.
+    The number of droids by status, over all of them: the table may not list those with problems.
     """
     known = counts or {}
-    said = ", ".join(f"{known[status]} {status}" for status in STATUSES if status in known)
-    return aside(said) if said else ""
+    label = ", ".join(f"{known[status]} {status}" for status in STATUSES if status in known)
+    return aside(label) if label else ""
 
 
 def _state(state: str) -> str:
