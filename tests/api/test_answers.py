@@ -7,13 +7,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from droidscope.instrument.orchestrator import Watch
 
 import droidscope as ds
 from droidscope.api.dashboard_handlers import to_attention
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.thresholds import ALERTS, HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.insights.alerts import ActiveAlert
+from droidscope.instrument.analytics_orchestrator import AlertPoller
 from droidscope.instrument.client import URL_VARIABLE
 
 
@@ -293,11 +293,11 @@ class TestOrchestrators:
 
     def test_alerts_are_handed_over(self):
         """
-        After a session the handler gets the list, and the watching thread ends.
+        After a session the handler gets the list, and the polling thread ends.
         """
-        handler, watch = Handled(), Watch(idle_seconds=0.01)
+        handler, poller = Handled(), AlertPoller(idle_seconds=0.01)
 
-        watch.look(handler)
-        watch.thread.join(10)
+        poller.request(handler)
+        poller.thread.join(10)
 
         assert {alert["orchestrator"] for alert in handler.alerts} == {"atlas"}

@@ -1,5 +1,5 @@
 """
-The gRPC port: what it takes in, what it refuses and how it says so.
+The gRPC port: what it takes in, what it refuses and how it answers.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def test_a_failing_store_asks_to_retry_and_keeps_its_paths(channel, sink, meter)
 
 def test_an_internal_error_is_logged_and_not_answered(channel, sink, meter):
     """
-    INTERNAL says nothing of what happened; the log does.
+    INTERNAL has no details of what happened; the log has.
     """
     sink.faults = [ZeroDivisionError("secret")]
 
@@ -192,7 +192,7 @@ def test_a_port_is_served_once(grpc_port, sink, meter):
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:65536", "127.0.0.1:otlp", ""])
 def test_an_address_needs_a_port(sink, meter, address):
     """
-    What grpcio would bind somewhere else, or not say clearly, is an error of configuration.
+    What grpcio would bind somewhere else, or not report clearly, is an error of configuration.
     """
     with pytest.raises(ConfigError, match="must be host:port"):
         OtlpGrpc(sink, address, LIMITS, meter).start()

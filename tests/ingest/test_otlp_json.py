@@ -144,7 +144,7 @@ def test_metrics_in_json_decode_like_protobuf():
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", "truncated"),
         (b"{", "truncated"),
@@ -163,15 +163,15 @@ def test_metrics_in_json_decode_like_protobuf():
         (b'{"resourceSpans": ' + b"[" * 100_000, "recursion"),
     ],
 )
-def test_what_is_no_request_in_json_is_malformed(body, said):
+def test_what_is_no_request_in_json_is_malformed(body, message):
     """
-    The error says what was found.
+    The error names what was found.
     """
     with pytest.raises(MalformedError, match="is no ExportTraceServiceRequest in JSON") as raised:
         protobuf_of_json(Signal.TRACES, body)
 
     assert raised.value.reason == "malformed_json"
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 KEYS = st.sampled_from(["resourceSpans", "scopeSpans", "spans", "traceId", "name", "attributes", "kind", "x"])

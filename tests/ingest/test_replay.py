@@ -75,7 +75,7 @@ def test_records_come_back_as_written(tmp_path_factory, records):
 @pytest.mark.parametrize("kept", [2, 6])
 def test_a_file_cut_short_names_the_place(tmp_path, kept):
     """
-    Whole records are read; then the error says at which byte the cut one begins.
+    Whole records are read; then the error names the byte at which the cut one begins.
     """
     path = tmp_path / "traces.otlp"
     path.write_bytes(framed([b"whole"]) + framed([b"cut short"])[:kept])
@@ -90,7 +90,7 @@ def test_a_file_cut_short_names_the_place(tmp_path, kept):
 
 def test_a_file_of_another_kind_is_refused_unread(tmp_path):
     """
-    Text read as a length would be gigabytes; the file's size tells.
+    Text read as a length would be gigabytes; the file's size shows it.
     """
     path = tmp_path / "traces.otlp"
     path.write_text('{"resourceSpans": []}')
@@ -101,7 +101,7 @@ def test_a_file_of_another_kind_is_refused_unread(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     """
-    The error says which file and why.
+    The error names the file and the reason.
     """
     with pytest.raises(ReplayError, match=r"traces\.otlp: cannot be read: No such file"):
         list(read_records(tmp_path / "traces.otlp"))
@@ -132,10 +132,10 @@ def test_every_record_is_sent_in_order(recordings, target, sink):
     """
     The target gets the recorded bytes, and the summary counts them and what was rejected.
     """
-    told = []
+    reports = []
 
     summary = replay(
-        recordings, target, progress=lambda path, so_far: told.append((path.name, so_far.requests))
+        recordings, target, progress=lambda path, so_far: reports.append((path.name, so_far.requests))
     )
 
     assert [(signal, body) for signal, body, _ in sink.requests] == [
@@ -147,7 +147,7 @@ def test_every_record_is_sent_in_order(recordings, target, sink):
         requests=3, sent_bytes=sum(map(len, TRACES + LOGS)), rejected=1, retries=0
     )
     assert summary.message.startswith("span 'bad': trace_id is empty")
-    assert told == [("traces-monday.otlp", 1), ("traces-monday.otlp", 2), ("logs.otlp", 3)]
+    assert reports == [("traces-monday.otlp", 1), ("traces-monday.otlp", 2), ("logs.otlp", 3)]
 
 
 def test_a_refusal_of_the_moment_is_waited_for(recordings, target, sink):
@@ -166,7 +166,7 @@ def test_a_refusal_of_the_moment_is_waited_for(recordings, target, sink):
 
 def test_a_target_that_never_recovers_ends_the_replay(recordings, target, sink):
     """
-    After the last attempt the error names file, target, request and what the target said.
+    After the last attempt the error names file, target, request and the reason of the target.
     """
     sink.faults = [OverloadedError("full", "no room", 1)] * 3
     sleeps = Sleeps()
@@ -257,20 +257,20 @@ def web_server():
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "body", "said"),
+    ("status", "headers", "body", "reason"),
     [
         (200, {"Content-Type": "text/html"}, b"<html>", "the answer is not OTLP"),
         (404, {"Content-Type": "text/html"}, b"<html>", "404 Not Found: no reason given"),
         (400, {"Content-Type": "application/x-protobuf"}, b"<html>", "400 Bad Request: no reason given"),
     ],
 )
-def test_a_target_that_is_no_otlp_port_ends_the_replay(recordings, web_server, status, headers, body, said):
+def test_a_target_that_is_no_otlp_port_ends_the_replay(recordings, web_server, status, headers, body, reason):
     """
     Success counts only if the answer is one, and no page of HTML ends up in the error.
     """
     web_server.status, web_server.headers, web_server.body = status, headers, body
 
-    with pytest.raises(ReplayError, match=said):
+    with pytest.raises(ReplayError, match=reason):
         replay(recordings, f"http://127.0.0.1:{web_server.server_port}", sleep=Sleeps())
 
 

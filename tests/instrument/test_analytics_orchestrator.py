@@ -39,7 +39,7 @@ class AsyncBase:
 @pytest.fixture
 def alerted(monkeypatch):
     """
-    The handlers to be told of alerts, instead of the thread that would.
+    The handlers that get alerts, instead of the thread that would.
     """
     handlers = []
     monkeypatch.setattr(analytics_orchestrator.ALERT_POLLER, "request", handlers.append)
@@ -275,7 +275,7 @@ def test_the_dashboard_and_reports_are_asked_of_the_exporter(exporter):
 
 def test_an_exporter_without_the_page_is_named(exporter):
     """
-    The error says which page and which status.
+    The error names the page and the status.
     """
     with pytest.raises(ds.DroidscopeError, match=f"{exporter.url}/api/v1/dashboard answers with status 404"):
         ds.AnalyticsOrchestrator().get_performance_dashboard()
@@ -297,7 +297,7 @@ def test_an_exporter_that_speaks_something_else_is_named(exporter):
 
 def test_an_exporter_that_is_down_is_named(monkeypatch):
     """
-    With the variable that says where it should be.
+    With the variable of its URL.
     """
     monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
 
@@ -397,12 +397,12 @@ def test_the_alert_poller_is_bounded_and_ends(monkeypatch):
     """
     While one handler takes its time others wait, up to a limit; then the thread ends.
     """
-    entered, may_go_on, told = threading.Event(), threading.Event(), []
+    entered, may_go_on, handled = threading.Event(), threading.Event(), []
 
     def tell(handler):
         entered.set()
         may_go_on.wait(10)
-        told.append(handler)
+        handled.append(handler)
 
     monkeypatch.setattr(analytics_orchestrator, "deliver_alerts", tell)
     poller = analytics_orchestrator.AlertPoller(idle_seconds=0.01)
@@ -414,5 +414,5 @@ def test_the_alert_poller_is_bounded_and_ends(monkeypatch):
     may_go_on.set()
     thread.join(10)
 
-    assert told == list(range(-1, analytics_orchestrator.QUEUE_LIMIT))
+    assert handled == list(range(-1, analytics_orchestrator.QUEUE_LIMIT))
     assert poller.thread is None

@@ -43,11 +43,11 @@ def examples():
 @pytest.fixture
 def configured(monkeypatch):
     """
-    What `configure` was told, which does nothing else.
+    What `configure` was called with, which does nothing else.
     """
-    told = []
-    monkeypatch.setattr(ds, "configure", lambda **given: told.append(given))
-    return told
+    calls = []
+    monkeypatch.setattr(ds, "configure", lambda **given: calls.append(given))
+    return calls
 
 
 def run(telling, **names_around):

@@ -13,7 +13,7 @@ from droidscope.instrument import heartbeat
 
 def test_beginnings_are_announced(seen):
     """
-    Sessions, phases, tasks, attempts and queries say at once what their spans say later, under their ids.
+    Sessions, phases, tasks, attempts and queries report at once what their spans report later, by id.
     """
     with ds.session("p", id="s", plan=["f"], planned=60), ds.phase("f"), ds.task("d", "t"), ds.attempt():
         with ds.ask("d", "e"), ds.tool("x"), ds.gate("g"):

@@ -133,11 +133,11 @@ print(asyncio.run(main()), asyncio.run(collect()))
 
 def test_everything_works_without_an_sdk():
     """
-    Decorators, blocks and calls do nothing, never_raise; ids are there for whoever needs them.
+    Decorators, blocks and calls do nothing; ids are there for whoever needs them.
     """
-    said = run(EVERYTHING, WITHOUT_SDK)
+    printed = run(EVERYTHING, WITHOUT_SDK)
 
-    assert said == "True ['a']"
+    assert printed == "True ['a']"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_needs_the_sdk_says_so(wanted):
     """
     The error is the command that installs it.
     """
-    said = run(
+    printed = run(
         f"""
         import droidscope as ds
         try:
@@ -158,14 +158,14 @@ def test_what_needs_the_sdk_says_so(wanted):
         WITHOUT_SDK,
     )
 
-    assert said.endswith("pip install 'droidscope[sdk]'")
+    assert printed.endswith("pip install 'droidscope[sdk]'")
 
 
 def test_a_provider_that_comes_late_is_found():
     """
     Decorated before, traced after.
     """
-    said = run("""
+    printed = run("""
         import droidscope as ds
         from opentelemetry import trace
         from opentelemetry.sdk.trace import TracerProvider
@@ -184,4 +184,4 @@ def test_a_provider_that_comes_late_is_found():
         print([span.name for span in memory.get_finished_spans()])
     """)
 
-    assert said == "['execute_tool x']"
+    assert printed == "['execute_tool x']"

@@ -15,12 +15,13 @@ from droidscope.conventions import insight_kinds
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.insight_kinds import ADVICE
 from droidscope.conventions.thresholds import ALERTS
+from droidscope.formatting import count, percent, rounded, short_count
 from droidscope.insights.alerts import ActiveAlert, alert_level
 from droidscope.insights.analysis_window import SessionRef
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Improvement, Recommendation
 from droidscope.views.landing_summary import DroidLine, LandingSummary, SessionLine
-from droidscope.web.html import DASH, elapsed_text, number_text, short_number
+from droidscope.web.html import DASH, or_dash
 from droidscope.web.insight_sections import ALERTS_OPEN
 from droidscope.web.landing import error_html, landing_html
 
@@ -99,43 +100,44 @@ def advice(rule=ADVICE[0], name="atlas", improvement=None, steps=("Do this.", "D
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "text"),
+    ("value", "formatted", "text"),
     [
-        (None, "count", DASH),
-        (0, "count", "0"),
-        (1234567, "count", "1,234,567"),
-        (0.0, "percent", "0.0 %"),
-        (0.97549, "percent", "97.5 %"),
-        (83.83, "score", "83.8"),
+        (None, count, DASH),
+        (0, count, "0"),
+        (1234567, count, "1,234,567"),
+        (None, short_count, DASH),
+        (0, short_count, "0"),
+        (0.0, percent, "0%"),
+        (0.97549, percent, "97.55%"),
+        (83.83, rounded, "83.8"),
     ],
 )
-def test_numbers_have_the_form_of_their_unit(value, unit, text):
+def test_a_number_is_written_in_the_form_of_its_unit(value, formatted, text):
     """
-    What is not known is a dash, and 0 is not.
+    An unknown value is a dash, and 0 is not.
     """
-    assert number_text(value, unit) == text
+    assert or_dash(value, formatted) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, DASH),
         (0, "0"),
         (9999, "9,999"),
-        (10_000, "10 k"),
-        (12_345, "12.3 k"),
-        (999_499, "999 k"),
-        (999_500, "1 M"),
-        (1_234_567, "1.23 M"),
-        (123_456_789, "123 M"),
-        (9_876_543_210, "9.88 G"),
+        (10_000, "10k"),
+        (12_345, "12.3k"),
+        (999_499, "999k"),
+        (999_500, "1M"),
+        (1_234_567, "1.23M"),
+        (123_456_789, "123M"),
+        (9_876_543_210, "9.88G"),
     ],
 )
 def test_large_counts_are_short(value, text):
     """
     So that they fit on a tile; its hint has all digits.
     """
-    assert short_number(value) == text
+    assert short_count(value) == text
 
 
 @pytest.mark.parametrize(
@@ -143,18 +145,20 @@ def test_large_counts_are_short(value, text):
     [
         (None, 100, DASH),
         (100, None, DASH),
-        (100, 90, "0 s"),
-        (100, 159.9, "59 s"),
-        (100, 160, "1 min 00 s"),
-        (0, 3599, "59 min 59 s"),
-        (0, 7500, "2 h 05 min"),
+        (100, 90, "0s"),
+        (100, 159.9, "59s"),
+        (100, 160, "1m"),
+        (0, 3599, "59m 59s"),
+        (0, 7500, "2h 5m"),
     ],
 )
 def test_elapsed_time_has_two_units(start, now, text):
     """
-    The two largest units, and never less than nothing where clocks disagree.
+    The two largest units, and never less than zero where clocks disagree.
     """
-    assert elapsed_text(start, now) == text
+    session = SessionLine("atlas", "s", "p", start_seconds=start, droids=1, conflicts=1)
+
+    assert f'<td class="number">{text}</td>' in page(sessions=(session,), time_seconds=now)
 
 
 def test_an_error_page_escapes_its_sentence():
@@ -171,7 +175,7 @@ def test_a_count_that_is_shortened_has_all_its_digits_as_a_hint():
     """
     text = page(completed_sessions=1_234_567, failed_sessions=12)
 
-    assert '<dt>Completed</dt><dd title="1,234,567">1.23 M</dd>' in text
+    assert '<dt>Completed</dt><dd title="1,234,567">1.23M</dd>' in text
     assert "<dt>Failed</dt><dd>12</dd>" in text
 
 
@@ -223,7 +227,7 @@ class TestInsights:
         content = " ".join(read.parts["bottlenecks"].split())
 
         assert (
-            "Slow phase atlas impact 12.3 12.3 atlas is slow. Time lost: 2.5 min Example sessions: s 1"
+            "Slow phase atlas impact 12.3 12.3 atlas is slow. Time lost: 2m 30s Example sessions: s 1"
             in content
         )
         assert "/api/v1/session?session_id=s+1" in read.links

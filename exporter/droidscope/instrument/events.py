@@ -70,7 +70,7 @@ def output(**given: Unpack[OutputFields]) -> None:
     Attach what a droid produced to the innermost task or attempt.
 
     Takes counts, scores on a declared scale, tokens and cost, and paths of tool reports:
-    `droidscope.instrument.outputs.Outputs` lists them all. Reports are read at once, on this thread.
+    `droidscope.instrument.outputs.OutputFields` lists them all. Reports are read at once, on this thread.
     What cannot be read, or is out of range, is dropped with a warning and counted.
     """
     if providers.current() is None:

@@ -1,23 +1,19 @@
 """
-The building blocks of the pages: sections, tables, bars, and numbers and times as text.
+The building blocks of the pages: sections, tables, bars, and what stands for nothing.
 
 Every name that comes from telemetry is escaped by `text`, here or by the caller.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
-from typing import Final, Literal
+from typing import Final
 
 DASH: Final = "–"  # noqa: RUF001 - stands for a value that is not known
 
 UNKNOWN: Final = "No data yet."
 
-Unit = Literal["count", "percent", "score"]
-
-_MINUTE: Final = 60
-_LARGE: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-_COMPACT_FROM: Final = 10_000
 # Marks that would change the direction of the text after the name that contains them.
 _DIRECTION_MARKS: Final = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
 
@@ -93,41 +89,11 @@ def bar(value: float, limit: float, label: str, value_text: str) -> str:
     )
 
 
-def number_text(value: float | None, unit: Unit) -> str:
+def or_dash(value: float | None, formatted: Callable[[float], str]) -> str:
     """
-    A number as the page shows it: `1,234`, `97.5 %`, `83.8`; a dash for None.
+    A number as text, a dash for None.
     """
-    if value is None:
-        return DASH
-    if unit == "percent":
-        return f"{100 * value:.1f} %"
-    return f"{value:,.1f}" if unit == "score" else f"{value:,.0f}"
-
-
-def short_number(value: float | None) -> str:
-    """
-    A count in at most six characters: `1,234`, `12.3 k`, `1.23 M`; a dash for None.
-    """
-    if value is None or value < _COMPACT_FROM:
-        return number_text(value, "count")
-    # What three digits would round to 1,000 of a unit is 1 of the next.
-    size, unit = next((size, unit) for size, unit in _LARGE if value >= 0.9995 * size)
-    return f"{value / size:.3g} {unit}"
-
-
-def elapsed_text(start_seconds: float | None, now_seconds: float | None) -> str:
-    """
-    The time between two moments in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`.
-    """
-    if start_seconds is None or now_seconds is None:
-        return DASH
-    seconds = max(0, int(now_seconds - start_seconds))
-    if seconds < _MINUTE:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, _MINUTE)
-    if minutes < _MINUTE:
-        return f"{minutes} min {seconds:02d} s"
-    return f"{minutes // _MINUTE} h {minutes % _MINUTE:02d} min"
+    return DASH if value is None else formatted(value)
 
 
 def _numeric(numeric: bool) -> str:

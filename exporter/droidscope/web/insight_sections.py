@@ -11,12 +11,12 @@ from typing import Final
 from urllib.parse import urlencode
 
 from droidscope.conventions import insight_kinds
+from droidscope.formatting import count, duration, rounded
 from droidscope.insights.alerts import ActiveAlert, Level
 from droidscope.insights.analysis_window import SessionRef
 from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.formatting import duration
 from droidscope.insights.recommendations import Recommendation
-from droidscope.web.html import UNKNOWN, aside, bar, empty_note, number_text, section, text
+from droidscope.web.html import UNKNOWN, aside, bar, empty_note, section, text
 
 ALERTS_OPEN: Final = 6
 """
@@ -99,7 +99,7 @@ def _alerts(alerts: Sequence[ActiveAlert] | None, total: int) -> str:
     first, rest = alerts[:ALERTS_OPEN], alerts[ALERTS_OPEN:]
     details = ""
     if rest:
-        details = f"<details><summary>{total - len(first):,} more</summary>{_alert_list(rest)}</details>"
+        details = f"<details><summary>{count(total - len(first))} more</summary>{_alert_list(rest)}</details>"
     return f'<div class="card">{_alert_list(first)}{details}</div>'
 
 
@@ -133,7 +133,7 @@ def _insights_section(name: str, title: str, items: Sequence[str], empty: str) -
 
 
 def _insight(kind: str, orchestrator: str, impact: float, description: str, *notes: str) -> str:
-    impact_bar = bar(impact, 100, "Impact, 0 to 100", number_text(impact, "score"))
+    impact_bar = bar(impact, 100, "Impact, 0 to 100", rounded(impact))
     return (
         f'<li><p class="kind"><strong>{kind}</strong> <span>{text(orchestrator)}</span>'
         f"<span>impact {impact_bar}</span></p><p>{text(description)}</p>{''.join(notes)}</li>"

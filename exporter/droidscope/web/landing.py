@@ -10,6 +10,7 @@ from typing import Final
 
 from droidscope.api.schema import ExporterSummary
 from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
+from droidscope.formatting import count, duration, percent, rounded, short_count
 from droidscope.views.landing_summary import DroidLine, LandingSummary, Ratio, SessionLine
 from droidscope.web.html import (
     DASH,
@@ -17,11 +18,9 @@ from droidscope.web.html import (
     aside,
     bar,
     cell,
-    elapsed_text,
-    number_text,
+    or_dash,
     row,
     section,
-    short_number,
     table,
     text,
 )
@@ -137,16 +136,14 @@ def _tiles(*tiles: str) -> str:
 
 
 def _tile(title: str, value: float | None) -> str:
-    whole, short = number_text(value, "count"), short_number(value)
+    whole, short = or_dash(value, count), or_dash(value, short_count)
     hint = f' title="{whole}"' if short != whole else ""
     return f"<div><dt>{title}</dt><dd{hint}>{short}</dd></div>"
 
 
 def _ratio_tile(title: str, ratio: Ratio, samples_of: str) -> str:
-    samples = "" if ratio.samples is None else f"of {ratio.samples:,} {samples_of}"
-    return (
-        f"<div><dt>{title}</dt><dd>{number_text(ratio.value, 'percent')}<small>{samples}</small></dd></div>"
-    )
+    samples = "" if ratio.samples is None else f"of {count(ratio.samples)} {samples_of}"
+    return f"<div><dt>{title}</dt><dd>{or_dash(ratio.value, percent)}<small>{samples}</small></dd></div>"
 
 
 def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float | None) -> str:
@@ -158,9 +155,9 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
             cell(line.phase),
             f"<td>{_state(line.state)}</td>",
             f"<td>{_progress(line.progress)}</td>",
-            cell(elapsed_text(line.start_seconds, now_seconds), numeric=True),
-            cell(number_text(line.droids, "count"), numeric=True),
-            cell(number_text(line.conflicts, "count"), numeric=True),
+            cell(_elapsed(line.start_seconds, now_seconds), numeric=True),
+            cell(or_dash(line.droids, count), numeric=True),
+            cell(or_dash(line.conflicts, count), numeric=True),
         )
         for line in sessions or ()
     ]
@@ -191,7 +188,7 @@ def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
             cell(line.orchestrator),
             f"<td>{_state(line.status) if line.status else DASH}</td>",
             f"<td>{_efficiency(line.efficiency)}</td>",
-            cell(number_text(line.samples, "count"), numeric=True),
+            cell(count(line.samples), numeric=True),
             cell(_load(line), numeric=True),
         )
         for line in droids or ()
@@ -220,13 +217,22 @@ def _state(state: str) -> str:
 
 
 def _progress(ratio: float | None) -> str:
-    return DASH if ratio is None else bar(ratio, 1, "Progress", f"{100 * ratio:.0f} %")
+    return DASH if ratio is None else bar(ratio, 1, "Progress", percent(round(ratio, 2)))
+
+
+def _elapsed(start_seconds: float | None, now_seconds: float | None) -> str:
+    """
+    The time between two moments, in whole seconds; clocks that disagree make it no less than zero.
+    """
+    if start_seconds is None or now_seconds is None:
+        return DASH
+    return duration(max(0, int(now_seconds - start_seconds)))
 
 
 def _efficiency(score: float | None) -> str:
-    return DASH if score is None else bar(score, 100, "Efficiency", number_text(score, "score"))
+    return DASH if score is None else bar(score, 100, "Efficiency", rounded(score))
 
 
 def _load(line: DroidLine) -> str:
-    active = number_text(line.attempts_active, "count")
+    active = or_dash(line.attempts_active, count)
     return active if line.attempts_limit is None else f"{active} of {line.attempts_limit}"
