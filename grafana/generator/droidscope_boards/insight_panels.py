@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import insight_kinds, metrics
-from droidscope_boards.panels import SHORT, Column, named, table_panel
+from droidscope_boards.styles import SHORT, named
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table

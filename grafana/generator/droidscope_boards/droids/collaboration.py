@@ -7,26 +7,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics
-from droidscope_boards.droids.scope import RESPONSE, SCOPE
+from droidscope_boards.droids.scope import SCOPE
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    SECONDS,
-    SHORT,
-    PanelQuery,
-    alert_note,
-    heatmap_panel,
-    high_is_bad,
-    limited,
-    matrix_panel,
-    node_graph_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, heatmap_panel, limited, node_graph_panel, timeseries_panel
+from droidscope_boards.styles import SECONDS, SHORT, high_is_bad
+from droidscope_boards.tables import matrix_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import heatmap, nodegraph, table, timeseries
 
+    from droidscope_boards.limits import PanelLimits
 
-def row() -> Row:
+
+def row(limits: PanelLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -37,9 +30,9 @@ def row() -> Row:
             messages_graph(),
             messages_matrix(),
             messages_timeseries(),
-            queries_timeseries(),
+            queries_timeseries(limits),
             response_heatmap(),
-            response_timeseries(),
+            response_timeseries(limits),
         ],
     )
 
@@ -89,7 +82,7 @@ def messages_timeseries() -> timeseries.Panel:
     )
 
 
-def queries_timeseries() -> timeseries.Panel:
+def queries_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Queries per hour by outcome.
     """
@@ -98,7 +91,7 @@ def queries_timeseries() -> timeseries.Panel:
         "Queries per hour",
         "Queries put to the chosen droids in the hour before each point, by what became of them; "
         "answered means in "
-        "time. " + alert_note(RESPONSE) + " It also fires on any query left unanswered.",
+        "time. " + limits.response.note + " It also fires on any query left unanswered.",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.QUERIES, ("outcome",), "1h"), "{{outcome}}"),
     )
@@ -117,7 +110,7 @@ def response_heatmap() -> heatmap.Panel:
     )
 
 
-def response_timeseries() -> timeseries.Panel:
+def response_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Response time: mean, p50, p95.
     """
@@ -126,13 +119,13 @@ def response_timeseries() -> timeseries.Panel:
         "Response time",
         "Time to the answer of a query put to the chosen droids, each point over the hour before it; "
         "quantiles from "
-        "buckets. " + alert_note(RESPONSE),
+        "buckets. " + limits.response.note,
         SECONDS,
         PanelQuery(SCOPE.mean(metrics.QUERY_RESPONSE, (), "1h"), "mean"),
         PanelQuery(SCOPE.quantile(0.5, metrics.QUERY_RESPONSE, (), "1h"), "p50"),
         PanelQuery(SCOPE.quantile(0.95, metrics.QUERY_RESPONSE, (), "1h"), "p95"),
     )
-    return limited(panel.height(9), high_is_bad(RESPONSE.limit))
+    return limited(panel.height(9), high_is_bad(limits.response.limit))
 
 
 def _edges() -> str:

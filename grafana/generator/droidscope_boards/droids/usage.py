@@ -10,7 +10,9 @@ from droidscope.conventions import metrics
 from droidscope.rules.promql import quotient
 from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import RATIO, SHORT, USD, Column, PanelQuery, table_panel, timeseries_panel
+from droidscope_boards.panels import PanelQuery, timeseries_panel
+from droidscope_boards.styles import RATIO, SHORT, USD
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries

@@ -11,16 +11,9 @@ from droidscope.conventions.attributes import Severity
 from droidscope_boards.insight_panels import OF_PATTERN, recommendations_table
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import SCOPE
-from droidscope_boards.panels import (
-    ORANGE,
-    RED,
-    SHORT,
-    YELLOW,
-    PanelQuery,
-    label_table_panel,
-    named,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, timeseries_panel
+from droidscope_boards.styles import ORANGE, RED, SHORT, YELLOW, named
+from droidscope_boards.tables import label_table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import FLEET, SCOPE
-from droidscope_boards.panels import RATIO, PanelQuery, limited, low_is_bad, timeseries_panel
+from droidscope_boards.panels import PanelQuery, limited, timeseries_panel
+from droidscope_boards.styles import RATIO, low_is_bad
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import timeseries

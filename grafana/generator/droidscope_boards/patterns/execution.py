@@ -9,25 +9,18 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics, thresholds
 from droidscope.rules.promql import at_least, quotient
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    Column,
-    PanelQuery,
-    alert_note,
-    cumulative,
-    low_is_bad,
-    table_panel,
-    timeseries_panel,
-)
-from droidscope_boards.patterns.scope import PATTERN, SCOPE, SUCCESS, WINDOW
+from droidscope_boards.panels import PanelQuery, timeseries_panel
+from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, low_is_bad
+from droidscope_boards.tables import Column, cumulative, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
+    from droidscope_boards.limits import PanelLimits
 
-def row() -> Row:
+
+def row(limits: PanelLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -35,18 +28,18 @@ def row() -> Row:
         101,
         "Execution",
         [
-            phase_table(),
+            phase_table(limits),
             failure_points_table(),
             phase_duration_timeseries(),
             phase_failures_timeseries(),
             gates_table(),
             syntheses_timeseries(),
-            conflicts_timeseries(),
+            conflicts_timeseries(limits),
         ],
     )
 
 
-def phase_table() -> table.Panel:
+def phase_table(limits: PanelLimits) -> table.Panel:
     """
     The figures of each phase.
     """
@@ -65,7 +58,7 @@ def phase_table() -> table.Panel:
                 "Success",
                 f"1 - {quotient(failed, ended)}",
                 RATIO,
-                low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET),
+                low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET),
             ),
             Column("Average duration", SCOPE.mean(metrics.PHASE_DURATION, by, WINDOW), SECONDS),
             Column("p95", SCOPE.quantile(0.95, metrics.PHASE_DURATION, by, WINDOW), SECONDS),
@@ -159,15 +152,14 @@ def syntheses_timeseries() -> timeseries.Panel:
     )
 
 
-def conflicts_timeseries() -> timeseries.Panel:
+def conflicts_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Conflicts per hour of each pattern and type.
     """
     return timeseries_panel(
         16,
         "Conflicts per hour",
-        "Conflicts between droids' results in the hour before each point. "
-        + alert_note(thresholds.COMMUNICATION_CONFLICTS),
+        "Conflicts between droids' results in the hour before each point. " + limits.conflicts.note,
         SHORT,
         PanelQuery(
             SCOPE.increase(metrics.CONFLICTS, ("pattern", "conflict_type"), "1h"),

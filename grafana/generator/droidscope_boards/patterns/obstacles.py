@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from droidscope_boards.insight_panels import OF_PATTERN, bottlenecks_table, impact, recommendations_table
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import SHORT, PanelQuery, timeseries_panel
+from droidscope_boards.panels import PanelQuery, timeseries_panel
 from droidscope_boards.patterns.scope import SCOPE
+from droidscope_boards.styles import SHORT
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
