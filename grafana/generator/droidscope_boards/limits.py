@@ -1,5 +1,5 @@
 """
-The limits that panels are coloured by and name: the defaults, or those of a user's file.
+Limits in colours and descriptions of panels: the defaults, or those of a user's file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-Panels in the house style: each factory demands id, title, description, unit and queries.
+Panels of one style: each factory requires id, title, description, unit and queries.
 
 Colours come from the thresholds the alerts are rendered from, and an absent value shows as a dash:
-nothing known is not zero.
+unknown is not zero.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PanelQuery(NamedTuple):
 
 def stat_panel(id_: int, title: str, description: str, unit: str, query: PanelQuery) -> stat.Panel:
     """
-    One number, or one a series, as of now.
+    One number, or one for each series, as of now.
     """
     panel = (
         stat.Panel()
@@ -102,7 +102,7 @@ def timeseries_panel(
     id_: int, title: str, description: str, unit: str, *queries: PanelQuery
 ) -> timeseries.Panel:
     """
-    Lines over time; a gap is a gap.
+    Lines over time; gaps are not bridged.
     """
     panel = (
         timeseries.Panel()
@@ -129,7 +129,7 @@ def state_timeline_panel(
     id_: int, title: str, description: str, query: PanelQuery, names: ValueMap
 ) -> statetimeline.Panel:
     """
-    A band a series over time, coloured and named by its state.
+    A band for each series over time, coloured and named by its state.
     """
     panel = (
         statetimeline.Panel()
@@ -171,7 +171,7 @@ def limited(panel: timeseries.Panel, steps: dashboard.ThresholdsConfig) -> times
 
 def bar_gauge_panel(id_: int, title: str, description: str, unit: str, query: PanelQuery) -> bargauge.Panel:
     """
-    One horizontal bar a series, as of now.
+    One horizontal bar for each series, as of now.
     """
     panel = (
         bargauge.Panel()
@@ -205,9 +205,9 @@ def heatmap_panel(id_: int, title: str, description: str, unit: str, query: Pane
 
 def node_graph_panel(id_: int, title: str, description: str, unit: str, expr: str) -> nodegraph.Panel:
     """
-    A graph of the edges *expr*, whose labels are id, source and target; a node shows what comes in.
+    A graph of the edges *expr*, whose labels are id, source and target.
 
-    The panel looks for the field name `mainstat`, and only the alias of a calculated field sets one.
+    A node shows the sum of its incoming edges. The panel looks for the field name `mainstat`, and only the alias of a calculated field sets one.
     """
     alias = transformation(
         "calculateField", mode="reduceRow", reduce={"reducer": "sum", "include": ["Value"]}, alias="mainstat"

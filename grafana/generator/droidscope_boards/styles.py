@@ -1,5 +1,5 @@
 """
-Units, colours, limits as colours, and words for values.
+Units, colours, limits as colours, and names of values.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def high_is_bad(limit: float) -> dashboard.ThresholdsConfig:
 
 def named(names: Mapping[_Value, str | tuple[str, str]]) -> ValueMap:
     """
-    Words for values, or words and a colour.
+    Names for values, or names with a colour.
     """
     options: dict[str, ValueMappingResult] = {}
     for value, name in names.items():
@@ -58,7 +58,7 @@ def named(names: Mapping[_Value, str | tuple[str, str]]) -> ValueMap:
 
 def plain() -> dashboard.ThresholdsConfig:
     """
-    One colour: there is no limit to judge by.
+    One colour, for values without a limit.
     """
     return steps((None, QUIET))
 

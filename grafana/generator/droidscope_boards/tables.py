@@ -1,5 +1,5 @@
 """
-Tables: rows by label, columns by query, and what transforms them.
+Tables: rows by label, columns by query, and their transformations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Column(NamedTuple):
     """
     One computed column of a table; *steps* colours its text, or the bar that it is drawn as up to *bar*;
-    *names* says its values in words.
+    *names* are texts for its values.
     """
 
     heading: str
@@ -45,8 +45,8 @@ def table_panel(
     """
     A row for each set of labels: *keys* are the labels and their headings, then one *column* a query.
 
-    Rows meet by the labels that all queries share; one query may know a label more. *names* says the
-    labels under some headings in words.
+    Rows meet by the labels that all queries share; one query may know a label more. *names* are texts for the
+    labels under some headings.
     """
     refs = ref_ids(columns)
     value = _value_names(refs)
@@ -151,7 +151,7 @@ def sort_by(heading: str, *, descending: bool) -> DataTransformerConfig:
 
 def cumulative(heading: str, alias: str) -> DataTransformerConfig:
     """
-    A further column: the running total of another.
+    A further column: the cumulative sum of another.
     """
     return transformation(
         "calculateField",

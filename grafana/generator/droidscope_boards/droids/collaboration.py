@@ -1,5 +1,5 @@
 """
-Who talks to whom, and who answers how fast.
+Messages between droids, and response times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         102,
@@ -39,7 +39,7 @@ def row(limits: PanelLimits) -> Row:
 
 def messages_graph() -> nodegraph.Panel:
     """
-    Who writes to whom.
+    Messages by sender and receiver, as a graph.
     """
     joined = f'label_join({_edges()}, "id", "->", "source", "target")'
     return node_graph_panel(
@@ -89,7 +89,7 @@ def queries_timeseries(limits: PanelLimits) -> timeseries.Panel:
     return timeseries_panel(
         33,
         "Queries per hour",
-        "Queries put to the chosen droids in the hour before each point, by what became of them; "
+        "Queries to the chosen droids in the hour before each point, by outcome; "
         "answered means in "
         "time. " + limits.response.note + " It also fires on any query left unanswered.",
         SHORT,
@@ -104,7 +104,7 @@ def response_heatmap() -> heatmap.Panel:
     return heatmap_panel(
         34,
         "Response times",
-        "Answers to queries by how long they took; the colour is how many.",
+        "Response times of answered queries; the colour is the number of answers.",
         SECONDS,
         PanelQuery(SCOPE.increase(metrics.QUERY_RESPONSE, ("le",), "$__rate_interval", part="bucket")),
     )
@@ -117,7 +117,7 @@ def response_timeseries(limits: PanelLimits) -> timeseries.Panel:
     panel = timeseries_panel(
         35,
         "Response time",
-        "Time to the answer of a query put to the chosen droids, each point over the hour before it; "
+        "Response time of queries to the chosen droids, each point over the hour before it; "
         "quantiles from "
         "buckets. " + limits.response.note,
         SECONDS,

@@ -1,5 +1,5 @@
 """
-How good what droids make is.
+Quality of the droids' outputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DIRECTIONS: Final = named({"1": ("improving", GREEN), "0": ("stable", QUIET), "
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         103,
@@ -64,7 +64,7 @@ def code_quality_timeseries(limits: PanelLimits) -> timeseries.Panel:
 
 def trend_table(limits: PanelLimits) -> table.Panel:
     """
-    Where each droid's code quality goes, and how restless it is.
+    Trend and volatility of each droid's code quality.
     """
     specs = (
         ("Trend", metrics.DROID_QUALITY_DIRECTION, STATE, _DIRECTIONS),
@@ -80,7 +80,7 @@ def trend_table(limits: PanelLimits) -> table.Panel:
         table_panel(
             46,
             "Code quality trend",
-            "Where code quality goes: medians by the hour over 7 days, by the day over 30. Improving or "
+            "Trend of code quality: hourly medians over 7 days, daily ones over 30. Improving or "
             "declining: Mann-Kendall p < 0.05 and 2 points or more, from 8 medians; points a week = "
             "Theil-Sen slope; volatility = SD of first differences / sqrt(2), in points, from 4. "
             + limits.quality.note,
@@ -128,7 +128,7 @@ def consistency_bars() -> bargauge.Panel:
         43,
         "Quality consistency",
         "1 - SD / 50 of a droid's code quality scores over the chosen window, from 3 scores; 100 % "
-        "is always alike.",
+        "means equal scores.",
         RATIO,
         PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_QUALITY_CONSISTENCY_RATIO, DROID)})", "{{droid}}"),
     ).max(1)
@@ -164,7 +164,7 @@ def findings_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         45,
         "Security findings reported per hour",
-        "Findings that reports of the hour before each point named, by severity.",
+        "Findings in the reports of the hour before each point, by severity.",
         SHORT,
         PanelQuery(
             SCOPE.increase(metrics.SECURITY_FINDINGS, ("finding_severity",), "1h"), "{{finding_severity}}"

@@ -1,5 +1,5 @@
 """
-How each droid does each type of task.
+KPIs of the droids by type of task.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(101, "By task type", [task_type_table(limits)])
 
@@ -35,7 +35,7 @@ def task_type_table(limits: PanelLimits) -> table.Panel:
     return table_panel(
         20,
         "Performance by task type",
-        "Tasks of each droid and type over the chosen window: counts are by Prometheus, so give or take one.",
+        "Tasks of each droid and type over the chosen window. Counted by Prometheus, so it may be off by one.",
         {"droid": "Droid", "task_type": "Task type", "orchestrator": "Orchestrator"},
         [
             Column("Tasks", f"round({SCOPE.increase(metrics.TASKS, by, WINDOW)})", SHORT),

@@ -1,5 +1,5 @@
 """
-How each droid does.
+KPIs of the droids.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
@@ -55,7 +55,7 @@ def tasks_stat() -> stat.Panel:
     return stat_panel(
         1,
         "Tasks",
-        "Tasks the chosen droids ended over the chosen window. Counted by Prometheus, so give or take one.",
+        "Tasks that ended over the chosen window. Counted by Prometheus, so it may be off by one.",
         SHORT,
         PanelQuery(f"round({ended})"),
     )
@@ -135,7 +135,7 @@ def droid_table(limits: PanelLimits) -> table.Panel:
         "KPIs of each droid",
         "KPIs of each droid over the chosen window. Efficiency = 100 x (0.30 task success + 0.25 "
         "quality + 0.20 "
-        "collaboration + 0.15 (1 - errors) + 0.10 response), its weights shared out over the parts "
+        "collaboration + 0.15 (1 - errors) + 0.10 response), its weights redistributed over the parts "
         "that are known. Status is over 24 h; load = attempts in flight / the droid's limit "
         "(setting droid_limits; absent without one). " + limits.errors.note,
         {"droid": "Droid", "orchestrator": "Orchestrator"},

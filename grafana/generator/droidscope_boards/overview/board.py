@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def overview(limits: PanelLimits) -> dashboard.Dashboard:
     """
-    The page, from top to bottom.
+    The board, from top to bottom.
     """
     return board(
         OVERVIEW_BOARD,

@@ -1,5 +1,5 @@
 """
-What runs now.
+Running sessions and phases.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         101,
@@ -39,8 +39,8 @@ def active_sessions_table(limits: PanelLimits) -> table.Panel:
     phase = SCOPE.newest(metrics.ACTIVE_SESSION_INFO, (*by, "phase"))
     return table_panel(
         10,
-        "Running now",
-        "Running sessions, the longest first; at most 100 of the oldest an orchestrator. Progress is "
+        "Longest running sessions",
+        "Running sessions, the longest first; at most the 100 oldest of each orchestrator. Progress is "
         "what the "
         "orchestrator reported, else finished phases by their usual duration. " + limits.duration.note,
         {"session_id": "Session", "orchestrator": "Orchestrator", "pattern": "Pattern", "phase": "Phase"},
@@ -61,7 +61,7 @@ def active_sessions_table(limits: PanelLimits) -> table.Panel:
 
 def sessions_running_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
-    Running sessions, and those in trouble.
+    Running sessions, and those silent, stalled or over their time limit.
     """
     states = (
         ("running", metrics.SESSIONS_ACTIVE),

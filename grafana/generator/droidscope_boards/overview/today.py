@@ -1,5 +1,5 @@
 """
-How the day goes so far.
+KPIs since midnight.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
@@ -58,7 +58,7 @@ def completed_today_stat() -> stat.Panel:
     return today_panel(
         2,
         "Completed today",
-        "Sessions completed since midnight. Counted by Prometheus, so give or take one; reports are exact.",
+        "Sessions completed since midnight. Counted by Prometheus, so it may be off by one.",
         SHORT,
         PanelQuery(f"round({completed})"),
     )
@@ -99,7 +99,7 @@ def efficiency_stat() -> stat.Panel:
         "Efficiency",
         "100 x (0.5 task completion + 0.3 phase success + 0.2 plan adherence) over the chosen "
         "window, 0 to 100, "
-        "one figure an orchestrator.",
+        "one value for each orchestrator.",
         SHORT,
         PanelQuery(SCOPE.kpi(metrics.EFFICIENCY_SCORE, FLEET), "{{orchestrator}}"),
     ).thresholds(low_is_bad(thresholds.EFFICIENCY_LOW))

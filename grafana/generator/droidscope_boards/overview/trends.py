@@ -1,5 +1,5 @@
 """
-How it went: success, duration, quality, errors, cost.
+Trends of success, duration, quality, errors and cost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         102,
@@ -124,7 +124,7 @@ def sessions_ended_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         24,
         "Sessions ended per hour",
-        "Sessions that ended in the hour before each point, by outcome; lost ones fell silent for too long.",
+        "Sessions that ended in the hour before each point, by outcome; lost ones were silent for too long.",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.SESSIONS, ("outcome",), "1h"), "{{outcome}}"),
     )
@@ -137,8 +137,8 @@ def cost_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         25,
         "Cost per hour",
-        "Cost of model usage in the hour before each point, as reported or priced; unpriced tokens "
-        "cost nothing here.",
+        "Cost of model usage in the hour before each point, as reported or priced; tokens without a price "
+        "are not included.",
         USD,
         PanelQuery(SCOPE.increase(metrics.COST, FLEET, "1h"), "{{orchestrator}}"),
     )

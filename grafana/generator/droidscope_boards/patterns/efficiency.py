@@ -1,5 +1,5 @@
 """
-How well each pattern works, and what a success costs.
+Efficiency of patterns, and cost per success.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
@@ -40,7 +40,7 @@ def row(limits: PanelLimits) -> Row:
 
 def efficiency_table(limits: PanelLimits) -> table.Panel:
     """
-    The figures of each pattern.
+    KPIs of each pattern.
     """
     kpi = SCOPE.kpi
     success = kpi(metrics.PATTERN_SUCCESS_RATIO, PATTERN)
@@ -48,15 +48,14 @@ def efficiency_table(limits: PanelLimits) -> table.Panel:
     return table_panel(
         1,
         "Pattern efficiency",
-        "Figures of each pattern over the chosen window. At least = lower end of the 95 % Wilson "
-        "interval of success; "
-        "cost efficiency = the reference cost of a success (a budget, else the usual) over its cost, "
+        "KPIs of each pattern over the chosen window. Lower bound: of the 95 % Wilson interval of success; "
+        "cost efficiency = the reference cost of a success (a budget, else its usual cost) / its cost, "
         "at most 1. " + limits.success.note,
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("Sessions", sessions, SHORT),
             Column("Success", success, RATIO, low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET)),
-            Column("At least", wilson_lower(success, f"({sessions} > 0)"), RATIO),
+            Column("Success, lower bound", wilson_lower(success, f"({sessions} > 0)"), RATIO),
             Column(
                 "Average duration",
                 SCOPE.mean(metrics.SESSION_DURATION, PATTERN, WINDOW, 'outcome="completed"'),
@@ -72,7 +71,7 @@ def efficiency_table(limits: PanelLimits) -> table.Panel:
                 low_is_bad(limits.quality.limit),
             ),
         ],
-        sort="At least",
+        sort="Success, lower bound",
     )
 
 
@@ -138,7 +137,7 @@ def cost_per_success_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         5,
         "Cost per success",
-        "Cost of all executions, failed ones too, over the successful ones, each point over the "
+        "Cost of all executions, failed ones too, per successful one, each point over the "
         "chosen window before it.",
         USD,
         PanelQuery(SCOPE.kpi(metrics.PATTERN_COST_PER_SUCCESS, PATTERN), "{{pattern}}"),

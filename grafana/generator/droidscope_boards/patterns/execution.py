@@ -1,5 +1,5 @@
 """
-Where patterns spend their time, and where they fail.
+Durations and failures of phases, gates, syntheses and conflicts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         101,
@@ -41,7 +41,7 @@ def row(limits: PanelLimits) -> Row:
 
 def phase_table(limits: PanelLimits) -> table.Panel:
     """
-    The figures of each phase.
+    KPIs of each phase.
     """
     by = (*PATTERN, "phase")
     ended = SCOPE.increase(metrics.PHASES, by, WINDOW, 'outcome=~"completed|failed"')
@@ -50,7 +50,7 @@ def phase_table(limits: PanelLimits) -> table.Panel:
     return table_panel(
         10,
         "Phase performance",
-        "Phases over the chosen window: skipped ones aside, durations of completed ones, p95 from buckets.",
+        "Phases over the chosen window, skipped ones excluded; durations of completed ones, p95 from buckets.",
         {"pattern": "Pattern", "phase": "Phase", "orchestrator": "Orchestrator"},
         [
             Column("Phases", f"round({ended})", SHORT),
@@ -70,7 +70,7 @@ def phase_table(limits: PanelLimits) -> table.Panel:
 
 def failure_points_table() -> table.Panel:
     """
-    Where and why sessions fail, the commonest first.
+    Where and why sessions fail, the most frequent first.
     """
     by = (*PATTERN, "phase", "reason")
     failures = f"({SCOPE.increase(metrics.FAILURES, by, WINDOW)} {at_least(1)})"
@@ -80,7 +80,7 @@ def failure_points_table() -> table.Panel:
         "Failure points",
         "Failed phases, and sessions that failed outside any phase, by reason over the chosen "
         "window: share of all "
-        "failures, and running total from the top.",
+        "failures, and cumulative share.",
         {"pattern": "Pattern", "phase": "Phase", "reason": "Reason", "orchestrator": "Orchestrator"},
         [
             Column("Failures", f"round({failures})", SHORT),
@@ -88,7 +88,7 @@ def failure_points_table() -> table.Panel:
         ],
         sort="Share",
     )
-    return panel.with_transformation(cumulative("Share", "Running total"))
+    return panel.with_transformation(cumulative("Share", "Cumulative share"))
 
 
 def phase_duration_timeseries() -> timeseries.Panel:
