@@ -207,7 +207,8 @@ def node_graph_panel(id_: int, title: str, description: str, unit: str, expr: st
     """
     A graph of the edges *expr*, whose labels are id, source and target.
 
-    A node shows the sum of its incoming edges. The panel looks for the field name `mainstat`, and only the alias of a calculated field sets one.
+    A node shows the sum of its incoming edges. The
+    panel looks for the field name `mainstat`, and only the alias of a calculated field sets one.
     """
     alias = transformation(
         "calculateField", mode="reduceRow", reduce={"reducer": "sum", "include": ["Value"]}, alias="mainstat"

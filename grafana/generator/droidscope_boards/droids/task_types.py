@@ -35,7 +35,7 @@ def task_type_table(limits: PanelLimits) -> table.Panel:
     return table_panel(
         20,
         "Performance by task type",
-        "Tasks of each droid and type over the chosen window. Counted by Prometheus, so it may be off by one.",
+        "Tasks of each droid and type over the chosen window; counted by Prometheus, so maybe off by one.",
         {"droid": "Droid", "task_type": "Task type", "orchestrator": "Orchestrator"},
         [
             Column("Tasks", f"round({SCOPE.increase(metrics.TASKS, by, WINDOW)})", SHORT),

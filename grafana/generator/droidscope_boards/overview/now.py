@@ -39,7 +39,7 @@ def active_sessions_table(limits: PanelLimits) -> table.Panel:
     phase = SCOPE.newest(metrics.ACTIVE_SESSION_INFO, (*by, "phase"))
     return table_panel(
         10,
-        "Longest running sessions",
+        "Running now",
         "Running sessions, the longest first; at most the 100 oldest of each orchestrator. Progress is "
         "what the "
         "orchestrator reported, else finished phases by their usual duration. " + limits.duration.note,

@@ -50,7 +50,7 @@ def phase_table(limits: PanelLimits) -> table.Panel:
     return table_panel(
         10,
         "Phase performance",
-        "Phases over the chosen window, skipped ones excluded; durations of completed ones, p95 from buckets.",
+        "Phases over the chosen window, without skipped ones; durations of completed ones, p95 from buckets.",
         {"pattern": "Pattern", "phase": "Phase", "orchestrator": "Orchestrator"},
         [
             Column("Phases", f"round({ended})", SHORT),
