@@ -8,7 +8,7 @@ import pytest
 
 import builders as b
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import AttemptsEnded
 from droidscope.insights.alerts import alerts
 from droidscope.mapping.mapper import Mapper
 from droidscope.series.label_limits import SeriesLimits
@@ -53,7 +53,7 @@ def test_namesakes_of_two_environments_are_one(rig):
     rig.pass_seconds(MINUTE)
 
     (found,) = evidence(rig).values()
-    assert found.totals["1h"][Fact.ATTEMPTS, "coder", "code", "failed"] == 2
+    assert found.totals["1h"][AttemptsEnded(droid="coder", task_type="code", outcome="failed")] == 2
     assert found.findings["bug-fix", "coder", Severity.HIGH] == 3
 
 

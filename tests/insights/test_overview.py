@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from statsmodels.stats.proportion import proportion_confint
 
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import QualityIssues
 from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.insights.forecasts import Trend
 from droidscope.insights.overview import LISTED, communication_of, insights, issues
@@ -153,10 +153,10 @@ def test_common_issues_add_up_over_droids():
     The most frequent first; what was taken back is gone.
     """
     minutes = {
-        (Fact.ISSUES, "coder", "E501"): 3,
-        (Fact.ISSUES, "tester", "E501"): 2,
-        (Fact.ISSUES, "tester", "F401"): 4,
-        (Fact.ISSUES, "tester", "gone"): -1,
+        QualityIssues(droid="coder", rule="E501"): 3,
+        QualityIssues(droid="tester", rule="E501"): 2,
+        QualityIssues(droid="tester", rule="F401"): 4,
+        QualityIssues(droid="tester", rule="gone"): -1,
     }
 
     assert issues(minutes).most_common() == [("E501", 5), ("F401", 4)]

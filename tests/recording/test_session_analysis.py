@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import builders as b
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import Failures, PhaseIdleTime, PhasesOverPlan, SessionMessages, SessionSequencing
 from droidscope.facts.history import HOURS
 from droidscope.facts.sketch import COARSE, bucket
+from droidscope.facts.sketched_facts import PhaseDurations, TaskPathTimes
 from droidscope.model.examples import ExampleKind
 from droidscope.recording import session_analysis as analysis_module
 from droidscope.recording.phase_recorder import RUNS_LIMIT
@@ -25,7 +26,7 @@ from rig import Rig
 HOUR = 3600
 MINUTE = 60
 ATLAS = ("atlas",)
-FROM_DIGESTS = {Fact.PHASE_TOOK, Fact.OVER_PLAN, Fact.TASK_HELD, Fact.SEQUENCING, Fact.IDLE_NS}
+FROM_DIGESTS = {PhaseDurations, PhasesOverPlan, TaskPathTimes, SessionSequencing, PhaseIdleTime}
 
 
 @pytest.fixture
@@ -245,17 +246,23 @@ def facts_of(session):
         if phase.outcome not in {"completed", "failed"}:
             continue
         took = str(bucket(phase.seconds * b.SECOND, COARSE))
-        facts[Fact.PHASE_TOOK, session.pattern, phase.name, phase.outcome, path, took] += 1
+        facts[
+            PhaseDurations(
+                pattern=session.pattern, phase=phase.name, outcome=phase.outcome, path=path, bucket=took
+            )
+        ] += 1
         planned = phase.planned or max(run.planned for run in runs_of(session, phase.name))
         if planned and phase.seconds > 1.5 * planned:
-            place = (Fact.OVER_PLAN, session.pattern, phase.name, path)
-            facts[*place, "n"] += 1
-            facts[*place, "took_ns"] += phase.seconds * b.SECOND
-            facts[*place, "planned_ns"] += planned * b.SECOND
+            place = {"pattern": session.pattern, "phase": phase.name, "path": path}
+            facts[PhasesOverPlan(**place, total="n")] += 1
+            facts[PhasesOverPlan(**place, total="took_ns")] += phase.seconds * b.SECOND
+            facts[PhasesOverPlan(**place, total="planned_ns")] += planned * b.SECOND
     for task in session.tasks:
         if by_task[task.id]:
             held = str(bucket(by_task[task.id] * b.SECOND, COARSE))
-            facts[Fact.TASK_HELD, session.pattern, "code", task.droid, held] += 1
+            facts[
+                TaskPathTimes(pattern=session.pattern, task_type="code", droid=task.droid, bucket=held)
+            ] += 1
     facts.update(sequencing_of(session))
     return +facts
 
@@ -289,16 +296,18 @@ def sequencing_of(session):
         return {}
     critical = nx.dag_longest_path_length(graph)
     makespan = max(end for _, end in spans.values()) - min(start for start, _ in spans.values())
-    place = (Fact.SEQUENCING, session.pattern)
+    pattern = session.pattern
     facts = {
-        (*place, "n"): 1,
-        (*place, "makespan_ns"): makespan * b.SECOND,
-        (*place, "critical_ns"): min(makespan, critical) * b.SECOND,
+        SessionSequencing(pattern=pattern, total="n"): 1,
+        SessionSequencing(pattern=pattern, total="makespan_ns"): makespan * b.SECOND,
+        SessionSequencing(pattern=pattern, total="critical_ns"): min(makespan, critical) * b.SECOND,
     }
     for name in names:
         ready = [spans[other][1] for other in declared[name] & names]
         if ready and spans[name][0] > max(ready):
-            facts[Fact.IDLE_NS, session.pattern, name] = (spans[name][0] - max(ready)) * b.SECOND
+            facts[PhaseIdleTime(pattern=session.pattern, phase=name)] = (
+                spans[name][0] - max(ready)
+            ) * b.SECOND
     return facts
 
 
@@ -348,7 +357,7 @@ def totals(rig, window="7d"):
     What the history has of digests.
     """
     found = rig.head.history.totals(ATLAS, window, b.NOON + 2 * HOUR * b.SECOND)
-    return {key: amount for key, amount in found.items() if key[0] in FROM_DIGESTS}
+    return {key: amount for key, amount in found.items() if type(key) in FROM_DIGESTS}
 
 
 def send(rig, *spans):
@@ -443,9 +452,9 @@ def test_the_worked_session_of_88_minutes(tmp_path):
     ]
     found = rig.head.history.totals(ATLAS, "24h", b.NOON + rig.now)
     whole = 88 * MINUTE * b.SECOND
-    assert found[Fact.SEQUENCING, "full-stack-feature", "critical_ns"] == whole
-    assert found[Fact.SEQUENCING, "full-stack-feature", "makespan_ns"] == whole
-    assert not [key for key in found if key[0] == Fact.IDLE_NS]
+    assert found[SessionSequencing(pattern="full-stack-feature", total="critical_ns")] == whole
+    assert found[SessionSequencing(pattern="full-stack-feature", total="makespan_ns")] == whole
+    assert not [key for key in found if isinstance(key, PhaseIdleTime)]
     assert [(e.phase, e.state, e.droids, e.quality) for e in analysis.phases][2] == (
         "implementation",
         "completed",
@@ -568,7 +577,7 @@ def test_of_two_tasks_with_one_id_the_last_to_end_holds(rig, turned):
     send(rig, *(spans[::-1] if turned else spans), b.session(seconds=20))
     rig.pass_seconds(2)
 
-    held = {key[3]: amount for key, amount in totals(rig).items() if key[0] == Fact.TASK_HELD}
+    held = {key.droid: amount for key, amount in totals(rig).items() if isinstance(key, TaskPathTimes)}
     assert held == {"tester": 1}
 
 
@@ -623,7 +632,11 @@ def test_a_lost_session_has_no_digest_until_it_ends_after_all(tmp_path):
 
 def failures(rig):
     found = rig.head.windows.totals(ATLAS, "7d", b.NOON + rig.now + b.SECOND)
-    return {key[1:]: amount for key, amount in found.items() if key[0] == Fact.FAILURES}
+    return {
+        (key.pattern, key.phase, key.reason): amount
+        for key, amount in found.items()
+        if isinstance(key, Failures)
+    }
 
 
 def test_a_recovered_session_that_failed_counts_one_failure(tmp_path):
@@ -702,7 +715,7 @@ def test_a_straggler_of_a_forgotten_session_leaves_its_digest_as_it_was(rig):
 
     assert (rig.head.analyses.find("s1"), totals(rig)) == before
     counted = rig.head.windows.totals(ATLAS, "7d", b.NOON + rig.now)
-    assert not [key for key in counted if key[0] == Fact.SESSION_MESSAGES]
+    assert not [key for key in counted if isinstance(key, SessionMessages)]
 
 
 def test_times_without_sense_are_digested_and_survive_a_restart(rig):
@@ -742,7 +755,7 @@ def test_a_session_of_many_phases_is_digested_at_once_and_shown_in_part(rig):
     (analysis,) = rig.head.analyses.find("s1")
     assert [each.phase for each in analysis.phases] == [each.name for each in phases[:200]]
     found = rig.head.history.totals(ATLAS, "7d", b.NOON + rig.now)
-    assert found[Fact.SEQUENCING, "bug-fix", "critical_ns"] == 4999 * b.SECOND
+    assert found[SessionSequencing(pattern="bug-fix", total="critical_ns")] == 4999 * b.SECOND
     assert spent < 5
 
 

@@ -4,13 +4,14 @@ From what is known to the shapes of the API's answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from droidscope.api import schema as s
 from droidscope.conventions.attributes import Outcome, Severity
-from droidscope.facts.facts import Fact, Key, sums
-from droidscope.facts.history import sketches, split
+from droidscope.facts import facts as f
+from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
+from droidscope.facts.sketched_facts import PhaseDurations
 from droidscope.head.head import Head
 from droidscope.head.live import droids_at_work, progress_ratio, session_state
 from droidscope.insights.alerts import ActiveAlert
@@ -25,7 +26,7 @@ from droidscope.kpi.quality import mean_score
 from droidscope.kpi.rankings import Outcomes, rank_patterns
 from droidscope.kpi.ratios import error_ratio, retry_ratio, session_success_ratio, task_completion_ratio
 from droidscope.kpi.statistics import ratio
-from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, WindowTotals, by_subject
+from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, WindowTotals, droid_totals
 from droidscope.recording.session_analysis import PhaseAnalysis, SessionAnalysis
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
@@ -148,10 +149,10 @@ def droid_shape(
     droid: str,
     now: DroidNow,
     facts: DroidTotals,
-    minutes: Mapping[Key, int],
+    minutes: Totals,
 ) -> s.Droid:
     """
-    A droid now, and by the facts of a window; *minutes* are the totals of those that name it.
+    A droid now, and by the facts of a window; *minutes* are its totals.
     """
     return s.Droid(
         orchestrator=orchestrator,
@@ -163,7 +164,7 @@ def droid_shape(
         tasks_failed=facts.work.tasks_failed,
         average_task_duration_seconds=seconds(mean_task_ns(facts.work)),
         messages_sent=facts.mail.sent,
-        messages_by_type=_messages_by_type(minutes, droid),
+        messages_by_type=_messages_by_type(minutes),
         messages_received=facts.mail.received,
         queries=s.Queries(
             facts.queries.queries_answered,
@@ -173,21 +174,21 @@ def droid_shape(
         ),
         average_response_time_seconds=seconds(mean_response_ns(facts.queries)),
         files_created=facts.files_created,
-        by_task_type=_by_task_type(minutes, droid),
+        by_task_type=_by_task_type(minutes),
         common_issues=[Issue(*each) for each in issues(minutes).most_common(LISTED)],
         kpis=_measured(DROID_KPIS, facts, s.DroidKpis, "orchestrator_droid_"),
     )
 
 
-def _messages_by_type(minutes: Mapping[Key, int], droid: str) -> dict[str, int]:
-    sent = sums(minutes, Fact.MESSAGES, "sender", "message_type")
-    return {type_: n for (sender, type_), n in sorted(sent.items()) if sender == droid and n}
+def _messages_by_type(minutes: Totals) -> dict[str, int]:
+    sent = sum_by(minutes.of(f.MessagesSent), lambda key: key.message_type)
+    return {type_: n for type_, n in sorted(sent.items()) if n}
 
 
-def _by_task_type(minutes: Mapping[Key, int], droid: str) -> dict[str, s.TaskTypeWork]:
+def _by_task_type(minutes: Totals) -> dict[str, s.TaskTypeWork]:
     return {
-        task_type: _task_type(by_subject(of_type).droids[droid])
-        for task_type, of_type in sorted(split(minutes, "task_type").items())
+        task_type: _task_type(droid_totals(of_type))
+        for task_type, of_type in sorted(minutes.by_task_type.items())
     }
 
 
@@ -212,8 +213,8 @@ def pattern_shape(
     pattern: str,
     name: str | None,
     facts: PatternTotals,
-    minutes: Mapping[Key, int],
-    hours: Mapping[Key, int],
+    minutes: Totals,
+    hours: Totals,
     bottlenecks: Iterable[Bottleneck],
     advice: Sequence[Recommendation],
     assignments: Iterable[Assignment],
@@ -221,8 +222,8 @@ def pattern_shape(
     """
     A pattern by the facts of a window, and what was found of it there: all that is given is of this pattern.
     """
-    failures = sums(minutes, Fact.FAILURES, "phase", "reason")
-    points = failure_points({(phase, reason): n for (phase, reason), n in failures.items() if n > 0})
+    failures = sum_by(minutes.of(f.Failures), lambda key: (key.phase, key.reason))
+    points = failure_points({point: n for point, n in failures.items() if n > 0})
     return s.Pattern(
         orchestrator=orchestrator,
         labels=labels,
@@ -242,18 +243,22 @@ def pattern_shape(
     )
 
 
-def _phase_performance(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[s.PhasePerformance]:
+def _phase_performance(minutes: Totals, hours: Totals) -> list[s.PhasePerformance]:
     """
     The phases of one pattern, by the facts of it alone.
     """
-    ended = sums(minutes, Fact.PHASES, "phase", "outcome")
-    phase_ns = sums(minutes, Fact.PHASE_NS, "phase")
-    wait_ns = sums(minutes, Fact.WAIT_NS, "phase")
-    took = sketches(hours, Fact.PHASE_TOOK, "phase", outcome=Outcome.COMPLETED)
+    ended = sum_by(minutes.of(f.PhasesEnded), lambda key: (key.phase, key.outcome))
+    phase_ns = sum_by(minutes.of(f.PhaseTime), lambda key: key.phase)
+    wait_ns = sum_by(minutes.of(f.PhaseWaitTime), lambda key: key.phase)
+    durations = sketch_by(
+        hours.of(PhaseDurations),
+        lambda key: key.phase,
+        where=lambda key: key.outcome == Outcome.COMPLETED,
+    )
     found = []
     for phase in sorted({phase for phase, _ in ended}):
         completed, failed = (ended[phase, outcome] for outcome in (Outcome.COMPLETED, Outcome.FAILED))
-        median_ns = took[phase,].quantile(0.5) if (phase,) in took else None
+        median_ns = durations[phase].quantile(0.5) if phase in durations else None
         found.append(
             s.PhasePerformance(
                 phase,
@@ -261,7 +266,7 @@ def _phase_performance(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> 
                 failed,
                 ratio(completed, completed + failed),
                 seconds(median_ns),
-                ratio(wait_ns[phase,], phase_ns[phase,]),
+                ratio(wait_ns[phase], phase_ns[phase]),
             )
         )
     return found

@@ -25,8 +25,8 @@ from droidscope.api.serializers import (
 )
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import Key
-from droidscope.facts.history import Timeline, split
+from droidscope.facts.fact_key import FactKey
+from droidscope.facts.fact_totals import Totals
 from droidscope.head.live import foreign_sessions
 from droidscope.insights.alerts import ActiveAlert, alert_level
 from droidscope.insights.assignments import Assignment, assignments
@@ -35,6 +35,7 @@ from droidscope.insights.forecasts import droid_trends, predictions, trends
 from droidscope.insights.overview import insights
 from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.efficiency import orchestrator_efficiency
+from droidscope.kpi.timeline import Timeline
 from droidscope.kpi.totals import DroidTotals, by_subject
 from droidscope.pipeline import Pipeline
 from droidscope.recording.session_analysis import SessionAnalysis, phases_of
@@ -159,7 +160,6 @@ class ApiService:
         now_ns = self._wall_ns()
         totals = self._totals(query.window, now_ns)
         facts = {who: by_subject(minutes).droids for who, minutes in totals.items()}
-        of_droid = {who: split(minutes, "droid", "sender") for who, minutes in totals.items()}
         now = self._droids_now(now_ns)
         wanted = sorted(
             (who, droid)
@@ -173,7 +173,7 @@ class ApiService:
                 droid,
                 now.get((who, droid), DroidNow("healthy", 0)),
                 facts.get(who, {}).get(droid, DroidTotals()),
-                of_droid.get(who, {}).get(droid, {}),
+                totals[who].by_droid.get(droid, Totals({})) if who in totals else Totals({}),
             )
             for who, droid in wanted[: query.limit]
         ]
@@ -193,11 +193,10 @@ class ApiService:
                 continue
             worth = {**references_usd.get(who, {}), **self._settings.budgets_usd}
             of_who = findings.get(who)
-            hours = of_who.look.hours if of_who else {}
+            hours = of_who.look.hours if of_who else Totals({})
             judged = _of_patterns(assignments(minutes, hours))
             slow = _of_patterns(of_who.bottlenecks if of_who else ())
             advice = _of_patterns(of_who.recommendations if of_who else ())
-            minutes_of, hours_of = split(minutes, "pattern"), split(hours, "pattern")
             found += [
                 pattern_shape(
                     who[0],
@@ -205,8 +204,8 @@ class ApiService:
                     pattern,
                     self._pipeline.head.names.of(who, pattern),
                     facts,
-                    minutes_of.get(pattern, {}),
-                    hours_of.get(pattern, {}),
+                    minutes.by_pattern[pattern],
+                    hours.by_pattern.get(pattern, Totals({})),
                     slow[pattern],
                     advice[pattern],
                     judged[pattern],
@@ -235,7 +234,7 @@ class ApiService:
         return s.OrchestratorInsights(
             who[0],
             self._labels(who),
-            orchestrator_kpis(by_subject(found.look.minutes).orchestrator),
+            orchestrator_kpis(found.look.subjects.orchestrator),
             insights(found.look, found.recommendations, moved),
             moved,
             droid_trends(line, query.trend),
@@ -320,21 +319,21 @@ class ApiService:
     def _droids_now(self, now_ns: int) -> dict[tuple[Orchestrator, str], DroidNow]:
         return droids_now(self._pipeline, self._settings.droid_limits, now_ns)
 
-    def _totals(self, window: str, now_ns: int) -> dict[Orchestrator, dict[Key, int]]:
+    def _totals(self, window: str, now_ns: int) -> dict[Orchestrator, Totals]:
         with self._pipeline.lock:
             totals = self._pipeline.head.windows.snapshot(now_ns, [window])
         return {who: by_window[window] for who, by_window in totals.items()}
 
-    def _pooled(self, orchestrator: str | None, window: str, now_ns: int) -> dict[Key, int]:
+    def _pooled(self, orchestrator: str | None, window: str, now_ns: int) -> Totals:
         """
         Sums over orchestrators, so that every ratio of them is one of sums.
         """
-        pooled: dict[Key, int] = defaultdict(int)
+        pooled: dict[FactKey, int] = defaultdict(int)
         for who, totals in self._totals(window, now_ns).items():
             if _passes(orchestrator, who[0]):
-                for key, amount in totals.items():
+                for key, amount in totals.amounts.items():
                     pooled[key] += amount
-        return pooled
+        return Totals(pooled)
 
     def _found(self, orchestrator: str | None, window: str) -> Iterator[tuple[Orchestrator, WindowInsights]]:
         for (who, of), findings in self._retrospect.findings().items():

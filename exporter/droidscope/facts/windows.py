@@ -15,14 +15,16 @@ Definition: docs/kpis.md#conventions
 from __future__ import annotations
 
 from collections import defaultdict
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from droidscope.facts.buckets import Buckets, BucketsDump
-from droidscope.facts.facts import Key
-from droidscope.facts.packing import Totals, pack, unpack
+from droidscope.facts.fact_key import FactKey
+from droidscope.facts.fact_totals import Totals
+from droidscope.facts.packing import Amounts, AnyFact, pack, unpack
 from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape
 
 if TYPE_CHECKING:
@@ -34,9 +36,13 @@ Facts that may wait for the clock.
 """
 
 Orchestrator = tuple[str, ...]
-Ahead = tuple[int, Orchestrator, Key, int]
+Ahead = tuple[int, Orchestrator, AnyFact, int]
 """
 What waits for the clock: end in nanoseconds, orchestrator, key, amount.
+"""
+_Waiting = tuple[int, int, Orchestrator, FactKey, int]
+"""
+The same in a heap, with a number after the end that tells apart what ended at once.
 """
 
 
@@ -67,10 +73,11 @@ class Windows:
         self._oldest = -shape.reach
         self._edges = (0, 0)
         self._held: dict[Orchestrator, Buckets] = defaultdict(self._new_buckets)
-        self._ahead: list[Ahead] = []
-        self._fresh: dict[tuple[Orchestrator, int], Totals] = {}
+        self._ahead: list[_Waiting] = []
+        self._numbers = count()
+        self._fresh: dict[tuple[Orchestrator, int], Amounts] = {}
 
-    def add(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
+    def add(self, orchestrator: Orchestrator, end_ns: int, key: FactKey, amount: int) -> None:
         """
         Add *amount* to a fact about what ended at *end_ns*; a negative amount takes back.
 
@@ -86,7 +93,7 @@ class Windows:
         elif amount > 0 and len(self._ahead) >= AHEAD_LIMIT:
             self._settle(orchestrator, self._reached_ns - 1, key, amount)
         else:
-            heappush(self._ahead, (end_ns, orchestrator, key, amount))
+            heappush(self._ahead, (end_ns, next(self._numbers), orchestrator, key, amount))
 
     def advance(self, now_ns: int) -> None:
         """
@@ -104,10 +111,10 @@ class Windows:
         self._now_ns = now_ns
         self._reached_ns = max(self._reached_ns, now_ns)
         while self._ahead and self._ahead[0][0] < self._reached_ns:
-            end_ns, orchestrator, key, amount = heappop(self._ahead)
+            end_ns, _, orchestrator, key, amount = heappop(self._ahead)
             self._settle(orchestrator, end_ns, key, amount)
 
-    def totals(self, orchestrator: Orchestrator, window: str, now_ns: int) -> Mapping[Key, int]:
+    def totals(self, orchestrator: Orchestrator, window: str, now_ns: int) -> Mapping[FactKey, int]:
         """
         Sums over what ended in [floor_minute(now - window), now), without those that are zero.
 
@@ -120,7 +127,7 @@ class Windows:
         self.advance(now_ns)
         return self.latest(orchestrator, window)
 
-    def latest(self, orchestrator: Orchestrator, window: str) -> Mapping[Key, int]:
+    def latest(self, orchestrator: Orchestrator, window: str) -> Mapping[FactKey, int]:
         """
         The same as of when the clock was last set.
         """
@@ -135,8 +142,8 @@ class Windows:
         self.advance(now_ns)
         windows = tuple(windows)
         return {
-            who: {window: dict(self.latest(who, window)) for window in windows}
-            for who in self.orchestrators()
+            orchestrator: {window: Totals(dict(self.latest(orchestrator, window))) for window in windows}
+            for orchestrator in self.orchestrators()
         }
 
     def buckets(self, orchestrator: Orchestrator, numbers: Iterable[int]) -> list[bytes]:
@@ -165,8 +172,10 @@ class Windows:
         held, self._held = self._held, defaultdict(self._new_buckets)
         for orchestrator, buckets in held.items():
             self._held[rename(orchestrator)].merge(buckets, self._ranges)
-        self._ahead = [(end_ns, rename(who), key, amount) for end_ns, who, key, amount in self._ahead]
-        heapify(self._ahead)
+        self._ahead = [
+            (end_ns, number, rename(orchestrator), key, amount)
+            for end_ns, number, orchestrator, key, amount in self._ahead
+        ]
 
     def dump(self) -> WindowsDump:
         """
@@ -177,7 +186,7 @@ class Windows:
             self._now_ns,
             self._reached_ns,
             [buckets.dump(orchestrator) for orchestrator, buckets in self._held.items()],
-            pack(self._ahead),
+            pack([(end_ns, *fact) for end_ns, _, *fact in self._ahead]),
         )
 
     @classmethod
@@ -195,7 +204,10 @@ class Windows:
         windows._ranges = shape.ranges(dump.now_ns)
         windows._edges = dump.now_ns // shape.bucket_ns, -(-dump.now_ns // shape.bucket_ns)
         windows._oldest = windows._edges[0] - shape.reach
-        windows._ahead = unpack(dump.ahead, list[Ahead])
+        windows._ahead = [
+            (end_ns, next(windows._numbers), orchestrator, key, amount)
+            for end_ns, orchestrator, key, amount in unpack(dump.ahead, list[Ahead])
+        ]
         for buckets in dump.buckets:
             windows._held[buckets.orchestrator] = Buckets.load(buckets, shape)
         return windows
@@ -203,7 +215,7 @@ class Windows:
     def _new_buckets(self) -> Buckets:
         return Buckets(self.shape)
 
-    def _settle(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
+    def _settle(self, orchestrator: Orchestrator, end_ns: int, key: FactKey, amount: int) -> None:
         bucket = end_ns // self._bucket_ns
         if bucket < self._oldest:
             return

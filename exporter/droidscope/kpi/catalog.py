@@ -17,7 +17,7 @@ from droidscope.units import SECOND_NS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from droidscope.facts.facts import Key
+    from droidscope.facts.fact_totals import Totals
     from droidscope.facts.windows import Orchestrator
 
 Facts = TypeVar("Facts")
@@ -188,7 +188,7 @@ _SAMPLES: Final = {spec: samples_of(spec) for spec in KPIS}
 
 
 def gauges(
-    totals: Mapping[Orchestrator, Mapping[str, Mapping[Key, int]]],
+    totals: Mapping[Orchestrator, Mapping[str, Totals]],
     budgets_usd: Mapping[str, float] | None = None,
     references_usd: Mapping[Orchestrator, Mapping[str, float]] | None = None,
 ) -> Iterator[Gauge]:

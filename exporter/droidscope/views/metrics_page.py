@@ -16,7 +16,7 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
-from droidscope.facts.facts import Key
+from droidscope.facts.fact_totals import Totals
 from droidscope.head.head import Head
 from droidscope.head.live import (
     completeness_gauges,
@@ -106,7 +106,7 @@ class Views:
         references_usd = self.retrospect.references_usd()
         return list(kpi_gauges(self._totals(), self._settings.budgets_usd, references_usd))
 
-    def _totals(self) -> dict[tuple[str, ...], dict[str, dict[Key, int]]]:
+    def _totals(self) -> dict[tuple[str, ...], dict[str, Totals]]:
         with self._pipeline.lock:
             return self._pipeline.head.windows.snapshot(self._wall_ns(), m.WINDOWS)
 

@@ -1,0 +1,119 @@
+"""
+Totals: the sums of one window, grouped once by fact, and read by the names of labels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from droidscope.facts.fact_key import Bucketed, FactKey
+from droidscope.facts.sketch import Sketch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+F = TypeVar("F", bound=FactKey)
+B = TypeVar("B", bound=Bucketed)
+K = TypeVar("K")
+Subject = Literal["pattern", "droid", "task_type"]
+"""
+What totals can be split by: a label, or a property that stands for one.
+"""
+
+
+class Totals:
+    """
+    The sums of one window and orchestrator, as *amounts* by key; those that are zero may be left out.
+
+    Grouped by kind of fact when first read, and by subject when first split.
+    """
+
+    def __init__(self, amounts: Mapping[FactKey, int]) -> None:
+        self.amounts = amounts
+
+    def of(self, fact: type[F]) -> Mapping[F, int]:
+        """
+        The sums of one kind of fact.
+        """
+        return self._by_fact.get(fact, {})
+
+    @cached_property
+    def by_pattern(self) -> Mapping[str, Totals]:
+        """
+        The totals of each pattern; facts without a pattern belong to none.
+        """
+        return self._split("pattern")
+
+    @cached_property
+    def by_droid(self) -> Mapping[str, Totals]:
+        """
+        The totals of each droid; messages are of the droid that sent them, facts without one of none.
+        """
+        return self._split("droid")
+
+    @cached_property
+    def by_task_type(self) -> Mapping[str, Totals]:
+        """
+        The totals of each type of task; facts without one belong to none.
+        """
+        return self._split("task_type")
+
+    @cached_property
+    def _by_fact(self) -> dict[type[FactKey], dict[Any, int]]:
+        grouped: defaultdict[type[FactKey], dict[Any, int]] = defaultdict(dict)
+        for key, amount in self.amounts.items():
+            grouped[type(key)][key] = amount
+        return dict(grouped)
+
+    def _split(self, subject: Subject) -> dict[str, Totals]:
+        split: defaultdict[str, dict[FactKey, int]] = defaultdict(dict)
+        subject_of = attrgetter(subject)
+        facts = {fact for fact in self._by_fact if hasattr(fact, subject)}
+        for key, amount in self.amounts.items():
+            if type(key) in facts:
+                split[subject_of(key)][key] = amount
+        return {name: Totals(amounts) for name, amounts in split.items()}
+
+
+def sum_by(
+    amounts: Mapping[F, int], by: Callable[[F], K], where: Callable[[F], bool] | None = None
+) -> Counter[K]:
+    """
+    Sums of one kind of fact by what *by* makes of its keys, most often some of their labels.
+
+    Args:
+        amounts: The sums of one kind of fact.
+        by: What to tell apart.
+        where: Which keys to take, all if None.
+    """
+    sums: Counter[K] = Counter()
+    for key, amount in amounts.items():
+        if where is None or where(key):
+            sums[by(key)] += amount
+    return sums
+
+
+def sketch_by(
+    amounts: Mapping[B, int], by: Callable[[B], K], where: Callable[[B], bool] | None = None
+) -> dict[K, Sketch]:
+    """
+    The values of a fact that counts by bucket, by what *by* makes of its keys.
+
+    Args:
+        amounts: The sums of one kind of fact.
+        by: What to tell apart.
+        where: Which keys to take, all if None.
+    """
+    sketches: dict[K, Sketch] = {}
+    for key, amount in amounts.items():
+        if where is not None and not where(key):
+            continue
+        subject = by(key)
+        sketch = sketches.get(subject)
+        if sketch is None:
+            sketch = sketches[subject] = Sketch(bits=key.bits)
+        sketch.add_bucket(int(key.bucket), amount)
+    return sketches
