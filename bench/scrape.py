@@ -29,7 +29,8 @@ from droidscope.exposition.page import Page
 from droidscope.exposition.text import Format, Renderer
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.mapper import MappedBatch, Mapper, relevant
+from droidscope.mapping.mapper import Mapper, relevant
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.views.metrics_page import Views
@@ -92,7 +93,7 @@ class Scraped:
         self.at(30 * DAY + 3600 * b.SECOND)
         views = Views(
             self.rig.pipeline,
-            self.rig.pipeline._store,  # noqa: SLF001 - the rig's own
+            self.rig.pipeline.store,
             SelfMetrics("bench", 1),
             wall_ns=lambda: b.NOON + self.rig.now,
         )

@@ -145,7 +145,7 @@ class Smoke:
         """
         alerts = json.loads(get(f"{self.options.alertmanager}/api/v2/alerts"))
         names = {one["labels"]["alertname"] for one in alerts}
-        demand("Watchdog" in names, f"it has {', '.join(sorted(names)) or 'nothing'}")
+        demand("DroidscopeWatchdog" in names, f"it has {', '.join(sorted(names)) or 'nothing'}")
 
     def grafana_health(self) -> str:
         """

@@ -99,7 +99,7 @@ class Rig:
         """
         Stop as SIGKILL would: no checkpoint, only what the disk has.
         """
-        self.pipeline._store._lock.release()
+        self.pipeline.store.abandon()
         self.open()
 
     def restart(self):

@@ -100,6 +100,14 @@ def test_mappings_in_the_environment_are_json_or_yaml():
     assert load(environ=as_json) == load(environ=as_yaml)
 
 
+def test_a_mapping_in_the_environment_that_is_neither_is_an_error_with_its_name():
+    """
+    And with what was written there.
+    """
+    with pytest.raises(ConfigError, match=r"droid_limits .*DROIDSCOPE_DROID_LIMITS.* '\{coder: '"):
+        load(environ={"DROIDSCOPE_DROID_LIMITS": "{coder: "})
+
+
 def test_prices_by_model(write):
     """
     Directions that are not given cost nothing.

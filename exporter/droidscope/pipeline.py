@@ -25,8 +25,9 @@ from droidscope.errors import OverloadedError, StoreError
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Receipt, Signal
-from droidscope.mapping.mapper import UNKNOWN_SERVICE, MappedBatch, Mapper, relevant
+from droidscope.mapping.mapper import UNKNOWN_SERVICE, Mapper, relevant
 from droidscope.model.identity import log_identity, point_identity, span_identity
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.otlp import Batch
 from droidscope.store.log import Frame, FrameKind
 from droidscope.store.seen import SeenIds
@@ -107,7 +108,8 @@ class Pipeline:
     A `Sink` whose receipts mean "on disk".
 
     *clock_ns* is monotonic time, *wall_ns* Unix time, both in nanoseconds. `recover` first, then
-    `start`; `stop` finishes what waits. *lock* guards the head for readers.
+    `start`; `stop` finishes what waits. *lock* guards the head for readers; the *store* is the pipeline's own
+    while it runs.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class Pipeline:
         clock_ns: Callable[[], int] = time.monotonic_ns,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._store = store
+        self.store = store
         self._mapper = mapper
         self._meter = meter
         self._monotonic_ns = clock_ns
@@ -151,9 +153,9 @@ class Pipeline:
         Raises:
             StoreError: If the store is damaged.
         """
-        clock = self._store.restore(self.head)
+        clock = self.store.restore(self.head)
         frames = 0
-        for frames, frame in enumerate(self._store.replay(), start=1):
+        for frames, frame in enumerate(self.store.replay(), start=1):
             if self._interrupted:
                 return None
             self._replay(frame)
@@ -161,7 +163,7 @@ class Pipeline:
             if frames % 1000 == 0:
                 progress(frames)
         self._uptime_zero = self._monotonic_ns() - clock
-        self._store.begin(self.head, clock)
+        self.store.begin(self.head, clock)
         return frames
 
     def interrupt(self) -> None:
@@ -175,7 +177,7 @@ class Pipeline:
         with self._log_failures("a stored request could not be read"):
             if frame.kind in _SIGNALS:
                 signal = _SIGNALS[frame.kind]
-                mapped = understand(signal, frame.payload, self._mapper, self._store.seen).mapped
+                mapped = understand(signal, frame.payload, self._mapper, self.store.seen).mapped
             self._enter(frame, mapped)
 
     def _enter(self, frame: Frame, mapped: MappedBatch | None) -> None:
@@ -217,7 +219,7 @@ class Pipeline:
         if self._thread is not None:
             self._thread.join()
         with self.lock:
-            self._store.close(self.head, self.uptime_ns())
+            self.store.close(self.head, self.uptime_ns())
 
     def uptime_ns(self) -> int:
         """
@@ -291,7 +293,7 @@ class Pipeline:
 
     def _process(self, jobs: list[QueuedRequest]) -> None:
         clock, wall = self.uptime_ns(), self._wall_ns()
-        mark = self._store.seen.mark()
+        mark = self.store.seen.mark()
         admitted = [job for job in jobs if self._admit(job)]
         changes: list[tuple[Frame, MappedBatch | None]] = [
             (Frame(_FRAME_KINDS[job.signal], clock, wall, job.body), job.understood.mapped)
@@ -304,10 +306,10 @@ class Pipeline:
         started = time.perf_counter()
         try:
             if changes:
-                self._store.append([frame for frame, _ in changes])
+                self.store.append([frame for frame, _ in changes])
         except StoreError as error:
             log.error("store refuses", error=str(error), requests=len(admitted))  # noqa: TRY400 - the sentence says it all
-            self._store.seen.forget_since(mark)
+            self.store.seen.forget_since(mark)
             _refuse(admitted, error)
             return
         durable = time.perf_counter()
@@ -317,7 +319,7 @@ class Pipeline:
         with self.lock:
             for frame, of_frame in changes:
                 self._enter(frame, of_frame)
-            self._store.maybe_seal(self.head, clock)
+            self.store.maybe_seal(self.head, clock)
         if changes:
             self._meter.fsync_seconds(durable - started)
         for job in admitted:
@@ -328,7 +330,7 @@ class Pipeline:
         Decode, drop what was seen and map; False if the request was refused.
         """
         try:
-            job.understood = understand(job.signal, job.body, self._mapper, self._store.seen)
+            job.understood = understand(job.signal, job.body, self._mapper, self.store.seen)
         except Exception as error:  # noqa: BLE001 - one request's fault is no other's; the port tells them apart
             job.future.set_exception(error)
             return False

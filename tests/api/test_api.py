@@ -746,6 +746,6 @@ class TestOrchestrators:
         handler, watch = Handled(), Watch(idle_seconds=0.01)
 
         watch.look(handler)
-        watch._thread.join(10)
+        watch.thread.join(10)
 
         assert {alert["orchestrator"] for alert in handler.alerts} == {"atlas"}

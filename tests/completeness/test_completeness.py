@@ -426,7 +426,7 @@ def test_exactly_what_was_lost_is_missing(tmp_path_factory, fleet, random, actio
             case "do", "restart":
                 rig.restart()
             case "do", "seal":
-                rig.pipeline._store._seal(rig.head, rig.pipeline.uptime_ns())
+                rig.pipeline.store.seal(rig.head, rig.pipeline.uptime_ns())
             case "do", "wait":
                 rig.pass_seconds(7)
             case "do", "wait longer":

@@ -70,6 +70,15 @@ def test_names_and_labels_keep_the_rules(spec):
     assert spec.help.endswith(".")
 
 
+def test_no_two_families_share_a_name():
+    """
+    OpenMetrics names a counter's family without `_total`, and allows each name once.
+    """
+    families = [spec.name.removesuffix("_total") for spec in CATALOGUE]
+
+    assert len(set(families)) == len(families)
+
+
 def test_histogram_bounds_hold_the_alert_thresholds():
     """
     A threshold inside a bucket could not be told from the histogram.

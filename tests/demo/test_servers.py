@@ -7,8 +7,8 @@ import socket
 import pytest
 import yaml
 
-from droidscope.demo import servers
-from droidscope.demo.servers import LOOPBACK, Ports
+from droidscope_demo import servers
+from droidscope_demo.servers import LOOPBACK, Ports
 
 PROMETHEUS = """
 global: {scrape_interval: 30s, scrape_timeout: 10s, evaluation_interval: 15s}
@@ -67,33 +67,52 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_a_free_port_is_kept():
+@pytest.fixture
+def claims():
+    with servers.PortClaims() as held:
+        yield held
+
+
+def test_a_free_port_is_kept(claims):
     """
     The preferred port is chosen where nobody uses it.
     """
     port = free_port()
 
-    assert servers.choose_port(port) == port
+    assert claims.choose_port(port) == port
 
 
-def test_a_busy_port_gives_way(busy_port):
+def test_a_busy_port_gives_way(claims, busy_port):
     """
     Where somebody listens already, another free port is chosen.
     """
-    chosen = servers.choose_port(busy_port)
+    chosen = claims.choose_port(busy_port)
 
     assert chosen not in {0, busy_port}
 
 
-def test_no_two_servers_get_the_same_port(busy_port):
+def test_no_two_servers_get_the_same_port(claims, busy_port):
     """
     Even where all are wanted on one port that is taken.
     """
-    chosen = servers.choose_ports(Ports(busy_port, busy_port, busy_port, busy_port, busy_port))
+    chosen = claims.choose_ports(Ports(busy_port, busy_port, busy_port, busy_port, busy_port))
 
     numbers = [getattr(chosen, name) for name in Ports.__slots__]
     assert len(set(numbers)) == 5
     assert busy_port not in numbers
+
+
+def test_two_demos_do_not_choose_the_same_port(claims):
+    """
+    Though neither has a server yet that listens there; what one has given up, the other may have.
+    """
+    port = free_port()
+    with servers.PortClaims() as others:
+        assert others.choose_port(port) == port
+
+        assert claims.choose_port(port) not in {0, port}
+
+    assert claims.choose_port(port) == port
 
 
 def test_moved_ports_are_those_a_configuration_may_name():

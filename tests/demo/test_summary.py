@@ -6,7 +6,7 @@ import io
 import json
 
 from droidscope.conventions.metrics import MESSAGES, SESSIONS, SESSIONS_ACTIVE, TASKS
-from droidscope.demo.summary import Numbers, Screen, Service, read_numbers, table
+from droidscope_demo.summary import Numbers, Screen, Service, read_numbers, table
 
 PAGE = f"""
 # TYPE {SESSIONS_ACTIVE.name} gauge
@@ -32,16 +32,18 @@ ALERTS = json.dumps(
     {
         "data": {
             "alerts": [
-                alert("DroidErrorRateHigh", "firing"),
-                alert("DroidErrorRateHigh", "firing"),
-                alert("CommunicationConflicts", "firing"),
-                alert("SecurityFindingsOpen", "pending"),
-                alert("Watchdog", "firing", severity="none"),
+                alert("OrchestratorDroidErrorRateHigh", "firing"),
+                alert("OrchestratorDroidErrorRateHigh", "firing"),
+                alert("OrchestratorCommunicationConflicts", "firing"),
+                alert("OrchestratorSecurityFindingsOpen", "pending"),
+                alert("DroidscopeWatchdog", "firing", severity="none"),
             ]
         }
     }
 )
-NUMBERS = Numbers(active=3, completed=5, failed=3, tasks=42, messages=7, alerts=("DroidErrorRateHigh",))
+NUMBERS = Numbers(
+    active=3, completed=5, failed=3, tasks=42, messages=7, alerts=("OrchestratorDroidErrorRateHigh",)
+)
 
 
 class Terminal(io.StringIO):
@@ -64,7 +66,7 @@ def test_firing_alerts_are_named_once():
     """
     numbers = read_numbers(PAGE, ALERTS)
 
-    assert numbers.alerts == ("CommunicationConflicts", "DroidErrorRateHigh")
+    assert numbers.alerts == ("OrchestratorCommunicationConflicts", "OrchestratorDroidErrorRateHigh")
 
 
 def test_the_table_is_aligned():
@@ -91,7 +93,7 @@ def test_elsewhere_than_on_a_terminal_lines_are_plain():
     screen.numbers(NUMBERS)
 
     numbers = "sessions 3 active | 5 done | 3 failed | 42 tasks | 7 messages"
-    assert out.getvalue() == f"{numbers} | alerts firing: DroidErrorRateHigh\n" * 2
+    assert out.getvalue() == f"{numbers} | alerts firing: OrchestratorDroidErrorRateHigh\n" * 2
 
 
 def test_on_a_terminal_the_line_overwrites_itself(monkeypatch):

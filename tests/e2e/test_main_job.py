@@ -251,7 +251,9 @@ def test_the_watchdog_barks_elsewhere_and_nothing_else_speaks(stack):
     Only limits that are breached are told; the watchdog's route has no webhook.
     """
     until(
-        lambda: any(one["labels"]["alertname"] == "Watchdog" for one in stack.alertmanager.alerts()),
+        lambda: any(
+            one["labels"]["alertname"] == "DroidscopeWatchdog" for one in stack.alertmanager.alerts()
+        ),
         "the watchdog",
     )
 

@@ -253,8 +253,7 @@ def zone_where_it_is(hour):
     """
     A time zone with that hour now; its name has the sign of what is to be added to get UTC.
     """
-    ahead = hour - datetime.now(UTC).hour
-    ahead += 24 if ahead < -11 else 0
+    ahead = (hour - datetime.now(UTC).hour + 12) % 24 - 12  # there are zones for -12 to 14
     return f"Etc/GMT{-ahead:+d}" if ahead else "UTC"
 
 

@@ -95,7 +95,7 @@ def recovered(n, pattern="fix"):
 
 
 def over_limit(n, pattern="fix", **more):
-    return counted(SessionsOverLimit, m.SESSIONS_OVER_LIMIT_TOTAL, pattern, n=n, **more)
+    return counted(SessionsOverLimit, m.SESSIONS_ENDED_OVER_LIMIT, pattern, n=n, **more)
 
 
 def attempts(outcome, n, droid="coder", task_type="code", **more):
@@ -227,7 +227,7 @@ def evidence_of(case):
     windows = Windows()
     for event in case.events:
         windows.add(WHO, NOW - event.minutes_ago * MINUTE_NS, event.key, event.n)
-    totals = {window: dict(windows.totals(WHO, window, NOW)) for window in FACTS}
+    totals = {window: Totals(dict(windows.totals(WHO, window, NOW))) for window in FACTS}
     return AlertInputs(totals, case.over_limit, case.findings)
 
 

@@ -526,7 +526,7 @@ def test_our_own_faults_stay_with_us(caplog, monkeypatch):
         return "done"
 
     with monkeypatch.context() as patch:
-        patch.setattr("droidscope.instrument.providers._emitter.tracer", BrokenTracer())
+        patch.setattr(providers.current(), "tracer", BrokenTracer())
         results = [work(), work()]
 
     assert results == ["done", "done"]

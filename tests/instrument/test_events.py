@@ -177,22 +177,20 @@ def test_the_thread_of_the_pulse_ends_with_the_last_member():
     for _ in range(2):
         member = Member(after=pulse.discard)
         pulse.add(member)
-        thread = pulse._thread
+        thread = pulse.thread
         thread.join(5)
 
         assert member.signs == 1
         assert not thread.is_alive()
-        assert pulse._thread is None
+        assert pulse.thread is None
 
 
 def test_a_member_that_fails_does_not_silence_the_others():
     """
     Its fault is logged.
     """
-    pulse = heartbeat.Heartbeat(interval_seconds=3600)
     members = [Member(after=lambda _: 1 / 0), Member()]
-    for member in members:
-        pulse._members.add(member)
+    pulse = heartbeat.Heartbeat(interval_seconds=3600, members=members)
 
     assert pulse.beat()
     assert [member.signs for member in members] == [1, 1]
@@ -202,8 +200,7 @@ def test_a_session_thrown_away_is_not_alive():
     """
     Members are held weakly.
     """
-    pulse = heartbeat.Heartbeat(interval_seconds=3600)
-    pulse._members.add(Member())
+    pulse = heartbeat.Heartbeat(interval_seconds=3600, members=[Member()])
 
     assert not pulse.beat()
 

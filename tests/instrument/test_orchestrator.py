@@ -335,7 +335,11 @@ class Listener(ds.AnalyticsOrchestrator, Base):
 
 
 @pytest.mark.parametrize(
-    "answer", [[{"alert": "DroidErrorRateHigh"}], {"alerts": [{"alert": "DroidErrorRateHigh"}]}]
+    "answer",
+    [
+        [{"alert": "OrchestratorDroidErrorRateHigh"}],
+        {"alerts": [{"alert": "OrchestratorDroidErrorRateHigh"}]},
+    ],
 )
 @pytest.mark.usefixtures("seen")
 def test_alerts_are_handled_off_the_callers_path(exporter, answer):
@@ -348,7 +352,7 @@ def test_alerts_are_handled_off_the_callers_path(exporter, answer):
     listener.execute_task("build")
 
     assert listener.has_heard.wait(10)
-    assert listener.heard == [[{"alert": "DroidErrorRateHigh"}]]
+    assert listener.heard == [[{"alert": "OrchestratorDroidErrorRateHigh"}]]
     assert listener.threads[0] is not threading.current_thread()
 
 
@@ -360,7 +364,7 @@ def test_without_alerts_there_is_nothing_to_handle(exporter):
     exporter.pages = {"/api/v1/alerts": []}
     listener = Listener()
 
-    orchestrator._tell(listener)
+    orchestrator.hand_over_alerts(listener)
 
     assert not listener.heard
 
@@ -373,8 +377,8 @@ def test_alerts_that_cannot_be_asked_for_are_one_warning(monkeypatch, caplog):
     monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
     listener = Listener()
 
-    orchestrator._tell(listener)
-    orchestrator._tell(listener)
+    orchestrator.hand_over_alerts(listener)
+    orchestrator.hand_over_alerts(listener)
 
     assert not listener.heard
     assert caplog.text.count("no alerts to handle") == 1
@@ -400,15 +404,15 @@ def test_the_watch_is_bounded_and_ends(monkeypatch):
         may_go_on.wait(10)
         told.append(handler)
 
-    monkeypatch.setattr(orchestrator, "_tell", tell)
+    monkeypatch.setattr(orchestrator, "hand_over_alerts", tell)
     watch = orchestrator.Watch(idle_seconds=0.01)
     watch.look(-1)
     assert entered.wait(10)
     for number in range(orchestrator.QUEUE_LIMIT + 5):
         watch.look(number)
-    thread = watch._thread
+    thread = watch.thread
     may_go_on.set()
     thread.join(10)
 
     assert told == list(range(-1, orchestrator.QUEUE_LIMIT))
-    assert watch._thread is None
+    assert watch.thread is None

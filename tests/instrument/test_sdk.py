@@ -312,7 +312,8 @@ def test_an_exporter_that_raises_has_not_delivered():
     with pytest.raises(OSError, match="batch"):
         watched.export("batch")
     assert losses.failed()["traces"] == 1
-    assert watched._preferred_temporality is broken._preferred_temporality
+    # The SDK asks its exporters for this one, private as it is.
+    assert watched._preferred_temporality is broken._preferred_temporality  # noqa: SLF001
 
 
 @pytest.mark.slow
@@ -451,8 +452,26 @@ def test_waiting_is_bounded():
     """
     never = threading.Event()
 
-    assert sdk._all_of([lambda: True, lambda: None], 5)
-    assert not sdk._all_of([lambda: True, lambda: False], 5)
-    assert not sdk._all_of([lambda: 1 / 0], 5)
-    assert not sdk._all_of([never.wait], 0.01)
+    assert sdk.run_all([lambda: True, lambda: None], 5)
+    assert not sdk.run_all([lambda: True, lambda: False], 5)
+    assert not sdk.run_all([lambda: 1 / 0], 5)
+    assert not sdk.run_all([never.wait], 0.01)
     never.set()
+
+
+def test_without_threads_what_waits_is_sent_all_the_same(monkeypatch):
+    """
+    Some interpreters start none at their end. What would begin too late is left out.
+    """
+
+    def refuse(_thread):
+        msg = "can't create new thread at interpreter shutdown"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done = []
+
+    assert sdk.run_all([lambda: done.append(1), lambda: done.append(2)], 5)
+    assert done == [1, 2]
+    assert not sdk.run_all([lambda: done.append(3)], 0)
+    assert done == [1, 2]

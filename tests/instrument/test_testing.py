@@ -54,7 +54,7 @@ def test_what_was_before_is_restored():
     """
     Captures nest, end with an exception as well, and leave the global providers alone.
     """
-    before = (providers._emitter, trace.get_tracer_provider())
+    before = (providers.current(), trace.get_tracer_provider())
 
     with capture() as outer:
         with suppress(KeyError), capture() as inner:
@@ -64,4 +64,4 @@ def test_what_was_before_is_restored():
     work()
 
     assert len(inner.spans) == len(outer.spans) == 1
-    assert (providers._emitter, trace.get_tracer_provider()) == before
+    assert (providers.current(), trace.get_tracer_provider()) == before

@@ -113,7 +113,7 @@ def test_a_replay_can_be_interrupted(rig):
     """
     for number in range(5):
         rig.send("traces", b.traces(b.task(id=f"t{number}")))
-    rig.pipeline._store._lock.release()
+    rig.pipeline.store.abandon()
     before = sorted(path.name for path in rig.directory.rglob("*"))
     rig.recovers = False
     rig.open()
@@ -121,7 +121,7 @@ def test_a_replay_can_be_interrupted(rig):
 
     assert rig.pipeline.recover() is None
     assert sorted(path.name for path in rig.directory.rglob("*")) == before
-    rig.pipeline._store._lock.release()
+    rig.pipeline.store.abandon()
     rig.recovers = True
     rig.open()
     assert rig.value(m.TASKS, "coder", "code", "completed") == 5

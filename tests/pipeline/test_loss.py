@@ -93,13 +93,13 @@ class Process:
         loggers.add_log_record_processor(SimpleLogRecordProcessor(Logs(rig)))
         reader = PeriodicExportingMetricReader(Metrics(rig), export_interval_millis=math.inf)
         self._meters = MeterProvider([reader], resource=resource)
-        self._emitter = providers.from_providers(tracers, loggers, self._meters)
+        self.emitter = providers.from_providers(tracers, loggers, self._meters)
 
     def work(self):
         """
         A session of twelve spans of six kinds, with two conflicts.
         """
-        with providers.override(self._emitter), ds.session("bug-fix"):
+        with providers.override(self.emitter), ds.session("bug-fix"):
             for droid in ("coder", "tester"):
                 with ds.phase(f"phase-{droid}"), ds.task(droid), ds.attempt(), ds.tool("x"):
                     ds.tell(droid)
@@ -121,7 +121,7 @@ def shown(rig):
     The ratio as the metrics page has it, None where it is absent.
     """
     renderer = Renderer(())
-    views = Views(rig.pipeline, rig.pipeline._store, SelfMetrics("0", 0))
+    views = Views(rig.pipeline, rig.pipeline.store, SelfMetrics("0", 0))
     page = Page(views.parts(renderer), renderer).render(Format.TEXT)
     for line in page.decode().splitlines():
         if line.startswith("droidscope_completeness_ratio{"):
@@ -151,7 +151,7 @@ def test_spans_alone_show_their_share(rig):
     Every fourth span is dropped: 0.75, over a crash of the exporter, too.
     """
     process = Process(rig, nth=4)
-    with providers.override(process._emitter), ds.session("bug-fix"):
+    with providers.override(process.emitter), ds.session("bug-fix"):
         for _ in range(7):
             with ds.task("coder"):
                 pass

@@ -62,14 +62,14 @@ def test_the_same_request_again_is_acknowledged_and_not_counted(rig):
     """
     body = a_session()
     rig.send("traces", body)
-    size = rig.pipeline._store.size_bytes
+    size = rig.pipeline.store.size_bytes
 
     receipt = rig.send("traces", body)
 
     assert receipt.rejected == 0
     assert rig.value(m.SESSIONS, "bug-fix", "completed") == 1
     assert rig.counts.items["spans", "duplicate"] == 5
-    assert rig.pipeline._store.size_bytes == size
+    assert rig.pipeline.store.size_bytes == size
 
 
 def test_a_crash_loses_nothing_acknowledged_and_counts_nothing_twice(rig):
@@ -150,7 +150,7 @@ def test_a_full_disk_is_a_refusal_to_retry_and_the_retry_counts(rig, monkeypatch
         raise StoreError("no space left")
 
     body = a_session()
-    monkeypatch.setattr(rig.pipeline._store, "append", full)
+    monkeypatch.setattr(rig.pipeline.store, "append", full)
     with pytest.raises(StoreError):
         rig.send("traces", body)
     assert rig.value(m.SESSIONS, "bug-fix", "completed") is None
@@ -223,7 +223,7 @@ def test_whatever_happens_in_whatever_order_each_session_counts_once(tmp_path_fa
             case "restart":
                 rig.restart()
             case "seal":
-                rig.pipeline._store._seal(rig.head, rig.pipeline.uptime_ns())
+                rig.pipeline.store.seal(rig.head, rig.pipeline.uptime_ns())
             case "wait":
                 rig.pass_seconds(number)
 

@@ -122,9 +122,9 @@ def test_a_crash_at_any_moment_leaves_the_head_as_it_was(tmp_path_factory, scrip
             case "wait":
                 rig.pass_seconds(number)
             case "seal":
-                rig.pipeline._store._seal(rig.head, rig.pipeline.uptime_ns())
+                rig.pipeline.store.seal(rig.head, rig.pipeline.uptime_ns())
             case "look":
-                Views(rig.pipeline, rig.pipeline._store, None).live()
+                Views(rig.pipeline, rig.pipeline.store, None).live()
     before = rig.state()
 
     rig.crash()
@@ -170,7 +170,7 @@ def test_what_was_lost_by_minute_checks_is_lost_at_the_same_minute_again(tmp_pat
         rig.send("logs", b.logs(b.event("orchestrator.alive", session=session, pattern__id="bug-fix")))
     rig.pass_seconds(3600)
     rig.pass_seconds(30)
-    rig.pipeline._store._seal(rig.head, rig.pipeline.uptime_ns())
+    rig.pipeline.store.seal(rig.head, rig.pipeline.uptime_ns())
     for session, at in (("a", 3635), ("a", 3665), ("b", 3670)):
         rig.now = at * b.SECOND
         rig.send("logs", b.logs(b.event("orchestrator.alive", session=session, at=at, pattern__id="bug-fix")))
@@ -221,7 +221,7 @@ def test_looking_takes_no_label_places(tmp_path):
     rig.send("traces", foreign_traces(foreign("one", trace=1, span_id=b"\2" * 8, parent=b"\1" * 8)))
     before = rig.state()
 
-    Views(rig.pipeline, rig.pipeline._store, None).live()
+    Views(rig.pipeline, rig.pipeline.store, None).live()
 
     assert rig.state() == before
 
@@ -237,7 +237,7 @@ def test_nothing_of_a_request_that_was_not_kept_is_remembered(tmp_path):
     refused = [rig.send("traces", body).rejected for _ in range(2)]
 
     assert refused == [2, 2]
-    assert len(rig.pipeline._store.seen) == 0
+    assert len(rig.pipeline.store.seen) == 0
 
 
 def test_ids_forgotten_before_a_crash_stay_forgotten(tmp_path, monkeypatch):
@@ -245,7 +245,7 @@ def test_ids_forgotten_before_a_crash_stay_forgotten(tmp_path, monkeypatch):
     A twin beyond the horizon was counted; a replay over several segments counts it again, not less.
     """
     rig = Rig(tmp_path / "store", seen_horizon_ns=100 * b.SECOND)
-    store = rig.pipeline._store
+    store = rig.pipeline.store
     body = b.traces(b.task())
 
     def refuse(*_):
@@ -257,7 +257,7 @@ def test_ids_forgotten_before_a_crash_stay_forgotten(tmp_path, monkeypatch):
         rig.pass_seconds(101)
         rig.send("traces", b.traces(b.session("other", error="ValueError")))
         with pytest.raises(StoreError):
-            store._seal(rig.head, rig.pipeline.uptime_ns())
+            store.seal(rig.head, rig.pipeline.uptime_ns())
     rig.send("traces", body)
     monkeypatch.undo()
     before = rig.value(m.TASKS, "coder", "code", "completed")

@@ -511,4 +511,4 @@ def test_a_session_that_ended_over_its_limit_is_a_fact_of_its_hour(rig):
 
     totals = rig.head.windows.totals(("atlas",), "1h", b.NOON + 60 * b.SECOND)
     assert totals[SessionsOverLimit(pattern="bug-fix")] == 1
-    assert rig.value(m.SESSIONS_OVER_LIMIT_TOTAL, "bug-fix") == 1
+    assert rig.value(m.SESSIONS_ENDED_OVER_LIMIT, "bug-fix") == 1

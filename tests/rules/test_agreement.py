@@ -101,7 +101,7 @@ class Scraped:
         self.rig = Rig(directory, limits=SeriesLimits())
         views = Views(
             self.rig.pipeline,
-            self.rig.pipeline._store,
+            self.rig.pipeline.store,
             SelfMetrics("0", 1),
             wall_ns=lambda: b.NOON + self.rig.now,
         )

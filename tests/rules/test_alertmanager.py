@@ -113,17 +113,28 @@ def test_the_example_of_the_documentation_loads(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
-        (["severity=critical", "alertname=DroidErrorRateHigh", "orchestrator=atlas", "droid=d"], "critical"),
-        (["severity=critical", "alertname=SecurityFindingsOpen", "finding_severity=low"], "critical"),
+        (
+            [
+                "severity=critical",
+                "alertname=OrchestratorDroidErrorRateHigh",
+                "orchestrator=atlas",
+                "droid=d",
+            ],
+            "critical",
+        ),
+        (
+            ["severity=critical", "alertname=OrchestratorSecurityFindingsOpen", "finding_severity=low"],
+            "critical",
+        ),
         (["severity=critical", "alertname=DroidscopeDown"], "critical"),
-        (["severity=high", "alertname=SessionSuccessRateLow"], "high"),
+        (["severity=high", "alertname=OrchestratorSessionSuccessRateLow"], "high"),
         (["severity=high", "alertname=DroidscopeInstanceDown"], "high"),
-        (["severity=medium", "alertname=SessionDurationLong"], "medium"),
-        (["severity=medium", "alertname=CommunicationConflicts"], "medium"),
-        (["severity=low", "alertname=DroidResponseTimeHigh", "cause=slow"], "low"),
-        (["severity=none", "alertname=Watchdog"], "watchdog"),
+        (["severity=medium", "alertname=OrchestratorSessionDurationLong"], "medium"),
+        (["severity=medium", "alertname=OrchestratorCommunicationConflicts"], "medium"),
+        (["severity=low", "alertname=OrchestratorDroidResponseTimeHigh", "cause=slow"], "low"),
+        (["severity=none", "alertname=DroidscopeWatchdog"], "watchdog"),
         # The watchdog's route comes first: a severity by mistake must not send it to whoever sleeps.
-        (["severity=critical", "alertname=Watchdog"], "watchdog"),
+        (["severity=critical", "alertname=DroidscopeWatchdog"], "watchdog"),
         (["severity=warning", "alertname=SomebodyElses"], "inbox"),
         (["alertname=NoSeverity"], "inbox"),
         (["severity=Critical", "alertname=MisspeltSeverity"], "inbox"),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from droidscope.commands import droidscope
 from droidscope.conventions import metrics
+from droidscope.conventions.former_names import FORMER_ALERT_NAMES
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.errors import ConfigError
 from droidscope.rules import overrides
@@ -60,7 +61,7 @@ def test_some_findings_alone():
     others, lab = of(
         SECURITY_ISSUES.name,
         rules("""
-            SecurityFindingsOpen:
+            OrchestratorSecurityFindingsOpen:
               finding_severities: [critical, high]
               overrides:
               - {pattern: lab, finding_severities: [critical]}
@@ -75,9 +76,11 @@ def test_only_findings_have_severities_of_their_own():
     """
     Another alert has none to set.
     """
-    (fault,) = faults("SessionsLost: {finding_severities: [low]}")
+    (fault,) = faults("OrchestratorSessionsLost: {finding_severities: [low]}")
 
-    assert fault.startswith("SessionsLost.finding_severities is [low]; expected no finding_severities")
+    assert fault.startswith(
+        "OrchestratorSessionsLost.finding_severities is [low]; expected no finding_severities"
+    )
 
 
 def test_a_limit_for_all():
@@ -239,7 +242,10 @@ def selectors(expr):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("SessionSuccesRateLow: {limit: 0.5}", "SessionSuccesRateLow is no alert; expected one of Session"),
+        (
+            "SessionSuccesRateLow: {limit: 0.5}",
+            "SessionSuccesRateLow is no alert; expected one of Orchestrator",
+        ),
         (f"{LOW}: {{limit: 70}}", f"{LOW}.limit is 70; expected a ratio from 0 to 1"),
         (f"{LOW}: {{limit: high}}", f"{LOW}.limit is 'high'; input should be a valid number"),
         (f"{LOW}: {{limit: -1}}", f"{LOW}.limit is -1; input should be greater than or equal to 0"),
@@ -254,7 +260,10 @@ def selectors(expr):
             f"{LOW}.threshold is 0.5; expected one of the keys enabled, ",
         ),
         (f"{LOW}: 0.5", f"{LOW} is 0.5; "),
-        ("DroidCodeQualityLow: {limit: 101}", "DroidCodeQualityLow.limit is 101; expected points from 0 to"),
+        (
+            "OrchestratorDroidCodeQualityLow: {limit: 101}",
+            "OrchestratorDroidCodeQualityLow.limit is 101; expected points from 0 to",
+        ),
         (
             f"{LOW}: {{overrides: [{{limit: 0.5}}]}}",
             f"{LOW}.overrides[0] names nobody; expected orchestrator, pattern or both",
@@ -268,20 +277,26 @@ def selectors(expr):
             f"{LOW}.overrides[0].droid is 'coder'; expected one of the keys enabled, finding_",
         ),
         (
-            "DroidErrorRateHigh: {overrides: [{pattern: p, limit: 0.5}]}",
-            "DroidErrorRateHigh.overrides[0].pattern is 'p'; expected no pattern, since the alert is judged",
+            "OrchestratorDroidErrorRateHigh: {overrides: [{pattern: p, limit: 0.5}]}",
+            (
+                "OrchestratorDroidErrorRateHigh.overrides[0].pattern is 'p'; "
+                "expected no pattern, since the alert is judged"
+            ),
         ),
         (
             "DroidscopeDown: {overrides: [{orchestrator: atlas, hold: 1h}]}",
             "DroidscopeDown.overrides[0].orchestrator is 'atlas'; expected no orchestrator, since the alert",
         ),
         (
-            "SessionDurationLong: {limit: 60}",
-            "SessionDurationLong.limit is 60; expected no limit, since this alert has none to set",
+            "OrchestratorSessionDurationLong: {limit: 60}",
+            (
+                "OrchestratorSessionDurationLong.limit is 60; "
+                "expected no limit, since this alert has none to set"
+            ),
         ),
         (
-            "SpendingHigh: {window: 6h}",
-            "SpendingHigh.window is '6h'; expected no window, since this alert has none to set",
+            "OrchestratorSpendingHigh: {window: 6h}",
+            "OrchestratorSpendingHigh.window is '6h'; expected no window, since this alert has none to set",
         ),
     ],
 )
@@ -294,13 +309,23 @@ def test_a_file_that_does_not_fit(text, fault):
     assert line.startswith(fault)
 
 
+@pytest.mark.parametrize(("former", "name"), FORMER_ALERT_NAMES.items())
+def test_a_former_name_is_an_error_with_the_new_one(former, name):
+    """
+    Nothing is changed under a name that no alert has any more, and nobody has to search for the new one.
+    """
+    (line,) = faults(f"{former}: {{severity: low}}")
+
+    assert line == f"{former} is called {name} now; expected its new name"
+
+
 def test_all_faults_are_told_at_once():
     """
     Nobody has to render three times to learn of three mistakes.
     """
-    told = faults(f"{LOW}: {{limit: 7}}\nNobody: {{limit: 1}}\nWatchdog: {{enabled: false}}")
+    told = faults(f"{LOW}: {{limit: 7}}\nNobody: {{limit: 1}}\nDroidscopeWatchdog: {{enabled: false}}")
 
-    assert [line.split()[0] for line in told] == [f"{LOW}.limit", "Nobody", "Watchdog"]
+    assert [line.split()[0] for line in told] == [f"{LOW}.limit", "Nobody", "DroidscopeWatchdog"]
 
 
 # --- the command --------------------------------------------------------------------------------

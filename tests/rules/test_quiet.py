@@ -42,7 +42,7 @@ Counters of the process: they begin anew with it.
 GOOD = {"completed", "succeeded", "accepted", "answered", "integrated", "passed", "stored", None}
 NEVER_GOOD = (
     metrics.SESSIONS_RECOVERED,
-    metrics.SESSIONS_OVER_LIMIT_TOTAL,
+    metrics.SESSIONS_ENDED_OVER_LIMIT,
     metrics.RETRIES,
     metrics.FAILURES,
     metrics.CONFLICTS,

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.server("amtool")
 
 GLOB = ROOT / "alertmanager/templates/*.tmpl"
 BOARD = "https://grafana.example/d/orchestrator-droids?var-orchestrator=atlas&var-droid=coder"
-RUNBOOK = "https://docs.example/runbooks/DroidErrorRateHigh.md"
+RUNBOOK = "https://docs.example/runbooks/OrchestratorDroidErrorRateHigh.md"
 LABELS = {
-    "alertname": "DroidErrorRateHigh",
+    "alertname": "OrchestratorDroidErrorRateHigh",
     "severity": "critical",
     "category": "performance",
     "orchestrator": "atlas",
@@ -100,7 +100,7 @@ def shown(tmp_path):
         (group(alert(), status="resolved"), "[RESOLVED] Droid error rate is high. (atlas)"),
         (
             group(alert(), alert(annotations={"summary": "Something else."})),
-            "[CRITICAL:2] DroidErrorRateHigh (atlas)",
+            "[CRITICAL:2] OrchestratorDroidErrorRateHigh (atlas)",
         ),
         (
             group(alert(), alert(labels={"severity": "low"}, annotations={})),
@@ -258,7 +258,7 @@ def test_a_name_is_no_mark_up_in_mail(shown):
     ("url", "link"),
     [
         ("https://here.example/page?a=b", "https://here.example/page?a=b"),
-        ("docs/runbooks/DroidErrorRateHigh.md", "http://alertmanager.example"),
+        ("docs/runbooks/OrchestratorDroidErrorRateHigh.md", "http://alertmanager.example"),
         ("javascript:alert(1)", "http://alertmanager.example"),
         ("", "http://alertmanager.example"),
     ],

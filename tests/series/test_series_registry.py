@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.former_names import FORMER_METRIC_NAMES
 from droidscope.conventions.metrics import (
+    CATALOGUE,
     CODE_QUALITY,
     CONFLICTS,
     COST,
@@ -530,6 +532,19 @@ class TestRestart:
 
         assert set(new.load(old.dump())) == {before.name, gone.name}
         assert list(new.families(0)) == []
+
+    def test_a_renamed_family_continues_under_its_new_name(self):
+        """
+        A checkpoint written before the rename: the counter goes on from what it was.
+        """
+        ((former, name),) = FORMER_METRIC_NAMES.items()
+        (spec,) = (spec for spec in CATALOGUE if spec.name == name)
+        old = SeriesRegistry(catalogue=(spec._replace(name=former),))
+        old.count(spec._replace(name=former), WHO, ("p",), 3, clock_ns=0)
+        new = SeriesRegistry()
+
+        assert new.load(old.dump()) == ()
+        assert new.value(spec, WHO, ("p",)) == 3
 
     def test_sums_far_beyond_64_bits_of_billionths_are_stored(self):
         """

@@ -131,3 +131,26 @@ def test_a_full_disk_keeps_nothing_of_the_group_and_can_be_tried_again(tmp_path,
     log.close()
 
     assert replayed(tmp_path) == FRAMES[:2]
+
+
+def test_a_segment_that_cannot_be_read_ends_the_replay(tmp_path):
+    """
+    The error names the file and the reason.
+    """
+    Log(tmp_path).path(1).mkdir()
+
+    with pytest.raises(StoreError, match=r"0001\.log cannot be read: Is a directory"):
+        replayed(tmp_path)
+
+
+def test_a_closed_log_takes_nothing(tmp_path):
+    """
+    A frame that nobody would find is not acknowledged.
+    """
+    log = Log(tmp_path)
+    log.start(1)
+    log.close()
+
+    with pytest.raises(StoreError, match="the log is closed"):
+        log.append(FRAMES)
+    assert replayed(tmp_path) == []

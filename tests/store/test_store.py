@@ -53,7 +53,7 @@ def put(store, head, *words, clock=1):
 
 
 def crashed(store):
-    store._lock.release()
+    store.abandon()
 
 
 def open_files():
@@ -101,7 +101,7 @@ def test_only_the_owner_may_read(place):
     mask = os.umask(0o022)
     store, head = opened(place)
     put(store, head, "one")
-    store._seal(head, 2)
+    store.seal(head, 2)
     os.umask(mask)
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in place.rglob("*") if path.is_file()}
@@ -117,7 +117,7 @@ def test_two_checkpoints_are_kept_and_the_log_behind_the_older(place):
     store, head = opened(place)
     for number in range(5):
         put(store, head, f"w{number}", clock=number)
-        store._seal(head, number)
+        store.seal(head, number)
     crashed(store)
     newest = place / "checkpoints" / files(place, "checkpoints/*")[-1]
     newest.write_bytes(newest.read_bytes()[:-1])
@@ -134,7 +134,7 @@ def test_without_any_checkpoint_a_whole_log_is_enough_and_a_pruned_one_is_not(pl
     """
     store, head = opened(place)
     put(store, head, "one")
-    store._seal(head, 1)
+    store.seal(head, 1)
     crashed(store)
     for path in (place / "checkpoints").iterdir():
         path.unlink()
@@ -186,7 +186,7 @@ def test_a_segment_that_cannot_be_begun_leaves_the_one_there_is(place, monkeypat
     monkeypatch.setattr(os, "fsync", full)
     for _ in range(3):
         with pytest.raises(StoreError, match="No space left"):
-            store._seal(head, 1)
+            store.seal(head, 1)
     monkeypatch.undo()
     put(store, head, "one")
 
@@ -215,7 +215,7 @@ def test_what_a_failed_write_left_is_cut_off_before_the_next_segment(place, monk
         failing.setattr(os, "ftruncate", refuse)
         with pytest.raises(StoreError):
             store.append([Frame(FrameKind.TRACES, 1, 1, b"two")])
-    store._seal(head, 2)
+    store.seal(head, 2)
     for path in (place / "checkpoints").iterdir():
         path.unlink()
     crashed(store)
@@ -235,10 +235,10 @@ def test_a_failing_prune_is_no_failing_checkpoint(place, monkeypatch):
     put(store, head, "one")
     monkeypatch.setattr(Path, "unlink", refuse)
     for clock in range(5):
-        store._seal(head, clock)
+        store.seal(head, clock)
     monkeypatch.undo()
     before = len(files(place, "checkpoints/*"))
-    store._seal(head, 9)
+    store.seal(head, 9)
 
     assert (before, len(files(place, "checkpoints/*"))) == (6, 2)
 
@@ -249,12 +249,12 @@ def test_old_segments_go_after_the_retention(place):
     """
     store, head = opened(place, retention_days=1, seen_horizon_ns=10 * SECOND)
     put(store, head, "one")
-    store._seal(head, SECOND)
+    store.seal(head, SECOND)
     for path in (place / "log").glob("*.log"):
         os.utime(path, (0, 0))
     kept = len(files(place, "log/*.log"))
     for clock in (2, 20, 40):
-        store._seal(head, clock * SECOND)
+        store.seal(head, clock * SECOND)
 
     assert kept == 2
     assert "0000000000000001.log" not in files(place, "log/*.log")
@@ -267,14 +267,32 @@ def test_a_checkpoint_goes_with_each_large_or_old_segment(place):
     Old only counts where there is something new.
     """
     store, head = opened(place, segment_bytes=1000, segment_ns=60 * SECOND)
-    first = store._log.segment
+    first = store.segment
     store.maybe_seal(head, 100 * SECOND)
-    idle = store._log.segment
+    idle = store.segment
     put(store, head, "one")
     store.maybe_seal(head, 100 * SECOND)
-    old = store._log.segment
+    old = store.segment
     put(store, head, "x" * 2000)
     store.maybe_seal(head, 100 * SECOND + 1)
 
-    assert (idle, old, store._log.segment) == (first, first + 1, first + 2)
+    assert (idle, old, store.segment) == (first, first + 1, first + 2)
     assert RETRY_NS < 60 * SECOND
+
+
+def test_a_disk_that_refuses_the_last_checkpoint_does_not_keep_the_directory(place, monkeypatch):
+    """
+    The end is the end: the log has all frames, and the next start may have the store.
+    """
+    store, head = opened(place)
+    put(store, head, "one", "two")
+
+    def full(*_):
+        msg = "no space left"
+        raise StoreError(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("droidscope.store.store.write_file", full)
+        store.close(head, 1)
+
+    assert opened(place)[1].counts == {"one": 1, "two": 1}

@@ -17,7 +17,7 @@ def summary(rig, **limits):
     """
     views = Views(
         rig.pipeline,
-        rig.pipeline._store,
+        rig.pipeline.store,
         SelfMetrics("0", 0),
         ViewSettings(droid_limits=limits),
         wall_ns=lambda: b.NOON + rig.now,

@@ -8,6 +8,7 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 
 from droidscope.conventions import insight_kinds
 from droidscope.conventions.attributes import Severity
@@ -189,7 +190,7 @@ class TestAlerts:
             < text.index("<summary>94 more</summary>")
             < text.index("No. 6 is bad.")
         )
-        assert "SessionSuccessRateLow: investigate pattern issues" in read.parts["alerts"]
+        assert "OrchestratorSessionSuccessRateLow: investigate pattern issues" in read.parts["alerts"]
         assert "9 high" in read.parts["alerts"]
         assert '<a class="pill" href="#alerts" data-severity="high">Alert level: high</a>' in text
 
@@ -198,7 +199,7 @@ class TestAlerts:
         """
         Who sees no colours reads it.
         """
-        limit = ALERTS[0]._replace(severity=severity)
+        limit = replace(ALERTS[0], severity=severity)
 
         assert f'data-severity="{severity}">{severity}</span>' in page(alerts=(alert(limit),), alerts_total=1)
 

@@ -20,25 +20,49 @@ The categories of these alerts.
 # --- sessions -----------------------------------------------------------------------------------
 
 SESSIONS_SILENT: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "SessionsSilent", "sessions", "above", 0, 0, "0s", "5m", Severity.MEDIUM, "check_orchestrator_process"
+    name="OrchestratorSessionsSilent",
+    category="sessions",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="0s",
+    hold="5m",
+    severity=Severity.MEDIUM,
+    action="check_orchestrator_process",
 )
 SESSIONS_STALLED: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "SessionsStalled", "sessions", "above", 0, 0, "0s", "5m", Severity.MEDIUM, "unblock_sessions"
+    name="OrchestratorSessionsStalled",
+    category="sessions",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="0s",
+    hold="5m",
+    severity=Severity.MEDIUM,
+    action="unblock_sessions",
 )
 SESSIONS_LOST: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "SessionsLost", "sessions", "above", 0, 0, "1h", "0m", Severity.HIGH, "recover_lost_sessions"
+    name="OrchestratorSessionsLost",
+    category="sessions",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="1h",
+    hold="0m",
+    severity=Severity.HIGH,
+    action="recover_lost_sessions",
 )
 SESSION_OLDEST: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "SessionOldestLong",
-    "sessions",
-    "above",
-    86_400,
-    0,
-    "0s",
-    "5m",
-    Severity.MEDIUM,
-    "cancel_stuck_sessions",
-    "seconds",
+    name="OrchestratorSessionOldestLong",
+    category="sessions",
+    breached="above",
+    limit=86_400,
+    minimum=0,
+    window="0s",
+    hold="5m",
+    severity=Severity.MEDIUM,
+    action="cancel_stuck_sessions",
+    unit="seconds",
 )
 
 SUCCESS_OBJECTIVE: Final = SUCCESS_TARGET
@@ -53,16 +77,16 @@ BURN_RATE: Final = 3.0
 How many times too fast the budget of failures is spent when the alert speaks.
 """
 OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "SuccessObjectiveBurning",
-    "sessions",
-    "above",
-    BURN_RATE * (1 - SUCCESS_OBJECTIVE),
-    10,
-    "6h",
-    "5m",
-    Severity.HIGH,
-    "protect_success_objective",
-    "ratio",
+    name="OrchestratorSuccessObjectiveBurning",
+    category="sessions",
+    breached="above",
+    limit=BURN_RATE * (1 - SUCCESS_OBJECTIVE),
+    minimum=10,
+    window="6h",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="protect_success_objective",
+    unit="ratio",
 )
 """
 Over the limit in both windows: the long one says it matters, the short one that it still goes on.
@@ -72,66 +96,82 @@ BURN_SHORT_WINDOW: Final = "1h"
 # --- telemetry ----------------------------------------------------------------------------------
 
 TELEMETRY_LOST: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "TelemetryLost",
-    "telemetry",
-    "below",
-    0.99,
-    100,
-    "1h",
-    "10m",
-    Severity.HIGH,
-    "restore_telemetry",
-    "ratio",
+    name="OrchestratorTelemetryLost",
+    category="telemetry",
+    breached="below",
+    limit=0.99,
+    minimum=100,
+    window="1h",
+    hold="10m",
+    severity=Severity.HIGH,
+    action="restore_telemetry",
+    unit="ratio",
 )
 TELEMETRY_STOPPED: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "TelemetryStopped",
-    "telemetry",
-    "above",
-    600,
-    240,
-    "24h",
-    "5m",
-    Severity.HIGH,
-    "restore_telemetry",
-    "seconds",
+    name="OrchestratorTelemetryStopped",
+    category="telemetry",
+    breached="above",
+    limit=600,
+    minimum=240,
+    window="24h",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="restore_telemetry",
+    unit="seconds",
 )
 """
 *minimum* is how often metrics must have arrived within *window*, an hour at their default of 15 s: a
 process that ran for minutes was meant to end, and one that is silent for the whole window is retired.
 """
 TELEMETRY_REJECTED: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "TelemetryRejected", "telemetry", "above", 10, 0, "15m", "5m", Severity.HIGH, "fix_rejected_telemetry"
+    name="DroidscopeTelemetryRejected",
+    category="telemetry",
+    breached="above",
+    limit=10,
+    minimum=0,
+    window="15m",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="fix_rejected_telemetry",
 )
 HARMLESS_REJECTIONS: Final = ("stopping", "disconnected", "not_found", "wrong_method")
 """
 Refusals that lose nothing: clients retry after a restart, and strangers ask for pages that are not there.
 """
 TELEMETRY_LATE: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "TelemetryLate",
-    "telemetry",
-    "above",
-    0.01,
-    100,
-    "1h",
-    "10m",
-    Severity.LOW,
-    "review_session_ends",
-    "ratio",
+    name="DroidscopeTelemetryLate",
+    category="telemetry",
+    breached="above",
+    limit=0.01,
+    minimum=100,
+    window="1h",
+    hold="10m",
+    severity=Severity.LOW,
+    action="review_session_ends",
+    unit="ratio",
 )
 LABEL_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "LabelLimitNear",
-    "telemetry",
-    "above",
-    0.8,
-    0,
-    "0s",
-    "15m",
-    Severity.MEDIUM,
-    "reduce_label_values",
-    "ratio",
+    name="DroidscopeLabelLimitNear",
+    category="telemetry",
+    breached="above",
+    limit=0.8,
+    minimum=0,
+    window="0s",
+    hold="15m",
+    severity=Severity.MEDIUM,
+    action="reduce_label_values",
+    unit="ratio",
 )
 SERIES_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "SeriesLimitNear", "telemetry", "above", 4_000, 0, "0s", "15m", Severity.MEDIUM, "reduce_label_values"
+    name="DroidscopeSeriesLimitNear",
+    category="telemetry",
+    breached="above",
+    limit=4_000,
+    minimum=0,
+    window="0s",
+    hold="15m",
+    severity=Severity.MEDIUM,
+    action="reduce_label_values",
 )
 """
 80 % of the default of the setting `series_limit`; who changes that changes this.
@@ -140,28 +180,28 @@ SERIES_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
 # --- model providers ----------------------------------------------------------------------------
 
 MODEL_REQUESTS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "ModelRequestsFailing",
-    "models",
-    "above",
-    0.20,
-    20,
-    "15m",
-    "5m",
-    Severity.HIGH,
-    "switch_model_provider",
-    "ratio",
+    name="OrchestratorModelRequestsFailing",
+    category="models",
+    breached="above",
+    limit=0.20,
+    minimum=20,
+    window="15m",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="switch_model_provider",
+    unit="ratio",
 )
 MODEL_REQUESTS_SLOW: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "ModelRequestsSlow",
-    "models",
-    "above",
-    120,
-    20,
-    "15m",
-    "10m",
-    Severity.MEDIUM,
-    "check_model_provider",
-    "seconds",
+    name="OrchestratorModelRequestsSlow",
+    category="models",
+    breached="above",
+    limit=120,
+    minimum=20,
+    window="15m",
+    hold="10m",
+    severity=Severity.MEDIUM,
+    action="check_model_provider",
+    unit="seconds",
 )
 SLOW_QUANTILE: Final = 0.95
 """
@@ -171,7 +211,16 @@ One request of twenty slower than the limit is slow.
 # --- cost ---------------------------------------------------------------------------------------
 
 SPENDING_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "SpendingHigh", "cost", "above", 3, 12, "1h", "5m", Severity.HIGH, "review_spending", "times"
+    name="OrchestratorSpendingHigh",
+    category="cost",
+    breached="above",
+    limit=3,
+    minimum=12,
+    window="1h",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="review_spending",
+    unit="times",
 )
 """
 *minimum* is how many hours with spending there must be in the week before it: the usual is their
@@ -182,10 +231,27 @@ SPENDING_FLOOR_USD: Final = 1.0
 An hour cheaper than this is never too expensive.
 """
 TOKENS_UNPRICED: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "TokensUnpriced", "cost", "above", 0, 0, "1h", "15m", Severity.LOW, "configure_prices"
+    name="OrchestratorTokensUnpriced",
+    category="cost",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="1h",
+    hold="15m",
+    severity=Severity.LOW,
+    action="configure_prices",
 )
 COST_PER_SUCCESS_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "CostPerSuccessHigh", "cost", "above", 2, 5, "24h", "15m", Severity.MEDIUM, "review_pattern_cost", "times"
+    name="OrchestratorCostPerSuccessHigh",
+    category="cost",
+    breached="above",
+    limit=2,
+    minimum=5,
+    window="24h",
+    hold="15m",
+    severity=Severity.MEDIUM,
+    action="review_pattern_cost",
+    unit="times",
 )
 """
 *minimum* successes in the day, and four times as many in the week before it.
@@ -195,25 +261,49 @@ COST_BASELINE_TIMES: Final = 4
 # --- the exporter, Prometheus, Alertmanager -----------------------------------------------------
 
 DOWN: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "DroidscopeDown", "health", "below", 1, 0, "0s", "5m", Severity.CRITICAL, "restore_exporter"
+    name="DroidscopeDown",
+    category="health",
+    breached="below",
+    limit=1,
+    minimum=0,
+    window="0s",
+    hold="5m",
+    severity=Severity.CRITICAL,
+    action="restore_exporter",
 )
 INSTANCE_DOWN: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "DroidscopeInstanceDown", "health", "below", 1, 0, "0s", "5m", Severity.HIGH, "restore_exporter"
+    name="DroidscopeInstanceDown",
+    category="health",
+    breached="below",
+    limit=1,
+    minimum=0,
+    window="0s",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="restore_exporter",
 )
 COLLECT_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "DroidscopeCollectFailing", "health", "below", 1, 0, "0s", "5m", Severity.HIGH, "restore_exporter"
+    name="DroidscopeCollectFailing",
+    category="health",
+    breached="below",
+    limit=1,
+    minimum=0,
+    window="0s",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="restore_exporter",
 )
 STORE_FILLING: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "DroidscopeStoreFilling",
-    "health",
-    "below",
-    86_400,
-    0,
-    "6h",
-    "30m",
-    Severity.HIGH,
-    "free_disk_space",
-    "seconds",
+    name="DroidscopeStoreFilling",
+    category="health",
+    breached="below",
+    limit=86_400,
+    minimum=0,
+    window="6h",
+    hold="30m",
+    severity=Severity.HIGH,
+    action="free_disk_space",
+    unit="seconds",
 )
 """
 *limit* is how far ahead the line through the last *window* is drawn.
@@ -223,18 +313,26 @@ STORE_HISTORY: Final = "1h"
 For how long the free space must be known: a line through a few minutes points anywhere.
 """
 RULES_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "DroidscopeRulesFailing", "health", "above", 0, 0, "15m", "5m", Severity.HIGH, "fix_rules"
+    name="DroidscopeRulesFailing",
+    category="health",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="15m",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="fix_rules",
 )
 NOTIFICATIONS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
-    "DroidscopeNotificationsFailing",
-    "health",
-    "above",
-    0,
-    0,
-    "15m",
-    "5m",
-    Severity.HIGH,
-    "restore_notifications",
+    name="DroidscopeNotificationsFailing",
+    category="health",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="15m",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="restore_notifications",
 )
 
 FLEET_ALERTS: Final = (

@@ -7,7 +7,9 @@ counts and holds are ours (docs/kpis.md#alerts).
 
 from __future__ import annotations
 
-from typing import Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Final, Generic, Literal, TypeVar
+
+from msgspec import Struct
 
 from droidscope.conventions.attributes import Severity
 
@@ -24,7 +26,7 @@ The categories of the specification's alerts.
 """
 
 
-class Threshold(NamedTuple, Generic[Category_co]):
+class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
     """
     One alert's limit.
 
@@ -47,86 +49,86 @@ class Threshold(NamedTuple, Generic[Category_co]):
 
 
 LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
-    "SessionSuccessRateLow",
-    "performance",
-    "below",
-    0.70,
-    5,
-    "24h",
-    "5m",
-    Severity.HIGH,
-    "investigate_pattern_issues",
-    "ratio",
+    name="OrchestratorSessionSuccessRateLow",
+    category="performance",
+    breached="below",
+    limit=0.70,
+    minimum=5,
+    window="24h",
+    hold="5m",
+    severity=Severity.HIGH,
+    action="investigate_pattern_issues",
+    unit="ratio",
 )
 LONG_DURATION: Final[Threshold[SpecAlertCategory]] = Threshold(
-    "SessionDurationLong",
-    "performance",
-    "above",
-    7200,
-    0,
-    "1h",
-    "0m",
-    Severity.MEDIUM,
-    "review_phase_optimization",
-    "seconds",
+    name="OrchestratorSessionDurationLong",
+    category="performance",
+    breached="above",
+    limit=7200,
+    minimum=0,
+    window="1h",
+    hold="0m",
+    severity=Severity.MEDIUM,
+    action="review_phase_optimization",
+    unit="seconds",
 )
 HIGH_ERROR_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
-    "DroidErrorRateHigh",
-    "performance",
-    "above",
-    0.25,
-    10,
-    "1h",
-    "5m",
-    Severity.CRITICAL,
-    "immediate_investigation",
-    "ratio",
+    name="OrchestratorDroidErrorRateHigh",
+    category="performance",
+    breached="above",
+    limit=0.25,
+    minimum=10,
+    window="1h",
+    hold="5m",
+    severity=Severity.CRITICAL,
+    action="immediate_investigation",
+    unit="ratio",
 )
 LOW_CODE_QUALITY: Final[Threshold[SpecAlertCategory]] = Threshold(
-    "DroidCodeQualityLow",
-    "quality",
-    "below",
-    60,
-    3,
-    "24h",
-    "5m",
-    Severity.MEDIUM,
-    "code_review_required",
-    "points",
+    name="OrchestratorDroidCodeQualityLow",
+    category="quality",
+    breached="below",
+    limit=60,
+    minimum=3,
+    window="24h",
+    hold="5m",
+    severity=Severity.MEDIUM,
+    action="code_review_required",
+    unit="points",
 )
 SECURITY_ISSUES: Final[Threshold[SpecAlertCategory]] = Threshold(
-    "SecurityFindingsOpen",
-    "quality",
-    "above",
-    0,
-    0,
-    "0s",
-    "0m",
-    Severity.CRITICAL,
-    "immediate_security_review",
+    name="OrchestratorSecurityFindingsOpen",
+    category="quality",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="0s",
+    hold="0m",
+    severity=Severity.CRITICAL,
+    action="immediate_security_review",
 )
 RESPONSE_TIME_HIGH: Final[Threshold[SpecAlertCategory]] = Threshold(
-    "DroidResponseTimeHigh",
-    "communication",
-    "above",
-    300,
-    3,
-    "1h",
-    "5m",
-    Severity.LOW,
-    "monitor_communication_efficiency",
-    "seconds",
+    name="OrchestratorDroidResponseTimeHigh",
+    category="communication",
+    breached="above",
+    limit=300,
+    minimum=3,
+    window="1h",
+    hold="5m",
+    severity=Severity.LOW,
+    action="monitor_communication_efficiency",
+    unit="seconds",
 )
 COMMUNICATION_CONFLICTS: Final[Threshold[SpecAlertCategory]] = Threshold(
-    "CommunicationConflicts",
-    "communication",
-    "above",
-    0,
-    0,
-    "1h",
-    "0m",
-    Severity.MEDIUM,
-    "conflict_resolution_required",
+    name="OrchestratorCommunicationConflicts",
+    category="communication",
+    breached="above",
+    limit=0,
+    minimum=0,
+    window="1h",
+    hold="0m",
+    severity=Severity.MEDIUM,
+    action="conflict_resolution_required",
 )
 
 ALERTS: Final = (

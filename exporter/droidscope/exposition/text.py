@@ -132,6 +132,12 @@ class Renderer:
             spec = family[0][0]
             yield Block(spec.name, (metadata(spec, form) + self._gauge_lines(spec, family)).encode())
 
+    def remembered(self, spec: MetricSpec) -> set[tuple[str, ...]]:
+        """
+        Labels of the gauges of *spec* whose text is kept for the next page: those of the last one.
+        """
+        return set(self._gauges.get(spec.name, ()))
+
     def _gauge_lines(self, spec: MetricSpec, family: list[GaugeSample]) -> str:
         known, kept = self._gauges.get(spec.name, {}), {}
         lines: dict[str, str] = {}
@@ -156,7 +162,7 @@ class _FamilyText:
     def __init__(self, family: Family, resource_labels: tuple[str, ...], form: Format) -> None:
         self.family = family
         self._resource_labels = resource_labels
-        self._exemplars = form is Format.OPENMETRICS and family.spec.name not in CLASHING
+        self._exemplars = form is Format.OPENMETRICS
         self._templates: list[str] = []
         self._amounts: list[tuple[int, int] | None] = []
         self._lines: list[bytes] = []
@@ -231,9 +237,7 @@ def metadata(spec: MetricSpec, form: Format) -> str:
     help_ = spec.help.replace("\\", r"\\").replace("\n", r"\n")
     if form is Format.OPENMETRICS:
         help_ = help_.replace('"', r"\"")
-        if name in CLASHING:
-            kind = "unknown"
-        elif kind == "counter":
+        if kind == "counter":
             name = name.removesuffix("_total")
     return f"# HELP {name} {help_}\n# TYPE {name} {kind}\n"
 
@@ -296,20 +300,3 @@ def _exemplar_text(exemplar: Exemplar, value: float) -> str:
             labels.append(f'{name}="{escaped(text)}"')
     seconds, nano = divmod(exemplar.time_ns, SECOND_NS)
     return f" # {{{','.join(labels)}}} {_float_text(value)} {seconds}.{nano:09d}" if labels else ""
-
-
-def _clashing() -> frozenset[str]:
-    names = {spec.name for spec in CATALOGUE}
-    return frozenset(
-        spec.name
-        for spec in CATALOGUE
-        if spec.kind == "counter" and spec.name.removesuffix("_total") in names
-    )
-
-
-CLASHING: Final = _clashing()
-"""
-Counters whose family in OpenMetrics, the name without `_total`, would be that of another family.
-
-They are exposed there with the type unknown under their full name, and without exemplars.
-"""

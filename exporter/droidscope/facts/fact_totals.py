@@ -34,6 +34,11 @@ class Totals:
     def __init__(self, amounts: Mapping[FactKey, int]) -> None:
         self.amounts = amounts
 
+    def __eq__(self, other: object) -> bool:
+        return self.amounts == other.amounts if isinstance(other, Totals) else NotImplemented
+
+    __hash__ = None
+
     def of(self, fact: type[F]) -> Mapping[F, int]:
         """
         The sums of one kind of fact.

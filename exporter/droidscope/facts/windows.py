@@ -26,6 +26,7 @@ from droidscope.facts.fact_key import FactKey
 from droidscope.facts.fact_totals import Totals
 from droidscope.facts.packing import Amounts, AnyFact, pack, unpack
 from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape
+from droidscope.model.labels import OrchestratorLabels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,12 +36,11 @@ AHEAD_LIMIT: Final = 100_000
 Facts that may wait for the clock.
 """
 
-Orchestrator = tuple[str, ...]
-Ahead = tuple[int, Orchestrator, AnyFact, int]
+Ahead = tuple[int, OrchestratorLabels, AnyFact, int]
 """
 What waits for the clock: end in nanoseconds, orchestrator, key, amount.
 """
-_Waiting = tuple[int, int, Orchestrator, FactKey, int]
+_Waiting = tuple[int, int, OrchestratorLabels, FactKey, int]
 """
 The same in a heap, with a number after the end that tells apart what ended at once.
 """
@@ -72,12 +72,12 @@ class Windows:
         self._bucket_ns = shape.bucket_ns
         self._oldest = -shape.reach
         self._edges = (0, 0)
-        self._held: dict[Orchestrator, Buckets] = defaultdict(self._new_buckets)
+        self._held: dict[OrchestratorLabels, Buckets] = defaultdict(self._new_buckets)
         self._ahead: list[_Waiting] = []
         self._numbers = count()
-        self._fresh: dict[tuple[Orchestrator, int], Amounts] = {}
+        self._fresh: dict[tuple[OrchestratorLabels, int], Amounts] = {}
 
-    def add(self, orchestrator: Orchestrator, end_ns: int, key: FactKey, amount: int) -> None:
+    def add(self, orchestrator: OrchestratorLabels, end_ns: int, key: FactKey, amount: int) -> None:
         """
         Add *amount* to a fact about what ended at *end_ns*; a negative amount takes back.
 
@@ -114,7 +114,7 @@ class Windows:
             end_ns, _, orchestrator, key, amount = heappop(self._ahead)
             self._settle(orchestrator, end_ns, key, amount)
 
-    def totals(self, orchestrator: Orchestrator, window: str, now_ns: int) -> Mapping[FactKey, int]:
+    def totals(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[FactKey, int]:
         """
         Sums over what ended in [floor_minute(now - window), now), without those that are zero.
 
@@ -127,7 +127,7 @@ class Windows:
         self.advance(now_ns)
         return self.latest(orchestrator, window)
 
-    def latest(self, orchestrator: Orchestrator, window: str) -> Mapping[FactKey, int]:
+    def latest(self, orchestrator: OrchestratorLabels, window: str) -> Mapping[FactKey, int]:
         """
         The same as of when the clock was last set.
         """
@@ -135,7 +135,7 @@ class Windows:
         buckets = self._held.get(orchestrator) or self._new_buckets()
         return buckets.totals[window]
 
-    def snapshot(self, now_ns: int, windows: Iterable[str]) -> dict[Orchestrator, dict[str, Totals]]:
+    def snapshot(self, now_ns: int, windows: Iterable[str]) -> dict[OrchestratorLabels, dict[str, Totals]]:
         """
         Copies of the totals of all orchestrators over some *windows*, to be read at leisure.
         """
@@ -146,7 +146,7 @@ class Windows:
             for orchestrator in self.orchestrators()
         }
 
-    def buckets(self, orchestrator: Orchestrator, numbers: Iterable[int]) -> list[bytes]:
+    def buckets(self, orchestrator: OrchestratorLabels, numbers: Iterable[int]) -> list[bytes]:
         """
         What the buckets of some *numbers* hold, packed (see `unpacked`), b"" for those with nothing.
 
@@ -157,14 +157,14 @@ class Windows:
         buckets = self._held.get(orchestrator) or self._new_buckets()
         return [buckets.packed(number) for number in numbers]
 
-    def orchestrators(self) -> list[Orchestrator]:
+    def orchestrators(self) -> list[OrchestratorLabels]:
         """
         All orchestrators of which something ended within the longest window, sorted.
         """
         self._post()
         return sorted(self._held)
 
-    def rename(self, rename: Callable[[Orchestrator], Orchestrator]) -> None:
+    def rename(self, rename: Callable[[OrchestratorLabels], OrchestratorLabels]) -> None:
         """
         Give every orchestrator its new name; those that share one become one.
         """
@@ -215,7 +215,7 @@ class Windows:
     def _new_buckets(self) -> Buckets:
         return Buckets(self.shape)
 
-    def _settle(self, orchestrator: Orchestrator, end_ns: int, key: FactKey, amount: int) -> None:
+    def _settle(self, orchestrator: OrchestratorLabels, end_ns: int, key: FactKey, amount: int) -> None:
         bucket = end_ns // self._bucket_ns
         if bucket < self._oldest:
             return

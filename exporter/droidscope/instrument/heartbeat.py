@@ -4,6 +4,7 @@ Signs of life: while sessions are open, one daemon thread says so for each, so t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 from weakref import WeakSet
@@ -29,12 +30,23 @@ class Heartbeat:
     """
     Has each of its members say it is alive once an interval, in one thread that ends with the last of them.
 
-    Members are held weakly: a session whose coroutine was thrown away is not alive.
+    Members are held weakly: a session whose coroutine was thrown away is not alive. The thread starts
+    with the next one that is added to the first *members*.
     """
 
-    def __init__(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
+    def __init__(
+        self, interval_seconds: float = INTERVAL_SECONDS, members: Iterable[OpenSession] = ()
+    ) -> None:
         self._interval_seconds = interval_seconds
         self.restart()
+        self._members.update(members)
+
+    @property
+    def thread(self) -> Thread | None:
+        """
+        The thread that beats, None while there is none.
+        """
+        return self._thread
 
     def restart(self) -> None:
         """

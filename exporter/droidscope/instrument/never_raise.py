@@ -14,20 +14,27 @@ logger: Final = logging.getLogger("droidscope")
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_said: Final[set[str]] = set()
-_SAID_LIMIT: Final = 1000
+_warned: Final[set[str]] = set()
+_WARNED_LIMIT: Final = 1000
 
 
 def warn_once(key: str, message: str, *args: object) -> None:
     """
     Log *message* at warning, unless something was already logged under *key* in this process.
     """
-    if key in _said:
+    if key in _warned:
         return
-    if len(_said) >= _SAID_LIMIT:  # keys may hold what users invent: forgetting is better than growing
-        _said.clear()
-    _said.add(key)
+    if len(_warned) >= _WARNED_LIMIT:  # keys may hold what users invent: forgetting is better than growing
+        forget_warnings()
+    _warned.add(key)
     logger.warning(message, *args)
+
+
+def forget_warnings() -> None:
+    """
+    Log again what was already logged once.
+    """
+    _warned.clear()
 
 
 def quietly(function: Callable[P, R]) -> Callable[P, R | None]:

@@ -138,6 +138,13 @@ class Watch:
         self._lock = Lock()
         self._thread: Thread | None = None
 
+    @property
+    def thread(self) -> Thread | None:
+        """
+        The thread that asks, None while there is nothing to do.
+        """
+        return self._thread
+
     def look(self, handler: Handler) -> None:
         """
         Have *handler* told of active alerts soon; with too many waiting, the next session's end will do.
@@ -161,11 +168,14 @@ class Watch:
                         self._thread = None
                         return
             else:
-                _tell(handler)
+                hand_over_alerts(handler)
 
 
 @quietly
-def _tell(handler: Handler) -> None:
+def hand_over_alerts(handler: Handler) -> None:
+    """
+    Send what waits, then give *handler* the alerts that are active, if any are.
+    """
     from droidscope.instrument.sdk import flush  # noqa: PLC0415 - an extra; a provider is set, so it is there
 
     flush()  # else the exporter has not heard of the session that has just ended

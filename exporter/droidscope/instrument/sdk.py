@@ -228,7 +228,7 @@ def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
     before = LOSSES.failed()
     flushes = [each.force_flush for each in in_use if hasattr(each, "force_flush")]
-    in_time = _all_of(flushes, timeout_seconds)
+    in_time = run_all(flushes, timeout_seconds)
     return in_time and all(failed <= before[signal] for signal, failed in LOSSES.failed().items())
 
 
@@ -242,16 +242,19 @@ def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
     with _lock:
         ending = [provider.shutdown for provider in _configured]
         _configured.clear()
-    if not _all_of(ending, timeout_seconds):
+    if not run_all(ending, timeout_seconds):
         logger.warning("droidscope could not send what was waiting within %s s: it is lost", timeout_seconds)
         return False
     return not any(LOSSES.failed().values())
 
 
-def _all_of(actions: Sequence[Callable[[], object]], timeout_seconds: float) -> bool:
+def run_all(actions: Sequence[Callable[[], object]], timeout_seconds: float) -> bool:
     """
     Whether all *actions*, each on a thread that may be left behind, came to a good end in time.
+
+    Where no thread can be started they run one after another on this one, and none begins too late.
     """
+    deadline = monotonic() + timeout_seconds
     done: list[bool] = []
 
     def run(action: Callable[[], object]) -> None:
@@ -260,10 +263,16 @@ def _all_of(actions: Sequence[Callable[[], object]], timeout_seconds: float) -> 
         except Exception as error:  # noqa: BLE001 - the edge of the room: it counts as not done
             logger.warning("droidscope could not send what was waiting: %r", error)
 
-    threads = [Thread(target=run, args=(action,), daemon=True) for action in actions]
-    for thread in threads:
-        thread.start()
-    deadline = monotonic() + timeout_seconds
+    threads: list[Thread] = []
+    for action in actions:
+        thread = Thread(target=run, args=(action,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # as at the end of a process with the first releases of Python 3.12
+            if monotonic() < deadline:
+                run(action)
+        else:
+            threads.append(thread)
     for thread in threads:
         thread.join(max(0.0, deadline - monotonic()))
-    return len(done) == len(threads) and all(done)
+    return len(done) == len(actions) and all(done)

@@ -13,8 +13,9 @@ from droidscope.facts import facts as f
 from droidscope.facts.amounts import response_credit
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.recording.phase_recorder import PhaseRecorder
-from droidscope.recording.recorder import Labels, Recorder
+from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import DAY_NS, NANO, SECOND_NS
 
@@ -69,7 +70,7 @@ class MessageRecorder:
             credit = response_credit(record.duration_ns) / NANO
             self._recorder.count(m.QUERY_CREDIT, orchestrator, (droid,), record, credit)
 
-    def _ensure_queries(self, orchestrator: Labels, droid: str) -> None:
+    def _ensure_queries(self, orchestrator: OrchestratorLabels, droid: str) -> None:
         for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
             self._recorder.ensure(m.QUERIES, orchestrator, (droid, outcome))
         self._recorder.ensure(m.QUERY_CREDIT, orchestrator, (droid,))

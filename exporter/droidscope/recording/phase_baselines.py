@@ -11,7 +11,8 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.facts.fact_totals import Totals, sketch_by
 from droidscope.facts.history import MONTH
 from droidscope.facts.sketched_facts import PhaseDurations
-from droidscope.facts.windows import Orchestrator, Windows
+from droidscope.facts.windows import Windows
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import MINUTE_NS
@@ -39,7 +40,7 @@ class PhaseBaselines:
         self._series = series
         self._history = history
         self._read_ns: int | None = None
-        self._by_pattern: dict[tuple[Orchestrator, str], dict[str, PhaseBaseline]] = {}
+        self._by_pattern: dict[tuple[OrchestratorLabels, str], dict[str, PhaseBaseline]] = {}
 
     def refresh(self, now_ns: int) -> None:
         """
@@ -48,7 +49,7 @@ class PhaseBaselines:
         if self._read_ns is not None and 0 <= now_ns - self._read_ns < _STALE_NS:
             return
         self._read_ns = now_ns
-        baselines: defaultdict[tuple[Orchestrator, str], dict[str, PhaseBaseline]] = defaultdict(dict)
+        baselines: defaultdict[tuple[OrchestratorLabels, str], dict[str, PhaseBaseline]] = defaultdict(dict)
         for orchestrator in self._history.orchestrators():
             totals = Totals(self._history.latest(orchestrator, MONTH))
             sketches = sketch_by(

@@ -13,6 +13,7 @@ from droidscope.conventions.metrics import MetricSpec
 from droidscope.facts.fact_key import FactKey, Kept
 from droidscope.facts.windows import Windows
 from droidscope.model.examples import ExampleKind, ExampleSession
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.records import Record
 from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
 from droidscope.series.series_registry import Exemplar, SeriesRegistry
@@ -35,7 +36,7 @@ class _Admitted(NamedTuple):
     A fact's orchestrator and key as the series have them, and which windows it belongs to.
     """
 
-    orchestrator: Labels
+    orchestrator: OrchestratorLabels
     key: FactKey
     by_minute: bool
     by_hour: bool
@@ -59,7 +60,7 @@ class Recorder:
         self.clock_ns = 0
         self.wall_ns = 0
         self._series = series
-        self._admitted: dict[tuple[Labels, FactKey], _Admitted] = {}
+        self._admitted: dict[tuple[OrchestratorLabels, FactKey], _Admitted] = {}
         self._example_keys: dict[ExampleKey, ExampleKey] = {}
         self._expected: set[tuple[str, ...]] = set()
         self._record: Record | None = None
@@ -77,7 +78,7 @@ class Recorder:
     def count(
         self,
         spec: MetricSpec,
-        orchestrator: Labels,
+        orchestrator: OrchestratorLabels,
         labels: Labels,
         record: Record | None = None,
         amount: float = 1,
@@ -95,13 +96,13 @@ class Recorder:
         """
         self._series.count(spec, (), labels, amount, clock_ns=self.clock_ns)
 
-    def ensure(self, spec: MetricSpec, orchestrator: Labels, labels: Labels) -> None:
+    def ensure(self, spec: MetricSpec, orchestrator: OrchestratorLabels, labels: Labels) -> None:
         """
         Expose a label set at 0 before its first event, and keep it from being idle.
         """
         self._series.ensure(spec, orchestrator, labels, clock_ns=self.clock_ns)
 
-    def expects(self, orchestrator: Labels, *what: str) -> bool:
+    def expects(self, orchestrator: OrchestratorLabels, *what: str) -> bool:
         """
         Whether the label sets of *what* are to be ensured: once at a clock, since to ensure them
         again would change nothing.
@@ -115,7 +116,7 @@ class Recorder:
     def observe(
         self,
         spec: MetricSpec,
-        orchestrator: Labels,
+        orchestrator: OrchestratorLabels,
         labels: Labels,
         value: float,
         record: Record | None = None,
@@ -133,7 +134,7 @@ class Recorder:
         """
         self.observe(spec, record.place.orchestrator, labels, record.duration_ns / SECOND_NS, record)
 
-    def add_fact(self, orchestrator: Labels, end_ns: int, key: FactKey, amount: int) -> None:
+    def add_fact(self, orchestrator: OrchestratorLabels, end_ns: int, key: FactKey, amount: int) -> None:
         """
         Add to the minute, the hour or both in which something ended; labels as the series have
         them, so that no value from outside is without a limit.
@@ -174,7 +175,7 @@ class Recorder:
             key = self._example_keys[given] = orchestrator, (kind, *values)
         return key
 
-    def _admit(self, orchestrator: Labels, key: FactKey) -> _Admitted:
+    def _admit(self, orchestrator: OrchestratorLabels, key: FactKey) -> _Admitted:
         if len(self._admitted) >= ADMITTED_LIMIT:
             self._admitted.clear()
         names = key.__struct_fields__
@@ -186,7 +187,9 @@ class Recorder:
             by_hour=Kept.BY_HOUR in key.kept,
         )
 
-    def admitted(self, orchestrator: Labels, names: Labels, values: Sequence[str]) -> tuple[Labels, Labels]:
+    def admitted(
+        self, orchestrator: OrchestratorLabels, names: Labels, values: Sequence[str]
+    ) -> tuple[OrchestratorLabels, Labels]:
         """
         An orchestrator's label values and *values* of the labels *names*, as the series have them.
         """

@@ -18,6 +18,7 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.facts.fact_key import FactKey
 from droidscope.kpi.critical_path import Segment, critical_path, ns_by_droid, ns_by_phase
 from droidscope.model.examples import ExampleKind
+from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.recording.recorder import Recorder
 from droidscope.recording.session_facts import (
     TIMED_OUTCOMES,
@@ -27,7 +28,7 @@ from droidscope.recording.session_facts import (
     session_facts,
 )
 from droidscope.recording.session_intervals import session_intervals, whole_session
-from droidscope.sessions.session_state import PhaseState, SessionKey, SessionState
+from droidscope.sessions.session_state import PhaseState, SessionState
 from droidscope.units import MICRO
 
 ANALYSES_LIMIT: Final = 1_000
@@ -83,7 +84,7 @@ class SessionAnalysis(Struct, frozen=True):
     An ended session. *path* tiles it from start to end, unless it has more stretches than are kept.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str
     trace_id: str

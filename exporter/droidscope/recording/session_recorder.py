@@ -122,7 +122,7 @@ class SessionRecorder:
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._stored[kind] += 1
-        if record.place.own and type(record) in CLIENT_KINDS:
+        if record.place.native and type(record) in CLIENT_KINDS:
             self._stored_of_clients[record.place.orchestrator[0], kind] += 1
 
     def post(self) -> None:
@@ -154,7 +154,7 @@ class SessionRecorder:
             return
         for outcome in (Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST):
             self._recorder.ensure(m.SESSIONS, orchestrator, (pattern, outcome))
-        self._recorder.ensure(m.SESSIONS_OVER_LIMIT_TOTAL, orchestrator, (pattern,))
+        self._recorder.ensure(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (pattern,))
 
     def _session(self, record: r.Session, session: SessionState) -> None:
         orchestrator, labels = session.orchestrator, (session.pattern, record.outcome)
@@ -172,7 +172,7 @@ class SessionRecorder:
         self._recorder.observe_duration(m.SESSION_DURATION, labels, record)
         self._add_durations(record, session)
         if record.duration_ns > self._settings.limit_of(session.pattern):
-            self._recorder.count(m.SESSIONS_OVER_LIMIT_TOTAL, orchestrator, (session.pattern,), record)
+            self._recorder.count(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (session.pattern,), record)
             over_limit = f.SessionsOverLimit(pattern=session.pattern)
             self._recorder.add_fact(orchestrator, record.end_ns, over_limit, 1)
 

@@ -1,7 +1,7 @@
 """
 Reads the file that changes limits: YAML in, `Limits` out, or one line for each fault.
 
-    SessionSuccessRateLow:
+    OrchestratorSessionSuccessRateLow:
       limit: 0.6                            # for all
       overrides:
       - {pattern: research, limit: 0.5}     # for one pattern
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from droidscope.conventions.attributes import Severity
+from droidscope.conventions.former_names import FORMER_ALERT_NAMES
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.errors import ConfigError
 from droidscope.rules.alerts import KINDS, alerts_of
@@ -143,6 +144,9 @@ def _faults(name: str, adjusted: _Adjusted) -> Iterator[str]:
     """
     What is wrong with the adjustment of one alert although each value fits its type.
     """
+    if name in FORMER_ALERT_NAMES:
+        yield f"{name} is called {FORMER_ALERT_NAMES[name]} now; expected its new name"
+        return
     if name not in _KINDS:
         yield f"{name} is no alert; expected one of {', '.join(_KINDS)}"
         return
@@ -205,7 +209,7 @@ def _matters(name: str, field: str, value: object) -> bool:
 
 def _key(*place: str | int) -> str:
     """
-    Where in the file: `SessionsLost.overrides[0].limit`.
+    Where in the file: `OrchestratorSessionsLost.overrides[0].limit`.
     """
     words = [f"[{word}]" if isinstance(word, int) else f".{word}" for word in place]
     return "".join(words).removeprefix(".")

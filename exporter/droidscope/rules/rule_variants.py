@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import Threshold
 
@@ -83,7 +85,7 @@ class RuleLimits(NamedTuple):
                 if changes.pop("enabled", True):
                     matchers = (*by_orchestrator, *_matchers(PATTERN, pattern, rest))
                     found.append(
-                        RuleVariant(threshold._replace(**changes), matchers, _label(orchestrator, pattern))
+                        RuleVariant(replace(threshold, **changes), matchers, _label(orchestrator, pattern))
                     )
         return found
 

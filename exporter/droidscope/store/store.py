@@ -160,7 +160,7 @@ class Store:
             StoreError: If the disk refuses.
         """
         self._log.segment = max([*self._log.segments(), self._replay_from - 1, 0])
-        self._seal(head, clock_ns)
+        self.seal(head, clock_ns)
 
     # --- work ------------------------------------------------------------------------------------
 
@@ -184,16 +184,20 @@ class Store:
         if not old and not large:
             return
         try:
-            self._seal(head, clock_ns)
+            self.seal(head, clock_ns)
         except StoreError as error:
             log.error("checkpoint failed", error=str(error))  # noqa: TRY400 - the sentence says it all
             self._sealed_clock, self._retry_clock = clock_ns, clock_ns + RETRY_NS
 
-    def _seal(self, head: Checkpointed, clock_ns: int) -> None:
+    def seal(self, head: Checkpointed, clock_ns: int) -> None:
         """
-        The order matters: a crash or a full disk between any two steps leaves a store that the
-        last complete checkpoint and the log behind it restore exactly.
+        Begin a new segment, with a checkpoint of the *head* as it is before the segment's first frame.
+
+        Raises:
+            StoreError: If the disk refuses; nothing is lost, and it may be tried again.
         """
+        # The order matters: a crash or a full disk between any two steps leaves a store that the
+        # last complete checkpoint and the log behind it restore exactly.
         sealed = self._log.segment
         self._log.start(sealed + 1)
         self._sealed_clock = clock_ns
@@ -232,6 +236,13 @@ class Store:
     # --- facts and the end -------------------------------------------------------------------------
 
     @property
+    def segment(self) -> int:
+        """
+        Number of the segment being written.
+        """
+        return self._log.segment
+
+    @property
     def size_bytes(self) -> int:
         """
         About how much disk it takes.
@@ -247,11 +258,17 @@ class Store:
 
     def close(self, head: Checkpointed, clock_ns: int) -> None:
         """
-        Leave a checkpoint and let go of the directory.
+        Leave a checkpoint and release the directory.
         """
         try:
-            self._seal(head, clock_ns)
+            self.seal(head, clock_ns)
         except StoreError as error:
             log.error("no last checkpoint", error=str(error))  # noqa: TRY400 - likewise
+        self.abandon()
+
+    def abandon(self) -> None:
+        """
+        Release the directory as it is, as the end of the process would: without a checkpoint.
+        """
         self._log.close()
         self._lock.release()

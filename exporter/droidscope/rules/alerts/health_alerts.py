@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from droidscope.rules.rule_variants import Limit
 from droidscope.rules.promql import Scope
 
-WATCHDOG: Final = "Watchdog"
+WATCHDOG: Final = "DroidscopeWatchdog"
 
 _AT: Final = "{{ $labels.instance }}"
 

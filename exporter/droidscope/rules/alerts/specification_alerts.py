@@ -59,7 +59,7 @@ def _long_duration(limit: Limit, scope: Scope) -> AlertRule:
         PATTERNS_BOARD,
         PATTERN,
         f"sum by ({', '.join(PATTERN)}) ({scope.select(metrics.SESSIONS_OVER_LIMIT)}) > 0\n"
-        f"or {scope.increase(metrics.SESSIONS_OVER_LIMIT_TOTAL, PATTERN, limit.window)} {at_least(1)}",
+        f"or {scope.increase(metrics.SESSIONS_ENDED_OVER_LIMIT, PATTERN, limit.window)} {at_least(1)}",
         "Sessions take too long.",
         f"{COUNT} session(s) of {who('pattern')} run for longer than their limit, or ended so "
         f"in the last {limit.window}; the limit is {duration(limit.limit)} "

@@ -1,0 +1,118 @@
+"""
+What a metric family is, and how one is declared.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+MetricKind = Literal["counter", "histogram", "summary", "gauge"]
+
+
+class MetricSpec(NamedTuple):
+    """
+    One metric family: what the exposition, the rules, the dashboards and the docs agree on.
+
+    *labels* are those beside the orchestrator's own; *bounds* are a histogram's upper bounds in
+    seconds, without +Inf.
+    """
+
+    name: str
+    kind: MetricKind
+    labels: tuple[str, ...]
+    help: str
+    bounds: tuple[float, ...] = ()
+
+
+ORCHESTRATOR: Final = "orchestrator"
+"""
+Label of every domain series: the resource's `service.name`.
+"""
+
+DURATION_BOUNDS: Final = (
+    1.0,
+    5.0,
+    15.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+    1800.0,
+    2700.0,
+    3600.0,
+    7200.0,
+    10800.0,
+)
+RESPONSE_BOUNDS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0)
+
+WINDOW: Final = "window"
+WINDOWS: Final = {"1h": 60, "24h": 1440, "7d": 10080}
+"""
+Name of each window and its length in minutes.
+"""
+TREND_WINDOWS: Final = ("7d", "30d")
+"""
+Windows of trends: by the hour, and by the day.
+"""
+ASSIGNMENT_WINDOW: Final = "7d"
+"""
+Window over which assignments are judged.
+"""
+
+FAMILIES: Final[dict[str, MetricSpec]] = {}
+"""
+Every family declared so far, by name, in order.
+"""
+
+
+def family(
+    name: str, kind: MetricKind, labels: tuple[str, ...], help_: str, bounds: tuple[float, ...] = ()
+) -> MetricSpec:
+    """
+    Declare a metric family.
+
+    Raises:
+        ValueError: If there is one of that name already.
+    """
+    spec = MetricSpec(name, kind, labels, help_, bounds)
+    if name in FAMILIES:
+        msg = f"metric {name} is declared twice"
+        raise ValueError(msg)
+    FAMILIES[name] = spec
+    return spec
+
+
+def counter(name: str, *labels: str, help: str) -> MetricSpec:
+    """
+    Declare a counter.
+    """
+    return family(name, "counter", labels, help)
+
+
+def histogram(name: str, *labels: str, help: str, bounds: tuple[float, ...] = DURATION_BOUNDS) -> MetricSpec:
+    """
+    Declare a histogram with these upper *bounds*.
+    """
+    return family(name, "histogram", labels, help, bounds)
+
+
+def summary(name: str, *labels: str, help: str) -> MetricSpec:
+    """
+    Declare a summary without quantiles: sum and count.
+    """
+    return family(name, "summary", labels, help)
+
+
+def gauge(name: str, *labels: str, help: str) -> MetricSpec:
+    """
+    Declare a gauge.
+    """
+    return family(name, "gauge", labels, help)
+
+
+def samples_of(spec: MetricSpec) -> MetricSpec:
+    """
+    The sibling that carries the sample count of a ratio or a score.
+    """
+    return MetricSpec(f"{spec.name}_samples", "gauge", spec.labels, f"Sample count of {spec.name}.")
