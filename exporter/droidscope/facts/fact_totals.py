@@ -4,7 +4,7 @@ Totals: the sums of one window, grouped once by fact, and read by the names of l
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=FactKey)
 B = TypeVar("B", bound=Bucketed)
 K = TypeVar("K")
+T = TypeVar("T")
 Subject = Literal["pattern", "droid", "task_type"]
 """
 What totals can be split by: a label, or a property that stands for one.
 """
+_Grouped = dict[type[FactKey], dict[Any, int]]
 
 
 class Totals:
     """
-    The sums of one window and orchestrator, as *amounts* by key; those that are zero may be left out.
+    The sums of one window and orchestrator, or of one of its subjects, without those that are zero.
 
     Grouped by kind of fact when first read, and by subject when first split.
     """
@@ -37,7 +39,7 @@ class Totals:
     def __eq__(self, other: object) -> bool:
         return self.amounts == other.amounts if isinstance(other, Totals) else NotImplemented
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def of(self, fact: type[F]) -> Mapping[F, int]:
         """
@@ -67,25 +69,59 @@ class Totals:
         return self._split("task_type")
 
     @cached_property
-    def _by_fact(self) -> dict[type[FactKey], dict[Any, int]]:
+    def _by_fact(self) -> _Grouped:
         grouped: defaultdict[type[FactKey], dict[Any, int]] = defaultdict(dict)
         for key, amount in self.amounts.items():
             grouped[type(key)][key] = amount
-        return dict(grouped)
+        return grouped
 
     def _split(self, subject: Subject) -> dict[str, Totals]:
-        split: defaultdict[str, dict[FactKey, int]] = defaultdict(dict)
+        split: defaultdict[str, _Grouped] = defaultdict(dict)
         subject_of = attrgetter(subject)
-        facts = {fact for fact in self._by_fact if hasattr(fact, subject)}
-        for key, amount in self.amounts.items():
-            if type(key) in facts:
-                split[subject_of(key)][key] = amount
-        return {name: Totals(amounts) for name, amounts in split.items()}
+        for fact, amounts in self._by_fact.items():
+            if hasattr(fact, subject):
+                by_name: defaultdict[str, dict[Any, int]] = defaultdict(dict)
+                for key, amount in amounts.items():
+                    by_name[subject_of(key)][key] = amount
+                for name, part in by_name.items():
+                    split[name][fact] = part
+        return {name: _Part(grouped) for name, grouped in split.items()}
+
+
+class _Part(Totals):
+    """
+    The totals of one subject, which are grouped from the start.
+    """
+
+    def __init__(self, grouped: _Grouped) -> None:
+        self._by_fact = grouped
+
+    @cached_property
+    def amounts(self) -> Mapping[FactKey, int]:  # type: ignore[override]
+        """
+        The sums by key.
+        """
+        return {key: n for amounts in self._by_fact.values() for key, n in amounts.items()}
+
+
+class Sums(dict[K, int]):
+    """
+    Sums by anything; those that are missing are 0.
+    """
+
+    def __missing__(self, key: K) -> int:
+        return 0
+
+    def total(self) -> int:
+        """
+        All together.
+        """
+        return sum(self.values())
 
 
 def sum_by(
     amounts: Mapping[F, int], by: Callable[[F], K], where: Callable[[F], bool] | None = None
-) -> Counter[K]:
+) -> Sums[K]:
     """
     Sums of one kind of fact by what *by* makes of its keys, most often some of their labels.
 
@@ -94,10 +130,10 @@ def sum_by(
         by: What to tell apart.
         where: Which keys to take, all if None.
     """
-    sums: Counter[K] = Counter()
-    for key, amount in amounts.items():
-        if where is None or where(key):
-            sums[by(key)] += amount
+    sums: Sums[K] = Sums()
+    for key, amount in (_chosen(amounts, where) if where else amounts).items():
+        subject = by(key)
+        sums[subject] = sums.get(subject, 0) + amount
     return sums
 
 
@@ -113,12 +149,14 @@ def sketch_by(
         where: Which keys to take, all if None.
     """
     sketches: dict[K, Sketch] = {}
-    for key, amount in amounts.items():
-        if where is not None and not where(key):
-            continue
+    for key, amount in (_chosen(amounts, where) if where else amounts).items():
         subject = by(key)
         sketch = sketches.get(subject)
         if sketch is None:
             sketch = sketches[subject] = Sketch(bits=key.bits)
         sketch.add_bucket(int(key.bucket), amount)
     return sketches
+
+
+def _chosen(amounts: Mapping[T, int], where: Callable[[T], bool]) -> Mapping[T, int]:
+    return {key: amount for key, amount in amounts.items() if where(key)}

@@ -205,7 +205,7 @@ def communication_of(minutes: Totals, facts: WindowTotals) -> Communication:
     )
 
 
-def _present(counts: Counter[str]) -> dict[str, int]:
+def _present(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: n for name, n in counts.items() if n}
 
 

@@ -6,7 +6,6 @@ All fields are sums over the window: counts, nanoseconds (`_ns`), or the units o
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from droidscope.facts.fact_totals import sum_by
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from droidscope.facts.fact_totals import Totals
+    from droidscope.facts.fact_totals import Sums, Totals
 
 
 class TaskTotals(Struct, frozen=True):
@@ -369,7 +368,7 @@ def droid_message_totals(totals: Totals) -> DroidMessageTotals:
     )
 
 
-def score_totals(scores: Counter[tuple[Score, Statistic]], score: Score) -> ScoreTotals:
+def score_totals(scores: Sums[tuple[Score, Statistic]], score: Score) -> ScoreTotals:
     """
     The scores of one kind, out of sums by kind and statistic.
     """
@@ -380,5 +379,5 @@ def score_totals(scores: Counter[tuple[Score, Statistic]], score: Score) -> Scor
     )
 
 
-def _scores(totals: Totals) -> Counter[tuple[Score, Statistic]]:
+def _scores(totals: Totals) -> Sums[tuple[Score, Statistic]]:
     return sum_by(totals.of(f.ScoreSums), lambda key: (key.score, key.statistic))
