@@ -96,19 +96,26 @@ def run(*command: str | Path, cwd: Path = ROOT) -> None:
         sys.exit(done.returncode)
 
 
-def test(interpreter: Path, version: tuple[int, int], wheels: Sequence[Path], tests: Sequence[str]) -> None:
+def test(interpreter: Path, version: tuple[int, int], wheels: Sequence[Path], tests: Sequence[str]) -> int:
     """
     Install the *wheels* for *interpreter*, show that its command starts, and run *tests*.
+
+    Returns:
+        The exit code of pytest.
     """
     print("== python{}.{}: {}".format(*version, interpreter), flush=True)
     python = install(interpreter, version, wheels)
     subprocess.run([python.with_name("droidscope"), "--help"], check=True, stdout=subprocess.DEVNULL)
-    run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def main(arguments: Sequence[str]) -> int:
     """
     Test on all interpreters but this one, or on the newest alone.
+
+    Returns:
+        0 if all tests passed on all of them.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="few tests, on the newest interpreter alone")
@@ -121,9 +128,8 @@ def main(arguments: Sequence[str]) -> int:
     installed = [(version, path) for version, path in found.items() if path]
     chosen = installed[-1:] if options.smoke else [one for one in installed if one[0] != sys.version_info[:2]]
     wheels = build_wheels()
-    for version, path in chosen:
-        test(path, version, wheels, options.tests or (SMOKE if options.smoke else FAST))
-    return 0
+    tests = options.tests or (SMOKE if options.smoke else FAST)
+    return max((test(path, version, wheels, tests) for version, path in chosen), default=0)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
 from droidscope.facts.facts import PhaseIdleTime, PhasesEnded, SessionCost, SessionsEnded, TasksEnded
 from droidscope.facts.history import HOURS, MONTH, before
 from droidscope.facts.packing import FACTS, unpacked
-from droidscope.facts.sketch import COARSE, FINE, bucket, relative_error, tenths
+from droidscope.facts.sketch import COARSE, FINE, bucket, tenths
 from droidscope.facts.sketched_facts import PhaseDurations, ScoreCounts, SessionDurations
 from droidscope.facts.windows import Windows
 from droidscope.kpi.timeline import hours_over, points, timeline
 from droidscope.units import HOUR_NS, NANO
+from facts.sketch_error import relative_error
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined
 
 NOW = 1_760_000_000_000_000_000 // HOUR_NS * HOUR_NS + 20 * NANO

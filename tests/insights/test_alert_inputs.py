@@ -13,7 +13,7 @@ from droidscope.insights.alerts import alerts
 from droidscope.mapping.mapper import Mapper
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings
-from droidscope.views.alert_inputs import gathered
+from droidscope.views.alert_inputs import read_alert_inputs
 from rig import Rig
 
 MINUTE = 60
@@ -33,7 +33,7 @@ def rig(tmp_path):
 
 
 def evidence(rig):
-    return gathered(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now)
+    return read_alert_inputs(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now)
 
 
 def in_environment(name, *spans):
@@ -77,7 +77,7 @@ def test_only_findings_of_the_chosen_severities_alert(rig):
     rig.send("traces", b.traces(b.task(output__findings__critical=1, output__findings__low=2)))
 
     some, every = (
-        gathered(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now, chosen)["atlas"]
+        read_alert_inputs(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now, chosen)["atlas"]
         for chosen in ([Severity.CRITICAL, Severity.HIGH], list(Severity))
     )
 

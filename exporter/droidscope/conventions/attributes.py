@@ -163,6 +163,10 @@ MESSAGE_SENDER: Final = "orchestrator.message.sender"
 MESSAGE_RECEIVER: Final = "orchestrator.message.receiver"
 MESSAGE_CORRELATION_ID: Final = "orchestrator.message.correlation_id"
 MESSAGE_DEADLINE_SECONDS: Final = "orchestrator.message.deadline_seconds"
+DEFAULT_DEADLINE_SECONDS: Final = 900.0
+"""
+A query without a deadline of its own is late after this.
+"""
 MESSAGE_OUTCOME: Final = "orchestrator.message.outcome"
 
 # --- gate

@@ -42,3 +42,11 @@ FORMER_METRIC_NAMES: Final = {
 """
 Former names of series in a checkpoint, which continue under the new one.
 """
+
+FORMER_SETTINGS: Final = {
+    "segment_bytes": "log_segment_bytes",
+    "segment_interval": "log_segment_interval",
+}
+"""
+Former settings; as a key, a variable or a flag each is an error that says what is expected instead.
+"""

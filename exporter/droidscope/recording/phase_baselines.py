@@ -67,6 +67,6 @@ class PhaseBaselines:
         """
         The usual times of the phases of a session's pattern, by phase.
         """
-        orchestrator = self._series.who(session.orchestrator)
+        orchestrator = self._series.shown_orchestrator(session.orchestrator)
         pattern = self._series.shown(session.orchestrator, "pattern", session.pattern)
         return self._by_pattern.get((orchestrator, pattern), {})

@@ -16,7 +16,8 @@ from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.records import Record
 from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
-from droidscope.series.series_registry import Exemplar, SeriesRegistry
+from droidscope.series.cells import Exemplar
+from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
 
@@ -193,7 +194,7 @@ class Recorder:
         """
         An orchestrator's label values and *values* of the labels *names*, as the series have them.
         """
-        return self._series.who(orchestrator), tuple(
+        return self._series.shown_orchestrator(orchestrator), tuple(
             self._series.label(orchestrator, name, value) if name in _LIMITED else value
             for name, value in zip(names, values, strict=True)
         )

@@ -7,18 +7,20 @@ to the history before is then taken back. Sessions whose first records were forg
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Final
+from typing import ClassVar, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from droidscope.bounded import BoundedMap
 from droidscope.conventions.attributes import Outcome
 from droidscope.facts.fact_key import FactKey
 from droidscope.kpi.critical_path import Segment, critical_path, ns_by_droid, ns_by_phase
 from droidscope.model.examples import ExampleKind
-from droidscope.model.labels import OrchestratorLabels, SessionKey
+from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
 from droidscope.recording.recorder import Recorder
 from droidscope.recording.session_facts import (
     TIMED_OUTCOMES,
@@ -103,9 +105,11 @@ class SessionAnalyses:
     Analyses sessions, adds the facts of that to the history of *recorder*, and keeps the newest analyses.
     """
 
+    dump_type: ClassVar = list[SessionAnalysis]
+
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._by_key: OrderedDict[SessionKey, SessionAnalysis] = OrderedDict()
+        self._by_key: BoundedMap[SessionKey, SessionAnalysis] = BoundedMap(ANALYSES_LIMIT)
 
     def make(self, session: SessionState) -> None:
         """
@@ -118,9 +122,6 @@ class SessionAnalyses:
         self._replace(session, list(session_facts(session, path, held_ns)))
         self._replace_examples(session, path)
         self._by_key[session.key] = _analysis(session, path, held_ns)
-        self._by_key.move_to_end(session.key)
-        if len(self._by_key) > ANALYSES_LIMIT:
-            self._by_key.popitem(last=False)
 
     def forget(self, key: SessionKey) -> None:
         """
@@ -164,11 +165,14 @@ class SessionAnalyses:
         """
         return list(self._by_key.values())
 
-    def load(self, dump: Iterable[SessionAnalysis]) -> None:
+    def load(self, dump: Iterable[SessionAnalysis], relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint.
         """
-        self._by_key = OrderedDict(((analysis.orchestrator, analysis.session), analysis) for analysis in dump)
+        kept = (replace(analysis, orchestrator=relabel(analysis.orchestrator)) for analysis in dump)
+        self._by_key = BoundedMap(
+            ANALYSES_LIMIT, (((each.orchestrator, each.session), each) for each in kept)
+        )
 
 
 def _examples(

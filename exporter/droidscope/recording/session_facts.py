@@ -14,7 +14,7 @@ from droidscope.facts.fact_key import FactKey
 from droidscope.facts.facts import Path, PhaseIdleTime, PhasesOverPlan, SessionSequencing
 from droidscope.facts.sketched_facts import PhaseDurations, TaskPathTimes
 from droidscope.kpi.bottleneck_impact import SLOW
-from droidscope.kpi.critical_path import Segment, planned_path
+from droidscope.kpi.critical_path import Segment, planned_length
 from droidscope.recording.session_intervals import task_of
 from droidscope.sessions.session_state import PhaseRun, SessionState
 
@@ -147,6 +147,6 @@ def _critical_ns(session: SessionState, spans: dict[str, Span]) -> int | None:
     if not any(session.phases[name].depends_on for name in spans):
         return None
     try:
-        return round(planned_path(durations, before).length)
+        return round(planned_length(durations, before))
     except ValueError:
         return None

@@ -1,5 +1,5 @@
 """
-How each droid that is known stands now.
+The current status and load of each known droid.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 
 
-class DroidNow(NamedTuple):
+class DroidSnapshot(NamedTuple):
     """
     A droid's status over 24 hours, and its attempts in flight.
     """
@@ -26,14 +26,14 @@ class DroidNow(NamedTuple):
     attempts_active: int
 
 
-def droids_now(
+def read_droids(
     pipeline: Pipeline, limits: Mapping[str, int], now_ns: int
-) -> dict[tuple[OrchestratorLabels, str], DroidNow]:
+) -> dict[tuple[OrchestratorLabels, str], DroidSnapshot]:
     """
-    Every droid that is known, by orchestrator and name.
+    Every known droid, by orchestrator and name.
 
     Args:
-        pipeline: Whose head to look at.
+        pipeline: Whose head is read.
         limits: Attempts a droid may have in flight, by its name.
         now_ns: Unix time.
     """
@@ -41,28 +41,30 @@ def droids_now(
         attempts = attempts_active(pipeline.head, pipeline.uptime_ns())
         totals = pipeline.head.windows.snapshot(now_ns, [STATUS_WINDOW])
     active = {(labels[:-1], labels[-1]): n for labels, n in attempts.items()}
-    today = {
-        (who, droid): facts
-        for who, by_window in totals.items()
-        for droid, facts in by_subject(by_window[STATUS_WINDOW]).droids.items()
+    recent = {
+        (orchestrator, droid): droid_totals
+        for orchestrator, by_window in totals.items()
+        for droid, droid_totals in by_subject(by_window[STATUS_WINDOW]).droids.items()
     }
     return {
-        (who, droid): DroidNow(
-            droid_status(today.get((who, droid)), active.get((who, droid), 0), limits.get(droid)),
-            active.get((who, droid), 0),
+        (orchestrator, droid): DroidSnapshot(
+            status=droid_status(
+                recent.get((orchestrator, droid)), active.get((orchestrator, droid), 0), limits.get(droid)
+            ),
+            attempts_active=active.get((orchestrator, droid), 0),
         )
-        for who, droid in sorted({*active, *today})
+        for orchestrator, droid in sorted({*active, *recent})
     }
 
 
 def droid_gauges(
-    now: Mapping[tuple[OrchestratorLabels, str], DroidNow], limits: Mapping[str, int]
+    droids: Mapping[tuple[OrchestratorLabels, str], DroidSnapshot], limits: Mapping[str, int]
 ) -> Iterator[GaugeSample]:
     """
     The gauges of status and limit.
     """
-    for (who, droid), each in now.items():
+    for (orchestrator, droid), snapshot in droids.items():
         for status in STATUSES:
-            yield m.DROID_STATUS, (*who, droid, status), int(each.status == status)
+            yield m.DROID_STATUS, (*orchestrator, droid, status), int(snapshot.status == status)
         if droid in limits:
-            yield m.DROID_CONCURRENCY_LIMIT, (*who, droid), limits[droid]
+            yield m.DROID_CONCURRENCY_LIMIT, (*orchestrator, droid), limits[droid]

@@ -1,5 +1,5 @@
 """
-What views must be told of how the exporter is set up.
+The settings of whatever is shown.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from droidscope.conventions.attributes import Severity
 
 class ViewSettings(Struct, frozen=True):
     """
+    How the exporter is configured, as far as pages and API show it.
+
     *budgets_usd* is what a success may cost, by pattern; *resource_labels* are the names of the labels
-    beside `orchestrator`; *droid_limits* says how many attempts a droid may have in flight, and
-    *finding_severities* which open findings raise an alert.
+    beside `orchestrator`; *droid_limits* is how many attempts a droid may have in flight, by its name;
+    open security findings of the *finding_severities* raise an alert.
     """
 
     budgets_usd: dict[str, float] = field(default_factory=dict)

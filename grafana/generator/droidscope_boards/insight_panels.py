@@ -20,10 +20,6 @@ OF_PATTERN: Final = 'subject=~"$pattern(/.*)?"'
 """
 The subjects that are a chosen pattern or in one; with all chosen also droids.
 """
-OF_DROID: Final = 'subject=~"(.*/)?$droid"'
-"""
-The subjects that are a chosen droid or end with one; with all chosen also patterns and phases.
-"""
 
 _KINDS: Final = named(insight_kinds.BOTTLENECKS)
 _ABOUT: Final = named(insight_kinds.RECOMMENDATIONS)
