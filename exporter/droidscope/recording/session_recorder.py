@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
-from droidscope.completeness.completeness import CLIENT_KINDS
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.facts import facts as f
 from droidscope.facts.sketched_facts import SessionDurations
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
+from droidscope.model.records import CLIENT_KINDS
 from droidscope.recording.cost_recorder import CostRecorder
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.output_recorder import OutputRecorder
