@@ -12,16 +12,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import ClassVar, Final, NamedTuple, get_args
+from typing import ClassVar, Final, NamedTuple
 
 from msgspec import Struct, field
 
 from droidscope.bounded import BoundedMap
 from droidscope.completeness.client_counts import ClientCounts, Increase, Stream, StreamCount
 from droidscope.conventions import metrics as m
-from droidscope.conventions.attributes import CONFLICT_RECORD, Kind
 from droidscope.model.labels import Relabel, unchanged
-from droidscope.model.records import AnyRecord, Emitted, Record
+from droidscope.model.records import CLIENT_KINDS, Emitted, Record
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.settings import HeadSettings
 from droidscope.units import MINUTE_NS, SECOND_NS
@@ -31,14 +30,6 @@ Process = tuple[str, str, str]
 Name of the orchestrator whose sessions the records are of, process instance, and kind of record.
 """
 
-CLIENT_KINDS: Final[dict[type, str]] = {
-    type_: tag
-    for type_ in get_args(AnyRecord)
-    if (tag := str(type_.__struct_config__.tag)) in {*Kind, CONFLICT_RECORD}
-}
-"""
-The records that the instrumentation counts, by type.
-"""
 _KINDS: Final = frozenset(CLIENT_KINDS.values())
 
 SILENT_NS: Final = 24 * 60 * MINUTE_NS

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
-from droidscope.completeness.completeness import CLIENT_KINDS
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.facts import facts as f
@@ -122,7 +121,7 @@ class SessionRecorder:
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._stored[kind] += 1
-        if record.place.native and type(record) in CLIENT_KINDS:
+        if record.place.native and type(record) in r.CLIENT_KINDS:
             self._stored_of_clients[record.place.orchestrator[0], kind] += 1
 
     def post(self) -> None:
