@@ -12,7 +12,8 @@ import builders as b
 from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.conventions import metrics as m
 from droidscope.errors import StoreError
-from droidscope.facts.facts import OF_HOURS_ALONE, Fact
+from droidscope.facts.packing import FACTS_OF_HOURS_ALONE
+from droidscope.facts.sketched_facts import ScoreCounts
 from droidscope.mapping.mapper import Mapper
 from droidscope.model.examples import ExampleKind
 from droidscope.series.label_limits import SeriesLimits
@@ -146,7 +147,7 @@ def test_the_scripts_have_sessions_with_digests_exhibits_and_late_records(tmp_pa
     rig.pass_seconds(20)
 
     history = rig.head.history.totals(("atlas",), "7d", b.NOON + rig.now)
-    assert {key[0] for key in history} == OF_HOURS_ALONE - {Fact.SCORED}
+    assert {type(key) for key in history} == FACTS_OF_HOURS_ALONE - {ScoreCounts}
     assert {key[0] for _, key in dict(rig.head.examples.dump())} >= {
         ExampleKind.SLOW_PHASE,
         ExampleKind.SLOW_TASK,

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.facts.packing import AnyFact
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.model.records import Output, Usage
@@ -181,7 +182,7 @@ class SessionState(
     end_clock: int = 0
     close_clock: int | None = None
     analysis_clock: int | None = None
-    analysis_facts: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
+    analysis_facts: list[tuple[int, AnyFact, int]] = field(default_factory=list)
     shown: list[tuple[ExampleKind, dict[str, str]]] = field(default_factory=list)
     whole: bool = True
     blamed: tuple[int, str] | None = None
