@@ -8,7 +8,7 @@ import pytest
 
 import builders as b
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import AttemptsEnded
 from droidscope.insights.alerts import alerts
 from droidscope.mapping.mapper import Mapper
 from droidscope.series.label_limits import SeriesLimits
@@ -53,7 +53,8 @@ def test_namesakes_of_two_environments_are_one(rig):
     rig.pass_seconds(MINUTE)
 
     (found,) = evidence(rig).values()
-    assert found.totals["1h"][Fact.ATTEMPTS, "coder", "code", "failed"] == 2
+    failed = AttemptsEnded(droid="coder", task_type="code", outcome="failed")
+    assert found.totals["1h"].amounts[failed] == 2
     assert found.findings["bug-fix", "coder", Severity.HIGH] == 3
 
 
@@ -92,4 +93,4 @@ def test_an_orchestrator_of_which_nothing_has_ended_is_known(rig):
 
     ((name, found),) = evidence(rig).items()
     assert name == "atlas"
-    assert not any([*found.totals.values(), found.over_limit, found.findings])
+    assert not any([*(totals.amounts for totals in found.totals.values()), found.over_limit, found.findings])

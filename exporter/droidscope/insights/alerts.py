@@ -29,7 +29,9 @@ from droidscope.conventions.thresholds import (
     SpecAlertCategory,
     Threshold,
 )
-from droidscope.facts.facts import Fact, Key, Score, Statistic, sums
+from droidscope.facts import facts as f
+from droidscope.facts.fact_key import FactKey, Score, Statistic
+from droidscope.facts.fact_totals import Totals, sum_by
 from droidscope.units import MICRO, SECOND_NS
 
 Unit = Literal["ratio", "seconds", "points", "sessions", "findings", "queries", "conflicts"]
@@ -40,11 +42,18 @@ LEVELS: Final[tuple[Level, ...]] = ("none", "low", "medium", "high", "critical")
 Alert levels; the position of each is the value of `orchestrator_alert_level`.
 """
 
-FACTS: Final[Mapping[str, frozenset[Fact]]] = {
-    LOW_SUCCESS_RATE.window: frozenset({Fact.SESSIONS, Fact.SCORES}),
-    RECENT_FAILURE_WINDOW: frozenset({Fact.SESSIONS}),
+FACTS: Final[Mapping[str, frozenset[type[FactKey]]]] = {
+    LOW_SUCCESS_RATE.window: frozenset({f.SessionsEnded, f.ScoreSums}),
+    RECENT_FAILURE_WINDOW: frozenset({f.SessionsEnded}),
     HIGH_ERROR_RATE.window: frozenset(
-        {Fact.OVER_LIMIT, Fact.ATTEMPTS, Fact.QUERIES, Fact.QUERY_NS, Fact.QUERIES_TIMED, Fact.CONFLICTS}
+        {
+            f.SessionsOverLimit,
+            f.AttemptsEnded,
+            f.QueriesEnded,
+            f.ResponseTime,
+            f.TimedResponses,
+            f.Conflicts,
+        }
     ),
 }
 """
@@ -61,7 +70,7 @@ class AlertInputs(NamedTuple):
     reports, by pattern, droid and severity, of which those of *finding_severities* count.
     """
 
-    totals: Mapping[str, Mapping[Key, int]]
+    totals: Mapping[str, Totals]
     over_limit: Mapping[str, int]
     findings: Mapping[tuple[str, str, Severity], int]
     finding_severities: Collection[Severity] = SECURITY_ISSUES.finding_severities
@@ -184,7 +193,7 @@ def _low_success_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]
             )
 
 
-def _sessions(totals: Mapping[Key, int]) -> tuple[Counter[str], Counter[str]]:
+def _sessions(totals: Totals) -> tuple[Counter[str], Counter[str]]:
     """
     Sessions ended or lost by pattern, and those of them that did not complete.
 
@@ -192,18 +201,18 @@ def _sessions(totals: Mapping[Key, int]) -> tuple[Counter[str], Counter[str]]:
     """
     ended: Counter[str] = Counter()
     unsuccessful: Counter[str] = Counter()
-    for (pattern, outcome), n in sums(totals, Fact.SESSIONS, "pattern", "outcome").items():
-        ended[pattern] += n
-        if outcome != Outcome.COMPLETED:
-            unsuccessful[pattern] += n
+    for key, n in totals.of(f.SessionsEnded).items():
+        ended[key.pattern] += n
+        if key.outcome != Outcome.COMPLETED:
+            unsuccessful[key.pattern] += n
     return ended, unsuccessful
 
 
 def _long_duration(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
-    ended = {key[0]: n for key, n in sums(evidence.totals[limit.window], Fact.OVER_LIMIT, "pattern").items()}
+    ended = sum_by(evidence.totals[limit.window].of(f.SessionsOverLimit), lambda key: key.pattern)
     for pattern in sorted({*evidence.over_limit, *ended}):
         # As in the rule, those that ended count where none runs.
-        n = evidence.over_limit.get(pattern) or ended.get(pattern, 0)
+        n = evidence.over_limit.get(pattern) or ended[pattern]
         if n >= 1:
             yield _Breach(
                 n,
@@ -217,7 +226,8 @@ def _long_duration(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -
 
 
 def _high_error_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
-    attempts = sums(evidence.totals[limit.window], Fact.ATTEMPTS, "droid", "outcome")
+    totals = evidence.totals[limit.window]
+    attempts = sum_by(totals.of(f.AttemptsEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(attempts):
         n = attempts[droid, Outcome.SUCCEEDED] + attempts[droid, Outcome.FAILED]
         ratio = attempts[droid, Outcome.FAILED] / n if n >= limit.minimum else 0
@@ -234,7 +244,8 @@ def _high_error_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory])
 
 
 def _low_code_quality(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
-    scores = sums(evidence.totals[limit.window], Fact.SCORES, "droid", "score", "statistic")
+    totals = evidence.totals[limit.window]
+    scores = sum_by(totals.of(f.ScoreSums), lambda key: (key.droid, key.score, key.statistic))
     for droid in _subjects(scores):
         n = scores[droid, Score.CODE_QUALITY, Statistic.N]
         total = scores[droid, Score.CODE_QUALITY, Statistic.SUM]
@@ -268,11 +279,11 @@ def _security_issues(evidence: AlertInputs, limit: Threshold[SpecAlertCategory])
 
 def _slow_responses(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
-    answers = sums(totals, Fact.QUERIES_TIMED, "droid")
-    waited_ns = sums(totals, Fact.QUERY_NS, "droid")
-    for (droid,), n in sorted(answers.items()):
-        if n >= limit.minimum and waited_ns[droid,] > limit.limit * SECOND_NS * n:
-            mean_seconds = waited_ns[droid,] / (n * SECOND_NS)
+    answers = sum_by(totals.of(f.TimedResponses), lambda key: key.droid)
+    response_ns = sum_by(totals.of(f.ResponseTime), lambda key: key.droid)
+    for droid, n in sorted(answers.items()):
+        if n >= limit.minimum and response_ns[droid] > limit.limit * SECOND_NS * n:
+            mean_seconds = response_ns[droid] / (n * SECOND_NS)
             yield _Breach(
                 mean_seconds,
                 limit.limit,
@@ -286,7 +297,8 @@ def _slow_responses(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) 
 
 
 def _unanswered_queries(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
-    queries = sums(evidence.totals[limit.window], Fact.QUERIES, "droid", "outcome")
+    totals = evidence.totals[limit.window]
+    queries = sum_by(totals.of(f.QueriesEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(queries):
         n = queries[droid, Outcome.UNANSWERED]
         if n >= 1:
@@ -301,7 +313,8 @@ def _unanswered_queries(evidence: AlertInputs, limit: Threshold[SpecAlertCategor
 
 
 def _communication_conflicts(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
-    for (pattern,), n in sorted(sums(evidence.totals[limit.window], Fact.CONFLICTS, "pattern").items()):
+    conflicts = sum_by(evidence.totals[limit.window].of(f.Conflicts), lambda key: key.pattern)
+    for pattern, n in sorted(conflicts.items()):
         if n > limit.limit:
             yield _Breach(
                 n,
