@@ -280,6 +280,15 @@ AnyRecord = (
     | Emitted
 )
 
+CLIENT_KINDS: Final[dict[type, str]] = {
+    type_: tag
+    for type_ in get_args(AnyRecord)
+    if (tag := str(type_.__struct_config__.tag)) in {*Kind, CONFLICT_RECORD}
+}
+"""
+The records that the instrumentation counts, by type.
+"""
+
 
 def relabelled(record: AnyRecord, relabel: Relabel) -> AnyRecord:
     """
