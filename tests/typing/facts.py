@@ -17,7 +17,7 @@ def keys() -> None:
     facts.TaskEnded(pattern="bug-fix")  # type: ignore[attr-defined]
     TasksEnded(pattern="bug-fix", droit="coder")  # type: ignore[call-arg]
     TasksEnded(pattern="bug-fix", droid="coder", task_type="code", outcome="complete")  # type: ignore[arg-type]
-    TasksEnded("bug-fix", "coder", "code", Outcome.COMPLETED)  # type: ignore[misc]
+    TasksEnded("bug-fix", "coder", "code", Outcome.COMPLETED)  # type: ignore[call-arg]
 
 
 def sums(totals: Totals) -> None:
