@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
 from droidscope.commands import droidscope
+from promql import panels
 from rendered import ROOT
 
 
@@ -64,3 +67,54 @@ def test_a_missing_board_is_a_difference(render, tmp_path):
     A board that was never written fails the check.
     """
     assert render("--check", "--root", tmp_path).exit_code == 1
+
+
+def success_panel(folder):
+    """
+    The success rate of the rendered Patterns board: its colour steps and its description.
+    """
+    board = json.loads((folder / "grafana/dashboards/orchestrator-patterns.json").read_text())
+    panel = next(one for one in panels(board) if one["title"] == "Success rate")
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    return [step.get("value") for step in steps], panel["description"]
+
+
+@pytest.mark.parametrize(
+    ("change", "steps", "note"),
+    [
+        ("{limit: 0.6, minimum: 8, window: 6h}", [None, 0.6, 0.85], "below 0.6 over 6h (from n = 8)."),
+        (
+            "{overrides: [{pattern: research, limit: 0.5}]}",
+            [None, 0.7, 0.85],
+            "below 0.7 over 24h (from n = 5). Some have limits of their own.",
+        ),
+        ("{enabled: false}", [None, 0.7, 0.85], "switched off."),
+    ],
+)
+def test_a_file_of_limits_changes_colours_and_descriptions(render, tmp_path, change, steps, note):
+    """
+    The same file as for the rules; a limit for some is named, since a panel has one set of colours.
+    """
+    file = tmp_path / "limits.yml"
+    file.write_text(f"OrchestratorSessionSuccessRateLow: {change}\n")
+
+    result = render("--root", tmp_path, "--thresholds", file)
+
+    assert (result.exit_code, result.output) == (0, "")
+    shown, description = success_panel(tmp_path)
+    assert shown == steps
+    assert description.endswith(f"Alert: OrchestratorSessionSuccessRateLow, {note}")
+
+
+def test_a_mistake_in_the_file_of_limits_is_an_error(render, tmp_path):
+    """
+    One line names it, and nothing is written.
+    """
+    file = tmp_path / "limits.yml"
+    file.write_text("NoSuchAlert: {limit: 1}\n")
+
+    result = render("--root", tmp_path, "--thresholds", file)
+
+    assert result.exit_code == 1
+    assert "NoSuchAlert is no alert" in result.output
+    assert not (tmp_path / "grafana").exists()

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
-from droidscope.completeness.completeness import CLIENT_KINDS
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.facts import facts as f
 from droidscope.facts.sketched_facts import SessionDurations
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
+from droidscope.model.records import CLIENT_KINDS
 from droidscope.recording.cost_recorder import CostRecorder
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.output_recorder import OutputRecorder
@@ -122,7 +122,7 @@ class SessionRecorder:
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._stored[kind] += 1
-        if record.place.native and type(record) in CLIENT_KINDS:
+        if record.place.native and type(record) in r.CLIENT_KINDS:
             self._stored_of_clients[record.place.orchestrator[0], kind] += 1
 
     def post(self) -> None:

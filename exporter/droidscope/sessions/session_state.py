@@ -45,7 +45,7 @@ class TaskState(Struct):
     *tried* are its ended attempts by span id, the newest ones; *last_attempt* is the highest
     attempt number of which an output came; *counted_as_attempt* is set once the ended task itself
     counted as its only attempt. *output* is what is known so far, once it has ended what was
-    counted; *declared_usage* says that it gave its usage itself. Of several tasks with one id,
+    counted; *declared_usage* is set where it gave its usage itself. Of several tasks with one id,
     *start_ns* and *end_ns* are of the one that ended last.
     """
 

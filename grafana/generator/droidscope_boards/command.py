@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from droidscope.rules import overrides
 from droidscope.rules.render import drift, write
 from droidscope_boards.dashboards import render_dashboards
 
@@ -27,11 +28,16 @@ def boards() -> None:
     default=Path(),
     help="Folder that has or gets grafana/dashboards/ [here].",
 )
-def render(*, check: bool, root: Path) -> None:
+@click.option(
+    "--thresholds",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="YAML file of other limits, as for `rules render` (docs/alerts.md).",
+)
+def render(*, check: bool, root: Path, thresholds: Path | None) -> None:
     """
     Write grafana/dashboards/ from the metric catalogue and the thresholds.
     """
-    files = render_dashboards()
+    files = render_dashboards(overrides.load(thresholds) if thresholds else None)
     if not check:
         write(files, root)
         return

@@ -13,15 +13,24 @@ from droidscope_boards.layout import board, droid_variable
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
+    from droidscope_boards.limits import PanelLimits
 
-def droids() -> dashboard.Dashboard:
+
+def droids(limits: PanelLimits) -> dashboard.Dashboard:
     """
-    The page, from top to bottom.
+    The board, from top to bottom.
     """
     return board(
         DROIDS_BOARD,
         "Droids",
         "Work, collaboration and output quality of each droid.",
         [droid_variable()],
-        [part.row() for part in (work, status, task_types, collaboration, quality, usage)],
+        [
+            work.row(limits),
+            status.row(limits),
+            task_types.row(limits),
+            collaboration.row(limits),
+            quality.row(limits),
+            usage.row(),
+        ],
     )

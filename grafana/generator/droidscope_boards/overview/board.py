@@ -13,15 +13,24 @@ from droidscope_boards.overview import alerts, now, telemetry, today, top, trend
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
+    from droidscope_boards.limits import PanelLimits
 
-def overview() -> dashboard.Dashboard:
+
+def overview(limits: PanelLimits) -> dashboard.Dashboard:
     """
-    The page, from top to bottom.
+    The board, from top to bottom.
     """
     return board(
         OVERVIEW_BOARD,
         "Overview",
         "Sessions, tasks and alerts of all orchestrators.",
         [pattern_variable()],
-        [part.row() for part in (today, now, trends, top, alerts, telemetry)],
+        [
+            today.row(limits),
+            now.row(limits),
+            trends.row(limits),
+            top.row(limits),
+            alerts.row(),
+            telemetry.row(),
+        ],
     )

@@ -1,40 +1,36 @@
 """
-What runs now.
+Running sessions and phases.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from droidscope.conventions import metrics, thresholds
+from droidscope.conventions import metrics
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import SCOPE
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    Column,
-    PanelQuery,
-    alert_note,
-    high_is_bad,
-    table_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, timeseries_panel
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, high_is_bad
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
+    from droidscope_boards.limits import PanelLimits
 
-def row() -> Row:
+
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
-        101, "Active now", [active_sessions_table(), sessions_running_timeseries(), phases_timeseries()]
+        101,
+        "Active now",
+        [active_sessions_table(limits), sessions_running_timeseries(limits), phases_timeseries()],
     )
 
 
-def active_sessions_table() -> table.Panel:
+def active_sessions_table(limits: PanelLimits) -> table.Panel:
     """
     The running sessions.
     """
@@ -44,17 +40,16 @@ def active_sessions_table() -> table.Panel:
     return table_panel(
         10,
         "Running now",
-        "Running sessions, the longest first; at most 100 of the oldest an orchestrator. Progress is "
+        "Running sessions, the longest first; at most the 100 oldest of each orchestrator. Progress is "
         "what the "
-        "orchestrator reported, else finished phases by their usual duration. "
-        + alert_note(thresholds.LONG_DURATION),
+        "orchestrator reported, else finished phases by their usual duration. " + limits.duration.note,
         {"session_id": "Session", "orchestrator": "Orchestrator", "pattern": "Pattern", "phase": "Phase"},
         [
             Column(
                 "Running for",
                 f"(time() - {start}) * on ({', '.join(by)}) group_right () {phase}",
                 SECONDS,
-                high_is_bad(thresholds.LONG_DURATION.limit),
+                high_is_bad(limits.duration.limit),
             ),
             Column("Progress", SCOPE.newest(metrics.ACTIVE_SESSION_PROGRESS, by), RATIO, bar=1),
             Column("Droids", SCOPE.newest(metrics.ACTIVE_SESSION_DROIDS, by), SHORT),
@@ -64,9 +59,9 @@ def active_sessions_table() -> table.Panel:
     )
 
 
-def sessions_running_timeseries() -> timeseries.Panel:
+def sessions_running_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
-    Running sessions, and those in trouble.
+    Running sessions, and those silent, stalled or over their time limit.
     """
     states = (
         ("running", metrics.SESSIONS_ACTIVE),
@@ -79,7 +74,7 @@ def sessions_running_timeseries() -> timeseries.Panel:
         "Running sessions",
         "Sessions running; of them silent (nothing arrives), stalled (alive, no progress) and over "
         "their time "
-        "limit. " + alert_note(thresholds.LONG_DURATION),
+        "limit. " + limits.duration.note,
         SHORT,
         *(PanelQuery(f"sum({SCOPE.select(metric)})", legend) for legend, metric in states),
     )

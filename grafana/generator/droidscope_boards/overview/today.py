@@ -1,5 +1,5 @@
 """
-How the day goes so far.
+KPIs since midnight.
 """
 
 from __future__ import annotations
@@ -9,28 +9,19 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics, thresholds
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.alerts import LEVELS, firing
-from droidscope_boards.overview.scope import FLEET, SCOPE, SUCCESS
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    STATE,
-    PanelQuery,
-    alert_note,
-    high_is_bad,
-    low_is_bad,
-    named,
-    stat_panel,
-    today_panel,
-)
+from droidscope_boards.overview.scope import FLEET, SCOPE
+from droidscope_boards.panels import PanelQuery, stat_panel, today_panel
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, STATE, high_is_bad, low_is_bad, named
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import stat
 
+    from droidscope_boards.limits import PanelLimits
 
-def row() -> Row:
+
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
@@ -38,8 +29,8 @@ def row() -> Row:
         [
             active_sessions_stat(),
             completed_today_stat(),
-            success_rate_today_stat(),
-            average_duration_today_stat(),
+            success_rate_today_stat(limits),
+            average_duration_today_stat(limits),
             efficiency_stat(),
             alert_level_stat(),
         ],
@@ -67,36 +58,36 @@ def completed_today_stat() -> stat.Panel:
     return today_panel(
         2,
         "Completed today",
-        "Sessions completed since midnight. Counted by Prometheus, so give or take one; reports are exact.",
+        "Sessions completed since midnight. Counted by Prometheus, so it may be off by one.",
         SHORT,
         PanelQuery(f"round({completed})"),
     )
 
 
-def success_rate_today_stat() -> stat.Panel:
+def success_rate_today_stat(limits: PanelLimits) -> stat.Panel:
     """
     Success ratio since midnight.
     """
     return today_panel(
         3,
         "Success rate today",
-        "Sessions completed of those completed, failed or lost since midnight. " + alert_note(SUCCESS),
+        "Sessions completed of those completed, failed or lost since midnight. " + limits.success.note,
         RATIO,
         PanelQuery(SCOPE.success((), "$__range")),
-    ).thresholds(low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+    ).thresholds(low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def average_duration_today_stat() -> stat.Panel:
+def average_duration_today_stat(limits: PanelLimits) -> stat.Panel:
     """
     Mean duration since midnight.
     """
     return today_panel(
         4,
         "Average duration today",
-        "Mean duration of the sessions completed since midnight. " + alert_note(thresholds.LONG_DURATION),
+        "Mean duration of the sessions completed since midnight. " + limits.duration.note,
         SECONDS,
         PanelQuery(SCOPE.mean(metrics.SESSION_DURATION, (), "$__range", 'outcome="completed"')),
-    ).thresholds(high_is_bad(thresholds.LONG_DURATION.limit))
+    ).thresholds(high_is_bad(limits.duration.limit))
 
 
 def efficiency_stat() -> stat.Panel:
@@ -108,7 +99,7 @@ def efficiency_stat() -> stat.Panel:
         "Efficiency",
         "100 x (0.5 task completion + 0.3 phase success + 0.2 plan adherence) over the chosen "
         "window, 0 to 100, "
-        "one figure an orchestrator.",
+        "one value for each orchestrator.",
         SHORT,
         PanelQuery(SCOPE.kpi(metrics.EFFICIENCY_SCORE, FLEET), "{{orchestrator}}"),
     ).thresholds(low_is_bad(thresholds.EFFICIENCY_LOW))

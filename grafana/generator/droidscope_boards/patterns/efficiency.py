@@ -1,5 +1,5 @@
 """
-How well each pattern works, and what a success costs.
+Efficiency of patterns, and cost per success.
 """
 
 from __future__ import annotations
@@ -10,46 +10,37 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient, wilson_lower
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    USD,
-    Column,
-    PanelQuery,
-    alert_note,
-    high_is_bad,
-    limited,
-    low_is_bad,
-    table_panel,
-    timeseries_panel,
-)
-from droidscope_boards.patterns.scope import DURATION, PATTERN, QUALITY, SCOPE, SUCCESS, WINDOW
+from droidscope_boards.panels import PanelQuery, limited, timeseries_panel
+from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, USD, high_is_bad, low_is_bad
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
+    from droidscope_boards.limits import PanelLimits
 
-def row() -> Row:
+
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
         "Efficiency",
         [
-            efficiency_table(),
-            success_timeseries(),
-            duration_timeseries(),
-            quality_timeseries(),
+            efficiency_table(limits),
+            success_timeseries(limits),
+            duration_timeseries(limits),
+            quality_timeseries(limits),
             cost_per_success_timeseries(),
         ],
     )
 
 
-def efficiency_table() -> table.Panel:
+def efficiency_table(limits: PanelLimits) -> table.Panel:
     """
-    The figures of each pattern.
+    KPIs of each pattern.
     """
     kpi = SCOPE.kpi
     success = kpi(metrics.PATTERN_SUCCESS_RATIO, PATTERN)
@@ -57,20 +48,19 @@ def efficiency_table() -> table.Panel:
     return table_panel(
         1,
         "Pattern efficiency",
-        "Figures of each pattern over the chosen window. At least = lower end of the 95 % Wilson "
-        "interval of success; "
-        "cost efficiency = the reference cost of a success (a budget, else the usual) over its cost, "
-        "at most 1. " + alert_note(SUCCESS),
+        "KPIs of each pattern over the chosen window. Lower bound: of the 95 % Wilson interval of success; "
+        "cost efficiency = the reference cost of a success (a budget, else its usual cost) / its cost, "
+        "at most 1. " + limits.success.note,
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("Sessions", sessions, SHORT),
-            Column("Success", success, RATIO, low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET)),
-            Column("At least", wilson_lower(success, f"({sessions} > 0)"), RATIO),
+            Column("Success", success, RATIO, low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET)),
+            Column("Success, lower bound", wilson_lower(success, f"({sessions} > 0)"), RATIO),
             Column(
                 "Average duration",
                 SCOPE.mean(metrics.SESSION_DURATION, PATTERN, WINDOW, 'outcome="completed"'),
                 SECONDS,
-                high_is_bad(DURATION.limit),
+                high_is_bad(limits.duration.limit),
             ),
             Column("Cost efficiency", kpi(metrics.PATTERN_COST_EFFICIENCY_RATIO, PATTERN), RATIO),
             Column("Cost per success", kpi(metrics.PATTERN_COST_PER_SUCCESS, PATTERN), USD),
@@ -78,14 +68,14 @@ def efficiency_table() -> table.Panel:
                 "Quality",
                 kpi(metrics.PATTERN_CODE_QUALITY_SCORE, PATTERN),
                 SHORT,
-                low_is_bad(QUALITY.limit),
+                low_is_bad(limits.quality.limit),
             ),
         ],
-        sort="At least",
+        sort="Success, lower bound",
     )
 
 
-def success_timeseries() -> timeseries.Panel:
+def success_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Success ratio of each pattern.
     """
@@ -96,14 +86,14 @@ def success_timeseries() -> timeseries.Panel:
         2,
         "Success rate",
         "Sessions completed of those completed, failed or lost, each point over the hour before it. "
-        + alert_note(SUCCESS),
+        + limits.success.note,
         RATIO,
         PanelQuery(f"1 - {quotient(bad, ended)}", "{{pattern}}"),
     )
-    return limited(panel.max(1), low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+    return limited(panel.max(1), low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def duration_timeseries() -> timeseries.Panel:
+def duration_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Mean session duration of each pattern.
     """
@@ -114,14 +104,14 @@ def duration_timeseries() -> timeseries.Panel:
     panel = timeseries_panel(
         3,
         "Session duration",
-        "Mean duration of completed sessions, each point over the hour before it. " + alert_note(DURATION),
+        "Mean duration of completed sessions, each point over the hour before it. " + limits.duration.note,
         SECONDS,
         PanelQuery(quotient(total, count), "{{pattern}}"),
     )
-    return limited(panel, high_is_bad(DURATION.limit))
+    return limited(panel, high_is_bad(limits.duration.limit))
 
 
-def quality_timeseries() -> timeseries.Panel:
+def quality_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Mean code quality of each pattern.
     """
@@ -137,7 +127,7 @@ def quality_timeseries() -> timeseries.Panel:
         SHORT,
         PanelQuery(quotient(total, count), "{{pattern}}"),
     )
-    return limited(panel.max(100), low_is_bad(QUALITY.limit))
+    return limited(panel.max(100), low_is_bad(limits.quality.limit))
 
 
 def cost_per_success_timeseries() -> timeseries.Panel:
@@ -147,7 +137,7 @@ def cost_per_success_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         5,
         "Cost per success",
-        "Cost of all executions, failed ones too, over the successful ones, each point over the "
+        "Cost of all executions, failed ones too, per successful one, each point over the "
         "chosen window before it.",
         USD,
         PanelQuery(SCOPE.kpi(metrics.PATTERN_COST_PER_SUCCESS, PATTERN), "{{pattern}}"),
