@@ -17,7 +17,6 @@ from droidscope.facts import facts as f
 from droidscope.facts.sketched_facts import SessionDurations
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
-from droidscope.model.records import CLIENT_KINDS
 from droidscope.recording.cost_recorder import CostRecorder
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.output_recorder import OutputRecorder
