@@ -288,3 +288,12 @@ CLIENT_KINDS: Final[dict[type, str]] = {
 """
 The records that the instrumentation counts, by type.
 """
+
+
+def relabelled(record: AnyRecord, relabel: Relabel) -> AnyRecord:
+    """
+    A record of a checkpoint, with the labels that its orchestrator has now.
+    """
+    if isinstance(record, Emitted):
+        return replace(record, orchestrator=relabel(record.orchestrator))
+    return replace(record, place=record.place.relabelled(relabel))
