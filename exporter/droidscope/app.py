@@ -87,7 +87,7 @@ class Exporter:
             budgets_usd=settings.pattern_budgets,
             resource_labels=labels,
             droid_limits=settings.droid_limits,
-            finding_severities=tuple(settings.security_alert_severities),
+            alert_limits=settings.alert_limits(),
         )
         self._views = Views(self.pipeline, self.store, self.meter, shown)
         self._answers = ApiService(self.pipeline, self._views.alerts, self._views.retrospect, shown)

@@ -26,9 +26,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from droidscope.conventions.attributes import Severity
+from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
+from droidscope.limits import overrides
+from droidscope.limits.variants import AlertLimits
 from droidscope.yaml_file import read_mapping
 
 ENV_PREFIX: Final = "DROIDSCOPE_"
@@ -197,10 +199,8 @@ class Settings(BaseModel):
         default_factory=dict,
         description="US dollars a success of a pattern may cost; cost efficiency compares with it.",
     )
-    security_alert_severities: list[Severity] = Field(
-        default_factory=lambda: list(Severity),
-        min_length=1,
-        description="Severities of open findings that raise the exporter's own alert.",
+    thresholds: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+        None, description="File of other limits for the alerts; rules and boards are rendered with the same."
     )
     droid_limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
@@ -216,6 +216,15 @@ class Settings(BaseModel):
     )
     label_limit: int = Field(200, ge=1, description="Values of a label, per orchestrator, before `other`.")
     series_limit: int = Field(5000, ge=1, description="Series of a family, per orchestrator, before `other`.")
+
+    def alert_limits(self) -> AlertLimits:
+        """
+        The limits in force for alerts.
+
+        Raises:
+            ConfigError: One line for each fault of the file *thresholds*.
+        """
+        return overrides.load(self.thresholds) if self.thresholds else AlertLimits()
 
     @model_validator(mode="after")
     def _loopback_unless_insecure(self) -> Settings:
@@ -293,6 +302,8 @@ def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> s
         return str(fault["ctx"]["error"])
     key = ".".join(str(part) for part in fault["loc"])
     source = given.get(str(fault["loc"][0]), ("default", None))[0]
+    if key in FORMER_SETTINGS:
+        return f"{key} ({source}) is no setting any more; expected {FORMER_SETTINGS[key]}"
     if fault["type"] == "extra_forbidden":
         fields = Settings.model_fields if len(fault["loc"]) == 1 else Prices.model_fields
         return f"{key} ({source}) is no setting; expected one of {', '.join(sorted(fields))}"

@@ -44,7 +44,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.dashboard import Threshold as Step
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from droidscope.rules.promql import number
+from droidscope.formatting import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -42,3 +42,12 @@ FORMER_METRIC_NAMES: Final = {
 """
 Former names of series in a checkpoint, which continue under the new one.
 """
+
+FORMER_SETTINGS: Final = {
+    "security_alert_severities": (
+        "finding_severities of OrchestratorSecurityFindingsOpen in the file that the setting thresholds names"
+    ),
+}
+"""
+Former settings; as a key, a variable or a flag each is an error that says what is expected instead.
+"""

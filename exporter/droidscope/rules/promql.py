@@ -4,12 +4,17 @@ Builds PromQL whose every metric and label is in the catalogue: a typo fails whe
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from math import floor
 from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions import metrics
-from droidscope.conventions.metrics import MetricSpec
+from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
+from droidscope.conventions.thresholds import INSTANCE
+from droidscope.formatting import number
+from droidscope.limits.variants import LimitVariant, NameSet
 
 Part = Literal["", "sum", "count", "bucket"]
 """
@@ -24,11 +29,6 @@ Half-width, in standard errors, of the Wilson interval at 95 % (docs/kpis.md#con
 RANKED_FROM: Final = 5
 """
 Samples from which a droid or a pattern takes part in a ranking (docs/kpis.md#rankings-and-insights).
-"""
-
-INSTANCE: Final = "instance"
-"""
-Label of every scraped series: the exporter's address.
 """
 
 _DOMAIN: Final = "orchestrator_"
@@ -170,6 +170,24 @@ class Scope(NamedTuple):
         return f"{name}{{{inside}}}" if inside else name
 
 
+def matchers(variant: LimitVariant[str]) -> tuple[str, ...]:
+    """
+    The matchers that select the orchestrators and patterns of a variant.
+    """
+    return (*_selecting(ORCHESTRATOR, variant.orchestrators), *_selecting("pattern", variant.patterns))
+
+
+def _selecting(label: str, names: NameSet) -> tuple[str, ...]:
+    if names.name is not None:
+        return (f"{label}={_quoted(names.name)}",)
+    # One matcher each, so that no name is read as a regular expression.
+    return tuple(f"{label}!={_quoted(other)}" for other in names.others)
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
 def sum_by(by: Sequence[str], expr: str) -> str:
     """
     The sum of *expr* by the labels *by*, or of all of it where there are none.
@@ -194,18 +212,18 @@ def wilson_lower(ratio: str, count: str) -> str:
     return f"(({ratio}) + {z2} / (2 * ({count})) - {Z95} * {spread}) / (1 + {z2} / ({count}))"
 
 
-def number(value: float) -> str:
-    """
-    A limit as PromQL and sentences write it: 0.3, not 0.30000000000000004.
-    """
-    return f"{round(value, 9):.10g}"
-
-
 def at_least(count: int) -> str:
     """
     The comparison "n >= count" for an `increase`, which is fractional: half a unit of slack.
     """
     return f"> {number(count - 0.5)}"
+
+
+def more_than(count: float) -> str:
+    """
+    The comparison "n > count" for an `increase`, with the same slack.
+    """
+    return f"> {number(floor(count) + 0.5)}"
 
 
 def _label_of(matcher: str) -> str:

@@ -7,15 +7,16 @@ As the Prometheus rules do, it takes orchestrators that differ in resource label
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import Key
+from droidscope.facts.facts import Fact, Key
 from droidscope.facts.windows import Windows
 from droidscope.head.head import Head
 from droidscope.head.live import foreign_sessions
-from droidscope.insights.alerts import FACTS, AlertInputs
+from droidscope.insights.alerts import AlertInputs, facts_by_window
+from droidscope.limits.variants import AlertLimits
 from droidscope.sessions.session_state import SessionState
 from droidscope.sessions.settings import HeadSettings
 
@@ -23,7 +24,7 @@ Findings = dict[tuple[str, str, Severity], int]
 
 
 def gathered(
-    head: Head, clock_ns: int, now_ns: int, severities: Collection[Severity] = tuple(Severity)
+    head: Head, clock_ns: int, now_ns: int, limits: AlertLimits | None = None
 ) -> dict[str, AlertInputs]:
     """
     The evidence of each orchestrator that is known, by name; a copy, so that the head may go on.
@@ -32,12 +33,13 @@ def gathered(
         head: What to look at.
         clock_ns: The exporter's uptime.
         now_ns: Unix time.
-        severities: Of the findings that count.
+        limits: Those in force, which give the windows; the defaults if None.
     """
-    totals, over_limit, findings = _totals(head.windows, now_ns), _over_limit(head, now_ns), _findings(head)
+    totals = _totals(head.windows, facts_by_window(limits or AlertLimits()), now_ns)
+    over_limit, findings = _over_limit(head, now_ns), _findings(head)
     known = {labels[0] for labels in head.series.label_sets(m.SESSIONS_STARTED, clock_ns)}
     names = sorted(known.union(totals, over_limit, findings))
-    return {name: AlertInputs(totals[name], over_limit[name], findings[name], severities) for name in names}
+    return {name: AlertInputs(totals[name], over_limit[name], findings[name]) for name in names}
 
 
 def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) -> bool:
@@ -48,12 +50,16 @@ def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) ->
     return end_ns - session.start_ns > settings.limit_of(session.pattern)
 
 
-def _totals(windows: Windows, now_ns: int) -> dict[str, dict[str, Counter[Key]]]:
-    totals: dict[str, dict[str, Counter[Key]]] = defaultdict(lambda: {window: Counter() for window in FACTS})
+def _totals(
+    windows: Windows, facts_read: Mapping[str, frozenset[Fact]], now_ns: int
+) -> dict[str, dict[str, Counter[Key]]]:
+    totals: dict[str, dict[str, Counter[Key]]] = defaultdict(
+        lambda: {window: Counter() for window in facts_read}
+    )
     windows.advance(now_ns)
     for orchestrator in windows.orchestrators():
-        for window, facts in FACTS.items():
-            sums = windows.totals(orchestrator, window, now_ns)
+        for window, facts in facts_read.items():
+            sums = windows.sums(orchestrator, window, now_ns)
             # Counting a mapping adds its amounts to those of a namesake.
             totals[orchestrator[0]][window].update({key: sums[key] for key in sums if key[0] in facts})
     return totals

@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
-from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
 from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
 from droidscope.facts.facts import Key
@@ -121,21 +120,22 @@ class Views:
         """
         The active alerts as of now, by orchestrator; the list is empty where all is well.
         """
-        now_ns = self._wall_ns()
+        now_ns, limits = self._wall_ns(), self._settings.alert_limits
         with self._pipeline.lock:
             head, clock_ns = self._pipeline.head, self._pipeline.uptime_ns()
-            evidence = gathered(head, clock_ns, now_ns, self._settings.finding_severities)
-        return {name: a.alerts(name, each, now_ns) for name, each in evidence.items()}
+            evidence = gathered(head, clock_ns, now_ns, limits)
+        return {name: a.alerts(name, each, now_ns, limits) for name, each in evidence.items()}
 
     def alert_gauges(self) -> Iterator[GaugeSample]:
         """
         How many subjects breach each limit, 0 too, and the level, of each orchestrator.
         """
+        limits = self._settings.alert_limits
         for name, active in self.alerts().items():
             who = (name, *("" for _ in self._settings.resource_labels))
-            breaches = Counter(alert.name for alert in active)
-            for limit in ALERTS:
-                yield m.ALERTS_ACTIVE, (*who, limit.name, limit.severity), breaches[limit.name]
+            breaches = Counter((alert.name, alert.severity) for alert in active)
+            for alert in a.alert_severities(name, limits):
+                yield m.ALERTS_ACTIVE, (*who, *alert), breaches[alert]
             yield m.ALERT_LEVEL, who, a.LEVELS.index(a.alert_level(active))
 
     def _store_gauges(self) -> Iterator[GaugeSample]:

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from droidscope.conventions.attributes import Severity
+from droidscope.limits.variants import AlertLimits
 
 
 class ViewSettings(Struct, frozen=True):
     """
     *budgets_usd* is what a success may cost, by pattern; *resource_labels* are the names of the labels
     beside `orchestrator`; *droid_limits* says how many attempts a droid may have in flight, and
-    *finding_severities* which open findings raise an alert.
+    *alert_limits* are the limits of alerts.
     """
 
     budgets_usd: dict[str, float] = field(default_factory=dict)
     resource_labels: tuple[str, ...] = ()
     droid_limits: dict[str, int] = field(default_factory=dict)
-    finding_severities: tuple[Severity, ...] = tuple(Severity)
+    alert_limits: AlertLimits = AlertLimits()

@@ -21,7 +21,7 @@ from droidscope.boards.panels import (
     timeseries_panel,
 )
 from droidscope.conventions import metrics, thresholds
-from droidscope.rules.promql import number
+from droidscope.formatting import number
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import statetimeline, timeseries
