@@ -5,6 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# The product, and the two distributions beside it.
+CODE := exporter grafana/generator examples tests bench docker
+BOARDS := ./grafana/generator
+DEMO := ./examples/demo
 
 .DEFAULT_GOAL := check
 .PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long coverage check format lint type render bench lock secrets smoke clean servers house
@@ -13,20 +17,21 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # A bare Debian has no ensurepip: the environment is made without pip, and pip installs into it from outside.
+# $(1) is a file of requirements, $(2) the folders of the distributions to install, editable.
 define new_venv
 	test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
 	$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet --require-hashes -r $(1)
-	$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
+	$(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(2))
 	touch $@
 endef
 
-$(VENV)/.exporter: requirements/exporter.txt pyproject.toml
-	@echo "installing droidscope into $(VENV) ..."
-	@$(call new_venv,requirements/exporter.txt)
+$(VENV)/.exporter: requirements/exporter.txt pyproject.toml $(DEMO)/pyproject.toml
+	@echo "installing droidscope and its demo into $(VENV) ..."
+	@$(call new_venv,requirements/exporter.txt,. $(DEMO))
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml
+$(VENV)/.dev: requirements/dev.txt pyproject.toml $(DEMO)/pyproject.toml $(BOARDS)/pyproject.toml
 	@echo "installing droidscope and what its tests need into $(VENV) ..."
-	@$(call new_venv,requirements/dev.txt)
+	@$(call new_venv,requirements/dev.txt,. $(DEMO) $(BOARDS))
 	@touch $(VENV)/.exporter
 
 demo: $(VENV)/.exporter ## exporter, fleet and (if installed) Prometheus and Alertmanager; ARGS="--once --seconds 20"
@@ -63,20 +68,22 @@ test-long: test-pythons coverage ## what takes longer than a commit can wait
 check: format render lint type test ## all a commit needs
 
 format: $(VENV)/.dev ## format the code
-	@$(BIN)/ruff format --quiet exporter tests bench docker
-	@$(BIN)/ruff check --quiet --fix exporter tests bench docker || true
+	@$(BIN)/ruff format --quiet $(CODE)
+	@$(BIN)/ruff check --quiet --fix $(CODE) || true
 
 lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered files with their source
-	@$(BIN)/ruff format --check --quiet exporter tests bench docker
-	@$(BIN)/ruff check exporter tests bench docker
+	@$(BIN)/ruff format --check --quiet $(CODE)
+	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/codespell
 	@$(BIN)/python -m droidscope.rules --check
+	@$(BIN)/droidscope boards render --check
 
-type: $(VENV)/.dev ## type-check the package and the use of its public API
+type: $(VENV)/.dev ## type-check the packages and the use of its public API
 	@$(BIN)/mypy
 
 render: $(VENV)/.dev ## render prometheus/, alertmanager/ and grafana/
 	@$(BIN)/python -m droidscope.rules
+	@$(BIN)/droidscope boards render
 
 house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
 	@$(BIN)/python tests/house.py
@@ -85,7 +92,7 @@ bench: $(VENV)/.dev ## measure ingest, exposition and instrumentation, as ratios
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 lock: $(VENV)/.dev ## resolve the requirements anew
-	@$(BIN)/uv pip compile -q pyproject.toml --all-extras --group dev --generate-hashes --universal --no-emit-index-url --no-header -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --extra exporter --extra sdk --extra quality --group dev --generate-hashes --universal --no-emit-index-url --no-header -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q pyproject.toml --extra exporter --extra sdk --extra quality --group build -c requirements/dev.txt --generate-hashes --universal --no-emit-index-url --no-header -o requirements/exporter.txt
 
 smoke: ## start docker-compose.yml, ask everything in it if it works, stop it; needs a container engine

@@ -29,7 +29,8 @@ from droidscope.exposition.page import Page
 from droidscope.exposition.text import Format, Renderer
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.mapper import MappedBatch, Mapper, relevant
+from droidscope.mapping.mapper import Mapper, relevant
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.views.metrics_page import Views

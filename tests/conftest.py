@@ -1,5 +1,5 @@
 """
-What all tests share: which servers they need, and that the fast ones run first.
+What all tests share: which servers they need, that the fast ones run first, and patience.
 """
 
 from __future__ import annotations
@@ -8,6 +8,12 @@ import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says nothing where other work runs beside the tests, and the first one that draws
+# text, whichever it is, waits for Hypothesis to read the tables of Unicode.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 ALTERNATIVES = {"alertmanager": ("alertmanager", "prometheus-alertmanager")}
 """

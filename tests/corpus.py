@@ -15,7 +15,7 @@ from pathlib import Path
 from droidscope.assembly.foreign_sessions import ForeignSessions
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
-from droidscope.mapping.foreign_spans import classify
+from droidscope.mapping.foreign_spans import read_step
 from droidscope.model import records as r
 
 TRACES = Path(__file__).parent / "traces"
@@ -44,7 +44,7 @@ def steps(framework):
     The foreign steps of a recording with the orchestrator that sent each, in order of arrival.
     """
     spans = [span for body in requests(framework) for span in decode(Signal.TRACES, body).spans]
-    return tuple((classify(span), (span.resource.attributes["service.name"],)) for span in spans)
+    return tuple((read_step(span), (span.resource.attributes["service.name"],)) for span in spans)
 
 
 @cache

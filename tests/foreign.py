@@ -6,7 +6,7 @@ from itertools import count
 from typing import NamedTuple
 
 from droidscope.assembly.foreign_sessions import ForeignSessions
-from droidscope.model.foreign_steps import Convention, NativeSpan, Role, Step
+from droidscope.model.foreign_steps import NativeSpan, Role, SpanSource, Step
 from droidscope.model.otlp import Event, Resource, Span
 from droidscope.model.records import Place, Usage
 
@@ -32,7 +32,7 @@ class Branch(NamedTuple):
 
 def branch(role, *below, start=0, end=100, **fields):
     return Branch(
-        {"role": role, "source": Convention.GEN_AI, "start_ns": start * SECOND, "end_ns": end * SECOND}
+        {"role": role, "source": SpanSource.GEN_AI, "start_ns": start * SECOND, "end_ns": end * SECOND}
         | fields,
         below,
     )
@@ -59,7 +59,7 @@ def model(tokens=0, *below, **fields):
 
 
 def other(*below, **fields):
-    return branch(Role.OTHER, *below, source=Convention.NONE, **fields)
+    return branch(Role.OTHER, *below, source=SpanSource.NONE, **fields)
 
 
 def steps(*branches, trace="trace", parent=b"", prefix="s"):

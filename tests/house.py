@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[1]
 PRODUCT: Final = ROOT / "exporter"
+ADDONS: Final = (ROOT / "grafana/generator", ROOT / "examples/demo")
+"""
+Distributions beside the product; their files and functions have its sizes.
+"""
 TESTS: Final = ROOT / "tests"
 
 LAYERS: Final[Mapping[str, frozenset[str]]] = {}
@@ -218,14 +222,15 @@ def counts() -> list[Count]:
     All that is counted, the limits of the house with it.
     """
     product, tests = read_modules(PRODUCT), read_modules(TESTS)
+    addons = [module for folder in ADDONS for module in read_modules(folder)]
     wheel = wheel_lines()
     largest = [f"{folder}: {lines}" for folder, lines in wheel.most_common(LARGEST_FOLDERS)]
     return [
         Count("class names in more than one module", class_names_defined_twice(product), 11),
         Count("module names in more than one folder", module_names_used_twice(product), 9),
-        Count("product files of more than 400 lines", files_longer_than(400, product), 0),
+        Count("product files of more than 400 lines", files_longer_than(400, [*product, *addons]), 0),
         Count("test files of more than 600 lines", files_longer_than(600, tests), 0),
-        Count("functions of more than 40 lines", functions_longer_than(40, [*product, *tests]), 0),
+        Count("functions of more than 40 lines", functions_longer_than(40, [*product, *addons, *tests]), 0),
         Count("import circles", import_circles(product), 0),
         Count("upward imports", upward_imports(product, LAYERS), 0),
         Count(f"largest folders of the wheel, which has {wheel.total()} lines", largest),

@@ -1,5 +1,5 @@
 """
-The tests on other interpreters, against the wheel that users install instead of the source tree.
+The tests on other interpreters, against the wheels that users install instead of the source tree.
 
 Each interpreter has an environment of its own below .pythons/, from the same locked requirements. One that
 is not installed is skipped by name.
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[1]
 ENVIRONMENTS: Final = ROOT / ".pythons"
 REQUIREMENTS: Final = ROOT / "requirements/dev.txt"
+DISTRIBUTIONS: Final = (ROOT, ROOT / "grafana/generator", ROOT / "examples/demo")
 VERSIONS: Final = ((3, 11), (3, 12), (3, 13), (3, 14))
 """
 The versions that are looked for, oldest first.
@@ -56,20 +57,21 @@ def _is(version: tuple[int, int], path: Path) -> bool:
     return done.returncode == 0 and done.stdout.split() == list(map(str, version))
 
 
-def build_wheel() -> Path:
+def build_wheels() -> list[Path]:
     """
-    The wheel of this tree.
+    The wheels of this tree: the product, and the distributions beside it.
     """
     folder = ENVIRONMENTS / "wheel"
     shutil.rmtree(folder, ignore_errors=True)
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
+    for source in DISTRIBUTIONS:
+        run(*build, cwd=source)
+    return sorted(folder.glob("*.whl"))
 
 
-def install(interpreter: Path, version: tuple[int, int], wheel: Path) -> Path:
+def install(interpreter: Path, version: tuple[int, int], wheels: Sequence[Path]) -> Path:
     """
-    The interpreter of an environment that has the locked requirements and the *wheel*, and no source tree.
+    The interpreter of an environment that has the locked requirements and the *wheels*, and no source tree.
     """
     folder = ENVIRONMENTS / "{}.{}".format(*version)
     python = folder / "bin/python"
@@ -77,7 +79,7 @@ def install(interpreter: Path, version: tuple[int, int], wheel: Path) -> Path:
     pip = [*uv, "pip", "install", "--quiet", "--python", python]
     run(*uv, "venv", "--quiet", "--clear", "--python", interpreter, folder)
     run(*pip, "--require-hashes", "--requirements", REQUIREMENTS)
-    run(*pip, "--no-deps", wheel)
+    run(*pip, "--no-deps", *wheels)
     where = "import droidscope, pathlib; print(pathlib.Path(droidscope.__file__).parent)"
     package = subprocess.check_output([python, "-c", where], text=True, cwd=ROOT).strip()
     if not Path(package).is_relative_to(folder):
@@ -85,28 +87,35 @@ def install(interpreter: Path, version: tuple[int, int], wheel: Path) -> Path:
     return python
 
 
-def run(*command: str | Path) -> None:
+def run(*command: str | Path, cwd: Path = ROOT) -> None:
     """
-    Run a command in the root of the tree; its failure ends everything.
+    Run a command in the root of the tree, or in *cwd*; its failure ends everything.
     """
-    done = subprocess.run(command, cwd=ROOT, check=False)
+    done = subprocess.run(command, cwd=cwd, check=False)
     if done.returncode:
         sys.exit(done.returncode)
 
 
-def test(interpreter: Path, version: tuple[int, int], wheel: Path, tests: Sequence[str]) -> None:
+def test(interpreter: Path, version: tuple[int, int], wheels: Sequence[Path], tests: Sequence[str]) -> int:
     """
-    Install the *wheel* for *interpreter*, show that its command starts, and run *tests*.
+    Install the *wheels* for *interpreter*, show that its command starts, and run *tests*.
+
+    Returns:
+        The exit code of pytest.
     """
     print("== python{}.{}: {}".format(*version, interpreter), flush=True)
-    python = install(interpreter, version, wheel)
+    python = install(interpreter, version, wheels)
     subprocess.run([python.with_name("droidscope"), "--help"], check=True, stdout=subprocess.DEVNULL)
-    run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def main(arguments: Sequence[str]) -> int:
     """
     Test on all interpreters but this one, or on the newest alone.
+
+    Returns:
+        0 if all tests passed on all of them.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="few tests, on the newest interpreter alone")
@@ -118,10 +127,9 @@ def main(arguments: Sequence[str]) -> int:
         print("python{}.{}: not found, skipped".format(*version))
     installed = [(version, path) for version, path in found.items() if path]
     chosen = installed[-1:] if options.smoke else [one for one in installed if one[0] != sys.version_info[:2]]
-    wheel = build_wheel()
-    for version, path in chosen:
-        test(path, version, wheel, options.tests or (SMOKE if options.smoke else FAST))
-    return 0
+    wheels = build_wheels()
+    tests = options.tests or (SMOKE if options.smoke else FAST)
+    return max((test(path, version, wheels, tests) for version, path in chosen), default=0)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import droidscope as ds
 from droidscope.conventions import metrics as m
-from droidscope.demo.truth import Truth
+from droidscope_demo.truth import Truth
 
 PATTERN = "sample-feature"
 DESIGN, BUILD, REVIEW = "phase-1-design", "phase-2-build", "phase-3-review"

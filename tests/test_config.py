@@ -61,12 +61,12 @@ def test_lists_and_mappings_of_the_environment_are_yaml():
     As they would stand in the file.
     """
     environ = {
-        "DROIDSCOPE_SECURITY_ALERT_SEVERITIES": "[critical, high]",
+        "DROIDSCOPE_RESOURCE_LABELS": "{zone: cloud.availability_zone}",
         "DROIDSCOPE_DROID_LIMITS": "{coder: 3}",
     }
     settings = load(environ=environ)
 
-    assert settings.security_alert_severities == ["critical", "high"]
+    assert settings.resource_labels == {"zone": "cloud.availability_zone"}
     assert settings.droid_limits == {"coder": 3}
 
 

@@ -11,14 +11,27 @@ from typing import Any
 
 import click
 
-from droidscope import __version__, config
+from droidscope import __version__, addons, config
 from droidscope.errors import DroidscopeError
 
 
 class Commands(click.Group):
     """
-    Turns every error of ours into one line and exit code 1.
+    Turns every error of ours into one line and exit code 1; knows the commands of add-ons, too.
     """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """
+        Names of the product's commands and of all add-ons', installed or not.
+        """
+        return sorted({*super().list_commands(ctx), *addons.ADDONS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """
+        The command of that name; an add-on's is imported when it is asked for.
+        """
+        addon = addons.ADDONS.get(cmd_name)
+        return addons.load(addon) if addon else super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """
@@ -134,47 +147,6 @@ def replay(files: tuple[Path, ...], to: str) -> None:
     click.echo(f"{summary.requests} requests, {summary.sent_bytes} bytes, {summary.retries} retries")
     if summary.rejected or summary.message:
         click.echo(f"{summary.rejected} items rejected: {summary.message}", err=True)
-
-
-@droidscope.command()
-@click.option("--once", is_flag=True, help="End when every orchestrator has run its sessions.")
-@click.option("--seconds", type=click.FloatRange(min=1), help="End after this long.")
-@click.option(
-    "--sessions",
-    type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    help="Sessions each, with --once.",
-)
-@click.option(
-    "--speed", type=click.FloatRange(0.1, 1000), default=20.0, show_default=True, help="Minutes a second."
-)
-@click.option(
-    "--seed", default=1, show_default=True, help="What the fleet does; the same seed does the same."
-)
-@click.option(
-    "--concurrency", type=click.IntRange(1, 100), default=3, show_default=True, help="Sessions at a time."
-)
-@click.option(
-    "--past",
-    "past_days",
-    type=click.IntRange(0, 30),
-    default=14,
-    show_default=True,
-    help="Days of sessions to tell the exporter of first, so that there is something to compare with.",
-)
-@click.option("--to", metavar="URL", help="Only the fleet, reporting to a running exporter's OTLP/HTTP port.")
-@click.option("--no-prometheus", is_flag=True, help="Start neither Prometheus nor Alertmanager.")
-def demo(*, no_prometheus: bool, **options: Any) -> None:  # noqa: ANN401 - the options of DemoOptions
-    """
-    Run the exporter with a simulated fleet of orchestrators, until Ctrl-C.
-
-    Prometheus and Alertmanager run too where they are installed, with the shipped configuration.
-    Everything is on loopback and in the directory .demo.
-    """
-    from droidscope.demo.runner import DemoOptions, run_demo  # noqa: PLC0415 - only this command needs it
-
-    raise SystemExit(run_demo(DemoOptions(prometheus=not no_prometheus, **options)))
 
 
 @droidscope.group()

@@ -25,8 +25,9 @@ from droidscope.errors import OverloadedError, StoreError
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Receipt, Signal
-from droidscope.mapping.mapper import UNKNOWN_SERVICE, MappedBatch, Mapper, relevant
+from droidscope.mapping.mapper import UNKNOWN_SERVICE, Mapper, relevant
 from droidscope.model.identity import log_identity, point_identity, span_identity
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.otlp import Batch
 from droidscope.store.log import Frame, FrameKind
 from droidscope.store.seen import SeenIds

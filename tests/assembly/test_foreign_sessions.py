@@ -13,7 +13,7 @@ from corpus import HOUR as LATER
 from corpus import only, tries
 from droidscope.assembly.foreign_sessions import ForeignDump, ForeignSessions, ForeignSettings
 from droidscope.model import records as r
-from droidscope.model.foreign_steps import Convention, NativeSpan, Role, Step
+from droidscope.model.foreign_steps import NativeSpan, Role, SpanSource, Step
 from foreign import (
     CREW,
     DAY,
@@ -429,7 +429,7 @@ def test_phases_are_those_that_a_source_declares():
     }
 
 
-OPENINFERENCE = {"source": Convention.OPENINFERENCE}
+OPENINFERENCE = {"source": SpanSource.OPENINFERENCE}
 
 
 def test_two_instrumentations_of_one_process_count_once():
@@ -529,8 +529,8 @@ def test_a_foreign_span_may_say_itself_that_it_is_inside():
     Our span processor marks it; what our task says of itself is better known.
     """
     marks = r.Place((), "our-session", task="our-task", droid="overwritten")
-    known = inside(model(5, inside=marks), parent=b"missing")
-    unknown = settled(model(5, inside=marks))
+    known = inside(model(5, native_place=marks), parent=b"missing")
+    unknown = settled(model(5, native_place=marks))
 
     assert [record.place.droid for record in known] == ["our-droid"]
     assert [(record.place.orchestrator, record.place.droid) for record in unknown] == [(CREW, "overwritten")]
@@ -657,7 +657,7 @@ def test_sessions_of_ours_speak_for_themselves():
     Foreign spans in them are no running sessions.
     """
     sessions = ForeignSessions()
-    arrive(sessions, steps(model(1, inside=r.Place((), "our-session")), trace="marked", parent=b"open"))
+    arrive(sessions, steps(model(1, native_place=r.Place((), "our-session")), trace="marked", parent=b"open"))
     arrive(sessions, steps(agent("ada"), trace="trace", parent=b"open"))
     sessions.own(b"trace", ours(our_place(), ended=False), 0)
 
@@ -715,7 +715,7 @@ def anything(draw):
                 draw(st.sampled_from([*IDS, b""])),
                 start,
                 start + draw(st.integers(0, 9)),
-                source=draw(st.sampled_from(Convention)),
+                source=draw(st.sampled_from(SpanSource)),
                 role=draw(st.sampled_from(Role)),
                 name=draw(NAMES),
                 failed=draw(st.booleans()),
@@ -723,7 +723,7 @@ def anything(draw):
                 session_id=draw(st.sampled_from(["", "", "x", "y"])),
                 conversation_id=draw(st.sampled_from(["", "c"])),
                 run_key=draw(st.sampled_from(["", "k"])),
-                inside=draw(
+                native_place=draw(
                     st.none() | st.just(r.Place((), "our-session", task="our-task", trace_id=trace_id.hex()))
                 ),
             )

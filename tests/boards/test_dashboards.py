@@ -50,7 +50,7 @@ def test_a_board_is_classic_generated_and_not_editable(board):
     assert board["schemaVersion"] == 42
     assert board["editable"] is False
     assert board["tags"] == ["orchestrator"]
-    assert "python -m droidscope.rules" in board["description"]
+    assert "Rendered by `droidscope boards render`" in board["description"]
 
 
 def test_every_panel_says_what_it_shows(board):

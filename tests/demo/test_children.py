@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from droidscope.demo.children import Child, DemoError, await_ready, fetch, stop_all
-from droidscope.demo.servers import LOOPBACK
+from droidscope_demo.children import Child, DemoError, await_ready, fetch, stop_all
+from droidscope_demo.servers import LOOPBACK
 
 SERVER = """
 import http.server, sys

@@ -11,9 +11,9 @@ from droidscope import testing
 from droidscope.conventions import attributes as names
 from droidscope.conventions import metrics
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.demo.orchestrator import Clock, Orchestrator
-from droidscope.demo.script import draw_session
-from droidscope.demo.truth import Truth
+from droidscope_demo.orchestrator import Clock, Orchestrator
+from droidscope_demo.script import draw_session
+from droidscope_demo.truth import Truth
 
 SESSIONS = 60
 SECONDS_PER_MINUTE = 1e-5

@@ -12,11 +12,11 @@ import builders as b
 from droidscope.api import params as q
 from droidscope.api.service import ApiService
 from droidscope.conventions import metrics as m
-from droidscope.demo.past import SESSIONS_A_DAY, write_past
-from droidscope.demo.script import draw_session
 from droidscope.kpi.trends import Direction
 from droidscope.replay import read_records
 from droidscope.views.insight_cache import InsightCache
+from droidscope_demo.past import SESSIONS_A_DAY, write_past
+from droidscope_demo.script import draw_session
 from rig import Rig
 
 DAYS = 9

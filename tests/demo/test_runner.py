@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from droidscope.conventions import metrics
-from droidscope.demo import runner, servers
-from droidscope.demo.runner import DemoOptions, run_demo
+from droidscope_demo import runner, servers
+from droidscope_demo.runner import DemoOptions, run_demo
 
 EXPORTER = Path(__file__).with_name("stand_in_exporter.py")
 FAST = 20_000.0
@@ -140,7 +140,7 @@ def test_a_signal_stops_everything_in_order(tmp_path):
     program = f"""
 import sys
 from pathlib import Path
-from droidscope.demo import runner, servers
+from droidscope_demo import runner, servers
 runner.EXPORTER_COMMAND = (sys.executable, {str(EXPORTER)!r})
 runner.PLAIN_SECONDS = 0.2
 ports = servers.Ports(0, 0, 0, 0, 0)

@@ -7,8 +7,8 @@ import socket
 import pytest
 import yaml
 
-from droidscope.demo import servers
-from droidscope.demo.servers import LOOPBACK, Ports
+from droidscope_demo import servers
+from droidscope_demo.servers import LOOPBACK, Ports
 
 PROMETHEUS = """
 global: {scrape_interval: 30s, scrape_timeout: 10s, evaluation_interval: 15s}

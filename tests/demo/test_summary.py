@@ -6,7 +6,7 @@ import io
 import json
 
 from droidscope.conventions.metrics import MESSAGES, SESSIONS, SESSIONS_ACTIVE, TASKS
-from droidscope.demo.summary import Numbers, Screen, Service, read_numbers, table
+from droidscope_demo.summary import Numbers, Screen, Service, read_numbers, table
 
 PAGE = f"""
 # TYPE {SESSIONS_ACTIVE.name} gauge

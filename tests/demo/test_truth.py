@@ -7,7 +7,7 @@ import json
 import pytest
 
 from droidscope.conventions.metrics import CODE_QUALITY, COST, SESSIONS, TOKENS
-from droidscope.demo.truth import Truth
+from droidscope_demo.truth import Truth
 
 
 def test_it_counts_by_label_values():

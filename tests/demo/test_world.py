@@ -8,8 +8,8 @@ from statistics import mean, median
 import pytest
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.demo import world
-from droidscope.demo.script import TIMEOUT_ERROR, Session, draw_session
+from droidscope_demo import world
+from droidscope_demo.script import TIMEOUT_ERROR, Session, draw_session
 
 BUDGETS = {
     "full-stack-feature": [30, 35, 45, 40, 30],

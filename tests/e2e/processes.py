@@ -21,10 +21,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import program
-from droidscope.demo import servers
-from droidscope.demo.runner import fleet_environment
-from droidscope.demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
 from droidscope.rules.render import render_alertmanager, write
+from droidscope_demo import servers
+from droidscope_demo.runner import fleet_environment
+from droidscope_demo.servers import LOOPBACK, SHIPPED_PORTS, Ports
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60
@@ -282,7 +282,7 @@ class Fleet(Orchestrator):
     Likewise an orchestrator of the demo's fleet, which writes its truth into *folder*.
     """
 
-    command = ("-m", "droidscope.demo.fleet")
+    command = ("-m", "droidscope_demo.fleet")
 
     def __init__(self, exporter, service, folder, *options):
         self._file = folder / f"{service}.json"

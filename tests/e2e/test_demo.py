@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from droidscope.demo.past import SESSIONS_A_DAY
+from droidscope_demo.past import SESSIONS_A_DAY
 from e2e.processes import Program, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]

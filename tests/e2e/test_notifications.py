@@ -142,19 +142,18 @@ def written(folder, slack, pagerduty, mailbox, webhook, heartbeat):
     return path
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
+@pytest.fixture
+def desk(tmp_path):
     """
     Everything at rest: nothing is breached, Prometheus has seen that, and the watchdog has been heard.
     """
-    folder = tmp_path_factory.mktemp("desk")
     with ExitStack() as running:
         start = running.enter_context
         page = start(Page(QUIET))
         told = [start(Api()), start(Api(202, b"{}")), start(Mailbox()), start(Api()), start(Api())]
-        receivers = load(written(folder, *told))
-        alertmanager = Alertmanager(folder / "alertmanager", receivers)
-        prometheus = start(Prometheus(folder / "prometheus", page, alertmanager.port, patient=()))
+        receivers = load(written(tmp_path, *told))
+        alertmanager = Alertmanager(tmp_path / "alertmanager", receivers)
+        prometheus = start(Prometheus(tmp_path / "prometheus", page, alertmanager.port, patient=()))
         # Before its first scrape Prometheus says that no exporter is up; then nobody listens yet.
         until(prometheus.last_scrape, "a scrape")
         until(lambda: alerts.DOWN not in firing(prometheus), "the peace after it")

@@ -138,7 +138,7 @@ def test_everything_lies_within_its_session(framework):
     for record in records:
         session = sessions[record.place.session]
         assert session.start_ns <= record.start_ns <= record.end_ns <= session.end_ns
-        assert not record.place.own
+        assert not record.place.native
         assert record.place.pattern == session.place.pattern
         assert record.place.task in tasks or isinstance(record, r.Started | r.Session)
 

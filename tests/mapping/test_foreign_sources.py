@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from droidscope.conventions import attributes as names
-from droidscope.mapping.foreign_spans import classify
+from droidscope.mapping.foreign_spans import read_step
 from droidscope.mapping.genai import OPERATION_COST, WORKFLOW_NAME
 from droidscope.mapping.openinference import METADATA, SPAN_KIND
-from droidscope.mapping.steps import NAME_LENGTH, SESSION_ID
-from droidscope.model.foreign_steps import Convention, Role, Step
+from droidscope.mapping.step_builder import NAME_LENGTH, SESSION_ID
+from droidscope.model.foreign_steps import Role, SpanSource, Step
 from droidscope.model.otlp import STATUS_ERROR
 from droidscope.model.records import Usage
 from foreign import span
@@ -90,7 +90,7 @@ def test_a_span_has_the_role_and_name_its_source_gives_it(found, role, name):
     """
     By the operation's or the span's kind; a name None is not looked at.
     """
-    step = classify(found)
+    step = read_step(found)
 
     assert step.role is role
     assert name is None or step.name == name
@@ -116,7 +116,7 @@ def test_langgraph_s_nodes_and_agents_are_agents(values, role):
     """
     A node of the user's graph and a created agent are; what runs inside them, or in them, is not.
     """
-    assert classify(span("ada", **metadata(**values))).role is role
+    assert read_step(span("ada", **metadata(**values))).role is role
 
 
 def test_a_langgraph_run_is_known_by_its_checkpoint():
@@ -125,7 +125,7 @@ def test_a_langgraph_run_is_known_by_its_checkpoint():
     """
     values = metadata(langgraph_node="ada", ls_integration="langgraph", langgraph_checkpoint_ns="ada:1")
 
-    assert classify(span("ada", **values)).run_key == "ada:1"
+    assert read_step(span("ada", **values)).run_key == "ada:1"
 
 
 @pytest.mark.parametrize("text", ["langgraph_node", '{"langgraph_node": ', "langgraph_node" * 10_000])
@@ -133,24 +133,24 @@ def test_metadata_of_somebody_else_do_no_harm(text):
     """
     Users put anything into `metadata`: what is no JSON, or too much of it, says nothing.
     """
-    assert classify(span("ada", openinference__span__kind="CHAIN", metadata=text)).role is Role.WORKFLOW
+    assert read_step(span("ada", openinference__span__kind="CHAIN", metadata=text)).role is Role.WORKFLOW
 
 
 def test_spans_of_ours_are_not_foreign():
     """
     By their scope or their kind, whatever standard attributes they also have.
     """
-    assert classify(span(orchestrator__kind="task", gen_ai__operation__name="invoke_agent")) is None
-    assert classify(span(scope=names.SCOPE)) is None
+    assert read_step(span(orchestrator__kind="task", gen_ai__operation__name="invoke_agent")) is None
+    assert read_step(span(scope=names.SCOPE)) is None
 
 
 def test_the_first_source_that_recognises_a_span_reads_it():
     """
     A span with the attributes of both conventions is a GenAI span.
     """
-    both = classify(span(gen_ai__operation__name="chat", openinference__span__kind="TOOL"))
+    both = read_step(span(gen_ai__operation__name="chat", openinference__span__kind="TOOL"))
 
-    assert (both.source, both.role) == (Convention.GEN_AI, Role.MODEL)
+    assert (both.source, both.role) == (SpanSource.GEN_AI, Role.MODEL)
 
 
 def test_a_failure_shows_as_status_or_error_type():
@@ -159,9 +159,9 @@ def test_a_failure_shows_as_status_or_error_type():
     """
     thrown = [("exception", {"exception.type": "First"}), ("exception", {"exception.type": "Boom"})]
 
-    by_status = classify(span(status=STATUS_ERROR, events=thrown))
-    by_attribute = classify(span(error__type="timeout", events=thrown))
-    recovered = classify(span(events=thrown))
+    by_status = read_step(span(status=STATUS_ERROR, events=thrown))
+    by_attribute = read_step(span(error__type="timeout", events=thrown))
+    recovered = read_step(span(events=thrown))
 
     assert (by_status.failed, by_status.error_type) == (True, "Boom")
     assert (by_attribute.failed, by_attribute.error_type) == (True, "timeout")
@@ -191,20 +191,20 @@ def test_usage_is_read_in_the_names_of_each_source():
         "llm.cost.total": 0.5,
     }
 
-    assert classify(span(**chat, **genai)).usage == Usage("m", 5, 3, 2, 1, 0.5)
-    assert classify(span(**inference)).usage == Usage("m", 5, 3, 2, 1, 0.5)
-    assert classify(span(**{"gen_ai.operation.name": "chat"}, **old)).usage == Usage("", 5, 3)
-    assert classify(span(gen_ai__operation__name="chat")).usage is None
+    assert read_step(span(**chat, **genai)).usage == Usage("m", 5, 3, 2, 1, 0.5)
+    assert read_step(span(**inference)).usage == Usage("m", 5, 3, 2, 1, 0.5)
+    assert read_step(span(**{"gen_ai.operation.name": "chat"}, **old)).usage == Usage("", 5, 3)
+    assert read_step(span(gen_ai__operation__name="chat")).usage is None
 
 
 def test_sessions_and_conversations_are_kept():
     """
     `session.id` of any span, `gen_ai.conversation.id` of GenAI spans.
     """
-    step = classify(span(session__id="s", gen_ai__operation__name="chat", gen_ai__conversation__id="c"))
+    step = read_step(span(session__id="s", gen_ai__operation__name="chat", gen_ai__conversation__id="c"))
 
     assert (step.session_id, step.conversation_id) == ("s", "c")
-    assert classify(span(session__id="s")).session_id == "s"
+    assert read_step(span(session__id="s")).session_id == "s"
 
 
 def test_ids_of_ours_on_a_foreign_span_say_where_it_ran():
@@ -212,23 +212,23 @@ def test_ids_of_ours_on_a_foreign_span_say_where_it_ran():
     Our span processor writes them; without a task, the agent's name is the span's own.
     """
     ids = {names.SESSION_ID: "s", names.PATTERN_ID: "p", names.PHASE_ID: "f"}
-    in_task = classify(
+    in_task = read_step(
         span(**ids, **{names.TASK_ID: "t", names.TASK_TYPE: "y", names.AGENT_NAME: "d"})
-    ).inside
-    in_session = classify(span(**ids, **{names.AGENT_NAME: "d"})).inside
+    ).native_place
+    in_session = read_step(span(**ids, **{names.AGENT_NAME: "d"})).native_place
 
     assert (in_task.session, in_task.pattern, in_task.phase) == ("s", "p", "f")
     assert (in_task.task, in_task.task_type, in_task.droid) == ("t", "y", "d")
     assert (in_session.task, in_session.droid) == ("", "")
-    assert not in_task.own
-    assert classify(span()).inside is None
+    assert not in_task.native
+    assert read_step(span()).native_place is None
 
 
 def test_long_names_are_cut():
     """
     A step stays small, whatever a model answered into a name.
     """
-    step = classify(span("n" * 9999, openinference__span__kind="CHAIN", session__id="s" * 9999))
+    step = read_step(span("n" * 9999, openinference__span__kind="CHAIN", session__id="s" * 9999))
 
     assert (len(step.name), len(step.session_id)) == (NAME_LENGTH, NAME_LENGTH)
 
@@ -266,4 +266,4 @@ def test_no_attribute_is_too_strange(attributes, name):
     """
     Values of the wrong type count as absent; a step always comes out.
     """
-    assert isinstance(classify(span(name, **attributes)), Step)
+    assert isinstance(read_step(span(name, **attributes)), Step)

@@ -13,7 +13,10 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome, Severity
 from droidscope.mapping.attribute_reader import LIST_LENGTH, NAME_LENGTH
 from droidscope.mapping.mapper import Mapper
-from droidscope.mapping.native import UnusableError, is_own_log, map_log, map_point, map_span
+from droidscope.mapping.native_events import is_native_log, map_log
+from droidscope.mapping.native_items import UnusableError
+from droidscope.mapping.native_points import map_point
+from droidscope.mapping.native_spans import map_span
 from droidscope.model import records as r
 from droidscope.model.otlp import STATUS_ERROR, Batch, Event, LogRecord, Resource, Span, SumPoint
 
@@ -224,7 +227,7 @@ def test_each_event_becomes_its_record(telemetry, record):
     """
     At the time of the event.
     """
-    assert is_own_log(telemetry)
+    assert is_native_log(telemetry)
     assert only(map_log(telemetry, ATLAS)) == record
 
 

@@ -15,6 +15,7 @@ from droidscope.conventions import metrics as m
 from droidscope.facts.facts import Fact
 from droidscope.kpi.catalog import gauges
 from droidscope.series.label_limits import SeriesLimits
+from droidscope.sessions.settings import HeadSettings, Price
 from rig import Rig
 
 
@@ -110,6 +111,53 @@ def test_tokens_add_up_over_attempts_unless_the_task_says(rig):
         b.traces(*attempts("b"), b.span("task", task__attempts=2, **own, **{**TASK, "task__id": "b"})),
     )
     assert rig.value(m.TOKENS, "coder", "m1", "input") == 35
+
+
+def test_tokens_of_a_late_attempt_add_up_unless_the_task_says(rig):
+    """
+    An attempt of another process may arrive after its task has ended.
+    """
+    usage = {"gen_ai__usage__input_tokens": 10, "gen_ai__request__model": "m1"}
+    silent, declared = {**TASK, "task__id": "a"}, {**TASK, "task__id": "b"}
+    rig.send("traces", b.traces(b.span("task", **silent), b.span("task", **usage, **declared)))
+
+    for task in (silent, declared):
+        rig.send("traces", b.traces(b.span("attempt", task__attempt=1, **usage, **task)))
+
+    assert rig.value(m.TOKENS, "coder", "m1", "input") == 20
+
+
+def test_an_attempt_of_no_task_counts_alone(rig):
+    """
+    With what it used; no task is made up for it.
+    """
+    alone = {name: value for name, value in TASK.items() if name != "task__id"}
+    usage = {"gen_ai__usage__input_tokens": 10, "gen_ai__request__model": "m1"}
+
+    rig.send("traces", b.traces(b.span("attempt", task__attempt=1, **usage, **alone)))
+
+    assert rig.value(m.ATTEMPTS, "coder", "code", "succeeded") == 1
+    assert rig.value(m.TOKENS, "coder", "m1", "input") == 10
+    assert rig.value(m.TASKS, "coder", "code", "completed") == 0
+
+
+def test_tokens_cost_what_their_model_does_unless_the_source_says(tmp_path):
+    """
+    Two million at 3 dollars a million and one at 15 are 21 dollars; a cost that is given is that.
+    """
+    rig = Rig(tmp_path / "store", settings=HeadSettings(prices={"m1": Price(input=3, output=15)}))
+    usage = {
+        "gen_ai__usage__input_tokens": 2_000_000,
+        "gen_ai__usage__output_tokens": 1_000_000,
+        "gen_ai__request__model": "m1",
+    }
+
+    rig.send("traces", b.traces(b.span("task", **usage, **TASK)))
+    assert rig.value(m.COST, "bug-fix", "coder", "m1") == 21
+
+    rig.send("traces", b.traces(b.span("task", cost__usd=4, **usage, **{**TASK, "task__id": "t2"})))
+    assert rig.value(m.COST, "bug-fix", "coder", "m1") == 25
+    assert rig.value(m.UNPRICED_TOKENS, "m1") is None
 
 
 def test_tokens_without_cost_or_price_are_told(rig):

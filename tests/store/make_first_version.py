@@ -18,12 +18,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from droidscope.demo.past import write_past
+from droidscope.demo.runner import fleet_environment
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import builders as b
 from corpus import TRACES, requests
-from droidscope.demo.past import write_past
-from droidscope.demo.runner import fleet_environment
 from droidscope.replay import read_records
 from e2e.processes import Exporter, until
 from store.first_version import LATER_SECONDS, Kept, answers, frozen, keep, moved, pass_time, post

@@ -195,10 +195,10 @@ class TestLanding:
         assert "<dt>Completed</dt><dd>1,234</dd>" in page
         assert "<dt>Failed</dt><dd>0</dd>" in page
         assert f"<dt>Lost</dt><dd>{DASH}</dd>" in page
-        assert "<dt>Success</dt><dd>97.5 %<small>of 40 sessions</small></dd>" in page
+        assert "<dt>Success</dt><dd>97.5%<small>of 40 sessions</small></dd>" in page
         assert '<td class="number">12</td><td class="number">2 of 3</td>' in page
         assert '<td><span class="state" data-state="degraded">degraded</span></td>' in page
-        assert '<td class="number">1 min 40 s</td>' in page
+        assert '<td class="number">1m 40s</td>' in page
         assert '<span id="version">1.2.3</span>' in page
 
     def test_what_the_script_keeps_fresh_is_there(self, site):

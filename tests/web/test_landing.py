@@ -103,8 +103,8 @@ def advice(rule=ADVICE[0], name="atlas", improvement=None, steps=("Do this.", "D
         (None, "count", DASH),
         (0, "count", "0"),
         (1234567, "count", "1,234,567"),
-        (0.0, "percent", "0.0 %"),
-        (0.97549, "percent", "97.5 %"),
+        (0.0, "percent", "0.0%"),
+        (0.97549, "percent", "97.5%"),
         (83.83, "score", "83.8"),
     ],
 )
@@ -142,11 +142,11 @@ def test_large_counts_are_short(value, text):
     [
         (None, 100, DASH),
         (100, None, DASH),
-        (100, 90, "0 s"),
-        (100, 159.9, "59 s"),
-        (100, 160, "1 min 00 s"),
-        (0, 3599, "59 min 59 s"),
-        (0, 7500, "2 h 05 min"),
+        (100, 90, "0s"),
+        (100, 159.9, "59s"),
+        (100, 160, "1m"),
+        (0, 3599, "59m 59s"),
+        (0, 7500, "2h 5m"),
     ],
 )
 def test_elapsed_time_has_two_units(start, now, text):
@@ -221,7 +221,7 @@ class TestFindings:
         read = Reader(page(bottlenecks=(bottleneck(lost_seconds=150.0),)))
         said = " ".join(read.parts["bottlenecks"].split())
 
-        assert "Slow phase atlas impact 12.3 12.3 atlas is slow. Lost: 2.5 min Seen in: s 1" in said
+        assert "Slow phase atlas impact 12.3 12.3 atlas is slow. Lost: 2m 30s Seen in: s 1" in said
         assert "/api/v1/session?session_id=s+1" in read.links
         assert "Impact of 100" in read.labels
 
@@ -238,10 +238,10 @@ class TestFindings:
         """
         The finding, the first step, and what can be gained.
         """
-        better = Improvement("x", 0.2, None, None, "Up to 20 % more succeed.")
+        better = Improvement("x", 0.2, None, None, "Up to 20% more succeed.")
         said = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
 
-        assert "atlas fails. First: Do this. To gain: Up to 20 % more succeed." in said
+        assert "atlas fails. First: Do this. To gain: Up to 20% more succeed." in said
         assert "Do that." not in said
 
     def test_what_cannot_be_estimated_is_not(self):

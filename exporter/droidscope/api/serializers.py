@@ -26,17 +26,17 @@ from droidscope.kpi.rankings import Outcomes, rank_patterns
 from droidscope.kpi.ratios import error_ratio, retry_ratio, session_success_ratio, task_completion_ratio
 from droidscope.kpi.statistics import ratio
 from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, WindowTotals, by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.recording.session_analysis import PhaseAnalysis, SessionAnalysis
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
 from droidscope.views.alert_inputs import is_over_limit
 from droidscope.views.droid_status import DroidNow
 
-Orchestrator = tuple[str, ...]
 T = TypeVar("T", s.OrchestratorKpis, s.DroidKpis, s.PatternKpis)
 
 
-def named_labels(names: tuple[str, ...], orchestrator: Orchestrator) -> dict[str, str]:
+def named_labels(names: tuple[str, ...], orchestrator: OrchestratorLabels) -> dict[str, str]:
     """
     The resource labels that an orchestrator has.
     """

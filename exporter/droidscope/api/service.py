@@ -36,6 +36,7 @@ from droidscope.insights.overview import insights
 from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.totals import DroidTotals, by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 from droidscope.recording.session_analysis import SessionAnalysis, phases_of
 from droidscope.units import SECOND_NS
@@ -43,7 +44,6 @@ from droidscope.views.droid_status import DroidNow, droids_now
 from droidscope.views.insight_cache import InsightCache, WindowInsights
 from droidscope.views.view_settings import ViewSettings
 
-Orchestrator = tuple[str, ...]
 Finding = TypeVar("Finding", Bottleneck, Recommendation)
 
 SHOWN: Final = 100
@@ -229,7 +229,7 @@ class ApiService:
         return s.AllInsights(self._wall_ns() / SECOND_NS, query.window, query.trend, len(findings), found)
 
     def _insights(
-        self, who: Orchestrator, found: WindowInsights, line: Timeline, query: q.InsightsQuery
+        self, who: OrchestratorLabels, found: WindowInsights, line: Timeline, query: q.InsightsQuery
     ) -> s.OrchestratorInsights:
         moved = trends(line, query.trend)
         return s.OrchestratorInsights(
@@ -317,10 +317,10 @@ class ApiService:
                 session_shape(each, head, self._labels(each.orchestrator), clock_ns, now_ns) for each in known
             ]
 
-    def _droids_now(self, now_ns: int) -> dict[tuple[Orchestrator, str], DroidNow]:
+    def _droids_now(self, now_ns: int) -> dict[tuple[OrchestratorLabels, str], DroidNow]:
         return droids_now(self._pipeline, self._settings.droid_limits, now_ns)
 
-    def _totals(self, window: str, now_ns: int) -> dict[Orchestrator, dict[Key, int]]:
+    def _totals(self, window: str, now_ns: int) -> dict[OrchestratorLabels, dict[Key, int]]:
         with self._pipeline.lock:
             totals = self._pipeline.head.windows.snapshot(now_ns, [window])
         return {who: by_window[window] for who, by_window in totals.items()}
@@ -336,12 +336,14 @@ class ApiService:
                     pooled[key] += amount
         return pooled
 
-    def _found(self, orchestrator: str | None, window: str) -> Iterator[tuple[Orchestrator, WindowInsights]]:
+    def _found(
+        self, orchestrator: str | None, window: str
+    ) -> Iterator[tuple[OrchestratorLabels, WindowInsights]]:
         for (who, of), findings in self._retrospect.findings().items():
             if of == window and _passes(orchestrator, who[0]):
                 yield who, findings
 
-    def _labels(self, orchestrator: Orchestrator) -> dict[str, str]:
+    def _labels(self, orchestrator: OrchestratorLabels) -> dict[str, str]:
         return named_labels(self._settings.resource_labels, orchestrator)
 
 

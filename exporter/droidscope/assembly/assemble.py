@@ -19,11 +19,7 @@ from msgspec.structs import replace
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.model.foreign_steps import NativeSpan, Role, SettledForeignSession, Step
-
-SessionKey = tuple[tuple[str, ...], str]
-"""
-An orchestrator's label values and a session id.
-"""
+from droidscope.model.labels import OrchestratorLabels, SessionKey
 
 
 class Trace(Struct, frozen=True, eq=False):
@@ -33,7 +29,7 @@ class Trace(Struct, frozen=True, eq=False):
     """
 
     id: bytes
-    steps: dict[bytes, tuple[tuple[str, ...], Step]]
+    steps: dict[bytes, tuple[OrchestratorLabels, Step]]
     own: dict[bytes, NativeSpan] = field(default_factory=dict)
     settled: SettledForeignSession | None = None
 
@@ -70,7 +66,7 @@ class SpanNode(Struct, eq=False):
     """
 
     step: Step
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     role: Role
     session: str
     phase: str
@@ -216,8 +212,8 @@ class _Growth:
         """
         Where in a session of ours a step ran: its own marks, else what encloses it; None if nowhere.
         """
-        if step.inside is not None:
-            marked = replace(step.inside, orchestrator=self._trace.steps[step.span_id][0])
+        if step.native_place is not None:
+            marked = replace(step.native_place, orchestrator=self._trace.steps[step.span_id][0])
             return _at(self._our_tasks.get(_task_key(marked), marked))
         enclosing = self._trace.own.get(step.parent_id)
         if enclosing is not None:
@@ -235,12 +231,12 @@ class _Growth:
         places = (own.place for own in self._trace.own.values())
         place = min(places, key=lambda place: (place.orchestrator, place.session))
         return EnclosingPlace(
-            replace(place, phase="", task="", task_type="", droid="", own=False), open=False
+            replace(place, phase="", task="", task_type="", droid="", native=False), open=False
         )
 
 
 def _at(place: r.Place) -> EnclosingPlace:
-    return EnclosingPlace(replace(place, own=False), open=not place.task)
+    return EnclosingPlace(replace(place, native=False), open=not place.task)
 
 
 def _order(step: Step) -> tuple[int, int, bytes]:
@@ -342,7 +338,7 @@ def _default_session(trace: Trace, nodes: list[SpanNode], named: set[str]) -> st
     return conversation or trace.id.hex()
 
 
-def _orchestrator(trace: Trace, part: list[SpanNode]) -> tuple[str, ...]:
+def _orchestrator(trace: Trace, part: list[SpanNode]) -> OrchestratorLabels:
     """
     Whose a part is: who sent its outermost run.
     """
@@ -381,7 +377,7 @@ def _session(
     tops = _tops(part)
     has_models = _has_models(part) or (settled is not None and settled.has_models)
     pattern = settled.pattern if settled else _pattern(tops)
-    place = r.Place(orchestrator=orchestrator, session=session, pattern=pattern, own=False)
+    place = r.Place(orchestrator=orchestrator, session=session, pattern=pattern, native=False)
     inner = list(_work(part, place, agent_usage=not has_models))
     if settled is None and tops:
         first = min(tops, key=_rank).step

@@ -11,7 +11,7 @@ from itertools import islice
 
 from msgspec import Struct, field
 
-from droidscope.assembly.assemble import SessionKey, Trace, assemble
+from droidscope.assembly.assemble import Trace, assemble
 from droidscope.model.foreign_steps import (
     NativeSpan,
     Role,
@@ -19,6 +19,7 @@ from droidscope.model.foreign_steps import (
     SettledForeignSession,
     Step,
 )
+from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.model.records import AnyRecord
 from droidscope.units import MINUTE_NS, SECOND_NS
 
@@ -51,7 +52,7 @@ class OpenTrace(Struct):
     """
 
     id: bytes
-    steps: dict[bytes, tuple[tuple[str, ...], Step]] = field(default_factory=dict)
+    steps: dict[bytes, tuple[OrchestratorLabels, Step]] = field(default_factory=dict)
     last_clock_ns: int = 0
     rooted: bool = False
     inside: bool = False
@@ -60,14 +61,14 @@ class OpenTrace(Struct):
     droids: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
 
-    def take(self, step: Step, orchestrator: tuple[str, ...], clock_ns: int) -> None:
+    def take(self, step: Step, orchestrator: OrchestratorLabels, clock_ns: int) -> None:
         """
         Add a step, or replace it by a twin of the same span.
         """
         self.steps[step.span_id] = (orchestrator, step)
         self.last_clock_ns = clock_ns
         self.rooted = self.rooted or not step.parent_id
-        self.inside = self.inside or step.inside is not None
+        self.inside = self.inside or step.native_place is not None
         self.telling = self.telling or step.role is not Role.OTHER
         self.start_ns = min(self.start_ns, step.start_ns)
         if step.role is Role.AGENT:
@@ -135,7 +136,7 @@ class ForeignSessions:
 
     # --- arrivals
 
-    def add(self, step: Step, orchestrator: tuple[str, ...], clock_ns: int) -> None:
+    def add(self, step: Step, orchestrator: OrchestratorLabels, clock_ns: int) -> None:
         """
         Take in a foreign step that arrived at *clock_ns* from *orchestrator*.
         """

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.records import Emitted
 
-Stream = tuple[tuple[str, ...], str, str, int]
+Stream = tuple[OrchestratorLabels, str, str, int]
 """
 Orchestrator, process instance, kind, and the start of the process's counter.
 """

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from droidscope.facts.facts import Key
 from droidscope.facts.packing import Totals, packed_totals, unpacked
+from droidscope.model.labels import OrchestratorLabels
 
 if TYPE_CHECKING:
     from droidscope.facts.window_shape import Ranges, WindowShape
@@ -20,7 +21,7 @@ class BucketsDump(Struct, frozen=True, array_like=True):
     One orchestrator's part of a dump: its buckets and totals, packed.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     buckets: dict[int, bytes]
     totals: dict[str, bytes]
 
@@ -83,7 +84,7 @@ class Buckets:
         self._forget(before=min(covered.start for covered in new.values()))
         self._pack(before=max(covered.start for covered in new.values()))
 
-    def dump(self, orchestrator: tuple[str, ...]) -> BucketsDump:
+    def dump(self, orchestrator: OrchestratorLabels) -> BucketsDump:
         """
         Everything, for a checkpoint.
         """

@@ -24,6 +24,7 @@ from droidscope.facts.buckets import Buckets, BucketsDump
 from droidscope.facts.facts import Key
 from droidscope.facts.packing import Totals, pack, unpack, unpacked
 from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape, WindowSpan
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS, duration_seconds
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ AHEAD_LIMIT: Final = 100_000
 Facts that may wait for the clock.
 """
 
-Orchestrator = tuple[str, ...]
-Ahead = tuple[int, Orchestrator, Key, int]
+Ahead = tuple[int, OrchestratorLabels, Key, int]
 """
 What waits for the clock: end in nanoseconds, orchestrator, key, amount.
 """
@@ -67,11 +67,11 @@ class Windows:
         self._bucket_ns = shape.bucket_ns
         self._oldest = -shape.reach
         self._edges = (0, 0)
-        self._held: dict[Orchestrator, Buckets] = defaultdict(self._new_buckets)
+        self._held: dict[OrchestratorLabels, Buckets] = defaultdict(self._new_buckets)
         self._ahead: list[Ahead] = []
-        self._fresh: dict[tuple[Orchestrator, int], Totals] = {}
+        self._fresh: dict[tuple[OrchestratorLabels, int], Totals] = {}
 
-    def add(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
+    def add(self, orchestrator: OrchestratorLabels, end_ns: int, key: Key, amount: int) -> None:
         """
         Add *amount* to a fact about what ended at *end_ns*; a negative amount takes back.
 
@@ -108,7 +108,7 @@ class Windows:
             end_ns, orchestrator, key, amount = heappop(self._ahead)
             self._settle(orchestrator, end_ns, key, amount)
 
-    def totals(self, orchestrator: Orchestrator, window: str, now_ns: int) -> Mapping[Key, int]:
+    def totals(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[Key, int]:
         """
         Sums over what ended in [floor_minute(now - window), now), without those that are zero.
 
@@ -121,7 +121,7 @@ class Windows:
         self.advance(now_ns)
         return self.latest(orchestrator, window)
 
-    def sums(self, orchestrator: Orchestrator, window: str, now_ns: int) -> Mapping[Key, int]:
+    def sums(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[Key, int]:
         """
         The same as `totals` for any *window*, such as `15m` or `2d`, within the longest one.
 
@@ -137,7 +137,7 @@ class Windows:
             sums.update(unpacked(packed))
         return sums
 
-    def latest(self, orchestrator: Orchestrator, window: str) -> Mapping[Key, int]:
+    def latest(self, orchestrator: OrchestratorLabels, window: str) -> Mapping[Key, int]:
         """
         The same as of when the clock was last set.
         """
@@ -145,7 +145,7 @@ class Windows:
         buckets = self._held.get(orchestrator) or self._new_buckets()
         return buckets.totals[window]
 
-    def snapshot(self, now_ns: int, windows: Iterable[str]) -> dict[Orchestrator, dict[str, Totals]]:
+    def snapshot(self, now_ns: int, windows: Iterable[str]) -> dict[OrchestratorLabels, dict[str, Totals]]:
         """
         Copies of the totals of all orchestrators over some *windows*, to be read at leisure.
         """
@@ -156,7 +156,7 @@ class Windows:
             for who in self.orchestrators()
         }
 
-    def buckets(self, orchestrator: Orchestrator, numbers: Iterable[int]) -> list[bytes]:
+    def buckets(self, orchestrator: OrchestratorLabels, numbers: Iterable[int]) -> list[bytes]:
         """
         What the buckets of some *numbers* hold, packed (see `unpacked`), b"" for those with nothing.
 
@@ -167,14 +167,14 @@ class Windows:
         buckets = self._held.get(orchestrator) or self._new_buckets()
         return [buckets.packed(number) for number in numbers]
 
-    def orchestrators(self) -> list[Orchestrator]:
+    def orchestrators(self) -> list[OrchestratorLabels]:
         """
         All orchestrators of which something ended within the longest window, sorted.
         """
         self._post()
         return sorted(self._held)
 
-    def rename(self, rename: Callable[[Orchestrator], Orchestrator]) -> None:
+    def rename(self, rename: Callable[[OrchestratorLabels], OrchestratorLabels]) -> None:
         """
         Give every orchestrator its new name; those that share one become one.
         """
@@ -220,7 +220,7 @@ class Windows:
     def _new_buckets(self) -> Buckets:
         return Buckets(self.shape)
 
-    def _settle(self, orchestrator: Orchestrator, end_ns: int, key: Key, amount: int) -> None:
+    def _settle(self, orchestrator: OrchestratorLabels, end_ns: int, key: Key, amount: int) -> None:
         bucket = end_ns // self._bucket_ns
         if bucket < self._oldest:
             return

@@ -16,8 +16,8 @@ from droidscope.completeness.completeness import Completeness, CompletenessDump
 from droidscope.facts.history import HOURS
 from droidscope.facts.windows import Windows, WindowsDump
 from droidscope.head.relabeling import renamed_foreign, renamed_sessions, renaming
-from droidscope.mapping.mapper import MappedBatch
 from droidscope.model.examples import ExampleSession
+from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.records import AnyRecord, Emitted
 from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
 from droidscope.recording.pattern_names import PatternKey, PatternNames
@@ -88,7 +88,7 @@ class Head:
         """
         self.advance(clock_ns, wall_ns)
         self._take_records(mapped.records, mapped.instances)
-        for trace_id, own in mapped.own_spans:
+        for trace_id, own in mapped.native_spans:
             self.foreign.own(trace_id, own, clock_ns)
         for orchestrator, step in mapped.steps:
             self.foreign.add(step, orchestrator, clock_ns)

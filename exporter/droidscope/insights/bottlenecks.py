@@ -18,9 +18,9 @@ from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TA
 from droidscope.facts.facts import Fact, Key, sums
 from droidscope.facts.history import sketches
 from droidscope.facts.sketch import COARSE, Sketch
+from droidscope.formatting import counted, duration, named, percent, rounded
 from droidscope.insights.advice import REMEDIES
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase, SessionRef, sessions
-from droidscope.insights.formatting import counted, duration, named, number, percent
 from droidscope.kpi.bottleneck_impact import (
     BOTTLENECK_MINIMUM,
     SLOW,
@@ -264,7 +264,7 @@ def _slow_droids(look: AnalysisWindow) -> Iterator[Bottleneck]:
             look.orchestrator,
             look.window,
             droid,
-            f"{named('Droid', droid)} takes {number(slowness)} times as long as all droids do for the same "
+            f"{named('Droid', droid)} takes {rounded(slowness)} times as long as all droids do for the same "
             f"tasks, over {counted(n, 'task')}.",
             duration_impact(lost_ns, whole_ns) or 0.0,
             slowness,

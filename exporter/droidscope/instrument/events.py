@@ -108,7 +108,7 @@ def conflict(type: str, *, severity: str | None = None) -> None:
         inside = ids(carried(), emitter.service)
         emitter.event(names.CONFLICT_EVENT, {**inside, **values}, get_current())
         emitter.count_record(names.CONFLICT_RECORD, inside)
-    emitter.tally.add(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: str(type)})
+    emitter.counters.add(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: str(type)})
 
 
 @quietly
@@ -125,7 +125,7 @@ def progress(ratio: float | Score | None = None) -> None:
         if points is not None:
             values[names.PROGRESS_RATIO] = points / 100
         else:
-            drop(emitter.tally, names.PROGRESS_RATIO, "out_of_range", ratio, "a number from 0 to 1")
+            drop(emitter.counters, names.PROGRESS_RATIO, "out_of_range", ratio, "a number from 0 to 1")
     emitter.event(names.PROGRESS_EVENT, values, get_current())
 
 

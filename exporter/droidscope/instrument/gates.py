@@ -56,7 +56,7 @@ class Gate(InstrumentedSpan):
             session.gates[str(self._id)] = passed
         values: Values = {names.GATE_PASSED: passed}
         if self._score is not None:
-            points = outputs.points(names.GATE_SCORE, self._score, emitter.tally)
+            points = outputs.points(names.GATE_SCORE, self._score, emitter.counters)
             if points is not None:
                 values[names.GATE_SCORE] = points
         return values

@@ -68,7 +68,7 @@ class Message(InstrumentedSpan):
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
         outcome = self._decided(error).value
         labels = {names.MESSAGE_TYPE: self._type.value, names.MESSAGE_OUTCOME: outcome}
-        emitter.tally.add(names.CLIENT_MESSAGES, labels)
+        emitter.counters.add(names.CLIENT_MESSAGES, labels)
         return {names.MESSAGE_OUTCOME: outcome}
 
 

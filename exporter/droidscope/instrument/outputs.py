@@ -7,14 +7,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final, TypedDict
+from typing import Final, TypedDict, cast
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Severity
-from droidscope.instrument import quality_reports
 from droidscope.instrument.never_raise import warn_once
 from droidscope.instrument.providers import ClientCounters
-from droidscope.instrument.quality_reports import Paths
+from droidscope.instrument.reports.formulas import security_score
+from droidscope.instrument.reports.measures import Measures, measure
+from droidscope.instrument.reports.report_files import Paths
 from droidscope.instrument.scores import Score
 
 Values = dict[str, str | int | float | tuple[str, ...]]
@@ -72,50 +73,52 @@ _SCORED: Final = (
 )
 
 
-def describe(given: OutputFields, sums: dict[str, float], tally: ClientCounters) -> Values:
+def describe(given: OutputFields, sums: dict[str, float], counters: ClientCounters) -> Values:
     """
-    Attributes for *given*; what cannot be read is left out, logged and counted in *tally*.
+    Attributes for *given*; what cannot be read is left out, logged and counted in *counters*.
 
     *sums* holds what was given before on the same span, and is brought up to date.
     """
-    found: dict[str, object] = {key: value for key, value in given.items() if value is not None}
-    measures = _measure(given, tally)
+    fields: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    measures = _read_reports(fields, counters)
     return {
-        **_reported(measures, tally),
-        **_summed(found, sums, tally),
-        **_declared(found, tally),
-        **({names.REQUEST_MODEL: str(found["model"])} if "model" in found else {}),
+        **_report_attributes(measures, counters),
+        **_summed_attributes(fields, sums, counters),
+        **_declared_attributes(fields, counters),
+        **({names.REQUEST_MODEL: str(fields["model"])} if "model" in fields else {}),
     }
 
 
-def points(name: str, score: object, tally: ClientCounters) -> float | None:
+def points(name: str, score: object, counters: ClientCounters) -> float | None:
     """
     *score* from 0 to 100; None, logged under *name* and counted, without a declared scale or outside of it.
     """
     if not isinstance(score, Score):
-        drop(tally, name, "scale_missing", score, "a declared scale: droidscope.percent, ratio or ten")
+        drop(counters, name, "scale_missing", score, "a declared scale: droidscope.percent, ratio or ten")
         return None
     if score.points is None:
-        drop(tally, name, "out_of_range", score, f"a number from 0 to {score.top:g}")
+        drop(counters, name, "out_of_range", score, f"a number from 0 to {score.top:g}")
     return score.points
 
 
-def drop(tally: ClientCounters, name: str, reason: str, value: object, expected: str) -> None:
+def drop(counters: ClientCounters, name: str, reason: str, value: object, expected: str) -> None:
     """
     Count a value refused for *reason*, and log it the first time.
     """
-    tally.add(names.CLIENT_DROPPED, {names.DROP_REASON: reason})
+    counters.add(names.CLIENT_DROPPED, {names.DROP_REASON: reason})
     warn_once(f"drop:{name}:{reason}", "%s is %s; expected %s; dropped", name, value, expected)
 
 
-def _summed(found: Mapping[str, object], sums: dict[str, float], tally: ClientCounters) -> Values:
+def _summed_attributes(
+    given: Mapping[str, object], sums: dict[str, float], counters: ClientCounters
+) -> Values:
     values: Values = {}
     for key, name, kind in _SUMMED:
-        if key not in found:
+        if key not in given:
             continue
-        amount = found[key]
+        amount = given[key]
         if not _is_amount(amount, kind):
-            drop(tally, name, "invalid", amount, f"{kind.__name__} from 0")
+            drop(counters, name, "invalid", amount, f"{kind.__name__} from 0")
             continue
         sums[name] = sums.get(name, kind()) + amount  # type: ignore[operator] # `_is_amount` has seen to it
         values[name] = sums[name]
@@ -128,31 +131,31 @@ def _is_amount(value: object, kind: type) -> bool:
     return math.isfinite(value) and value >= 0  # type: ignore[arg-type, operator] # kind is int or float
 
 
-def _declared(found: Mapping[str, object], tally: ClientCounters) -> Values:
+def _declared_attributes(given: Mapping[str, object], counters: ClientCounters) -> Values:
     values: Values = {}
-    findings = _findings(found.get("findings"), tally)
+    findings = _declared_findings(given.get("findings"), counters)
     if findings is not None:
-        values.update(_of_findings(findings))
-    if "issues" in found:
-        values.update(_of_issues(_count(found["issues"])))
+        values.update(_finding_attributes(findings))
+    if "issues" in given:
+        values.update(_issue_attributes(_count_issues(given["issues"])))
     for key, name in _SCORED:
-        score = points(name, found[key], tally) if key in found else None
+        score = points(name, given[key], counters) if key in given else None
         if score is not None:
             values[name] = score
     return values
 
 
-def _findings(given: object, tally: ClientCounters) -> dict[Severity, int] | None:
+def _declared_findings(given: object, counters: ClientCounters) -> dict[Severity, int] | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        drop(tally, names.OUTPUT_FINDINGS, "invalid", given, "counts by severity")
+        drop(counters, names.OUTPUT_FINDINGS, "invalid", given, "counts by severity")
         return None
     findings = dict.fromkeys(Severity, 0)
     for severity, number in given.items():
         if severity not in findings or not _is_amount(number, int):
             drop(
-                tally,
+                counters,
                 f"{names.OUTPUT_FINDINGS}{severity}",
                 "invalid",
                 number,
@@ -163,14 +166,14 @@ def _findings(given: object, tally: ClientCounters) -> dict[Severity, int] | Non
     return findings
 
 
-def _of_findings(findings: Mapping[Severity, int]) -> Values:
+def _finding_attributes(findings: Mapping[Severity, int]) -> Values:
     counts: Values = {
         f"{names.OUTPUT_FINDINGS}{severity.value}": number for severity, number in findings.items()
     }
-    return {**counts, names.OUTPUT_SECURITY: quality_reports.security_score(findings)}
+    return {**counts, names.OUTPUT_SECURITY: security_score(findings)}
 
 
-def _count(issues: object) -> Counter[str]:
+def _count_issues(issues: object) -> Counter[str]:
     if isinstance(issues, Mapping):
         return Counter({str(rule): int(number) for rule, number in issues.items()})
     if isinstance(issues, str):
@@ -178,34 +181,26 @@ def _count(issues: object) -> Counter[str]:
     return Counter(str(rule) for rule in issues)  # type: ignore[attr-defined] # else the guard logs it
 
 
-def _of_issues(issues: Counter[str]) -> Values:
+def _issue_attributes(issues: Counter[str]) -> Values:
     frequent = sorted(issues.items(), key=lambda issue: (-issue[1], issue[0]))[:ISSUES_LIMIT]
     return {names.OUTPUT_ISSUES: tuple(f"{rule}:{number}" for rule, number in frequent)}
 
 
-def _measure(given: OutputFields, tally: ClientCounters) -> quality_reports.Measures:
+def _read_reports(given: Mapping[str, object], counters: ClientCounters) -> Measures:
     def refuse(path: str, fault: str) -> None:
-        tally.add(names.CLIENT_DROPPED, {names.DROP_REASON: "report"})
+        counters.add(names.CLIENT_DROPPED, {names.DROP_REASON: "report"})
         warn_once(f"report:{path}", "report %s is dropped: %s", path, fault)
 
-    return quality_reports.measure(
-        quality_reports.Reports(
-            coverage=given.get("coverage"),
-            sarif=given.get("sarif"),
-            junit=given.get("junit"),
-            pylint=given.get("pylint"),
-            radon=given.get("radon"),
-        ),
-        refuse,
-    )
+    # The other keywords of `output` are no formats, and are not looked at.
+    return measure(cast("Mapping[str, Paths | None]", given), refuse)
 
 
-def _reported(measures: quality_reports.Measures, tally: ClientCounters) -> Values:
+def _report_attributes(measures: Measures, counters: ClientCounters) -> Values:
     values: Values = {}
     if measures.findings is not None:
-        values.update(_of_findings(measures.findings))
+        values.update(_finding_attributes(measures.findings))
     if measures.issues is not None:
-        values.update(_of_issues(measures.issues))
+        values.update(_issue_attributes(measures.issues))
     scores = (
         (names.OUTPUT_TEST_COVERAGE, measures.test_coverage, 100),
         (names.OUTPUT_CODE_QUALITY, measures.code_quality, 100),
@@ -217,5 +212,5 @@ def _reported(measures: quality_reports.Measures, tally: ClientCounters) -> Valu
         if 0 <= score <= top:
             values[name] = score
         else:
-            drop(tally, name, "out_of_range", score, f"a number from 0 to {top}")
+            drop(counters, name, "out_of_range", score, f"a number from 0 to {top}")
     return values

@@ -80,7 +80,7 @@ class Emitter:
         self.tracer = tracer
         self.logger = logger
         self.service = service
-        self.tally = ClientCounters(meter)
+        self.counters = ClientCounters(meter)
         histogram = partial(
             meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=_DURATION_BOUNDS
         )
@@ -96,7 +96,7 @@ class Emitter:
         labels = {attributes.RECORD_KIND: kind}
         if attributes.ORCHESTRATOR_NAME in inside:
             labels[attributes.ORCHESTRATOR_NAME] = inside[attributes.ORCHESTRATOR_NAME]
-        self.tally.add(attributes.CLIENT_RECORDS, labels)
+        self.counters.add(attributes.CLIENT_RECORDS, labels)
 
     def is_heard(self, name: str) -> bool:
         """
@@ -188,9 +188,9 @@ def _discover() -> Emitter | None:
     return _emitter
 
 
-def _restart_tally() -> None:
+def _restart_counters() -> None:
     if _emitter is not None:
-        _emitter.tally.restart()
+        _emitter.counters.restart()
 
 
 def after_fork_in_child(function: Callable[[], None]) -> None:
@@ -201,4 +201,4 @@ def after_fork_in_child(function: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=function)
 
 
-after_fork_in_child(_restart_tally)
+after_fork_in_child(_restart_counters)

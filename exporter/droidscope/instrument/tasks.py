@@ -44,7 +44,7 @@ class WithOutput(WithOutcome):
         if self.ended:
             warn_once("output:ended", "output for a %s that has ended is dropped", self.kind)
         elif self.emitter is not None and self.recording:
-            self.span.set_attributes(outputs.describe(given, self._sums, self.emitter.tally))
+            self.span.set_attributes(outputs.describe(given, self._sums, self.emitter.counters))
 
 
 class Task(WithOutput):
@@ -96,7 +96,7 @@ class Task(WithOutput):
             names.TASK_TYPE: str(self._type),
             names.TASK_OUTCOME: self._decided(error),
         }
-        emitter.tally.add(names.CLIENT_TASKS, labels)
+        emitter.counters.add(names.CLIENT_TASKS, labels)
         emitter.task_duration.record(self._elapsed_ns() / SECOND_NS, labels)
         values = super()._conclude(emitter, error)
         values[names.TASK_ATTEMPTS] = next(self._numbers) - 1
@@ -136,7 +136,7 @@ class Attempt(WithOutput):
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
         if self.number > 1:
             droid = self.inside.get(names.AGENT_NAME, "")
-            emitter.tally.add(names.CLIENT_RETRIES, {names.AGENT_NAME: droid})
+            emitter.counters.add(names.CLIENT_RETRIES, {names.AGENT_NAME: droid})
         return super()._conclude(emitter, error)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from droidscope.facts.facts import Key
-    from droidscope.facts.windows import Orchestrator
+    from droidscope.model.labels import OrchestratorLabels
 
 Facts = TypeVar("Facts")
 Gauge = tuple[MetricSpec, tuple[str, ...], float]
@@ -188,9 +188,9 @@ _SAMPLES: Final = {spec: samples_of(spec) for spec in KPIS}
 
 
 def gauges(
-    totals: Mapping[Orchestrator, Mapping[str, Mapping[Key, int]]],
+    totals: Mapping[OrchestratorLabels, Mapping[str, Mapping[Key, int]]],
     budgets_usd: Mapping[str, float] | None = None,
-    references_usd: Mapping[Orchestrator, Mapping[str, float]] | None = None,
+    references_usd: Mapping[OrchestratorLabels, Mapping[str, float]] | None = None,
 ) -> Iterator[Gauge]:
     """
     Every KPI that is present, each followed by its samples sibling where it has one.

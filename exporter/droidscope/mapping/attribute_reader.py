@@ -1,5 +1,5 @@
 """
-Reads typed values out of attributes; what does not fit is left out and told, never guessed.
+Reads typed values out of attributes; what does not fit is left out and reported, never guessed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from droidscope.units import SECOND_NS
 SCORE_MAXIMUM: Final = 100.0
 LARGEST: Final = 10**10
 """
-The largest amount that can be meant: so many tokens, dollars or seconds are a fault of the sender.
+The largest amount that is accepted; more tokens, dollars or seconds are an error of the sender.
 """
 NAME_LENGTH: Final = 256
 """
@@ -26,7 +26,7 @@ Items kept of a list of names.
 
 class AttributeReader:
     """
-    Reads one item's attributes; *misfits* collects a sentence for each value that does not fit.
+    Reads one item's attributes; *invalid_values* collects a sentence for each value that does not fit.
     """
 
     __slots__ = ("_attributes", "invalid_values")
@@ -35,7 +35,7 @@ class AttributeReader:
         self._attributes = attributes
         self.invalid_values: list[str] = []
 
-    def _misfit(self, key: str, value: object, expected: str) -> None:
+    def _add_invalid(self, key: str, value: object, expected: str) -> None:
         self.invalid_values.append(f"{key} is {value!r:.80}; expected {expected}")
 
     def text(self, key: str) -> str:
@@ -47,12 +47,12 @@ class AttributeReader:
             return ""
         if isinstance(value, str):
             return value
-        self._misfit(key, value, "a string")
+        self._add_invalid(key, value, "a string")
         return ""
 
     def name(self, key: str) -> str:
         """
-        A string that names something, cut to a length that can be remembered; "" where absent.
+        A name or an id, cut to `NAME_LENGTH` characters; "" where absent.
         """
         value = self._attributes.get(key)
         if value is None:
@@ -61,14 +61,14 @@ class AttributeReader:
 
     def names(self, key: str) -> tuple[str, ...]:
         """
-        A list of names, empty where absent.
+        A list of names, at most `LIST_LENGTH` of them; empty where absent.
         """
         value = self._attributes.get(key)
         if value is None:
             return ()
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(item[:NAME_LENGTH] for item in value[:LIST_LENGTH])
-        self._misfit(key, value, "an array of strings")
+        self._add_invalid(key, value, "an array of strings")
         return ()
 
     def flag(self, key: str) -> bool | None:
@@ -78,7 +78,7 @@ class AttributeReader:
         value = self._attributes.get(key)
         if value is None or isinstance(value, bool):
             return value
-        self._misfit(key, value, "a boolean")
+        self._add_invalid(key, value, "a boolean")
         return None
 
     def count(self, key: str) -> int | None:
@@ -90,19 +90,19 @@ class AttributeReader:
             return None
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
             return value
-        self._misfit(key, value, f"a whole number from 0 to {float(LARGEST):g}")
+        self._add_invalid(key, value, f"a whole number from 0 to {float(LARGEST):g}")
         return None
 
-    def number(self, key: str, most: float = LARGEST) -> float | None:
+    def number(self, key: str, maximum: float = LARGEST) -> float | None:
         """
-        A number from 0 to *most*, None where absent.
+        A number from 0 to *maximum*, None where absent.
         """
         value = self._attributes.get(key)
         if value is None:
             return None
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= maximum:
             return float(value)
-        self._misfit(key, value, f"a number from 0 to {float(most):g}")
+        self._add_invalid(key, value, f"a number from 0 to {float(maximum):g}")
         return None
 
     def score(self, key: str) -> float | None:

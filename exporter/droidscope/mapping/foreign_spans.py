@@ -9,8 +9,8 @@ from typing import Final
 
 from droidscope.conventions.attributes import SCOPE
 from droidscope.mapping import genai, openinference
-from droidscope.mapping.native import is_own_span
-from droidscope.mapping.steps import step
+from droidscope.mapping.native_spans import is_native_span
+from droidscope.mapping.step_builder import build_step
 from droidscope.model.foreign_steps import Step
 from droidscope.model.otlp import Span
 
@@ -23,17 +23,17 @@ In order: a span with the marks of several conventions is read by the first.
 """
 
 
-def classify(span: Span) -> Step | None:
+def read_step(span: Span) -> Step | None:
     """
-    The step of a foreign span, None for a span of ours.
+    The step of a foreign span, None for a native span.
 
     A span of no known source (an HTTP client's, a web framework's) is an `OTHER` step: it only
     links what is below it to what is above.
     """
-    if span.scope == SCOPE or is_own_span(span):
+    if span.scope == SCOPE or is_native_span(span):
         return None
     for read_span in SOURCES:
-        found = read_span(span)
-        if found is not None:
-            return found
-    return step(span)
+        step = read_span(span)
+        if step is not None:
+            return step
+    return build_step(span)

@@ -12,14 +12,14 @@ from typing import Final
 
 from droidscope.conventions import attributes as names
 from droidscope.mapping.attribute_reader import AttributeReader
-from droidscope.mapping.steps import is_handoff, step
-from droidscope.model.foreign_steps import Convention, Role, Step
+from droidscope.mapping.step_builder import build_step, is_handoff
+from droidscope.model.foreign_steps import Role, SpanSource, Step
 from droidscope.model.otlp import Span
 from droidscope.model.records import Usage
 
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 """
-Until v0.1.0, which says `gen_ai.agent.name` instead.
+Until v0.1.0, which has `gen_ai.agent.name` instead.
 """
 CREW_TASK_NAME: Final = "crewai.task.name"
 CREW_AGENT_ROLE: Final = "crewai.agent.role"
@@ -53,24 +53,24 @@ def read_span(span: Span) -> Step | None:
     """
     The step of a GenAI span, None if *span* is none.
 
-    An operation that says nothing about agents (`embeddings`, an event loop's cycle) is `OTHER`.
+    An operation that is not about agents (`embeddings`, an event loop's cycle) is `OTHER`.
     """
-    read = AttributeReader(span.attributes)
-    operation = read.text(names.OPERATION)
+    reader = AttributeReader(span.attributes)
+    operation = reader.text(names.OPERATION)
     if not operation:
         return None
     role = _ROLES.get(operation, Role.OTHER)
-    name = _NAMES[role](read, _suffix(span.name, operation)) if role in _NAMES else ""
+    name = _NAMES[role](reader, _suffix(span.name, operation)) if role in _NAMES else ""
     if role is Role.TOOL and is_handoff(name):
         role = Role.HANDOFF
-    return step(
+    return build_step(
         span,
-        Convention.GEN_AI,
+        SpanSource.GEN_AI,
         role,
         name=name,
-        agent=read.text(names.AGENT_NAME) if role in _NAMES_ITS_AGENT else "",
-        usage=_usage(read),
-        conversation_id=read.text(names.CONVERSATION_ID),
+        agent=reader.text(names.AGENT_NAME) if role in _NAMES_ITS_AGENT else "",
+        usage=_usage(reader),
+        conversation_id=reader.text(names.CONVERSATION_ID),
     )
 
 
@@ -84,20 +84,20 @@ def _suffix(span_name: str, operation: str) -> str:
     return span_name.removeprefix(operation).strip() or span_name
 
 
-def _workflow_name(read: AttributeReader, suffix: str) -> str:
-    return read.text(WORKFLOW_NAME) or read.text(names.AGENT_NAME) or suffix
+def _workflow_name(reader: AttributeReader, suffix: str) -> str:
+    return reader.text(WORKFLOW_NAME) or reader.text(names.AGENT_NAME) or suffix
 
 
-def _agent_name(read: AttributeReader, suffix: str) -> str:
-    return read.text(CREW_AGENT_ROLE) or read.text(names.AGENT_NAME) or suffix
+def _agent_name(reader: AttributeReader, suffix: str) -> str:
+    return reader.text(CREW_AGENT_ROLE) or reader.text(names.AGENT_NAME) or suffix
 
 
-def _tool_name(read: AttributeReader, suffix: str) -> str:
-    return read.text(names.TOOL_NAME) or suffix
+def _tool_name(reader: AttributeReader, suffix: str) -> str:
+    return reader.text(names.TOOL_NAME) or suffix
 
 
-def _phase_name(read: AttributeReader, suffix: str) -> str:
-    return read.text(CREW_TASK_NAME) or suffix
+def _phase_name(reader: AttributeReader, suffix: str) -> str:
+    return reader.text(CREW_TASK_NAME) or suffix
 
 
 _NAMES: Final[dict[Role, Callable[[AttributeReader, str], str]]] = {
@@ -108,19 +108,19 @@ _NAMES: Final[dict[Role, Callable[[AttributeReader, str], str]]] = {
 }
 
 
-def _usage(read: AttributeReader) -> Usage | None:
+def _usage(reader: AttributeReader) -> Usage | None:
     """
     Tokens, model and cost; None where the span has none of them.
     """
-    found = Usage(
-        model=read.text(names.RESPONSE_MODEL) or read.text(names.REQUEST_MODEL),
-        input=read.count(names.INPUT_TOKENS) or read.count(PROMPT_TOKENS) or 0,
-        output=read.count(names.OUTPUT_TOKENS) or read.count(COMPLETION_TOKENS) or 0,
-        cache_read=read.count(names.CACHE_READ_TOKENS) or 0,
-        cache_write=read.count(names.CACHE_WRITE_TOKENS) or read.count(CACHE_CREATION_TOKENS) or 0,
-        cost_usd=read.number(OPERATION_COST),
+    usage = Usage(
+        model=reader.text(names.RESPONSE_MODEL) or reader.text(names.REQUEST_MODEL),
+        input=reader.count(names.INPUT_TOKENS) or reader.count(PROMPT_TOKENS) or 0,
+        output=reader.count(names.OUTPUT_TOKENS) or reader.count(COMPLETION_TOKENS) or 0,
+        cache_read=reader.count(names.CACHE_READ_TOKENS) or 0,
+        cache_write=reader.count(names.CACHE_WRITE_TOKENS) or reader.count(CACHE_CREATION_TOKENS) or 0,
+        cost_usd=reader.number(OPERATION_COST),
     )
-    return found if found != _NO_USAGE else None
+    return usage if usage != _NO_USAGE else None
 
 
 _NO_USAGE: Final = Usage()

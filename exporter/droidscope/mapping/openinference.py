@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from droidscope.mapping.attribute_reader import AttributeReader
-from droidscope.mapping.steps import is_handoff, step
-from droidscope.model.foreign_steps import Convention, Role, Step
+from droidscope.mapping.step_builder import build_step, is_handoff
+from droidscope.model.foreign_steps import Role, SpanSource, Step
 from droidscope.model.otlp import Span
 from droidscope.model.records import Usage
 
@@ -60,60 +60,64 @@ def read_span(span: Span) -> Step | None:
     """
     The step of an OpenInference span, None if *span* is none.
 
-    A kind that says nothing about agents (`RETRIEVER`, `EMBEDDING`, ...) is `OTHER`.
+    A kind that is not about agents (`RETRIEVER`, `EMBEDDING`, ...) is `OTHER`.
     """
-    read = AttributeReader(span.attributes)
-    match read.text(SPAN_KIND):
+    reader = AttributeReader(span.attributes)
+    match reader.text(SPAN_KIND):
         case "":
             return None
         case "LLM":
-            return step(
-                span, Convention.OPENINFERENCE, Role.MODEL, agent=read.text(AGENT_NAME), usage=_usage(read)
+            return build_step(
+                span,
+                SpanSource.OPENINFERENCE,
+                Role.MODEL,
+                agent=reader.text(AGENT_NAME),
+                usage=_usage(reader),
             )
         case "TOOL":
-            return _tool(span, read)
+            return _tool(span, reader)
         case "AGENT":
-            return _agent(span, read)
+            return _agent(span, reader)
         case "CHAIN":
-            return _chain(span, read)
+            return _chain(span, reader)
         case _:
-            return step(span, Convention.OPENINFERENCE)
+            return build_step(span, SpanSource.OPENINFERENCE)
 
 
-def _tool(span: Span, read: AttributeReader) -> Step:
-    name = read.text(TOOL_NAME) or span.name
+def _tool(span: Span, reader: AttributeReader) -> Step:
+    name = reader.text(TOOL_NAME) or span.name
     role = Role.HANDOFF if is_handoff(name) else Role.TOOL
-    return step(span, Convention.OPENINFERENCE, role, name=name, agent=read.text(AGENT_NAME))
+    return build_step(span, SpanSource.OPENINFERENCE, role, name=name, agent=reader.text(AGENT_NAME))
 
 
-def _agent(span: Span, read: AttributeReader) -> Step:
+def _agent(span: Span, reader: AttributeReader) -> Step:
     """
-    An agent; but one that nothing names is the whole run, as OpenAI Agents marks its root.
+    An agent; but one without a name is the whole run, as OpenAI Agents marks its root.
     """
-    name = read.text(AGENT_NAME) or read.text(NODE_ID)
+    name = reader.text(AGENT_NAME) or reader.text(NODE_ID)
     if not name and SMOLAGENTS_RUN in span.attributes:
         name = span.name.removesuffix(".run")
     if not name:
-        return step(span, Convention.OPENINFERENCE, Role.WORKFLOW, name=span.name)
-    return step(span, Convention.OPENINFERENCE, Role.AGENT, name=name, usage=_usage(read))
+        return build_step(span, SpanSource.OPENINFERENCE, Role.WORKFLOW, name=span.name)
+    return build_step(span, SpanSource.OPENINFERENCE, Role.AGENT, name=name, usage=_usage(reader))
 
 
-def _chain(span: Span, read: AttributeReader) -> Step:
+def _chain(span: Span, reader: AttributeReader) -> Step:
     """
-    A workflow, unless LangGraph's metadata tell that it is a node or an agent of a graph.
+    A workflow, unless LangGraph's metadata mark it as a node or an agent of a graph.
 
     LangGraph emits no `AGENT`. A node of a user's graph is one, and so is a graph that
     `create_agent` made; the nodes of the latter (`model`, `tools`) are not.
     """
-    metadata = _metadata(read)
+    metadata = _metadata(reader)
     is_node = metadata.ls_integration == "langgraph" and metadata.node == span.name
     if is_node or metadata.agent == span.name:
-        return step(span, Convention.OPENINFERENCE, Role.AGENT, name=span.name, run_key=metadata.run)
-    return step(span, Convention.OPENINFERENCE, Role.WORKFLOW, name=span.name)
+        return build_step(span, SpanSource.OPENINFERENCE, Role.AGENT, name=span.name, run_key=metadata.run)
+    return build_step(span, SpanSource.OPENINFERENCE, Role.WORKFLOW, name=span.name)
 
 
-def _metadata(read: AttributeReader) -> _Metadata:
-    text = read.text(METADATA)
+def _metadata(reader: AttributeReader) -> _Metadata:
+    text = reader.text(METADATA)
     if ("langgraph_node" not in text and "lc_agent_name" not in text) or len(text) > _METADATA_SIZE:
         return _NO_METADATA
     try:
@@ -125,19 +129,19 @@ def _metadata(read: AttributeReader) -> _Metadata:
 _NO_METADATA: Final = _Metadata()
 
 
-def _usage(read: AttributeReader) -> Usage | None:
+def _usage(reader: AttributeReader) -> Usage | None:
     """
     Tokens, model and cost; None where the span has none of them.
     """
-    found = Usage(
-        model=read.text(MODEL_NAME),
-        input=read.count(PROMPT_TOKENS) or 0,
-        output=read.count(COMPLETION_TOKENS) or 0,
-        cache_read=read.count(CACHE_READ_TOKENS) or 0,
-        cache_write=read.count(CACHE_WRITE_TOKENS) or 0,
-        cost_usd=read.number(COST),
+    usage = Usage(
+        model=reader.text(MODEL_NAME),
+        input=reader.count(PROMPT_TOKENS) or 0,
+        output=reader.count(COMPLETION_TOKENS) or 0,
+        cache_read=reader.count(CACHE_READ_TOKENS) or 0,
+        cache_write=reader.count(CACHE_WRITE_TOKENS) or 0,
+        cost_usd=reader.number(COST),
     )
-    return found if found != _NO_USAGE else None
+    return usage if usage != _NO_USAGE else None
 
 
 _NO_USAGE: Final = Usage()

@@ -1,3 +1,3 @@
 """
-What flows between the rooms: decoded telemetry (`otlp`) and the records made of it (`records`).
+What flows between the rooms: decoded telemetry (`otlp`), the records and foreign steps made of it.
 """

@@ -1,8 +1,8 @@
 """
-Foreign telemetry on its way to records: spans reduced to what an agent framework says with them.
+Foreign telemetry on its way to records: spans reduced to what an agent framework means by them.
 
-A `Step` is what a mapper makes of a foreign span; prompts, answers and arguments never get in.
-The steps of a session are assembled once it is over (`head.foreign`), because foreign spans name
+A `Step` is what a mapper makes of a foreign span; it holds no prompts, answers or arguments.
+The steps of a session are assembled once it is over (`assembly`), because foreign spans name
 neither their session nor their agent reliably: both follow from what encloses them.
 """
 
@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.records import Place, Usage
 
 
@@ -29,9 +30,9 @@ class Role(StrEnum):
     OTHER = "other"
 
 
-class Convention(IntEnum):
+class SpanSource(IntEnum):
     """
-    Conventions a step was read from; of two steps that tell of one call, the lower source is kept.
+    The conventions a step was read by; of two steps about one call, the one of the lower source is kept.
     """
 
     GEN_AI = 1
@@ -39,14 +40,14 @@ class Convention(IntEnum):
     NONE = 3
 
 
-class Step(Struct, frozen=True, gc=False):
+class Step(Struct, frozen=True, gc=False, rename={"native_place": "inside"}):
     """
     One foreign span. Ids are raw bytes as in `model.otlp.Span`, times Unix nanoseconds.
 
     *name* is the workflow's, phase's, agent's or tool's, "" for the other roles. *agent* is the
     agent that a tool or model span names itself. *run_key* is equal for runs that are tries of one
-    task, "" where the source has no such mark. *inside* is set where the span carries ids of ours;
-    its orchestrator is left empty.
+    task, "" where the source has no such mark. *native_place* is where in a native session the span ran, None
+    where it has no ids of one; its orchestrator is left empty.
     """
 
     trace_id: bytes
@@ -54,7 +55,7 @@ class Step(Struct, frozen=True, gc=False):
     parent_id: bytes
     start_ns: int
     end_ns: int
-    source: Convention = Convention.NONE
+    source: SpanSource = SpanSource.NONE
     role: Role = Role.OTHER
     name: str = ""
     agent: str = ""
@@ -64,15 +65,15 @@ class Step(Struct, frozen=True, gc=False):
     session_id: str = ""
     conversation_id: str = ""
     run_key: str = ""
-    inside: Place | None = None
+    native_place: Place | None = None
 
 
 class NativeSpan(Struct, frozen=True, gc=False):
     """
-    A span of ours, as far as foreign spans below it care.
+    A native span, as far as the foreign spans below it need it.
 
-    *place* is that of its records. *has_usage* says that it declared tokens or a cost. *ended* is
-    False where only its start, or a sign of life, has been heard of.
+    *place* is that of its records. *has_usage*: whether it declared tokens or a cost. *ended* is False
+    where only its start, or a heartbeat, has arrived.
     """
 
     span_id: bytes
@@ -84,13 +85,13 @@ class NativeSpan(Struct, frozen=True, gc=False):
 
 class RunningForeignSession(Struct, frozen=True, gc=False):
     """
-    A foreign session that has not ended, as far as its children tell.
+    A foreign session that has not ended, as far as the spans that have arrived show it.
 
     *session* and *pattern* are provisional: the span that settles them usually arrives last.
     *last_clock_ns* is the exporter's uptime at the last arrival, *start_ns* the earliest Unix time.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str
     start_ns: int
@@ -100,10 +101,10 @@ class RunningForeignSession(Struct, frozen=True, gc=False):
 
 class SettledForeignSession(Struct, frozen=True, gc=False):
     """
-    A foreign session already counted. *has_models* says that its tokens came from model spans.
+    A foreign session already counted. *has_models*: whether its tokens came from model spans.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str
     has_models: bool

@@ -16,8 +16,6 @@ Attributes = dict[str, Any]
 Attribute values as OTLP has them: str, bool, int, float, bytes, list, dict, or None if empty.
 """
 
-STATUS_UNSET = 0
-STATUS_OK = 1
 STATUS_ERROR = 2
 
 

@@ -1,8 +1,8 @@
 """
-The records: what any source's telemetry means in our terms. Frozen; times in integer nanoseconds.
+The records: what telemetry of any source means, in one vocabulary. Frozen; times in integer nanoseconds.
 
-A mapper makes them, the head takes them in. `place` says where a record belongs; everything else
-is the record's own. Empty strings stand for "not given"; None stands for "not known".
+The mapping makes them, and the head records them. `place` is where a record belongs; all other fields are
+the record's own. An empty string means "not given", None "not known".
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome, Severity
+from droidscope.model.labels import OrchestratorLabels
 
 
-class Place(Struct, frozen=True, gc=False):
+class Place(Struct, frozen=True, gc=False, rename={"native": "own"}):
     """
     Where a record belongs.
 
     *orchestrator* is its label values: the service name, then one per configured resource label
-    ("" where absent). *task* and *droid* are those of the enclosing task, if any. *own* is False
-    for records of foreign conventions.
+    ("" where absent). *task* and *droid* are those of the enclosing task, if any. *native* is False
+    for records of foreign conventions. (In checkpoints it is called `own`.)
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str = ""
     phase: str = ""
@@ -29,7 +30,7 @@ class Place(Struct, frozen=True, gc=False):
     task_type: str = ""
     droid: str = ""
     trace_id: str = ""
-    own: bool = True
+    native: bool = True
 
 
 class Usage(Struct, frozen=True, gc=False):
@@ -177,8 +178,8 @@ class Gate(Record, frozen=True, tag="gate"):
 
 class Synthesis(Record, frozen=True, tag="synthesis"):
     """
-    The integration of a session's results; *gates_passed* None means not said. One that ended in an
-    error misses at least one component.
+    The integration of a session's results; *gates_passed* is None where it was not given. One that ended in
+    an error misses at least one component.
     """
 
     conflicts: int = 0
@@ -199,7 +200,7 @@ class Conflict(Record, frozen=True, tag="conflict"):
 
 class Started(Record, frozen=True, tag="started"):
     """
-    Something has begun; *what* is a kind of ours. The span that ends it has the same *span_id*.
+    Something has begun; *what* is its `Kind`. The span that ends it has the same *span_id*.
     """
 
     what: str
@@ -217,7 +218,7 @@ class Progress(Record, frozen=True, tag="progress"):
 
 class Alive(Record, frozen=True, tag="alive"):
     """
-    The process of an open session lives.
+    A heartbeat: the process of an open session is alive.
     """
 
 
@@ -237,12 +238,12 @@ class Unblocked(Record, frozen=True, tag="unblocked"):
 
 class Emitted(Struct, frozen=True, tag_field="record", tag="emitted"):
     """
-    A point of `orchestrator.client.records`: what one process says it has emitted so far.
+    A point of `orchestrator.client.records`: how many records one process has emitted so far.
 
-    *time_ns* is the point's; *start_ns* tells restarts of the process apart.
+    *time_ns* is the point's; a new *start_ns* means that the process was restarted.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     instance: str
     kind: str
     count: int
@@ -269,12 +270,3 @@ AnyRecord = (
     | Unblocked
     | Emitted
 )
-
-
-class Drop(Struct, frozen=True):
-    """
-    An item that became no record, and why: *reason* is a short, bounded word.
-    """
-
-    reason: str
-    message: str = ""

@@ -9,10 +9,10 @@ from typing import Final
 
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.model.examples import ExampleSession
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import HOUR_NS, MINUTE_NS
 
-Orchestrator = tuple[str, ...]
-ExampleKey = tuple[Orchestrator, tuple[str, ...]]
+ExampleKey = tuple[OrchestratorLabels, tuple[str, ...]]
 """
 An orchestrator's label values; what is shown, and labels of the subject.
 """

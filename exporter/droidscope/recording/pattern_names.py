@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-PatternKey = tuple[tuple[str, ...], str]
+from droidscope.model.labels import OrchestratorLabels
+
+PatternKey = tuple[OrchestratorLabels, str]
 """
 An orchestrator's label values and a pattern's id.
 """
@@ -27,7 +29,7 @@ class PatternNames:
     def __init__(self) -> None:
         self._names: OrderedDict[PatternKey, str] = OrderedDict()
 
-    def learn(self, orchestrator: tuple[str, ...], pattern: str, name: str) -> None:
+    def learn(self, orchestrator: OrchestratorLabels, pattern: str, name: str) -> None:
         """
         Note the name of a pattern; "" says nothing.
         """
@@ -37,7 +39,7 @@ class PatternNames:
             if len(self._names) > NAMES_LIMIT:
                 self._names.popitem(last=False)
 
-    def of(self, orchestrator: tuple[str, ...], pattern: str) -> str | None:
+    def of(self, orchestrator: OrchestratorLabels, pattern: str) -> str | None:
         """
         The name of a pattern, None where none was told.
         """

@@ -11,6 +11,7 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.facts.facts import Fact
 from droidscope.facts.history import MONTH, sketches
 from droidscope.facts.windows import Windows
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import MINUTE_NS
@@ -38,7 +39,7 @@ class PhaseBaselines:
         self._series = series
         self._history = history
         self._read_ns: int | None = None
-        self._by_pattern: dict[tuple[tuple[str, ...], str], dict[str, PhaseBaseline]] = {}
+        self._by_pattern: dict[tuple[OrchestratorLabels, str], dict[str, PhaseBaseline]] = {}
 
     def refresh(self, now_ns: int) -> None:
         """
@@ -47,7 +48,7 @@ class PhaseBaselines:
         if self._read_ns is not None and 0 <= now_ns - self._read_ns < _STALE_NS:
             return
         self._read_ns = now_ns
-        found: defaultdict[tuple[tuple[str, ...], str], dict[str, PhaseBaseline]] = defaultdict(dict)
+        found: defaultdict[tuple[OrchestratorLabels, str], dict[str, PhaseBaseline]] = defaultdict(dict)
         for who in self._history.orchestrators():
             totals = self._history.latest(who, MONTH)
             took = sketches(totals, Fact.PHASE_TOOK, "pattern", "phase", outcome=Outcome.COMPLETED)

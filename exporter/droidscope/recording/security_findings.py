@@ -11,8 +11,9 @@ from typing import Final
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Severity
+from droidscope.model.labels import OrchestratorLabels
 
-SecurityReportKey = tuple[tuple[str, ...], str, str]
+SecurityReportKey = tuple[OrchestratorLabels, str, str]
 """
 An orchestrator's label values, a pattern and a droid.
 """

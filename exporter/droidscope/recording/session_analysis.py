@@ -28,8 +28,9 @@ from droidscope.kpi.critical_path import (
     planned_path,
 )
 from droidscope.model.examples import ExampleKind
+from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.recording.recorder import Recorder
-from droidscope.sessions.session_state import PhaseState, SessionKey, SessionState
+from droidscope.sessions.session_state import PhaseState, SessionState
 from droidscope.units import MICRO
 
 ANALYSES_LIMIT: Final = 1_000
@@ -98,7 +99,7 @@ class SessionAnalysis(Struct, frozen=True):
     An ended session. *path* tiles it from start to end, unless it has more stretches than are kept.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     session: str
     pattern: str
     trace_id: str

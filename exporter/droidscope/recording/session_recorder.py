@@ -121,7 +121,7 @@ class SessionRecorder:
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._stored[kind] += 1
-        if record.place.own and type(record) in CLIENT_KINDS:
+        if record.place.native and type(record) in CLIENT_KINDS:
             self._stored_of_clients[record.place.orchestrator[0], kind] += 1
 
     def post(self) -> None:

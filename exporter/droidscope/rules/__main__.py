@@ -22,11 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     links = Links(options.runbook_url, options.grafana_url)
-    files = {
-        **render.render_prometheus(links),
-        **render.render_alertmanager(),
-        **render.render_dashboards(),
-    }
+    files = {**render.render_prometheus(links), **render.render_alertmanager()}
     if not options.check:
         render.write(files, options.root)
         return 0

@@ -1,5 +1,5 @@
 """
-Turns rules, routes and boards into files, and compares them with those that are committed.
+Turns rules and routes into files, and compares them with those that are committed.
 """
 
 from __future__ import annotations
@@ -60,18 +60,6 @@ def render_alertmanager(receivers: Receivers | None = None) -> Files:
         else text.replace("receivers:\n", f"{_NOBODY_IS_TOLD}receivers:\n"),
         f"alertmanager/templates/{TEMPLATES}": f"{{{{/* {_RENDERED_BY[2:-1]} */}}}}\n{templates()}",
     }
-
-
-def render_dashboards() -> Files:
-    """
-    Grafana's dashboards as classic JSON.
-
-    Raises:
-        ImportError: If grafana-foundation-sdk, a development dependency, is not installed.
-    """
-    from droidscope.boards import dashboards  # noqa: PLC0415 - rules render without the SDK
-
-    return {f"grafana/dashboards/{uid}.json": text for uid, text in dashboards.render().items()}
 
 
 def write(files: Mapping[str, str], root: Path) -> None:

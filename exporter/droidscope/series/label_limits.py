@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from droidscope.conventions.attributes import MessageType, Outcome, Severity
 from droidscope.conventions.metrics import MESSAGE_EDGES, ORCHESTRATOR, WINDOW, WINDOWS, MetricSpec
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import DAY_NS, MINUTE_NS
 
 OTHER: Final = "other"
@@ -73,7 +74,7 @@ class LabelBudget(Struct):
     The places one orchestrator has taken: distinct values by label, series by family.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     values: dict[str, dict[str, None]] = field(default_factory=dict)
     series: dict[str, int] = field(default_factory=dict)
 

@@ -24,6 +24,7 @@ from droidscope.conventions.metrics import (
     LABEL_VALUES_LIMIT,
     MetricSpec,
 )
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.series.label_limits import CLOSED, OTHER, LabelBudget, SeriesLimits, is_domain, label_text
 from droidscope.units import SECOND_NS
 
@@ -235,14 +236,14 @@ class SeriesRegistry:
         self._limits = limits or SeriesLimits()
         self._resource_labels = self._limits.resource_labels
         self._families = {spec.name: Family(spec) for spec in catalogue if spec.kind != "gauge"}
-        self._places: dict[tuple[str, ...], LabelBudget] = {}
+        self._places: dict[OrchestratorLabels, LabelBudget] = {}
         self._reclaimed_ns = 0
         self._clock_ns = 0
 
     def count(
         self,
         spec: MetricSpec,
-        orchestrator: tuple[str, ...],
+        orchestrator: OrchestratorLabels,
         labels: tuple[str, ...],
         amount: float = 1,
         *,
@@ -266,7 +267,7 @@ class SeriesRegistry:
     def observe(
         self,
         spec: MetricSpec,
-        orchestrator: tuple[str, ...],
+        orchestrator: OrchestratorLabels,
         labels: tuple[str, ...],
         value: float,
         *,
@@ -292,7 +293,7 @@ class SeriesRegistry:
     def ensure(
         self,
         spec: MetricSpec,
-        orchestrator: tuple[str, ...],
+        orchestrator: OrchestratorLabels,
         labels: tuple[str, ...],
         *,
         clock_ns: int | None = None,
@@ -306,20 +307,20 @@ class SeriesRegistry:
         clock_ns = self._clock_ns if clock_ns is None else clock_ns
         self._cell(spec, orchestrator, labels, clock_ns, event=False)
 
-    def label(self, orchestrator: tuple[str, ...], name: str, value: str) -> str:
+    def label(self, orchestrator: OrchestratorLabels, name: str, value: str) -> str:
         """
         The value that series of *orchestrator* carry for *value* of label *name*: itself, cleaned
         and cut, or `other`. For facts and gauges that must agree with the counters.
         """
         return self._places_of(orchestrator).admit(name, value, self._limits)
 
-    def shown(self, orchestrator: tuple[str, ...], name: str, value: str) -> str:
+    def shown(self, orchestrator: OrchestratorLabels, name: str, value: str) -> str:
         """
         As `label`, but takes no place: for those who only look.
         """
         return self._find_places(orchestrator).shown(name, value, self._limits)
 
-    def who(self, orchestrator: tuple[str, ...]) -> tuple[str, ...]:
+    def who(self, orchestrator: OrchestratorLabels) -> OrchestratorLabels:
         """
         The values that series of *orchestrator* carry for its own labels.
         """
@@ -332,7 +333,9 @@ class SeriesRegistry:
         family = self._families.get(spec.name)
         return [cell.labels for cell in (family.cells if family else ()) if not self._is_idle(cell, clock_ns)]
 
-    def value(self, spec: MetricSpec, orchestrator: tuple[str, ...], labels: tuple[str, ...]) -> float | None:
+    def value(
+        self, spec: MetricSpec, orchestrator: OrchestratorLabels, labels: tuple[str, ...]
+    ) -> float | None:
         """
         The true value of a counter, or the sum of a histogram or summary; None if there is none.
         """
@@ -340,7 +343,7 @@ class SeriesRegistry:
         return None if cell is None else cell.billionths / SECOND_NS
 
     def observations(
-        self, spec: MetricSpec, orchestrator: tuple[str, ...], labels: tuple[str, ...]
+        self, spec: MetricSpec, orchestrator: OrchestratorLabels, labels: tuple[str, ...]
     ) -> int | None:
         """
         How many observations a histogram or summary has; None if it is not there.
@@ -442,7 +445,9 @@ class SeriesRegistry:
         resource = tuple(known.get(name, "") for name in self._resource_labels)
         return (labels[0], *resource, *labels[1 + len(stored) :])
 
-    def _find(self, spec: MetricSpec, orchestrator: tuple[str, ...], labels: tuple[str, ...]) -> Cell | None:
+    def _find(
+        self, spec: MetricSpec, orchestrator: OrchestratorLabels, labels: tuple[str, ...]
+    ) -> Cell | None:
         family = self._families.get(spec.name)
         if family is None:
             return None
@@ -451,7 +456,7 @@ class SeriesRegistry:
     def _cell(
         self,
         spec: MetricSpec,
-        orchestrator: tuple[str, ...],
+        orchestrator: OrchestratorLabels,
         labels: tuple[str, ...],
         clock_ns: int,
         *,
@@ -479,7 +484,7 @@ class SeriesRegistry:
     def _appear(
         self,
         family: Family,
-        orchestrator: tuple[str, ...],
+        orchestrator: OrchestratorLabels,
         labels: tuple[str, ...],
         clock_ns: int,
         *,
@@ -530,14 +535,14 @@ class SeriesRegistry:
             if value == OTHER != given:
                 self.count(LABEL_OVERFLOW, (), (orchestrator, name), clock_ns=clock_ns)
 
-    def _places_of(self, orchestrator: tuple[str, ...]) -> LabelBudget:
+    def _places_of(self, orchestrator: OrchestratorLabels) -> LabelBudget:
         """
         The places of *orchestrator*, or of `other` where there are too many orchestrators.
         """
         places = self._find_places(orchestrator)
         return self._places.setdefault(places.orchestrator, places)
 
-    def _find_places(self, orchestrator: tuple[str, ...]) -> LabelBudget:
+    def _find_places(self, orchestrator: OrchestratorLabels) -> LabelBudget:
         """
         As `_places_of`, but new places are not kept.
         """

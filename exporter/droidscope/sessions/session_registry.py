@@ -15,8 +15,9 @@ from typing import Final
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.model.records import Place
-from droidscope.sessions.session_state import ForgottenSession, SessionKey, SessionState
+from droidscope.sessions.session_state import ForgottenSession, SessionState
 from droidscope.sessions.settings import HeadSettings
 from droidscope.units import MINUTE_NS
 
@@ -44,7 +45,7 @@ class SessionRegistryDump(Struct):
     sessions: list[SessionState]
     ended: list[SessionKey]
     gone: list[tuple[SessionKey, ForgottenSession]]
-    last_receipt: list[tuple[tuple[str, ...], int]]
+    last_receipt: list[tuple[OrchestratorLabels, int]]
 
 
 class SessionRegistry:
@@ -65,7 +66,7 @@ class SessionRegistry:
         self._by_key: OrderedDict[SessionKey, SessionState] = OrderedDict()
         self._ended: OrderedDict[SessionKey, None] = OrderedDict()
         self._gone: OrderedDict[SessionKey, ForgottenSession] = OrderedDict()
-        self._last_receipt: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        self._last_receipt: OrderedDict[OrchestratorLabels, int] = OrderedDict()
         self._due: list[tuple[int, SessionKey]] = []
 
     def __len__(self) -> int:
@@ -109,7 +110,7 @@ class SessionRegistry:
         session.trace_id = session.trace_id or place.trace_id
         return session, False
 
-    def _received(self, orchestrator: tuple[str, ...], clock_ns: int) -> None:
+    def _received(self, orchestrator: OrchestratorLabels, clock_ns: int) -> None:
         self._last_receipt[orchestrator] = clock_ns
         self._last_receipt.move_to_end(orchestrator)
         if len(self._last_receipt) > RECEIPTS_LIMIT:
@@ -119,7 +120,7 @@ class SessionRegistry:
         session = SessionState(
             orchestrator=place.orchestrator,
             id=place.session,
-            own=place.own,
+            own=place.native,
             pattern=place.pattern,
             start_ns=start_ns,
             first_clock=clock_ns,

@@ -13,15 +13,10 @@ from msgspec import Struct, field
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.model.examples import ExampleKind
+from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.model.records import Output, Usage
 
 SESSION_WEIGHT: Final = 4
-
-SessionKey = tuple[tuple[str, ...], str]
-"""
-An orchestrator's label values and a session id.
-"""
-
 
 Interval = tuple[int, int]
 """
@@ -148,7 +143,7 @@ class SessionState(
     tasks and phases, *weight* what it counted as when it was last weighed.
     """
 
-    orchestrator: tuple[str, ...]
+    orchestrator: OrchestratorLabels
     id: str
     own: bool
     pattern: str

@@ -13,9 +13,8 @@ from droidscope.exposition.text import GaugeSample
 from droidscope.head.live import attempts_active
 from droidscope.insights.droid_health import STATUS_WINDOW, droid_status
 from droidscope.kpi.totals import by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
-
-Orchestrator = tuple[str, ...]
 
 
 class DroidNow(NamedTuple):
@@ -29,7 +28,7 @@ class DroidNow(NamedTuple):
 
 def droids_now(
     pipeline: Pipeline, limits: Mapping[str, int], now_ns: int
-) -> dict[tuple[Orchestrator, str], DroidNow]:
+) -> dict[tuple[OrchestratorLabels, str], DroidNow]:
     """
     Every droid that is known, by orchestrator and name.
 
@@ -57,7 +56,7 @@ def droids_now(
 
 
 def droid_gauges(
-    now: Mapping[tuple[Orchestrator, str], DroidNow], limits: Mapping[str, int]
+    now: Mapping[tuple[OrchestratorLabels, str], DroidNow], limits: Mapping[str, int]
 ) -> Iterator[GaugeSample]:
     """
     The gauges of status and limit.

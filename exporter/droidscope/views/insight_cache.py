@@ -29,11 +29,11 @@ from droidscope.insights.recommendations import Recommendation, recommendations
 from droidscope.kpi.patterns import reference_cost_usd
 from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind, ExampleSession
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 from droidscope.recording.example_sessions import ExampleSessions
 from droidscope.units import HOUR_NS, SECOND_NS
 
-Orchestrator = tuple[str, ...]
 T = TypeVar("T")
 
 AGE_NS: Final = 10 * SECOND_NS
@@ -128,16 +128,16 @@ class InsightCache:
         self._trends = _TimedCache(self._follow, TRENDS_AGE_NS, wall_ns, timer_ns)
         self._references = _TimedCache(self._cost, HOUR_NS, wall_ns, timer_ns)
 
-    def findings(self) -> Mapping[tuple[Orchestrator, str], WindowInsights]:
+    def findings(self) -> Mapping[tuple[OrchestratorLabels, str], WindowInsights]:
         """
         What was found, by orchestrator and window.
         """
         return self._findings()
 
-    def _find(self) -> dict[tuple[Orchestrator, str], WindowInsights]:
+    def _find(self) -> dict[tuple[OrchestratorLabels, str], WindowInsights]:
         return {key: _found(look) for key, look in self._looks(self._wall_ns()).items()}
 
-    def timelines(self, window: TrendWindow) -> dict[Orchestrator, Timeline]:
+    def timelines(self, window: TrendWindow) -> dict[OrchestratorLabels, Timeline]:
         """
         The buckets of a trend's window that are over, of each orchestrator.
         """
@@ -152,13 +152,13 @@ class InsightCache:
             who: timeline(list(zip(hours, buckets, strict=True)), size) for who, buckets in packed.items()
         }
 
-    def references_usd(self) -> Mapping[Orchestrator, Mapping[str, float]]:
+    def references_usd(self) -> Mapping[OrchestratorLabels, Mapping[str, float]]:
         """
         What a success of each pattern usually costs: the median over 30 days; at most an hour old.
         """
         return self._references()
 
-    def _cost(self) -> dict[Orchestrator, dict[str, float]]:
+    def _cost(self) -> dict[OrchestratorLabels, dict[str, float]]:
         return {who: _references(days) for who, days in self.timelines("30d").items()}
 
     # --- series ----------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class InsightCache:
 
     # --- the head --------------------------------------------------------------------------------
 
-    def _looks(self, now_ns: int) -> dict[tuple[Orchestrator, str], AnalysisWindow]:
+    def _looks(self, now_ns: int) -> dict[tuple[OrchestratorLabels, str], AnalysisWindow]:
         hours_windows = (*WINDOWS, *(before(window) for window in WINDOWS))
         with self._pipeline.lock:
             head = self._pipeline.head
@@ -225,19 +225,19 @@ def _found(look: AnalysisWindow) -> WindowInsights:
 
 
 def _exhibits_since(
-    examples: ExampleSessions, who: Orchestrator, since_ns: int
+    examples: ExampleSessions, who: OrchestratorLabels, since_ns: int
 ) -> Callable[[ExampleKind, tuple[str, ...]], list[ExampleSession]]:
     return lambda shows, labels: examples.of((who, (shows, *labels)), since_ns)
 
 
 def _running(
     head: Head, now_ns: int
-) -> tuple[defaultdict[Orchestrator, list[RunningPhase]], defaultdict[Orchestrator, int]]:
+) -> tuple[defaultdict[OrchestratorLabels, list[RunningPhase]], defaultdict[OrchestratorLabels, int]]:
     """
     The phases under way of running sessions, and how long those sessions have taken, by orchestrator.
     """
-    running: defaultdict[Orchestrator, list[RunningPhase]] = defaultdict(list)
-    running_ns: defaultdict[Orchestrator, int] = defaultdict(int)
+    running: defaultdict[OrchestratorLabels, list[RunningPhase]] = defaultdict(list)
+    running_ns: defaultdict[OrchestratorLabels, int] = defaultdict(int)
     for session in head.sessions:
         if not session.running:
             continue
@@ -266,7 +266,9 @@ def _references(days: Timeline) -> dict[str, float]:
     }
 
 
-def _assignment_gauges(who: Orchestrator, window: str, shown: Iterable[Assignment]) -> Iterator[GaugeSample]:
+def _assignment_gauges(
+    who: OrchestratorLabels, window: str, shown: Iterable[Assignment]
+) -> Iterator[GaugeSample]:
     for each in shown:
         judged = each.effectiveness
         if judged is None:
@@ -278,7 +280,7 @@ def _assignment_gauges(who: Orchestrator, window: str, shown: Iterable[Assignmen
             yield m.samples_of(spec), labels, judged.n
 
 
-def _trend_gauges(who: Orchestrator, line: Timeline, window: TrendWindow) -> Iterator[GaugeSample]:
+def _trend_gauges(who: OrchestratorLabels, line: Timeline, window: TrendWindow) -> Iterator[GaugeSample]:
     for each in droid_trends(line, window):
         labels = (*who, each.droid, window)
         if each.analysis.volatility is not None:

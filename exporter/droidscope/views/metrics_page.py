@@ -29,6 +29,7 @@ from droidscope.insights import alerts as a
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.catalog import gauges as kpi_gauges
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.sessions.session_state import SessionState
@@ -105,7 +106,7 @@ class Views:
         references_usd = self.retrospect.references_usd()
         return list(kpi_gauges(self._totals(), self._settings.budgets_usd, references_usd))
 
-    def _totals(self) -> dict[tuple[str, ...], dict[str, dict[Key, int]]]:
+    def _totals(self) -> dict[OrchestratorLabels, dict[str, dict[Key, int]]]:
         with self._pipeline.lock:
             return self._pipeline.head.windows.snapshot(self._wall_ns(), m.WINDOWS)
 
@@ -245,7 +246,7 @@ class _KpiLookup:
         return Ratio(sum(good for good, _ in parts) / total if total else None, total)
 
     def best_droids(
-        self, now: Mapping[tuple[tuple[str, ...], str], DroidNow], limits: Mapping[str, int]
+        self, now: Mapping[tuple[OrchestratorLabels, str], DroidNow], limits: Mapping[str, int]
     ) -> tuple[DroidLine, ...]:
         """
         The droids with the highest efficiency scores, then those without one; *now* has all that are known.

@@ -9,13 +9,14 @@ from __future__ import annotations
 from html import escape
 from typing import Final, Literal
 
+from droidscope.formatting import duration
+
 DASH: Final = "–"  # noqa: RUF001 - the dash that stands for what is not known
 
 UNKNOWN: Final = "Not known yet."
 
 Unit = Literal["count", "percent", "score"]
 
-_MINUTE: Final = 60
 _LARGE: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _COMPACT_FROM: Final = 10_000
 # Marks that change the direction of all that follows, beyond the name they came with.
@@ -95,12 +96,12 @@ def bar(value: float, limit: float, label: str, shown: str) -> str:
 
 def number_text(value: float | None, unit: Unit) -> str:
     """
-    A number as the page shows it: `1,234`, `97.5 %`, `83.8`; a dash for None.
+    A number as the page shows it: `1,234`, `97.5%`, `83.8`; a dash for None.
     """
     if value is None:
         return DASH
     if unit == "percent":
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f}%"
     return f"{value:,.1f}" if unit == "score" else f"{value:,.0f}"
 
 
@@ -117,17 +118,11 @@ def short_number(value: float | None) -> str:
 
 def elapsed_text(start_seconds: float | None, now_seconds: float | None) -> str:
     """
-    The time between two moments in its two largest units: `45 s`, `3 min 20 s`, `2 h 05 min`.
+    The time between two moments in its two largest units: `45s`, `3m 20s`, `2h 5m`.
     """
     if start_seconds is None or now_seconds is None:
         return DASH
-    seconds = max(0, int(now_seconds - start_seconds))
-    if seconds < _MINUTE:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, _MINUTE)
-    if minutes < _MINUTE:
-        return f"{minutes} min {seconds:02d} s"
-    return f"{minutes // _MINUTE} h {minutes % _MINUTE:02d} min"
+    return duration(max(0, int(now_seconds - start_seconds)))
 
 
 def _numeric(numeric: bool) -> str:

@@ -11,10 +11,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from droidscope.conventions import insight_kinds
+from droidscope.formatting import duration
 from droidscope.insights.alerts import ActiveAlert, Level
 from droidscope.insights.analysis_window import SessionRef
 from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.formatting import duration
 from droidscope.insights.recommendations import Recommendation
 from droidscope.web.html import UNKNOWN, aside, bar, nothing, number_text, section, text
 

@@ -220,7 +220,7 @@ def _state(state: str) -> str:
 
 
 def _progress(ratio: float | None) -> str:
-    return DASH if ratio is None else bar(ratio, 1, "Progress", f"{100 * ratio:.0f} %")
+    return DASH if ratio is None else bar(ratio, 1, "Progress", f"{100 * ratio:.0f}%")
 
 
 def _efficiency(score: float | None) -> str:

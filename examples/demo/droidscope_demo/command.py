@@ -1,0 +1,50 @@
+"""
+`droidscope demo`: parses, calls one function, and ends with its exit code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End when every orchestrator has run its sessions.")
+@click.option("--seconds", type=click.FloatRange(min=1), help="End after this long.")
+@click.option(
+    "--sessions",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Sessions each, with --once.",
+)
+@click.option(
+    "--speed", type=click.FloatRange(0.1, 1000), default=20.0, show_default=True, help="Minutes a second."
+)
+@click.option(
+    "--seed", default=1, show_default=True, help="What the fleet does; the same seed does the same."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 100), default=3, show_default=True, help="Sessions at a time."
+)
+@click.option(
+    "--past",
+    "past_days",
+    type=click.IntRange(0, 30),
+    default=14,
+    show_default=True,
+    help="Days of sessions to tell the exporter of first, so that there is something to compare with.",
+)
+@click.option("--to", metavar="URL", help="Only the fleet, reporting to a running exporter's OTLP/HTTP port.")
+@click.option("--no-prometheus", is_flag=True, help="Start neither Prometheus nor Alertmanager.")
+def demo(*, no_prometheus: bool, **options: Any) -> None:  # noqa: ANN401 - the options of DemoOptions
+    """
+    Run the exporter with a simulated fleet of orchestrators, until Ctrl-C.
+
+    Prometheus and Alertmanager run too where they are installed, with the shipped configuration.
+    Everything is on loopback and in the directory .demo.
+    """
+    from droidscope_demo.runner import DemoOptions, run_demo  # noqa: PLC0415 - --help does without it
+
+    raise SystemExit(run_demo(DemoOptions(prometheus=not no_prometheus, **options)))

@@ -1,0 +1,257 @@
+"""
+The fleet's past: sessions of the days before the demo began, as a recording of OTLP.
+
+Without a past there is nothing to compare with: no baseline, no trend, no forecast. These sessions are
+drawn as those of the fleet are, by the same world at the same pace, but nobody plays them: their spans
+are written with the times they would have had.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from droidscope.conventions import attributes as names
+from droidscope.conventions.attributes import Kind, MessageType, Outcome
+from droidscope.units import DAY_NS, SECOND_NS
+from droidscope_demo import world
+from droidscope_demo.script import Attempt, Product, Session, Stage, Task, draw_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SESSIONS_A_DAY: Final = 24
+IMPROVEMENT_OF_TEN: Final = 0.06
+"""
+Points of ten by which code quality was lower with each day one looks back.
+"""
+SESSIONS_A_REQUEST: Final = 8
+
+
+def write_past(path: Path, service: str, seed: str, days: int, seconds_per_minute: float, now_ns: int) -> int:
+    """
+    Record the sessions that a service would have run in the *days* before *now_ns*, Unix time.
+
+    Returns:
+        How many sessions that are.
+    """
+    past = list(_sessions(f"{seed}/{service}/past", days, seconds_per_minute, now_ns))
+    with path.open("wb") as file:
+        for first in range(0, len(past), SESSIONS_A_REQUEST):
+            body = _request(service, past[first : first + SESSIONS_A_REQUEST])
+            file.write(struct.pack(">I", len(body)) + body)
+    return len(past)
+
+
+def _sessions(seed: str, days: int, seconds_per_minute: float, now_ns: int) -> Iterator[list[Span]]:
+    random = Random(seed)  # noqa: S311 - a simulation, nothing to guess
+    for number in range(days * SESSIONS_A_DAY):
+        age_ns = DAY_NS * (days * SESSIONS_A_DAY - number) // SESSIONS_A_DAY
+        start_ns = now_ns - age_ns + random.randrange(DAY_NS // SESSIONS_A_DAY // 2)
+        played = _Played(random, round(SECOND_NS * seconds_per_minute), age_ns / DAY_NS)
+        yield played.session(draw_session(seed, number), start_ns)
+
+
+def _request(service: str, sessions: list[list[Span]]) -> bytes:
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add()
+    group.resource.attributes.extend(_key_values({names.SERVICE_NAME: service}))
+    scope = group.scope_spans.add()
+    scope.scope.name, scope.scope.version = names.SCOPE, names.SCHEMA_VERSION
+    for spans in sessions:
+        scope.spans.extend(spans)
+    return request.SerializeToString()
+
+
+@dataclass(slots=True)
+class _Played:
+    """
+    Makes the spans of one session; a minute of the world takes *minute_ns*, and it was *age_days* ago.
+    """
+
+    random: Random
+    minute_ns: int
+    age_days: float
+    spans: list[Span] = field(default_factory=list)
+    trace_id: bytes = b""
+
+    def session(self, session: Session, start_ns: int) -> list[Span]:
+        """
+        All spans of a session that began at *start_ns*.
+        """
+        pattern = session.pattern
+        self.trace_id = self.random.randbytes(16)
+        inside = {names.SESSION_ID: session.id, names.PATTERN_ID: pattern.id}
+        cursor = start_ns
+        for stage in session.stages:
+            cursor = self._phase(inside, session, stage, cursor)
+        for phase in session.skipped:
+            skipped = {names.PHASE_ID: phase.id, names.PHASE_OUTCOME: Outcome.SKIPPED}
+            self._span(Kind.PHASE, cursor, cursor, {**inside, **skipped})
+        if not session.error:
+            cursor = self._synthesis(inside, session, cursor)
+        planned = world.TYPICAL_SHARE * pattern.budget_minutes * self.minute_ns / SECOND_NS
+        about = {
+            names.PATTERN_NAME: pattern.name,
+            names.SESSION_OUTCOME: Outcome.FAILED if session.error else Outcome.COMPLETED,
+            names.SESSION_PLAN: [phase.id for phase in pattern.phases],
+            names.SESSION_PLANNED_SECONDS: planned,
+        }
+        self._span(Kind.SESSION, start_ns, cursor, {**inside, **about}, session.error)
+        return self.spans
+
+    def _phase(self, inside: dict[str, Any], session: Session, stage: Stage, start_ns: int) -> int:
+        phase = stage.phase
+        here = {**inside, names.PHASE_ID: phase.id}
+        begin = start_ns + self._ns(stage.blocked_minutes)
+        end = max(self._task(here, task, begin) for task in stage.tasks)
+        if not stage.error:
+            for verdict in stage.verdicts:
+                gate = {
+                    names.GATE_ID: verdict.gate.id,
+                    names.GATE_CATEGORY: verdict.gate.category,
+                    names.GATE_SEVERITY: verdict.gate.severity,
+                    names.GATE_PASSED: verdict.passed,
+                    names.GATE_SCORE: 10 * verdict.score_of_ten,
+                }
+                self._span(Kind.GATE, end, end, {**here, **gate})
+        about = {
+            names.PHASE_NAME: phase.name,
+            names.PHASE_OUTCOME: Outcome.FAILED if stage.error else Outcome.COMPLETED,
+            names.PHASE_DEPENDS_ON: list(session.pattern.dependencies(phase)),
+            names.PHASE_PLANNED_SECONDS: world.TYPICAL_SHARE
+            * phase.budget_minutes
+            * self.minute_ns
+            / SECOND_NS,
+            names.PHASE_BLOCKED_SECONDS: self._ns(stage.blocked_minutes) / SECOND_NS,
+        }
+        span = self._span(Kind.PHASE, start_ns, end, {**here, **about}, stage.error)
+        for number, conflict in enumerate(stage.conflicts):
+            event = span.events.add(name=names.CONFLICT_EVENT, time_unix_nano=end)
+            told = {
+                names.CONFLICT_ID: f"{session.id}-{phase.id}-{number}",
+                names.CONFLICT_TYPE: conflict.type,
+                names.CONFLICT_SEVERITY: conflict.severity,
+            }
+            event.attributes.extend(_key_values(told))
+        return end
+
+    def _synthesis(self, inside: dict[str, Any], session: Session, start_ns: int) -> int:
+        end = start_ns + self.minute_ns
+        about = {
+            names.SYNTHESIS_CONFLICTS: session.conflicts,
+            names.SYNTHESIS_MISSING: session.missing_components,
+            names.SYNTHESIS_GATES_PASSED: session.gates_passed,
+        }
+        self._span(Kind.SYNTHESIS, start_ns, end, {**inside, **about})
+        return end
+
+    def _task(self, inside: dict[str, Any], task: Task, start_ns: int) -> int:
+        here = {
+            **inside,
+            names.TASK_ID: self.random.randbytes(8).hex(),
+            names.TASK_TYPE: task.type,
+            names.AGENT_NAME: task.droid.name,
+        }
+        cursor = self._talk(here, task, start_ns)
+        for number, attempt in enumerate(task.attempts, 1):
+            cursor = self._attempt(here, task, attempt, number, cursor)
+        product = {} if task.error else self._product(task.product)
+        about = {names.TASK_ATTEMPTS: len(task.attempts), **product}
+        self._span(Kind.TASK, start_ns, cursor, {**here, **about}, task.error)
+        return cursor
+
+    def _talk(self, here: dict[str, Any], task: Task, start_ns: int) -> int:
+        for notice in task.notices:
+            self._message(here, notice.type, task.droid.name, notice.receiver, notice.outcome, start_ns, 0)
+        cursor = start_ns
+        for query in task.queries:
+            took = self._ns(query.minutes)
+            sender, receiver = task.droid.name, query.receiver
+            self._message(here, MessageType.QUERY, sender, receiver, query.outcome, cursor, took)
+            cursor += took
+        return cursor
+
+    def _message(
+        self, here: dict[str, Any], type_: str, sender: str, receiver: str, outcome: str, at: int, took: int
+    ) -> None:
+        about = {
+            names.MESSAGE_ID: self.random.randbytes(8).hex(),
+            names.MESSAGE_TYPE: type_,
+            names.MESSAGE_SENDER: sender,
+            names.MESSAGE_RECEIVER: receiver,
+            names.MESSAGE_OUTCOME: outcome,
+        }
+        self._span(Kind.MESSAGE, at, at + took, {**here, **about})
+
+    def _attempt(self, here: dict[str, Any], task: Task, attempt: Attempt, number: int, start_ns: int) -> int:
+        cursor = start_ns
+        for call in attempt.tools:
+            end = cursor + self._ns(call.minutes)
+            error = "ToolError" if call.failed else ""
+            self._span(Kind.TOOL, cursor, end, {**here, names.TOOL_NAME: call.tool}, error)
+            cursor = end
+        cursor += self._ns(attempt.minutes)
+        model = world.MODELS[task.droid.model]
+        about = {
+            names.TASK_ATTEMPT: number,
+            names.REQUEST_MODEL: model.name,
+            names.INPUT_TOKENS: attempt.input_tokens,
+            names.OUTPUT_TOKENS: attempt.output_tokens,
+            names.COST_USD: round(model.cost_usd(attempt.input_tokens, attempt.output_tokens), 6),
+        }
+        self._span(Kind.ATTEMPT, start_ns, cursor, {**here, **about}, attempt.error)
+        return cursor
+
+    def _product(self, product: Product) -> dict[str, Any]:
+        quality = max(0.0, product.code_quality_of_ten - IMPROVEMENT_OF_TEN * self.age_days)
+        given = {
+            names.OUTPUT_FILES_CREATED: product.files_created,
+            names.OUTPUT_CODE_QUALITY: round(10 * quality, 1),
+            names.OUTPUT_TEST_COVERAGE: product.test_coverage_percent,
+            names.OUTPUT_SECURITY: None if product.security_of_ten is None else 10 * product.security_of_ten,
+        }
+        found = {names.OUTPUT_FINDINGS + severity: count for severity, count in product.findings}
+        return {name: value for name, value in {**given, **found}.items() if value is not None}
+
+    def _ns(self, minutes: float) -> int:
+        return round(minutes * self.minute_ns)
+
+    def _span(self, kind: Kind, start_ns: int, end_ns: int, about: dict[str, Any], error: str = "") -> Span:
+        failed = {names.ERROR_TYPE: error} if error else {}
+        span = Span(
+            trace_id=self.trace_id,
+            span_id=self.random.randbytes(8),
+            name=kind,
+            start_time_unix_nano=start_ns,
+            end_time_unix_nano=end_ns,
+            attributes=_key_values({names.KIND: kind, **about, **failed}),
+            status=Status(code=Status.STATUS_CODE_ERROR if error else Status.STATUS_CODE_UNSET),
+        )
+        self.spans.append(span)
+        return span
+
+
+def _key_values(attributes: dict[str, Any]) -> list[KeyValue]:
+    return [KeyValue(key=name, value=_any(value)) for name, value in attributes.items()]
+
+
+def _any(value: Any) -> AnyValue:  # noqa: ANN401 - an attribute may be anything
+    match value:
+        case bool():
+            return AnyValue(bool_value=value)
+        case int():
+            return AnyValue(int_value=value)
+        case float():
+            return AnyValue(double_value=value)
+        case list():
+            return AnyValue(array_value=ArrayValue(values=[_any(each) for each in value]))
+        case _:
+            return AnyValue(string_value=str(value))

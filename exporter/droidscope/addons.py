@@ -1,0 +1,88 @@
+"""
+Commands of distributions beside the product: `droidscope boards` and `droidscope demo`.
+
+Both live in the same repository and have the product's version; where one is not installed, its command
+prints how to install it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import click
+
+from droidscope import __version__
+
+EXIT_CODE: Final = 2
+"""
+Exit code of a command whose distribution is not installed: that of click's usage errors.
+"""
+
+
+class Addon(NamedTuple):
+    """
+    A distribution with one command, which has the name of the extra that installs it.
+
+    *package* is its import package, whose module `command` has the command. *folder* is where its
+    source is, relative to the root of the repository.
+    """
+
+    command: str
+    package: str
+    folder: str
+    summary: str
+
+
+ADDONS: Final = {
+    addon.command: addon
+    for addon in (
+        Addon("boards", "droidscope_boards", "grafana/generator", "Render the Grafana dashboards."),
+        Addon("demo", "droidscope_demo", "examples/demo", "Run the exporter with a simulated fleet."),
+    )
+}
+
+
+def load(addon: Addon) -> click.Command:
+    """
+    The command of *addon*; where it cannot be imported, one that prints how to install it.
+    """
+    try:
+        module = import_module(f"{addon.package}.command")
+    except ModuleNotFoundError as error:
+        return _not_installed(addon, error.name or addon.package)
+    command: click.Command = getattr(module, addon.command)
+    return command
+
+
+def installation(addon: Addon, missing: str) -> str:
+    """
+    How to install *addon*, from a package index and from a clone, since the module *missing* is not there.
+    """
+    return (
+        f"`droidscope {addon.command}` is not installed (no module {missing}); install it with\n"
+        f"    pip install 'droidscope[{addon.command}]=={__version__}'\n"
+        f"or, in a clone of the repository at this version, with\n"
+        f"    pip install . ./{addon.folder}\n"
+    )
+
+
+def _not_installed(addon: Addon, missing: str) -> click.Command:
+    # Whatever its arguments are, the answer is the same; --help among them.
+    return click.Command(
+        addon.command,
+        callback=_printer(installation(addon, missing)),
+        params=[click.Argument(["arguments"], nargs=-1, expose_value=False)],
+        context_settings={"ignore_unknown_options": True, "help_option_names": []},
+        short_help=f"{addon.summary} (not installed)",
+    )
+
+
+def _printer(text: str) -> Callable[[], None]:
+    def fail() -> None:
+        sys.stderr.write(f"Error: {text}")
+        raise SystemExit(EXIT_CODE)
+
+    return fail

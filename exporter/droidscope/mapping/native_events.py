@@ -1,0 +1,93 @@
+"""
+Native log events -> records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from droidscope.conventions import attributes as names
+from droidscope.conventions.attributes import Kind
+from droidscope.conventions.reasons import Reason
+from droidscope.mapping.attribute_reader import AttributeReader
+from droidscope.mapping.native_items import UnusableError, conflict_record, read_place
+from droidscope.mapping.native_spans import SPAN_KINDS
+from droidscope.model import records as r
+from droidscope.model.labels import OrchestratorLabels
+from droidscope.model.otlp import LogRecord
+
+
+def is_native_log(log: LogRecord) -> bool:
+    """
+    Whether it is a native event.
+    """
+    return log.event_name in _BY_EVENT
+
+
+def map_log(log: LogRecord, orchestrator: OrchestratorLabels) -> tuple[list[r.AnyRecord], list[str]]:
+    """
+    The record of one native log event.
+
+    Returns:
+        One record, and a sentence for each optional value that does not fit.
+
+    Raises:
+        UnusableError: If it belongs to no session, or reports the start of something of unknown kind.
+    """
+    reader = AttributeReader(log.attributes)
+    place = read_place(reader, orchestrator, log.trace_id, f"event {log.event_name}")
+    return [_BY_EVENT[log.event_name](log, reader, place)], reader.invalid_values
+
+
+def _conflict_event(log: LogRecord, reader: AttributeReader, place: r.Place) -> r.Conflict:
+    return conflict_record(log.event_name, log.time_ns, reader, place, log.span_id)
+
+
+def _started(log: LogRecord, reader: AttributeReader, place: r.Place) -> r.Started:
+    kind = reader.name(names.KIND)
+    if kind not in SPAN_KINDS:
+        msg = (
+            f"{names.KIND} of event {log.event_name} is {kind!r:.40}; expected one of {', '.join(SPAN_KINDS)}"
+        )
+        raise UnusableError(Reason.UNKNOWN_KIND, msg)
+    planned = names.SESSION_PLANNED_SECONDS if kind == Kind.SESSION else names.PHASE_PLANNED_SECONDS
+    return r.Started(
+        place=place,
+        start_ns=log.time_ns,
+        end_ns=log.time_ns,
+        span_id=log.span_id.hex(),
+        what=kind,
+        planned_ns=reader.duration_ns(planned),
+        plan=reader.names(names.SESSION_PLAN),
+    )
+
+
+def _progress(log: LogRecord, reader: AttributeReader, place: r.Place) -> r.Progress:
+    return r.Progress(
+        place=place, start_ns=log.time_ns, end_ns=log.time_ns, ratio=reader.number(names.PROGRESS_RATIO, 1.0)
+    )
+
+
+def _alive(log: LogRecord, _reader: AttributeReader, place: r.Place) -> r.Alive:
+    return r.Alive(place=place, start_ns=log.time_ns, end_ns=log.time_ns)
+
+
+def _blocked(log: LogRecord, reader: AttributeReader, place: r.Place) -> r.Blocked:
+    return r.Blocked(
+        place=place, start_ns=log.time_ns, end_ns=log.time_ns, reason=reader.name(names.BLOCKED_REASON)
+    )
+
+
+def _unblocked(log: LogRecord, _reader: AttributeReader, place: r.Place) -> r.Unblocked:
+    return r.Unblocked(place=place, start_ns=log.time_ns, end_ns=log.time_ns)
+
+
+_BY_EVENT: Final[dict[str, Callable[[LogRecord, AttributeReader, r.Place], r.AnyRecord]]] = {
+    names.STARTED_EVENT: _started,
+    names.PROGRESS_EVENT: _progress,
+    names.ALIVE_EVENT: _alive,
+    names.BLOCKED_EVENT: _blocked,
+    names.UNBLOCKED_EVENT: _unblocked,
+    names.CONFLICT_EVENT: _conflict_event,
+}

@@ -1,0 +1,27 @@
+"""
+The Droids board, row by row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.rules.alerts import DROIDS_BOARD
+from droidscope_boards.droids import collaboration, quality, status, task_types, usage, work
+from droidscope_boards.layout import board, droid_variable
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import dashboard
+
+
+def droids() -> dashboard.Dashboard:
+    """
+    The page, from top to bottom.
+    """
+    return board(
+        DROIDS_BOARD,
+        "Droids",
+        "Work, collaboration and output quality of each droid.",
+        [droid_variable()],
+        [part.row() for part in (work, status, task_types, collaboration, quality, usage)],
+    )

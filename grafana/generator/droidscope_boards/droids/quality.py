@@ -1,0 +1,185 @@
+"""
+How good what droids make is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from droidscope.conventions import metrics, thresholds
+from droidscope.rules import recordings
+from droidscope.rules.promql import quotient
+from droidscope_boards.droids.scope import DROID, QUALITY, SCOPE
+from droidscope_boards.layout import Row
+from droidscope_boards.panels import (
+    GREEN,
+    QUIET,
+    RATIO,
+    RED,
+    SHORT,
+    STATE,
+    Column,
+    PanelQuery,
+    alert_note,
+    bar_gauge_panel,
+    high_is_bad,
+    limited,
+    low_is_bad,
+    named,
+    table_panel,
+    timeseries_panel,
+)
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import bargauge, table, timeseries
+
+
+_DIRECTIONS: Final = named({"1": ("improving", GREEN), "0": ("stable", QUIET), "-1": ("declining", RED)})
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(
+        103,
+        "Quality",
+        [
+            code_quality_timeseries(),
+            trend_table(),
+            coverage_timeseries(),
+            security_timeseries(),
+            consistency_bars(),
+            findings_table(),
+            findings_timeseries(),
+        ],
+    )
+
+
+def code_quality_timeseries() -> timeseries.Panel:
+    """
+    Mean code quality of each droid.
+    """
+    total, count = (
+        SCOPE.recorded_sum(rule, DROID)
+        for rule in (recordings.CODE_QUALITY_SUM, recordings.CODE_QUALITY_COUNT)
+    )
+    panel = timeseries_panel(
+        40,
+        "Code quality over time",
+        "Mean code quality score of each droid's tasks, 0 to 100, each point over the hour before it. "
+        + alert_note(QUALITY),
+        SHORT,
+        PanelQuery(quotient(total, count), "{{droid}}"),
+    )
+    return limited(panel.max(100), low_is_bad(QUALITY.limit))
+
+
+def trend_table() -> table.Panel:
+    """
+    Where each droid's code quality goes, and how restless it is.
+    """
+    specs = (
+        ("Trend", metrics.DROID_QUALITY_DIRECTION, STATE, _DIRECTIONS),
+        ("Points a week", metrics.DROID_QUALITY_TREND, SHORT, None),
+        ("Volatility", metrics.DROID_QUALITY_VOLATILITY, SHORT, None),
+    )
+    columns = [
+        Column(f"{heading}, {window}", SCOPE.kpi(spec, DROID, window), unit, names=names)
+        for window in metrics.TREND_WINDOWS
+        for heading, spec, unit, names in specs
+    ]
+    return (
+        table_panel(
+            46,
+            "Code quality trend",
+            "Where code quality goes: medians by the hour over 7 days, by the day over 30. Improving or "
+            "declining: Mann-Kendall p < 0.05 and 2 points or more, from 8 medians; points a week = "
+            "Theil-Sen slope; volatility = SD of first differences / sqrt(2), in points, from 4. "
+            + alert_note(QUALITY),
+            {"droid": "Droid", "orchestrator": "Orchestrator"},
+            columns,
+            sort="Points a week, 7d",
+            descending=False,
+        )
+        .span(12)
+        .height(8)
+    )
+
+
+def coverage_timeseries() -> timeseries.Panel:
+    """
+    Mean test coverage of each droid.
+    """
+    return timeseries_panel(
+        41,
+        "Test coverage",
+        "Mean test coverage of each droid's tasks, 0 to 100, each point over the hour before it.",
+        SHORT,
+        PanelQuery(SCOPE.mean(metrics.TEST_COVERAGE, DROID, "1h"), "{{droid}}"),
+    ).max(100)
+
+
+def security_timeseries() -> timeseries.Panel:
+    """
+    Mean security score of each droid.
+    """
+    return timeseries_panel(
+        42,
+        "Security score",
+        "Mean security score of each droid's tasks, 0 to 100, each point over the hour before it.",
+        SHORT,
+        PanelQuery(SCOPE.mean(metrics.SECURITY, DROID, "1h"), "{{droid}}"),
+    ).max(100)
+
+
+def consistency_bars() -> bargauge.Panel:
+    """
+    Quality consistency of each droid.
+    """
+    return bar_gauge_panel(
+        43,
+        "Quality consistency",
+        "1 - SD / 50 of a droid's code quality scores over the chosen window, from 3 scores; 100% "
+        "is always alike.",
+        RATIO,
+        PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_QUALITY_CONSISTENCY_RATIO, DROID)})", "{{droid}}"),
+    ).max(1)
+
+
+def findings_table() -> table.Panel:
+    """
+    Security findings open now.
+    """
+    by = (*DROID, "pattern", "finding_severity")
+    return table_panel(
+        44,
+        "Open security findings",
+        "Findings of each droid's latest report in a pattern, by severity as reported. "
+        + alert_note(thresholds.SECURITY_ISSUES),
+        {
+            "droid": "Droid",
+            "pattern": "Pattern",
+            "finding_severity": "Finding",
+            "orchestrator": "Orchestrator",
+        },
+        [
+            Column("Open", f"{SCOPE.newest(metrics.FINDINGS_OPEN, by)} > 0", SHORT, high_is_bad(1)),
+        ],
+        sort="Open",
+    ).span(12)
+
+
+def findings_timeseries() -> timeseries.Panel:
+    """
+    Findings reported per hour, by severity.
+    """
+    return timeseries_panel(
+        45,
+        "Security findings reported per hour",
+        "Findings that reports of the hour before each point named, by severity.",
+        SHORT,
+        PanelQuery(
+            SCOPE.increase(metrics.SECURITY_FINDINGS, ("finding_severity",), "1h"), "{{finding_severity}}"
+        ),
+    ).height(9)

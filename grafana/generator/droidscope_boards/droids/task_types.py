@@ -1,0 +1,51 @@
+"""
+How each droid does each type of task.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions import metrics, thresholds
+from droidscope.rules.promql import quotient
+from droidscope_boards.droids.scope import DROID, ERRORS, QUALITY, SCOPE, WINDOW, errors, task_success
+from droidscope_boards.layout import Row
+from droidscope_boards.panels import RATIO, SECONDS, SHORT, Column, high_is_bad, low_is_bad, table_panel
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import table
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(101, "By task type", [task_type_table()])
+
+
+def task_type_table() -> table.Panel:
+    """
+    Work of each droid by task type.
+    """
+    by = (*DROID, "task_type")
+    retries, attempts = (SCOPE.increase(metric, by, WINDOW) for metric in (metrics.RETRIES, metrics.ATTEMPTS))
+    return table_panel(
+        20,
+        "Performance by task type",
+        "Tasks of each droid and type over the chosen window: counts are by Prometheus, so give or take one.",
+        {"droid": "Droid", "task_type": "Task type", "orchestrator": "Orchestrator"},
+        [
+            Column("Tasks", f"round({SCOPE.increase(metrics.TASKS, by, WINDOW)})", SHORT),
+            Column(
+                "Task success",
+                task_success(by),
+                RATIO,
+                low_is_bad(thresholds.LOW_SUCCESS_RATE.limit, thresholds.SUCCESS_TARGET),
+            ),
+            Column("Errors", errors(by), RATIO, high_is_bad(ERRORS.limit)),
+            Column("Retries", quotient(retries, attempts), RATIO),
+            Column("Average duration", SCOPE.mean(metrics.TASK_DURATION, by, WINDOW), SECONDS),
+            Column("Quality", SCOPE.mean(metrics.CODE_QUALITY, by, WINDOW), SHORT, low_is_bad(QUALITY.limit)),
+        ],
+        sort="Tasks",
+    )

@@ -1,0 +1,245 @@
+"""
+How each droid does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions import metrics, thresholds
+from droidscope.rules import recordings
+from droidscope.rules.promql import quotient
+from droidscope_boards.droids.scope import DROID, ERRORS, QUALITY, SCOPE, WINDOW, errors, task_success
+from droidscope_boards.droids.status import STATUSES, load, status
+from droidscope_boards.layout import Row
+from droidscope_boards.panels import (
+    RATIO,
+    SECONDS,
+    SHORT,
+    STATE,
+    Column,
+    PanelQuery,
+    alert_note,
+    bar_gauge_panel,
+    high_is_bad,
+    limited,
+    low_is_bad,
+    stat_panel,
+    table_panel,
+    timeseries_panel,
+)
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(
+        100,
+        "Overview",
+        [
+            tasks_stat(),
+            success_stat(),
+            duration_stat(),
+            quality_stat(),
+            error_stat(),
+            attempts_active_stat(),
+            droid_table(),
+            efficiency_bars(),
+            collaboration_bars(),
+            efficiency_timeseries(),
+            error_timeseries(),
+        ],
+    )
+
+
+def tasks_stat() -> stat.Panel:
+    """
+    Tasks ended.
+    """
+    ended = SCOPE.increase(metrics.TASKS, (), WINDOW)
+    return stat_panel(
+        1,
+        "Tasks",
+        "Tasks the chosen droids ended over the chosen window. Counted by Prometheus, so give or take one.",
+        SHORT,
+        PanelQuery(f"round({ended})"),
+    )
+
+
+def success_stat() -> stat.Panel:
+    """
+    Tasks completed of tasks ended.
+    """
+    return stat_panel(
+        2,
+        "Task success",
+        "Tasks completed of those ended, by final outcome after all attempts, over the chosen window.",
+        RATIO,
+        PanelQuery(task_success(())),
+    ).thresholds(low_is_bad(thresholds.LOW_SUCCESS_RATE.limit, thresholds.SUCCESS_TARGET))
+
+
+def duration_stat() -> stat.Panel:
+    """
+    Mean task duration.
+    """
+    return stat_panel(
+        3,
+        "Average task duration",
+        "Mean duration of completed tasks over the chosen window.",
+        SECONDS,
+        PanelQuery(SCOPE.mean(metrics.TASK_DURATION, (), WINDOW)),
+    )
+
+
+def quality_stat() -> stat.Panel:
+    """
+    Mean code quality.
+    """
+    return stat_panel(
+        4,
+        "Code quality",
+        "Mean code quality score of tasks over the chosen window, 0 to 100. " + alert_note(QUALITY),
+        SHORT,
+        PanelQuery(SCOPE.mean(metrics.CODE_QUALITY, (), WINDOW)),
+    ).thresholds(low_is_bad(QUALITY.limit))
+
+
+def error_stat() -> stat.Panel:
+    """
+    Failed attempts of attempts.
+    """
+    return stat_panel(
+        5,
+        "Error rate",
+        "Failed attempts of attempts over the chosen window. " + alert_note(ERRORS),
+        RATIO,
+        PanelQuery(errors(())),
+    ).thresholds(high_is_bad(ERRORS.limit))
+
+
+def attempts_active_stat() -> stat.Panel:
+    """
+    Attempts in flight.
+    """
+    return stat_panel(
+        6,
+        "Attempts in flight",
+        "Attempts that have started and not ended.",
+        SHORT,
+        PanelQuery(f"sum({SCOPE.select(metrics.ATTEMPTS_ACTIVE)})"),
+    )
+
+
+def droid_table() -> table.Panel:
+    """
+    All KPIs of each droid.
+    """
+    kpi = SCOPE.kpi
+    return table_panel(
+        10,
+        "KPIs of each droid",
+        "KPIs of each droid over the chosen window. Efficiency = 100 x (0.30 task success + 0.25 "
+        "quality + 0.20 "
+        "collaboration + 0.15 (1 - errors) + 0.10 response), its weights shared out over the parts "
+        "that are known. Status is over 24 h; load = attempts in flight / the droid's limit "
+        "(setting droid_limits; absent without one). " + alert_note(ERRORS),
+        {"droid": "Droid", "orchestrator": "Orchestrator"},
+        [
+            Column(
+                "Efficiency",
+                kpi(metrics.DROID_EFFICIENCY_SCORE, DROID),
+                SHORT,
+                low_is_bad(thresholds.EFFICIENCY_LOW),
+            ),
+            Column("Tasks", kpi(metrics.samples_of(metrics.DROID_TASK_COMPLETION_RATIO), DROID), SHORT),
+            Column(
+                "Task success",
+                kpi(metrics.DROID_TASK_COMPLETION_RATIO, DROID),
+                RATIO,
+                low_is_bad(thresholds.LOW_SUCCESS_RATE.limit, thresholds.SUCCESS_TARGET),
+            ),
+            Column("Average duration", SCOPE.mean(metrics.TASK_DURATION, DROID, WINDOW), SECONDS),
+            Column("Quality", kpi(metrics.DROID_CODE_QUALITY_SCORE, DROID), SHORT, low_is_bad(QUALITY.limit)),
+            Column(
+                "Collaboration",
+                kpi(metrics.DROID_COLLABORATION_SCORE, DROID),
+                SHORT,
+                low_is_bad(thresholds.EFFICIENCY_LOW),
+            ),
+            Column("Errors", kpi(metrics.DROID_ERROR_RATIO, DROID), RATIO, high_is_bad(ERRORS.limit)),
+            Column("Retries", kpi(metrics.DROID_RETRY_RATIO, DROID), RATIO),
+            Column("Response", kpi(metrics.DROID_RESPONSE_SCORE, DROID), SHORT),
+            Column("Status", status(), STATE, names=STATUSES),
+            Column("In flight", SCOPE.newest(metrics.ATTEMPTS_ACTIVE, DROID), SHORT),
+            Column("Load", load(), RATIO, high_is_bad(1), bar=1),
+        ],
+        sort="Efficiency",
+    )
+
+
+def efficiency_bars() -> bargauge.Panel:
+    """
+    Efficiency score of each droid.
+    """
+    panel = bar_gauge_panel(
+        11,
+        "Efficiency",
+        f"Efficiency score over the chosen window, 0 to 100; below {thresholds.EFFICIENCY_LOW:g} a "
+        "droid needs "
+        "improvement. Absent while less than half of its weight is known.",
+        SHORT,
+        PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_EFFICIENCY_SCORE, DROID)})", "{{droid}}"),
+    )
+    return panel.max(100).thresholds(low_is_bad(thresholds.EFFICIENCY_LOW))
+
+
+def collaboration_bars() -> bargauge.Panel:
+    """
+    Collaboration score of each droid.
+    """
+    panel = bar_gauge_panel(
+        12,
+        "Collaboration",
+        "100 x (0.4 balance of messages sent + 0.3 response + 0.3 queries answered in time) over the "
+        "chosen window, "
+        "0 to 100.",
+        SHORT,
+        PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_COLLABORATION_SCORE, DROID)})", "{{droid}}"),
+    )
+    return panel.max(100).thresholds(low_is_bad(thresholds.EFFICIENCY_LOW))
+
+
+def efficiency_timeseries() -> timeseries.Panel:
+    """
+    Efficiency score over time.
+    """
+    panel = timeseries_panel(
+        13,
+        "Efficiency over time",
+        "Efficiency score of each droid, each point over the chosen window before it, 0 to 100.",
+        SHORT,
+        PanelQuery(SCOPE.kpi(metrics.DROID_EFFICIENCY_SCORE, DROID), "{{droid}}"),
+    )
+    return limited(panel.max(100), low_is_bad(thresholds.EFFICIENCY_LOW))
+
+
+def error_timeseries() -> timeseries.Panel:
+    """
+    Error ratio over time.
+    """
+    failed, attempts = (
+        SCOPE.recorded_sum(rule, DROID) for rule in (recordings.ATTEMPTS_FAILED, recordings.ATTEMPTS)
+    )
+    panel = timeseries_panel(
+        14,
+        "Error rate over time",
+        "Failed attempts of attempts, each point over the hour before it. " + alert_note(ERRORS),
+        RATIO,
+        PanelQuery(quotient(failed, attempts), "{{droid}}"),
+    )
+    return limited(panel.max(1), high_is_bad(ERRORS.limit))

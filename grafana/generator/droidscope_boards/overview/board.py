@@ -1,0 +1,27 @@
+"""
+The Overview board, row by row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.rules.alerts import OVERVIEW_BOARD
+from droidscope_boards.layout import board, pattern_variable
+from droidscope_boards.overview import alerts, now, telemetry, today, top, trends
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import dashboard
+
+
+def overview() -> dashboard.Dashboard:
+    """
+    The page, from top to bottom.
+    """
+    return board(
+        OVERVIEW_BOARD,
+        "Overview",
+        "Sessions, tasks and alerts of all orchestrators.",
+        [pattern_variable()],
+        [part.row() for part in (today, now, trends, top, alerts, telemetry)],
+    )

@@ -1,0 +1,98 @@
+"""
+What runs now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions import metrics, thresholds
+from droidscope_boards.layout import Row
+from droidscope_boards.overview.scope import SCOPE
+from droidscope_boards.panels import (
+    RATIO,
+    SECONDS,
+    SHORT,
+    Column,
+    PanelQuery,
+    alert_note,
+    high_is_bad,
+    table_panel,
+    timeseries_panel,
+)
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import table, timeseries
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(
+        101, "Active now", [active_sessions_table(), sessions_running_timeseries(), phases_timeseries()]
+    )
+
+
+def active_sessions_table() -> table.Panel:
+    """
+    The running sessions.
+    """
+    by = ("orchestrator", "session_id", "pattern")
+    start = SCOPE.newest(metrics.ACTIVE_SESSION_START, by)
+    phase = SCOPE.newest(metrics.ACTIVE_SESSION_INFO, (*by, "phase"))
+    return table_panel(
+        10,
+        "Running now",
+        "Running sessions, the longest first; at most 100 of the oldest an orchestrator. Progress is "
+        "what the "
+        "orchestrator reported, else finished phases by their usual duration. "
+        + alert_note(thresholds.LONG_DURATION),
+        {"session_id": "Session", "orchestrator": "Orchestrator", "pattern": "Pattern", "phase": "Phase"},
+        [
+            Column(
+                "Running for",
+                f"(time() - {start}) * on ({', '.join(by)}) group_right () {phase}",
+                SECONDS,
+                high_is_bad(thresholds.LONG_DURATION.limit),
+            ),
+            Column("Progress", SCOPE.newest(metrics.ACTIVE_SESSION_PROGRESS, by), RATIO, bar=1),
+            Column("Droids", SCOPE.newest(metrics.ACTIVE_SESSION_DROIDS, by), SHORT),
+            Column("Conflicts", SCOPE.newest(metrics.ACTIVE_SESSION_CONFLICTS, by), SHORT, high_is_bad(1)),
+        ],
+        sort="Running for",
+    )
+
+
+def sessions_running_timeseries() -> timeseries.Panel:
+    """
+    Running sessions, and those in trouble.
+    """
+    states = (
+        ("running", metrics.SESSIONS_ACTIVE),
+        ("silent", metrics.SESSIONS_SILENT),
+        ("stalled", metrics.SESSIONS_STALLED),
+        ("over limit", metrics.SESSIONS_OVER_LIMIT),
+    )
+    return timeseries_panel(
+        11,
+        "Running sessions",
+        "Sessions running; of them silent (nothing arrives), stalled (alive, no progress) and over "
+        "their time "
+        "limit. " + alert_note(thresholds.LONG_DURATION),
+        SHORT,
+        *(PanelQuery(f"sum({SCOPE.select(metric)})", legend) for legend, metric in states),
+    )
+
+
+def phases_timeseries() -> timeseries.Panel:
+    """
+    Phases running and blocked.
+    """
+    return timeseries_panel(
+        12,
+        "Phases in progress",
+        "Phases running or blocked now. Blocked phases wait for something outside.",
+        SHORT,
+        PanelQuery(f"sum by (state) ({SCOPE.select(metrics.PHASES_ACTIVE)})", "{{state}}"),
+    )

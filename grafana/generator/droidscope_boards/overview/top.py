@@ -1,0 +1,92 @@
+"""
+The best droids, patterns and assignments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.metrics import ASSIGNMENT_WINDOW
+from droidscope.rules.alerts import DROIDS_BOARD, PATTERNS_BOARD
+from droidscope.rules.promql import RANKED_FROM, wilson_lower
+from droidscope_boards.layout import Row
+from droidscope_boards.overview.scope import SCOPE, SUCCESS
+from droidscope_boards.panels import RATIO, SHORT, Column, alert_note, linked, low_is_bad, table_panel
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import table
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(103, "Top performers", [top_droids_table(), top_patterns_table(), top_assignments_table()])
+
+
+def top_droids_table() -> table.Panel:
+    """
+    The most efficient droids.
+    """
+    efficiency, tasks = SCOPE.ranked(metrics.DROID_EFFICIENCY_SCORE, ("orchestrator", "droid"))
+    panel = table_panel(
+        30,
+        "Most efficient droids",
+        f"Droids by efficiency score over the chosen window, from {RANKED_FROM} tasks ended; the "
+        "variable pattern "
+        f"does not apply. Below {thresholds.EFFICIENCY_LOW:g} a droid needs improvement.",
+        {"droid": "Droid", "orchestrator": "Orchestrator"},
+        [
+            Column("Efficiency", efficiency, SHORT, low_is_bad(thresholds.EFFICIENCY_LOW)),
+            Column("Tasks", tasks, SHORT),
+        ],
+        sort="Efficiency",
+        limit=10,
+    )
+    return linked(panel.span(8), "Droid", DROIDS_BOARD, "droid")
+
+
+def top_patterns_table() -> table.Panel:
+    """
+    The most successful patterns.
+    """
+    success, sessions = SCOPE.ranked(metrics.PATTERN_SUCCESS_RATIO, ("orchestrator", "pattern"))
+    panel = table_panel(
+        31,
+        "Most successful patterns",
+        "Patterns by what their success is at least (lower end of the 95% Wilson interval) over the "
+        "chosen window, "
+        f"from {RANKED_FROM} sessions ended. " + alert_note(SUCCESS),
+        {"pattern": "Pattern", "orchestrator": "Orchestrator"},
+        [
+            Column("At least", wilson_lower(success, sessions), RATIO),
+            Column("Success", success, RATIO, low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET)),
+            Column("Sessions", sessions, SHORT),
+        ],
+        sort="At least",
+        limit=10,
+    )
+    return linked(panel.span(8), "Pattern", PATTERNS_BOARD, "pattern")
+
+
+def top_assignments_table() -> table.Panel:
+    """
+    The droids that do the tasks of a pattern best.
+    """
+    by = ("orchestrator", "pattern", "droid")
+    at_least, tasks = SCOPE.ranked(metrics.ASSIGNMENT_EFFECTIVENESS, by, ASSIGNMENT_WINDOW)
+    panel = table_panel(
+        32,
+        "Most effective assignments",
+        "Droids by what the success of their tasks in a pattern is at least (lower end of the 95% Wilson "
+        f"interval) over {ASSIGNMENT_WINDOW}, from {RANKED_FROM} tasks ended.",
+        {"droid": "Droid", "pattern": "Pattern", "orchestrator": "Orchestrator"},
+        [
+            Column("At least", at_least, RATIO),
+            Column("Tasks", tasks, SHORT),
+        ],
+        sort="At least",
+        limit=10,
+    )
+    return linked(panel.span(8), "Droid", DROIDS_BOARD, "droid")

@@ -1,0 +1,152 @@
+"""
+How it went: success, duration, quality, errors, cost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions import metrics, thresholds
+from droidscope.rules import recordings
+from droidscope.rules.promql import quotient
+from droidscope_boards.layout import Row
+from droidscope_boards.overview.scope import FLEET, SCOPE, SUCCESS
+from droidscope_boards.panels import (
+    RATIO,
+    SECONDS,
+    SHORT,
+    USD,
+    PanelQuery,
+    alert_note,
+    high_is_bad,
+    limited,
+    low_is_bad,
+    timeseries_panel,
+)
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import timeseries
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(
+        102,
+        "Trends",
+        [
+            success_rate_timeseries(),
+            duration_timeseries(),
+            quality_timeseries(),
+            error_rate_timeseries(),
+            sessions_ended_timeseries(),
+            cost_timeseries(),
+        ],
+    )
+
+
+def success_rate_timeseries() -> timeseries.Panel:
+    """
+    Success ratio of each orchestrator.
+    """
+    bad, ended = (
+        SCOPE.recorded_sum(rule, FLEET) for rule in (recordings.SESSIONS_UNSUCCESSFUL, recordings.SESSIONS)
+    )
+    panel = timeseries_panel(
+        20,
+        "Success rate",
+        "Sessions completed of those completed, failed or lost, each point over the hour before it. "
+        + alert_note(SUCCESS),
+        RATIO,
+        PanelQuery(f"1 - {quotient(bad, ended)}", "{{orchestrator}}"),
+    )
+    return limited(panel.max(1), low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+
+
+def duration_timeseries() -> timeseries.Panel:
+    """
+    Session duration: mean, p50, p95.
+    """
+    total, count = (
+        SCOPE.recorded_sum(rule, ())
+        for rule in (recordings.SESSION_DURATION_SUM, recordings.SESSION_DURATION_COUNT)
+    )
+    panel = timeseries_panel(
+        21,
+        "Session duration",
+        "Duration of completed sessions, each point over the hour before it; quantiles from buckets. "
+        + alert_note(thresholds.LONG_DURATION),
+        SECONDS,
+        PanelQuery(quotient(total, count), "mean"),
+        *(
+            PanelQuery(SCOPE.quantile(q, metrics.SESSION_DURATION, (), "1h", 'outcome="completed"'), legend)
+            for q, legend in ((0.5, "p50"), (0.95, "p95"))
+        ),
+    )
+    return limited(panel, high_is_bad(thresholds.LONG_DURATION.limit))
+
+
+def quality_timeseries() -> timeseries.Panel:
+    """
+    Mean code quality of each orchestrator.
+    """
+    total, count = (
+        SCOPE.recorded_sum(rule, FLEET)
+        for rule in (recordings.CODE_QUALITY_SUM, recordings.CODE_QUALITY_COUNT)
+    )
+    panel = timeseries_panel(
+        22,
+        "Code quality",
+        "Mean code quality score of tasks, 0 to 100, each point over the hour before it. "
+        + alert_note(thresholds.LOW_CODE_QUALITY),
+        SHORT,
+        PanelQuery(quotient(total, count), "{{orchestrator}}"),
+    )
+    return limited(panel.max(100), low_is_bad(thresholds.LOW_CODE_QUALITY.limit))
+
+
+def error_rate_timeseries() -> timeseries.Panel:
+    """
+    Failed attempts of attempts, each orchestrator.
+    """
+    failed, attempts = (
+        SCOPE.recorded_sum(rule, FLEET) for rule in (recordings.ATTEMPTS_FAILED, recordings.ATTEMPTS)
+    )
+    panel = timeseries_panel(
+        23,
+        "Error rate",
+        "Failed attempts of attempts by all droids, each point over the hour before it; the variable "
+        "pattern does "
+        "not apply. The alert is per droid. " + alert_note(thresholds.HIGH_ERROR_RATE),
+        RATIO,
+        PanelQuery(quotient(failed, attempts), "{{orchestrator}}"),
+    )
+    return limited(panel.max(1), high_is_bad(thresholds.HIGH_ERROR_RATE.limit))
+
+
+def sessions_ended_timeseries() -> timeseries.Panel:
+    """
+    Sessions ended per hour, by outcome.
+    """
+    return timeseries_panel(
+        24,
+        "Sessions ended per hour",
+        "Sessions that ended in the hour before each point, by outcome; lost ones fell silent for too long.",
+        SHORT,
+        PanelQuery(SCOPE.increase(metrics.SESSIONS, ("outcome",), "1h"), "{{outcome}}"),
+    )
+
+
+def cost_timeseries() -> timeseries.Panel:
+    """
+    Cost per hour of each orchestrator.
+    """
+    return timeseries_panel(
+        25,
+        "Cost per hour",
+        "Cost of model usage in the hour before each point, as reported or priced; unpriced tokens "
+        "cost nothing here.",
+        USD,
+        PanelQuery(SCOPE.increase(metrics.COST, FLEET, "1h"), "{{orchestrator}}"),
+    )

@@ -1,0 +1,154 @@
+"""
+How well each pattern works, and what a success costs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from droidscope.conventions import metrics, thresholds
+from droidscope.rules import recordings
+from droidscope.rules.promql import quotient, wilson_lower
+from droidscope_boards.layout import Row
+from droidscope_boards.panels import (
+    RATIO,
+    SECONDS,
+    SHORT,
+    USD,
+    Column,
+    PanelQuery,
+    alert_note,
+    high_is_bad,
+    limited,
+    low_is_bad,
+    table_panel,
+    timeseries_panel,
+)
+from droidscope_boards.patterns.scope import DURATION, PATTERN, QUALITY, SCOPE, SUCCESS, WINDOW
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders import table, timeseries
+
+
+def row() -> Row:
+    """
+    Its panels, from left to right.
+    """
+    return Row(
+        100,
+        "Efficiency",
+        [
+            efficiency_table(),
+            success_timeseries(),
+            duration_timeseries(),
+            quality_timeseries(),
+            cost_per_success_timeseries(),
+        ],
+    )
+
+
+def efficiency_table() -> table.Panel:
+    """
+    The figures of each pattern.
+    """
+    kpi = SCOPE.kpi
+    success = kpi(metrics.PATTERN_SUCCESS_RATIO, PATTERN)
+    sessions = kpi(metrics.samples_of(metrics.PATTERN_SUCCESS_RATIO), PATTERN)
+    return table_panel(
+        1,
+        "Pattern efficiency",
+        "Figures of each pattern over the chosen window. At least = lower end of the 95% Wilson "
+        "interval of success; "
+        "cost efficiency = the reference cost of a success (a budget, else the usual) over its cost, "
+        "at most 1. " + alert_note(SUCCESS),
+        {"pattern": "Pattern", "orchestrator": "Orchestrator"},
+        [
+            Column("Sessions", sessions, SHORT),
+            Column("Success", success, RATIO, low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET)),
+            Column("At least", wilson_lower(success, f"({sessions} > 0)"), RATIO),
+            Column(
+                "Average duration",
+                SCOPE.mean(metrics.SESSION_DURATION, PATTERN, WINDOW, 'outcome="completed"'),
+                SECONDS,
+                high_is_bad(DURATION.limit),
+            ),
+            Column("Cost efficiency", kpi(metrics.PATTERN_COST_EFFICIENCY_RATIO, PATTERN), RATIO),
+            Column("Cost per success", kpi(metrics.PATTERN_COST_PER_SUCCESS, PATTERN), USD),
+            Column(
+                "Quality",
+                kpi(metrics.PATTERN_CODE_QUALITY_SCORE, PATTERN),
+                SHORT,
+                low_is_bad(QUALITY.limit),
+            ),
+        ],
+        sort="At least",
+    )
+
+
+def success_timeseries() -> timeseries.Panel:
+    """
+    Success ratio of each pattern.
+    """
+    bad, ended = (
+        SCOPE.recorded_sum(rule, PATTERN) for rule in (recordings.SESSIONS_UNSUCCESSFUL, recordings.SESSIONS)
+    )
+    panel = timeseries_panel(
+        2,
+        "Success rate",
+        "Sessions completed of those completed, failed or lost, each point over the hour before it. "
+        + alert_note(SUCCESS),
+        RATIO,
+        PanelQuery(f"1 - {quotient(bad, ended)}", "{{pattern}}"),
+    )
+    return limited(panel.max(1), low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+
+
+def duration_timeseries() -> timeseries.Panel:
+    """
+    Mean session duration of each pattern.
+    """
+    total, count = (
+        SCOPE.recorded_sum(rule, PATTERN)
+        for rule in (recordings.SESSION_DURATION_SUM, recordings.SESSION_DURATION_COUNT)
+    )
+    panel = timeseries_panel(
+        3,
+        "Session duration",
+        "Mean duration of completed sessions, each point over the hour before it. " + alert_note(DURATION),
+        SECONDS,
+        PanelQuery(quotient(total, count), "{{pattern}}"),
+    )
+    return limited(panel, high_is_bad(DURATION.limit))
+
+
+def quality_timeseries() -> timeseries.Panel:
+    """
+    Mean code quality of each pattern.
+    """
+    total, count = (
+        SCOPE.recorded_sum(rule, PATTERN)
+        for rule in (recordings.CODE_QUALITY_SUM, recordings.CODE_QUALITY_COUNT)
+    )
+    panel = timeseries_panel(
+        4,
+        "Code quality",
+        "Mean code quality score of the tasks done in each pattern, 0 to 100, each point over the "
+        "hour before it.",
+        SHORT,
+        PanelQuery(quotient(total, count), "{{pattern}}"),
+    )
+    return limited(panel.max(100), low_is_bad(QUALITY.limit))
+
+
+def cost_per_success_timeseries() -> timeseries.Panel:
+    """
+    Cost per success of each pattern.
+    """
+    return timeseries_panel(
+        5,
+        "Cost per success",
+        "Cost of all executions, failed ones too, over the successful ones, each point over the "
+        "chosen window before it.",
+        USD,
+        PanelQuery(SCOPE.kpi(metrics.PATTERN_COST_PER_SUCCESS, PATTERN), "{{pattern}}"),
+    )
