@@ -77,13 +77,15 @@ lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered
 	@$(BIN)/codespell
 	@$(BIN)/python -m droidscope.rules --check
 	@$(BIN)/droidscope boards render --check
+	@$(BIN)/python tests/configuration_page.py --check
 
 type: $(VENV)/.dev ## type-check the packages and the use of its public API
 	@$(BIN)/mypy
 
-render: $(VENV)/.dev ## render prometheus/, alertmanager/ and grafana/
+render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and the page of the settings
 	@$(BIN)/python -m droidscope.rules
 	@$(BIN)/droidscope boards render
+	@$(BIN)/python tests/configuration_page.py
 
 house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
 	@$(BIN)/python tests/house.py

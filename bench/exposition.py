@@ -20,8 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from droidscope.conventions.metrics import CODE_QUALITY, COST, TASK_DURATION, TASKS, TOKENS
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer
-from droidscope.series.series_registry import Exemplar, SeriesLimits, SeriesRegistry
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format
+from droidscope.series.cells import Exemplar
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.series.series_registry import SeriesRegistry
 
 HOUR = 3600 * 10**9
 RUNS = 7

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import builders as b
-from droidscope.assembly.foreign_sessions import ForeignSettings
+from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal

@@ -26,14 +26,16 @@ import msgspec
 
 import builders as b
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format
 from droidscope.ingest.decode import decode
 from droidscope.ingest.sink import Signal
 from droidscope.mapping.mapper import Mapper, relevant
 from droidscope.model.mapped_batch import MappedBatch
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
-from droidscope.views.metrics_page import Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.metrics_page import MetricsPageParts
 from ingest import session_spans
 from rig import Rig
 
@@ -91,15 +93,11 @@ class Scraped:
             self.take(records)
         self.seconds = time.process_time() - started
         self.at(30 * DAY + 3600 * b.SECOND)
-        views = Views(
-            self.rig.pipeline,
-            self.rig.pipeline.store,
-            SelfMetrics("bench", 1),
-            wall_ns=lambda: b.NOON + self.rig.now,
-        )
+        reader = HeadReader(self.rig.pipeline, wall_ns=lambda: b.NOON + self.rig.now)
+        page = MetricsPageParts(reader, self.rig.pipeline.store, SelfMetrics("bench", 1))
         renderer = Renderer()
         self.durations: dict[str, list[float]] = defaultdict(list)
-        parts = {name: self.timed(name, part) for name, part in views.parts(renderer).items()}
+        parts = {name: self.timed(name, part) for name, part in page.by_name(renderer).items()}
         self.page = Page(parts, renderer)
 
     def at(self, now: int) -> None:

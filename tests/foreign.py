@@ -130,3 +130,10 @@ def span(name="span", *, events=(), status=0, scope="a framework", **attributes)
         scope=scope,
         events=tuple(Event(name, 1, attributes) for name, attributes in events),
     )
+
+
+def named(session, *, trace, start=0, end=100, droid="ada", failed=False):
+    root = workflow(
+        "team", agent(droid, start=start, end=end), session_id=session, start=start, end=end, failed=failed
+    )
+    return steps(root, trace=trace)

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-import msgspec
-
 from builders import NOON, SECOND
-from droidscope.assembly.foreign_sessions import ForeignSettings
-from droidscope.head.head import Head, HeadDump
+from droidscope.assembly.foreign_settings import ForeignSettings
+from droidscope.head.head import Head
 from droidscope.ingest.sink import Signal
 from droidscope.mapping.mapper import Mapper
 from droidscope.pipeline import Pipeline
@@ -93,7 +91,7 @@ class Rig:
         """
         All that the head is, as a checkpoint would keep it.
         """
-        return msgspec.msgpack.decode(self.head.dump(), type=HeadDump)
+        return self.head.decode(self.head.dump())
 
     def crash(self):
         """

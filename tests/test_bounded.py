@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +43,29 @@ def test_reading_keeps_the_order():
 
     assert kept["a"] == 1
     assert kept.put("c", 3) == ("a", 1)
+
+
+def test_a_replaced_value_grows_no_newer():
+    """
+    It keeps its turn; there must be an entry to replace.
+    """
+    kept = BoundedMap(2, [("a", 1), ("b", 2)])
+
+    kept.replace("a", 3)
+
+    assert list(kept.items()) == [("a", 3), ("b", 2)]
+    with pytest.raises(KeyError):
+        kept.replace("c", 4)
+
+
+def test_a_copy_has_the_same_limit():
+    """
+    What is set in it changes only the copy.
+    """
+    kept = BoundedMap(2, [("a", 1), ("b", 2)])
+
+    copied = kept.copy()
+    copied["c"] = 3
+
+    assert list(copied.items()) == [("b", 2), ("c", 3)]
+    assert list(kept.items()) == [("a", 1), ("b", 2)]

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from droidscope.config import Address, Settings, as_text, load
+from droidscope.commands import droidscope
+from droidscope.config import PORTS, Address, Settings, as_text, load
+from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE
+from droidscope.conventions.thresholds import HIGH_ERROR_RATE
 from droidscope.errors import ConfigError
+from droidscope.limits.variants import AlertLimits
 
 
 @pytest.fixture
@@ -172,11 +177,35 @@ def test_an_address_others_can_reach_needs_a_word_that_this_is_meant(address):
     assert fault.startswith("listen is ")
     assert "which other machines can reach without TLS or authentication" in fault
     assert "insecure: true" in fault
+    assert "insecure: [listen]" in fault
     assert load(flags={"listen": address, "insecure": True}, environ={}).listen.port == 9788
+    assert load(flags={"listen": address, "insecure": ["listen"]}, environ={}).listen.port == 9788
+
+
+def test_a_list_of_insecure_ports_names_all_that_others_can_reach():
+    """
+    The other ports stay on loopback, or are a fault; as a variable the list is YAML.
+    """
+    flags = {"listen": "0.0.0.0:9788", "otlp_grpc": "0.0.0.0:4317"}
+
+    fault = fault_of(flags=flags, environ={"DROIDSCOPE_INSECURE": "[otlp_grpc]"})
+
+    assert fault.startswith("listen is 0.0.0.0:9788, which other machines can reach")
+    both = load(flags=flags, environ={"DROIDSCOPE_INSECURE": "[otlp_grpc, listen]"})
+    assert [both.is_insecure(port) for port in PORTS] == [True, False, True]
+
+
+@pytest.mark.parametrize(("word", "insecure"), [("true", True), ("yes", True), ("1", True), ("false", False)])
+def test_insecure_is_a_word_for_all_ports(word, insecure):
+    """
+    As any other switch.
+    """
+    assert load(environ={"DROIDSCOPE_INSECURE": word}).insecure is insecure
 
 
 DURATION = "expected a duration, such as 10s, 5m, 2h or 30d"
 SIZE = "expected a size of at least 1KiB, such as 65536, 64MiB or 2GiB"
+INSECURE = "expected true, false or a list of listen, otlp_http, otlp_grpc"
 ADDRESS = "expected HOST:PORT, such as 127.0.0.1:9788 or [::1]:9788"
 
 
@@ -203,7 +232,9 @@ ADDRESS = "expected HOST:PORT, such as 127.0.0.1:9788 or [::1]:9788"
         ("listen", "'::1'", ADDRESS),
         ("log_level", "loud", "input should be 'debug', 'info', 'warning' or 'error'"),
         ("label_limit", "0", "input should be greater than or equal to 1"),
-        ("insecure", "perhaps", "input should be a valid boolean, unable to interpret input"),
+        ("insecure", "perhaps", INSECURE),
+        ("insecure", "[listen, otlp]", INSECURE),
+        ("insecure", "{listen: true}", INSECURE),
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_its_place_and_what_was_expected(
@@ -269,6 +300,47 @@ def test_a_file_that_is_no_settings_is_one_sentence(write, text, fault):
     assert "\n" not in fault_of(file)
 
 
+@pytest.mark.parametrize(("former", "now"), FORMER_SETTINGS.items())
+def test_a_former_setting_is_an_error_that_names_what_to_use(write, former, now):
+    """
+    In the file, as a variable, as a flag.
+    """
+    sentence = f"is no setting any more; expected {now}"
+    file = write(f"{former}: 1\n")
+
+    assert fault_of(file) == f"{former} ({file}) {sentence}"
+    assert fault_of(environ={f"DROIDSCOPE_{former.upper()}": "1"}).endswith(sentence)
+    assert fault_of(flags={former: 1}) == f"{former} (flag) {sentence}"
+
+
+def test_other_limits_of_alerts_are_in_a_file_of_their_own(write, tmp_path):
+    """
+    The setting names it; without it limits are the defaults.
+    """
+    limits = tmp_path / "limits.yml"
+    limits.write_text(f"{HIGH_ERROR_RATE.name}: {{limit: 0.5}}\n")
+    settings = load(write(f"thresholds: {limits}\n"))
+
+    assert settings.alert_limits().of_orchestrator(HIGH_ERROR_RATE, "atlas").limit == 0.5
+    assert load(environ={}).alert_limits() == AlertLimits()
+
+
+@pytest.mark.parametrize("command", [["config", "check"], ["serve"], ["rules", "render"]])
+def test_a_fault_in_the_file_of_limits_stops_every_command_that_reads_it(tmp_path, command):
+    """
+    With one message: key, value and what was expected.
+    """
+    limits = tmp_path / "limits.yml"
+    limits.write_text(f"{HIGH_ERROR_RATE.name}: {{limit: 7}}\n")
+    place = ["--root" if command[0] == "rules" else "--store", str(tmp_path / "place")]
+
+    result = CliRunner().invoke(droidscope, [*command, *place, "--thresholds", str(limits)])
+
+    sentence = f"{HIGH_ERROR_RATE.name}.limit is 7; expected a ratio from 0 to 1"
+    assert (result.exit_code, result.output) == (1, f"Error: {sentence}\n")
+    assert not (tmp_path / "place").exists()
+
+
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path):
     """
     Missing, a directory, or no text.
@@ -286,11 +358,12 @@ OURS = {label for spec in CATALOGUE for label in spec.labels}
 
 @pytest.mark.parametrize(
     "label",
-    [*sorted(OURS), "job", "le", "orchestrator", "1st", "a-b", "", "__name__"],
+    [*sorted(OURS), "severity", "job", "le", "orchestrator", "1st", "a-b", "two words", "", "a\n", "__x"],
 )
 def test_a_resource_label_must_not_be_taken(label):
     """
-    By Prometheus, by rules, or by a label of our own metrics: the series would have it twice.
+    By Prometheus, by rules, or by a label of the product's own metrics: the series would have it twice.
+    Nor may it be no label name at all.
     """
     fault = fault_of(flags={"resource_labels": {label: "k8s.cluster.name"}})
 
@@ -304,13 +377,20 @@ durations = st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedel
     retention=durations,
     limits=st.dictionaries(st.text(max_size=5), durations, max_size=3),
     port=st.integers(0, 65535),
+    insecure=st.booleans() | st.lists(st.sampled_from(PORTS), unique=True),
 )
-def test_settings_survive_being_written_down(tmp_path_factory, retention, limits, port):
+def test_settings_survive_being_written_down(tmp_path_factory, retention, limits, port, insecure):
     """
     `config show` prints a file that says the same.
     """
     settings = load(
-        flags={"retention": retention, "pattern_limits": limits, "listen": f"[::1]:{port}"}, environ={}
+        flags={
+            "retention": retention,
+            "pattern_limits": limits,
+            "listen": f"[::1]:{port}",
+            "insecure": insecure,
+        },
+        environ={},
     )
     file = tmp_path_factory.mktemp("config") / "shown.yaml"
     file.write_text(as_text(settings), encoding="utf-8")

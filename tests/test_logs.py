@@ -31,9 +31,9 @@ def test_where_no_terminal_is_each_line_is_an_object():
     """
     Those of libraries, too; what is below the level is not there.
     """
-    ours, theirs = map(json.loads, logged("auto"))
+    own, theirs = map(json.loads, logged("auto"))
 
-    assert (ours["event"], ours["level"], ours["port"]) == ("listening", "info", 9788)
+    assert (own["event"], own["level"], own["port"]) == ("listening", "info", 9788)
     assert (theirs["event"], theirs["level"]) == ("beware of dogs", "warning")
 
 
@@ -41,9 +41,9 @@ def test_people_may_have_lines_instead():
     """
     Without colours where no terminal shows them.
     """
-    ours, theirs = logged("console")
+    own, theirs = logged("console")
 
-    assert "listening" in ours
-    assert ours.endswith("port=9788")
+    assert "listening" in own
+    assert own.endswith("port=9788")
     assert "beware of dogs" in theirs
-    assert "\x1b" not in ours + theirs
+    assert "\x1b" not in own + theirs

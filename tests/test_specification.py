@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pytest
 
 import droidscope as ds
-from droidscope.api.routes import PREFIX, openapi
+from droidscope.api.endpoints import PREFIX
+from droidscope.api.openapi import openapi
 from droidscope.conventions.metrics import ASSIGNMENTS_JUDGED, CATALOGUE, KPIS, UNWEIGHTED, samples_of
 from droidscope.conventions.thresholds import ALERTS
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
+    from droidscope.instrument.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
     from droidscope.instrument.messages import Query
-    from droidscope.instrument.orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
     from droidscope.instrument.sessions import Phase, Session
@@ -65,7 +65,7 @@ _HOMES = {
     "droidscope.instrument.api": "ask attempt gate phase session synthesis task tool",
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
-    "droidscope.instrument.orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.scores": "Score percent ratio ten",
     "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",

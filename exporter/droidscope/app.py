@@ -11,32 +11,35 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 import uvicorn
 
 from droidscope import __version__
-from droidscope.api.service import ApiService
-from droidscope.assembly.foreign_sessions import ForeignSettings
+from droidscope.api.schema import Readiness
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Renderer
+from droidscope.exposition.renderer import Renderer
 from droidscope.head.head import Head
 from droidscope.ingest.grpc import OtlpGrpc
 from droidscope.ingest.http import OtlpHttp
-from droidscope.ingest.sink import Limits
 from droidscope.mapping.mapper import Mapper
 from droidscope.pipeline import Pipeline
+from droidscope.room_settings import (
+    foreign_settings,
+    head_settings,
+    request_limits,
+    series_limits,
+    store_options,
+    view_settings,
+)
 from droidscope.selfmetrics import SelfMetrics
-from droidscope.series.label_limits import SeriesLimits
-from droidscope.sessions.settings import HeadSettings, Price
 from droidscope.store.store import Store
-from droidscope.views.metrics_page import Views
-from droidscope.views.summary import Status
-from droidscope.views.view_settings import ViewSettings
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.landing_summary import build_summary
+from droidscope.views.metrics_page import MetricsPageParts
 from droidscope.web.asgi import web_app
 
 log = structlog.get_logger(__name__)
@@ -58,23 +61,21 @@ class Exporter:
     *announce* gets the one line that says it is ready.
 
     Raises:
+        ConfigError: If the file of limits has a fault.
         StoreError: If the store cannot be used.
     """
 
     def __init__(self, settings: Settings, announce: Callable[[str], None] = print) -> None:
         self._settings = settings
         self._announce = announce
+        shown = view_settings(
+            settings
+        )  # first, since a fault in the file of limits must leave the store alone
         self._ready = threading.Event()
         self._phase = "starting: the log is being replayed"
-        labels = tuple(settings.resource_labels)
         self.meter = SelfMetrics(__version__, settings.queue_limit_bytes)
-        self.store = Store(
-            settings.store,
-            segment_bytes=settings.segment_bytes,
-            segment_ns=_ns(settings.segment_interval),
-            retention_days=settings.retention / timedelta(days=1),
-        )
-        head = Head(_head_settings(settings), _series_limits(settings, labels), _foreign_settings(settings))
+        self.store = Store(settings.store, **store_options(settings))
+        head = Head(head_settings(settings), series_limits(settings), foreign_settings(settings))
         self.pipeline = Pipeline(
             self.store,
             head,
@@ -83,15 +84,9 @@ class Exporter:
             queue_limit_bytes=settings.queue_limit_bytes,
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
-        shown = ViewSettings(
-            budgets_usd=settings.pattern_budgets,
-            resource_labels=labels,
-            droid_limits=settings.droid_limits,
-            alert_limits=settings.alert_limits(),
-        )
-        self._views = Views(self.pipeline, self.store, self.meter, shown)
-        self._answers = ApiService(self.pipeline, self._views.alerts, self._views.retrospect, shown)
-        self._page = Page(self._views.parts(renderer := Renderer(labels)), renderer)
+        self._reader = HeadReader(self.pipeline, shown)
+        parts = MetricsPageParts(self._reader, self.store, self.meter)
+        self._page = Page(parts.by_name(renderer := Renderer(shown.resource_labels)), renderer)
 
     async def run(self) -> None:
         """
@@ -111,7 +106,7 @@ class Exporter:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        settings, limits = self._settings, Limits(max_body_bytes=self._settings.max_body_bytes)
+        settings, limits = self._settings, request_limits(self._settings)
         web = _Server(self._web(), settings.listen, "listen")
         otlp_http = _Server(OtlpHttp(self.pipeline, limits, self.meter), settings.otlp_http, "otlp_http")
         otlp_grpc = OtlpGrpc(self.pipeline, str(settings.otlp_grpc), limits, self.meter)
@@ -129,34 +124,38 @@ class Exporter:
                     await stopping.wait()
                     self._phase = "stopping"
                     self._ready.clear()
-                    log.info("stopping")
+                    log.info("exporter_stopping")
                     # All at once: each port may have clients that use up their time.
                     web.stop_soon()
                     otlp_http.stop_soon()
                     await asyncio.to_thread(otlp_grpc.stop, STOP_SECONDS)
             finally:
                 await asyncio.to_thread(self.pipeline.stop)
-        log.info("stopped")
+        log.info("exporter_stopped")
 
     def _web(self) -> Any:  # noqa: ANN401 - an ASGI application
         return web_app(
-            self._page.render, self._status, self._views.summary, source=self._answers, version=__version__
+            self._page.render,
+            self._readiness,
+            lambda: build_summary(self._reader),
+            reader=self._reader,
+            version=__version__,
         )
 
-    def _status(self) -> Status:
+    def _readiness(self) -> Readiness:
         if self._ready.is_set():
-            return Status(ready=True)
-        return Status(ready=False, message=self._phase)
+            return Readiness(ready=True)
+        return Readiness(ready=False, message=self._phase)
 
     def _recover(self) -> bool:
         """
         Replay the log; False if that was interrupted.
         """
-        replayed = self.pipeline.recover(lambda frames: log.info("replaying the log", frames=frames))
+        replayed = self.pipeline.recover(lambda frames: log.info("log_replay_progress", frames=frames))
         if replayed is None:
-            log.info("stopped before the log was replayed")
+            log.info("log_replay_interrupted")
             return False
-        log.info("store is open", path=str(self._settings.store), replayed_requests=replayed)
+        log.info("store_opened", path=str(self._settings.store), replayed_requests=replayed)
         return True
 
     def _ready_line(self, web: Address, otlp_http: Address, otlp_grpc: Address) -> str:
@@ -235,38 +234,3 @@ def _bound(address: Address, setting: str) -> socket.socket:
         msg = f"{setting} is {address}, which cannot be bound: {error.strerror}"
         raise ConfigError(msg) from error
     return listener
-
-
-def _ns(duration: timedelta) -> int:
-    return duration // timedelta(microseconds=1) * 1000
-
-
-def _optional_ns(duration: timedelta | None) -> int | None:
-    return None if duration is None else _ns(duration)
-
-
-def _head_settings(settings: Settings) -> HeadSettings:
-    return HeadSettings(
-        silent_after_ns=_optional_ns(settings.session_silent_after),
-        stalled_after_ns=_ns(settings.session_stalled_after),
-        lost_after_ns=_optional_ns(settings.session_lost_after),
-        limit_ns=_ns(settings.session_limit),
-        pattern_limits_ns={pattern: _ns(limit) for pattern, limit in settings.pattern_limits.items()},
-        records_lost_after_ns=_ns(settings.records_lost_after),
-        prices={model: Price(**prices.model_dump()) for model, prices in settings.prices.items()},
-    )
-
-
-def _foreign_settings(settings: Settings) -> ForeignSettings:
-    return ForeignSettings(
-        settle_after_ns=_ns(settings.session_settle_after), idle_after_ns=_ns(settings.session_idle_after)
-    )
-
-
-def _series_limits(settings: Settings, labels: tuple[str, ...]) -> SeriesLimits:
-    return SeriesLimits(
-        values=settings.label_limit,
-        series=settings.series_limit,
-        hold_ns=_ns(settings.birth_hold),
-        resource_labels=labels,
-    )

@@ -34,3 +34,20 @@ class BoundedMap(OrderedDict[K, V]):
         super().__setitem__(key, value)
         self.move_to_end(key)
         return self.popitem(last=False) if len(self) > self.limit else None
+
+    def replace(self, key: K, value: V) -> None:
+        """
+        Change the value of an entry there is, which grows no newer by it.
+
+        Raises:
+            KeyError: If there is no such entry.
+        """
+        if key not in self:
+            raise KeyError(key)
+        super().__setitem__(key, value)
+
+    def copy(self) -> BoundedMap[K, V]:
+        """
+        The same entries in the same order, under the same limit.
+        """
+        return BoundedMap(self.limit, self.items())

@@ -11,7 +11,7 @@ from droidscope.errors import MissingExtraError
 
 def main() -> int:
     """
-    Run the command line; without its dependencies, say which command installs them.
+    Run the command line; without its dependencies, print the command that installs them.
     """
     try:
         from droidscope.commands import droidscope  # noqa: PLC0415 - click comes with the extra

@@ -1,5 +1,5 @@
 """
-The commands: thin; each parses, calls one function, and ends with an exit code.
+The commands: each parses its options, calls one function and ends with an exit code.
 """
 
 from __future__ import annotations
@@ -7,17 +7,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from droidscope import __version__, addons, config
 from droidscope.errors import DroidscopeError
 
+if TYPE_CHECKING:
+    from droidscope.rules.receivers import Receivers
+
 
 class Commands(click.Group):
     """
-    Turns every error of ours into one line and exit code 1; knows the commands of add-ons, too.
+    Ends with one line and exit code 1 on any `DroidscopeError`; has the commands of add-ons, too.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -28,7 +31,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """
-        The command of that name; an add-on's is imported when it is asked for.
+        The command of that name, None if there is none; an add-on's is imported only here.
         """
         addon = addons.ADDONS.get(cmd_name)
         return addons.load(addon) if addon else super().get_command(ctx, cmd_name)
@@ -60,16 +63,18 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """
-    The options every command that reads settings has.
+    Add the options of every command that reads settings.
     """
     options = [
-        click.option("--config", "file", type=FILE, help="YAML file; also $DROIDSCOPE_CONFIG."),
+        click.option(
+            "--config", "file", type=FILE, help="Configuration file, YAML; also $DROIDSCOPE_CONFIG."
+        ),
         click.option("--store", type=DIRECTORY, help="Directory of the store."),
-        click.option("--listen", metavar="ADDR", help="Address of the pages and /metrics [127.0.0.1:9788]."),
+        click.option("--listen", metavar="ADDR", help="Address of pages, API and /metrics [127.0.0.1:9788]."),
         click.option("--otlp-http", metavar="ADDR", help="Address for OTLP over HTTP [127.0.0.1:4318]."),
         click.option("--otlp-grpc", metavar="ADDR", help="Address for OTLP over gRPC [127.0.0.1:4317]."),
         click.option("--thresholds", type=FILE, help="YAML file of other limits (docs/alerts.md)."),
-        click.option("--log-level", type=click.Choice(LOG_LEVELS), help="What to log."),
+        click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Lowest level to log [info]."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -82,8 +87,8 @@ def serve(file: Path | None, **flags: object) -> None:
     """
     Run the exporter until SIGTERM or Ctrl-C.
 
-    Every setting is also a variable DROIDSCOPE_<NAME> and a key of the configuration file; flags win
-    over variables, variables over the file. `droidscope config show` prints them all.
+    Every setting is a variable DROIDSCOPE_<NAME> and a key of the configuration file; flags win over
+    variables, variables over the file. `droidscope config show` prints them all.
     """
     settings = config.load(file, flags)
     import uvloop  # noqa: PLC0415 - what only the server needs starts with it
@@ -106,7 +111,7 @@ def config_() -> None:
 @settings_options
 def check(file: Path | None, **flags: object) -> None:
     """
-    Validate settings as `serve` would; exit code 1 and one line for each fault.
+    Validate the settings as `serve` does; exit code 1 and one line for each fault.
     """
     config.load(file, flags).alert_limits()
     click.echo("configuration is valid")
@@ -116,7 +121,7 @@ def check(file: Path | None, **flags: object) -> None:
 @settings_options
 def show(file: Path | None, **flags: object) -> None:
     """
-    Print the settings in force, as a configuration file.
+    Print the settings in use, as a configuration file.
     """
     click.echo(config.as_text(config.load(file, flags)), nl=False)
 
@@ -124,14 +129,21 @@ def show(file: Path | None, **flags: object) -> None:
 @droidscope.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option(
-    "--to", default="http://127.0.0.1:4318", show_default=True, help="Or https:// or grpc://HOST:PORT."
+    "--to",
+    metavar="URL",
+    default="http://127.0.0.1:4318",
+    show_default=True,
+    help="Address of the exporter: http://, https:// or grpc://HOST:PORT.",
 )
 def replay(files: tuple[Path, ...], to: str) -> None:
     """
-    Send recorded OTLP to an exporter: records of a 4-byte length and a protobuf export request.
+    Send recorded OTLP to an exporter.
 
-    The name of each FILE starts with its signal: traces, metrics or logs.
+    A recording is a sequence of records: 4 bytes of length, then a protobuf export request.
+
+    The name of each FILE starts with its signal: traces, metrics or logs; .gz files are gzipped.
     """
+    # Under another name, since this function has the module's.
     from droidscope import replay as player  # noqa: PLC0415 - grpcio takes a while to import
 
     size = sum(len(record) for path in files for record in player.read_records(path))
@@ -152,19 +164,29 @@ def replay(files: tuple[Path, ...], to: str) -> None:
 @droidscope.group()
 def rules() -> None:
     """
-    Prometheus and Alertmanager configuration.
+    Render the configuration of Prometheus and Alertmanager.
     """
 
 
 @rules.command()
-@click.option("--check", is_flag=True, help="Compare instead of writing; exit code 1 if anything differs.")
-@click.option("--root", type=DIRECTORY, default=Path(), help="Where to [here].")
-@click.option("--thresholds", type=FILE, help="YAML file of other limits (docs/alerts.md).")
-@click.option("--receivers", type=FILE, help="YAML file that says who is told (docs/notifications.md).")
-@click.option("--webhook", metavar="URL", help="Instead of a file: post alerts of every severity there.")
-@click.option("--time-zone", metavar="ZONE", help="Time zone of the working hours [UTC, or the file's].")
-@click.option("--runbook-url", metavar="URL", help="Where the runbooks are published [docs/runbooks].")
-@click.option("--grafana-url", metavar="URL", help="Root of the Grafana server [http://127.0.0.1:3000].")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare instead of writing; exit code 1 if a file differs.",
+)
+@click.option("--root", type=DIRECTORY, default=Path(), help="Directory to write to [current directory].")
+@click.option("--thresholds", type=FILE, help="YAML file of limits other than the defaults (docs/alerts.md).")
+@click.option(
+    "--receivers", type=FILE, help="YAML file of receivers and working hours (docs/notifications.md)."
+)
+@click.option("--webhook", metavar="URL", help="Send alerts of every severity to this webhook instead.")
+@click.option(
+    "--time-zone",
+    metavar="ZONE",
+    help="Time zone of the working hours [UTC, or the file's].",
+)
+@click.option("--runbook-url", metavar="URL", help="URL of the runbooks in the alerts [docs/runbooks].")
+@click.option("--grafana-url", metavar="URL", help="URL of Grafana in the alerts [http://127.0.0.1:3000].")
 def render(
     *,
     check: bool,
@@ -177,32 +199,47 @@ def render(
     grafana_url: str | None,
 ) -> None:
     """
-    Write prometheus/ and alertmanager/ from the thresholds, the metric catalogue and who is to be told.
+    Write the rules of Prometheus and the routes of Alertmanager, into prometheus/ and alertmanager/.
     """
     if receivers and webhook:
         raise click.UsageError("--receivers and --webhook exclude each other")
     from droidscope.limits import overrides  # noqa: PLC0415 - only this command needs it
-    from droidscope.rules import receivers as told  # noqa: PLC0415 - likewise
-    from droidscope.rules import render as mixin  # noqa: PLC0415 - likewise
     from droidscope.rules.alerts import Links  # noqa: PLC0415 - likewise
-
-    who = (
-        told.load(receivers, time_zone)
-        if receivers
-        else told.one_webhook(webhook, time_zone or "UTC")
-        if webhook
-        else told.nobody(time_zone)
-        if time_zone
-        else None
+    from droidscope.rules.render import (  # noqa: PLC0415 - likewise
+        drift,
+        render_alertmanager,
+        render_prometheus,
+        write,
     )
+
     defaults = Links()
     links = Links(runbook_url or defaults.runbooks, grafana_url or defaults.grafana)
     limits = overrides.load(thresholds) if thresholds else None
-    files = {**mixin.render_prometheus(links, limits), **mixin.render_alertmanager(who)}
+    files = {
+        **render_prometheus(links, limits),
+        **render_alertmanager(_receivers(receivers, webhook, time_zone)),
+    }
     if not check:
-        mixin.write(files, root)
+        write(files, root)
         return
-    difference = mixin.drift(files, root)
+    difference = drift(files, root)
     click.echo(difference, nl=False)
     if difference:
         raise SystemExit(1)
+
+
+def _receivers(file: Path | None, webhook: str | None, time_zone: str | None) -> Receivers | None:
+    """
+    The receivers of notifications that the options of `rules render` give, None for the defaults.
+    """
+    from droidscope.rules.receivers import (  # noqa: PLC0415 - only this command needs it
+        load,
+        nobody,
+        one_webhook,
+    )
+
+    if file:
+        return load(file, time_zone)
+    if webhook:
+        return one_webhook(webhook, time_zone or "UTC")
+    return nobody(time_zone) if time_zone else None

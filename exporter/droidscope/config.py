@@ -21,11 +21,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
+from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT
 from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
@@ -36,7 +38,7 @@ from droidscope.yaml_file import read_mapping
 ENV_PREFIX: Final = "DROIDSCOPE_"
 ENV_OTHERS: Final = frozenset({"DROIDSCOPE_CONFIG", "DROIDSCOPE_URL"})
 """
-Variables with our prefix that are no settings.
+Variables with the prefix of settings that are none.
 """
 
 _SERVICE_LINK = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_|\Z)")
@@ -51,6 +53,11 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
 _SIZES: Final = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+PORTS: Final = ("listen", "otlp_http", "otlp_grpc")
+"""
+The settings that are addresses to listen on.
+"""
+_BOOLEAN: Final = TypeAdapter(bool)
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]*)|\[(?P<ipv6>[^\[\]]+)\]):(?P<port>[0-9]{1,5})\Z")
 _HIGHEST_PORT: Final = 65_535
 
@@ -118,6 +125,17 @@ def _size(value: object) -> int:
     return size
 
 
+def _insecure(value: object) -> bool | tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        with suppress(ValidationError):
+            return _BOOLEAN.validate_python(value)
+    elif all(port in PORTS for port in value):
+        return tuple(value)
+    msg = f"expected true, false or a list of {', '.join(PORTS)}"
+    raise ValueError(msg)
+
+
+Insecure = Annotated[bool | tuple[str, ...], BeforeValidator(_insecure)]
 Listen = Annotated[Address, BeforeValidator(_address)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_size)]
@@ -131,10 +149,10 @@ class Prices(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: float = Field(0, ge=0)
-    output: float = Field(0, ge=0)
-    cache_read: float = Field(0, ge=0)
-    cache_write: float = Field(0, ge=0)
+    input: float = Field(0, ge=0, description="US dollars for a million input tokens.")
+    output: float = Field(0, ge=0, description="US dollars for a million output tokens.")
+    cache_read: float = Field(0, ge=0, description="US dollars for a million tokens read from the cache.")
+    cache_write: float = Field(0, ge=0, description="US dollars for a million tokens written to the cache.")
 
 
 class Settings(BaseModel):
@@ -148,74 +166,98 @@ class Settings(BaseModel):
         default_factory=lambda: (
             Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "droidscope"
         ),
-        description="Directory of the store.",
+        description="Directory of the store; below `$XDG_DATA_HOME` by default, where that is set.",
     )
-    listen: Listen = Field(Address("127.0.0.1", 9788), description="Address of the pages and /metrics.")
+    listen: Listen = Field(Address("127.0.0.1", 9788), description="Address of pages, API and /metrics.")
     otlp_http: Listen = Field(Address("127.0.0.1", 4318), description="Address for OTLP over HTTP.")
     otlp_grpc: Listen = Field(Address("127.0.0.1", 4317), description="Address for OTLP over gRPC.")
-    insecure: bool = Field(
+    insecure: Insecure = Field(
         default=False,
-        description="Allow addresses other machines can reach, with no TLS and no authentication.",
+        description="Allow addresses that other machines can reach, without TLS and without authentication: "
+        "`true` for all, or a list of `listen`, `otlp_http` and `otlp_grpc`.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What to log.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged."
+    )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="auto: JSON unless on a terminal."
+        "auto", description="Form of the log; `auto` is JSON unless standard error is a terminal."
     )
 
-    max_body_bytes: Size = Field(16 * 1024**2, description="Largest request, decompressed.")
-    queue_limit_bytes: Size = Field(64 * 1024**2, description="Bytes that may wait to become durable.")
-    retention: Duration = Field(timedelta(days=30), description="How long stored records are kept.")
-    segment_bytes: Size = Field(
-        64 * 1024**2, description="Size of a log segment; a checkpoint goes with each."
+    max_body_bytes: Size = Field(16 * 1024**2, description="Largest request that is accepted, decompressed.")
+    queue_limit_bytes: Size = Field(
+        64 * 1024**2,
+        description="Requests that may wait to become durable; more are refused until there is room.",
     )
-    segment_interval: Duration = Field(timedelta(minutes=15), description="A checkpoint at least this often.")
+    retention: Duration = Field(timedelta(days=30), description="How long stored records are kept.")
+    log_segment_bytes: Size = Field(
+        64 * 1024**2, description="Size at which a log segment is closed; each has a checkpoint."
+    )
+    log_segment_interval: Duration = Field(
+        timedelta(minutes=15), description="The longest time between two checkpoints."
+    )
 
     session_settle_after: Duration = Field(
         timedelta(seconds=10),
-        description="A foreign session whose outermost span ended is over after this quiet.",
+        description="A foreign session whose outermost span has ended is over after this time without spans.",
     )
     session_idle_after: Duration = Field(
-        timedelta(minutes=10), description="Any foreign session is over after this."
+        timedelta(minutes=10), description="Any foreign session is over after this time without spans."
     )
     session_silent_after: Duration | None = Field(
-        None, description="Nothing received for this long: silent. Default 10m with alive events, else 60m."
+        None,
+        description="Without telemetry for this long: silent. Default 10m with heartbeats, else 60m.",
     )
     session_stalled_after: Duration = Field(
-        timedelta(minutes=30), description="Alive, but no progress: stalled."
+        timedelta(minutes=30),
+        description="With heartbeats, but without progress for this long: stalled.",
     )
     session_lost_after: Duration | None = Field(
-        None, description="Nothing received for this long: lost. Default 60m with alive events, else 180m."
+        None,
+        description="Without telemetry for this long: lost. Default 60m with heartbeats, else 180m.",
     )
     records_lost_after: Duration = Field(
         timedelta(seconds=60),
-        description="What was emitted and has not arrived this long after that was reported is lost.",
+        description="A record is lost if it has not arrived this long after its process counted it.",
     )
-    session_limit: Duration = Field(timedelta(minutes=120), description="How long a session may take.")
-    pattern_limits: dict[str, Duration] = Field(default_factory=dict, description="The same, by pattern.")
+    session_limit: Duration = Field(
+        timedelta(minutes=120),
+        description="How long a session may take; the alert on durations compares with it.",
+    )
+    pattern_limits: dict[str, Duration] = Field(
+        default_factory=dict,
+        description="How long a session may take, by pattern, instead of `session_limit`.",
+    )
     prices: dict[str, Prices] = Field(
-        default_factory=dict, description="Prices by model, for work that gives no cost."
+        default_factory=dict, description="Prices by model, for work whose telemetry gives no cost."
     )
     pattern_budgets: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
         description="US dollars a success of a pattern may cost; cost efficiency compares with it.",
     )
     thresholds: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
-        None, description="File of other limits for the alerts; rules and boards are rendered with the same."
+        None, description="File of other limits for alerts; rules and boards are rendered with the same file."
     )
     droid_limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
-        description="Attempts a droid may have in flight; at as many it is overloaded. Default: never.",
+        description="Attempts in flight at which a droid is overloaded, by droid; by default never.",
     )
 
     resource_labels: dict[str, str] = Field(
-        default_factory=lambda: {"environment": "deployment.environment.name"},
-        description="Further labels of every series: label name to resource attribute.",
+        default_factory=lambda: {"environment": DEPLOYMENT_ENVIRONMENT},
+        description="Further labels of every series, by name, with the resource attribute of their value.",
     )
     birth_hold: Duration = Field(
-        timedelta(seconds=60), description="How long a new series shows its value before it."
+        timedelta(seconds=60),
+        description="How long a new series shows its value before its first event, for `increase()`.",
     )
-    label_limit: int = Field(200, ge=1, description="Values of a label, per orchestrator, before `other`.")
-    series_limit: int = Field(5000, ge=1, description="Series of a family, per orchestrator, before `other`.")
+    label_limit: int = Field(
+        200, ge=1, description="Values of a label per orchestrator; what exceeds them is counted as `other`."
+    )
+    series_limit: int = Field(
+        5000,
+        ge=1,
+        description="Series of a metric per orchestrator; what exceeds them is counted as `other`.",
+    )
 
     def alert_limits(self) -> AlertLimits:
         """
@@ -228,18 +270,25 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _loopback_unless_insecure(self) -> Settings:
-        for key in ("listen", "otlp_http", "otlp_grpc"):
-            address: Address = getattr(self, key)
-            if not address.loopback and not self.insecure:
+        for port in PORTS:
+            address: Address = getattr(self, port)
+            if not address.loopback and not self.is_insecure(port):
                 msg = (
-                    f"{key} is {address}, which other machines can reach without TLS or authentication; "
-                    "use a loopback address, or set insecure: true behind a proxy that has both"
+                    f"{port} is {address}, which other machines can reach without TLS or authentication; use "
+                    f"a loopback address, or behind a proxy that has both set insecure: [{port}], or "
+                    "insecure: true for all ports"
                 )
                 raise ValueError(msg)
         return self
 
+    def is_insecure(self, port: str) -> bool:
+        """
+        Whether the address of a port, such as `listen`, may be one that other machines can reach.
+        """
+        return self.insecure if isinstance(self.insecure, bool) else port in self.insecure
+
     @model_validator(mode="after")
-    def _labels_of_our_own(self) -> Settings:
+    def _resource_labels_not_taken(self) -> Settings:
         for label in self.resource_labels:
             if label in TAKEN_LABELS or not _LABEL.match(label):
                 msg = f"resource_labels names {label!r}; expected a label name that is not taken"
@@ -285,7 +334,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
             continue
         key = name.removeprefix(ENV_PREFIX).lower()
         is_mapping = key in Settings.model_fields and str(Settings.model_fields[key].annotation).startswith(
-            ("dict", "list")
+            ("dict", "list", "bool | tuple")
         )
         try:
             found[key] = (name, yaml.safe_load(value) if is_mapping else value)
@@ -316,8 +365,8 @@ def as_text(settings: Settings) -> str:
     The settings as a configuration file that says the same.
     """
     plain = json.loads(settings.model_dump_json())
-    for key in ("listen", "otlp_http", "otlp_grpc"):
-        plain[key] = str(getattr(settings, key))
+    for port in PORTS:
+        plain[port] = str(getattr(settings, port))
     for key, value in settings:
         if isinstance(value, timedelta):
             plain[key] = _duration_text(value)

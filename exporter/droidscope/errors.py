@@ -7,7 +7,7 @@ Everything droidscope raises on purpose.
     ├── RefusedError         a request is refused; carries how to answer it
     │   ├── MalformedError   it can never succeed: do not retry
     │   └── OverloadedError  it may succeed later: retry after a delay
-    ├── ReplayError          a recording cannot be read, or its target does not take it
+    ├── ReplayError          a recording cannot be read, or its target does not accept it
     └── StoreError           the store cannot be opened, read or written
 """
 
@@ -67,7 +67,7 @@ class OverloadedError(RefusedError):
 
 class ReplayError(DroidscopeError):
     """
-    A recording cannot be read, or its target does not take it; the message names file and request.
+    A recording cannot be read, or its target does not accept it; the message names file and request.
     """
 
 

@@ -11,6 +11,8 @@ from typing import Final
 _SMALLEST: Final = 0.001
 _LARGEST: Final = 999.5
 _MINUTE: Final = 60
+_COUNT_UNITS: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_SHORT_FROM: Final = 10_000
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -30,11 +32,29 @@ def number(value: float) -> str:
     return f"{round(value, 9):.10g}"
 
 
+def count(value: float) -> str:
+    """
+    A number of things with all its digits: `1,234`.
+    """
+    return f"{value:,.0f}"
+
+
+def short_count(value: float) -> str:
+    """
+    A number of things in at most six characters: `1,234`, `12.3k`, `1.23M`.
+    """
+    if value < _SHORT_FROM:
+        return count(value)
+    # What three digits would round to 1,000 of a unit is 1 of the next.
+    size, unit = next((size, unit) for size, unit in _COUNT_UNITS if value >= 0.9995 * size)
+    return f"{value / size:.3g}{unit}"
+
+
 def percent(ratio: float) -> str:
     """
     A measured ratio as a percentage with four significant digits: `42%`, `33.33%`.
     """
-    return f"{100 * ratio:.4g}%"
+    return f"{100 * ratio:.4g}%" if 100 * abs(ratio) >= _SMALLEST else "0%"
 
 
 def exact_percent(ratio: float) -> str:

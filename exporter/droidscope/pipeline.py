@@ -8,27 +8,26 @@ whatever `/metrics` ever showed, a restart shows again.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 import structlog
 
 from droidscope.conventions.reasons import Reason
-from droidscope.errors import OverloadedError, StoreError
+from droidscope.errors import StoreError
 from droidscope.head.head import Head
 from droidscope.ingest.decode import decode
-from droidscope.ingest.sink import Receipt, Signal
+from droidscope.ingest.sink import PortMeter, Receipt, Signal
 from droidscope.mapping.mapper import UNKNOWN_SERVICE, Mapper, relevant
 from droidscope.model.identity import log_identity, point_identity, span_identity
 from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.otlp import Batch
+from droidscope.request_queue import ProcessedRequest, QueuedRequest, RequestQueue
 from droidscope.store.log import Frame, FrameKind
 from droidscope.store.seen import SeenIds
 from droidscope.store.store import Store
@@ -37,11 +36,6 @@ from droidscope.units import SECOND_NS
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS: Final = 0.25
-GROUP_BYTES: Final = 8 * 1024 * 1024
-"""
-Decoded, a request takes many times its size: so much of it is in memory at once, and one request more.
-"""
-RETRY_SECONDS: Final = 1.0
 
 _FRAME_KINDS: Final = {
     Signal.TRACES: FrameKind.TRACES,
@@ -51,56 +45,25 @@ _FRAME_KINDS: Final = {
 _SIGNALS: Final = {kind: signal for signal, kind in _FRAME_KINDS.items()}
 
 
-class Meter(Protocol):
+class PipelineMeter(PortMeter, Protocol):
     """
-    Where the pipeline counts what it does.
+    The exporter's counts of what comes in and becomes durable, beside those of its ports.
     """
 
-    def received(self, signal: str, transport: str, outcome: str, n: int = 1) -> None:
+    def received(self, signal: str, transport: str, outcome: str, n: int) -> None:
         """
-        Count items received.
-        """
-
-    def rejected(self, reason: str, n: int = 1) -> None:
-        """
-        Count what was refused.
+        Count *n* items of a signal (its label): stored, duplicate, ignored or rejected.
         """
 
     def fsync_seconds(self, seconds: float) -> None:
         """
-        Observe the time one group took to become durable.
+        Observe the time one group of requests took to become durable.
         """
 
     def last_receipt(self, orchestrator: str, signal: str, unix_seconds: float) -> None:
         """
-        Note that something of an orchestrator arrived.
+        Record when something of an orchestrator arrived last.
         """
-
-
-class ProcessedRequest(NamedTuple):
-    """
-    A request's meaning, without its *duplicates*: the items that were seen before.
-    """
-
-    mapped: MappedBatch
-    duplicates: int = 0
-
-
-@dataclass(slots=True)
-class QueuedRequest:
-    """
-    One request on its way; *future* is what its sender waits for, *understood* what it means.
-    """
-
-    signal: Signal
-    body: bytes
-    transport: str
-    future: Future[Receipt] = field(default_factory=Future)
-    understood: ProcessedRequest = field(default_factory=lambda: ProcessedRequest(MappedBatch()))
-
-    def __post_init__(self) -> None:
-        # A sender that gives up must not cancel what the others wait for, too.
-        self.future.set_running_or_notify_cancel()
 
 
 class Pipeline:
@@ -108,8 +71,7 @@ class Pipeline:
     A `Sink` whose receipts mean "on disk".
 
     *clock_ns* is monotonic time, *wall_ns* Unix time, both in nanoseconds. `recover` first, then
-    `start`; `stop` finishes what waits. *lock* guards the head for readers; the *store* is the pipeline's own
-    while it runs.
+    `start`; `stop` finishes what waits. *lock* guards the head for readers, not the *store*.
     """
 
     def __init__(
@@ -117,7 +79,7 @@ class Pipeline:
         store: Store,
         head: Head,
         mapper: Mapper,
-        meter: Meter,
+        meter: PipelineMeter,
         *,
         queue_limit_bytes: int,
         clock_ns: Callable[[], int] = time.monotonic_ns,
@@ -129,16 +91,12 @@ class Pipeline:
         self._monotonic_ns = clock_ns
         self._wall_ns = wall_ns
         self._uptime_zero = 0
-        self._jobs: queue.SimpleQueue[QueuedRequest | None] = queue.SimpleQueue()
-        self._queue_lock = threading.Lock()
+        self._queue = RequestQueue(queue_limit_bytes)
         self._thread: threading.Thread | None = None
-        self._closing = False
         self._interrupted = False
-        self._unnamed_told = False
+        self._unnamed_logged = False
         self.head = head
         self.lock = threading.Lock()
-        self.queue_limit_bytes = queue_limit_bytes
-        self.queued_bytes = 0
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -174,17 +132,17 @@ class Pipeline:
 
     def _replay(self, frame: Frame) -> None:
         mapped = None
-        with self._log_failures("a stored request could not be read"):
+        with self._log_failures("stored_request_unreadable"):
             if frame.kind in _SIGNALS:
                 signal = _SIGNALS[frame.kind]
-                mapped = understand(signal, frame.payload, self._mapper, self.store.seen).mapped
+                mapped = process_request(signal, frame.payload, self._mapper, self.store.seen).mapped
             self._enter(frame, mapped)
 
     def _enter(self, frame: Frame, mapped: MappedBatch | None) -> None:
         """
         Hand a frame to the head, live and replayed alike; *mapped* is None where only time passed.
         """
-        with self._log_failures("a stored request could not be taken in"):
+        with self._log_failures("stored_request_not_recorded"):
             if mapped is None:
                 self.head.advance(frame.clock_ns, frame.wall_ns)
             else:
@@ -193,14 +151,14 @@ class Pipeline:
     @contextmanager
     def _log_failures(self, event: str) -> Iterator[None]:
         """
-        A fault of ours with what is stored is told and costs one frame: to raise would make every
-        start fail at it.
+        A fault of the exporter with what is stored is logged and costs one frame: to raise would make
+        every start fail at it.
         """
         try:
             yield
         except Exception:
             log.exception(event)
-            self._meter.rejected(Reason.INTERNAL)
+            self._meter.rejected(Reason.INTERNAL, 1)
 
     def start(self) -> None:
         """
@@ -213,9 +171,7 @@ class Pipeline:
         """
         Refuse new requests, finish those that wait, and leave a checkpoint.
         """
-        with self._queue_lock:
-            self._closing = True
-            self._jobs.put(None)
+        self._queue.close()
         if self._thread is not None:
             self._thread.join()
         with self.lock:
@@ -236,69 +192,50 @@ class Pipeline:
         Raises:
             OverloadedError: If too much waits already, or the exporter is about to stop.
         """
-        job = QueuedRequest(signal, body, transport)
-        with self._queue_lock:
-            if self._closing:
-                raise OverloadedError(Reason.STOPPING, "the exporter is stopping; retry", RETRY_SECONDS)
-            if self.queued_bytes and self.queued_bytes + len(body) > self.queue_limit_bytes:
-                msg = f"{self.queued_bytes} bytes wait already; the limit is {self.queue_limit_bytes}"
-                raise OverloadedError(Reason.QUEUE_FULL, msg, RETRY_SECONDS)
-            self.queued_bytes += len(body)
-            self._jobs.put(job)
-        return job.future
+        request = QueuedRequest(signal, body, transport)
+        self._queue.put(request)
+        return request.future
+
+    @property
+    def queued_bytes(self) -> int:
+        """
+        Bytes of the requests that wait to become durable.
+        """
+        return self._queue.waiting_bytes
 
     # --- the thread ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
         running = True
         while running:
-            jobs, running = self._group(TICK_SECONDS)
-            self._process_safely(jobs)
+            requests, running = self._queue.take_group(TICK_SECONDS)
+            self._process_safely(requests)
 
     def step(self) -> None:
         """
         Do once, on this thread, what the pipeline's thread does in a loop.
         """
-        jobs, _ = self._group(0)
-        self._process_safely(jobs)
+        requests, _ = self._queue.take_group(0)
+        self._process_safely(requests)
 
-    def _process_safely(self, jobs: list[QueuedRequest]) -> None:
+    def _process_safely(self, requests: list[QueuedRequest]) -> None:
         try:
-            self._process(jobs)
+            self._process(requests)
         except Exception:
-            # A fault of ours must not end the thread: every later request would hang.
-            log.exception("pipeline failed", requests=len(jobs))
-            _refuse(jobs, StoreError("the request could not be processed; see the exporter's log"))
+            # A fault of the exporter must not end the thread: every later request would hang.
+            log.exception("pipeline_failed", requests=len(requests))
+            _refuse(requests, StoreError("the request could not be processed; see the exporter's log"))
         finally:
-            with self._queue_lock:
-                self.queued_bytes -= sum(len(job.body) for job in jobs)
+            self._queue.done(requests)
 
-    def _group(self, timeout: float) -> tuple[list[QueuedRequest], bool]:
-        """
-        What waits now, or comes within *timeout* seconds, at most GROUP_BYTES; and whether more may come.
-        """
-        jobs: list[QueuedRequest] = []
-        size = 0
-        while size < GROUP_BYTES:
-            try:
-                job = self._jobs.get(timeout=timeout) if timeout else self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if job is None:
-                return jobs, False
-            jobs.append(job)
-            size += len(job.body)
-            timeout = 0
-        return jobs, True
-
-    def _process(self, jobs: list[QueuedRequest]) -> None:
+    def _process(self, requests: list[QueuedRequest]) -> None:
         clock, wall = self.uptime_ns(), self._wall_ns()
         mark = self.store.seen.mark()
-        admitted = [job for job in jobs if self._admit(job)]
+        admitted = [request for request in requests if self._admit(request)]
         changes: list[tuple[Frame, MappedBatch | None]] = [
-            (Frame(_FRAME_KINDS[job.signal], clock, wall, job.body), job.understood.mapped)
-            for job in admitted
-            if job.understood.mapped.has_content
+            (Frame(_FRAME_KINDS[request.signal], clock, wall, request.body), request.processed.mapped)
+            for request in admitted
+            if request.processed.mapped.has_content
         ]
         due = self.head.next_due()
         if not changes and due is not None and due <= clock:
@@ -308,46 +245,46 @@ class Pipeline:
             if changes:
                 self.store.append([frame for frame, _ in changes])
         except StoreError as error:
-            log.error("store refuses", error=str(error), requests=len(admitted))  # noqa: TRY400 - the sentence says it all
+            log.error("store_refused", error=str(error), requests=len(admitted))  # noqa: TRY400 - the error is all there is
             self.store.seen.forget_since(mark)
             _refuse(admitted, error)
             return
         durable = time.perf_counter()
-        for job in admitted:
-            mapped = job.understood.mapped
-            job.future.set_result(Receipt(mapped.rejected.total(), mapped.message))
+        for request in admitted:
+            mapped = request.processed.mapped
+            request.future.set_result(Receipt(mapped.rejected.total(), mapped.message))
         with self.lock:
             for frame, of_frame in changes:
                 self._enter(frame, of_frame)
             self.store.maybe_seal(self.head, clock)
         if changes:
             self._meter.fsync_seconds(durable - started)
-        for job in admitted:
-            self._count(job, wall)
+        for request in admitted:
+            self._count(request, wall)
 
-    def _admit(self, job: QueuedRequest) -> bool:
+    def _admit(self, request: QueuedRequest) -> bool:
         """
         Decode, drop what was seen and map; False if the request was refused.
         """
         try:
-            job.understood = understand(job.signal, job.body, self._mapper, self.store.seen)
+            request.processed = process_request(request.signal, request.body, self._mapper, self.store.seen)
         except Exception as error:  # noqa: BLE001 - one request's fault is no other's; the port tells them apart
-            job.future.set_exception(error)
+            request.future.set_exception(error)
             return False
         return True
 
-    def _count(self, job: QueuedRequest, wall_ns: int) -> None:
-        mapped = job.understood.mapped
-        name = job.signal.label
+    def _count(self, request: QueuedRequest, wall_ns: int) -> None:
+        mapped = request.processed.mapped
+        name = request.signal.label
         outcomes = {
             "stored": mapped.stored,
-            "duplicate": job.understood.duplicates,
+            "duplicate": request.processed.duplicates,
             "ignored": mapped.ignored,
             "rejected": mapped.rejected.total(),
         }
         for outcome, count in outcomes.items():
             if count:
-                self._meter.received(name, job.transport, outcome, count)
+                self._meter.received(name, request.transport, outcome, count)
         for reason, count in mapped.rejected.items():
             self._meter.rejected(reason, count)
         if mapped.invalid_values:
@@ -357,14 +294,14 @@ class Pipeline:
             self._flag_unnamed(orchestrator)
 
     def _flag_unnamed(self, orchestrator: str) -> None:
-        if orchestrator.startswith(UNKNOWN_SERVICE) and not self._unnamed_told:
-            self._unnamed_told = True
+        if orchestrator.startswith(UNKNOWN_SERVICE) and not self._unnamed_logged:
+            self._unnamed_logged = True
             log.warning(
-                "a sender has no service.name; set OTEL_SERVICE_NAME there", orchestrator=orchestrator
+                "sender_without_service_name", orchestrator=orchestrator, remedy="set OTEL_SERVICE_NAME there"
             )
 
 
-def understand(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> ProcessedRequest:
+def process_request(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> ProcessedRequest:
     """
     Decode a request, drop what was seen before, and map the rest.
 
@@ -377,13 +314,13 @@ def understand(signal: Signal, body: bytes, mapper: Mapper, seen: SeenIds) -> Pr
     batch = relevant(decode(signal, body))
     mark = seen.mark()
     try:
-        understood = _unseen(batch, mapper, seen)
+        processed = _unseen(batch, mapper, seen)
     except Exception:
         seen.forget_since(mark)
         raise
-    if not understood.mapped.has_content:
+    if not processed.mapped.has_content:
         seen.forget_since(mark)
-    return understood
+    return processed
 
 
 def _unseen(batch: Batch, mapper: Mapper, seen: SeenIds) -> ProcessedRequest:
@@ -395,7 +332,7 @@ def _unseen(batch: Batch, mapper: Mapper, seen: SeenIds) -> ProcessedRequest:
     return ProcessedRequest(mapper.map(unseen), duplicates)
 
 
-def _refuse(jobs: Iterable[QueuedRequest], error: Exception) -> None:
-    for job in jobs:
-        if not job.future.done():
-            job.future.set_exception(error)
+def _refuse(requests: Iterable[QueuedRequest], error: Exception) -> None:
+    for request in requests:
+        if not request.future.done():
+            request.future.set_exception(error)

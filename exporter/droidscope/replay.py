@@ -2,7 +2,7 @@
 Sends recorded telemetry again: files of export requests -> an OTLP port, over HTTP or gRPC.
 
 A recording is a sequence of records: four bytes of length (big-endian), then that many bytes of a
-protobuf export request. The name of the file says of which signal: `traces-monday.otlp`.
+protobuf export request. The name of the file begins with the signal: `traces-monday.otlp`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import http.client
 import io
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from msgspec import Struct
 
 from droidscope.errors import ReplayError
 from droidscope.ingest.exports import EXPORTS
@@ -36,7 +36,7 @@ LENGTH_BYTES = 4
 PROTOBUF = "application/x-protobuf"
 FASTEST = 1
 """
-gzip's level for the way: telemetry shrinks to a tenth even so.
+gzip's level of compression: telemetry shrinks to a tenth even so.
 """
 
 RETRYABLE_STATUSES = frozenset(
@@ -51,8 +51,7 @@ RETRYABLE_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLI
 STATUS_DETAILS = "grpc-status-details-bin"
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """
     How often and when a request is sent again. Delays double from the first to the longest; a delay
     the target asks for comes first, but is not longer either.
@@ -71,10 +70,10 @@ class RetryPolicy:
         return min(backoff if asked_seconds is None else asked_seconds, self.longest_delay_seconds)
 
 
-class ReplaySummary(NamedTuple):
+class ReplaySummary(Struct, frozen=True):
     """
-    What a replay has sent so far. *rejected* counts items the target refused within requests it took
-    in, *message* is what it said of the first; *retries* counts requests sent again.
+    What a replay has sent so far. *rejected* counts items the target refused within requests it accepted,
+    *message* is its reason for the first; *retries* counts requests sent again.
     """
 
     requests: int = 0
@@ -84,9 +83,9 @@ class ReplaySummary(NamedTuple):
     retries: int = 0
 
 
-class TryAgainError(Exception):
+class TemporarilyRefusedError(Exception):
     """
-    The target cannot take the request now; *asked_seconds* is the pause it asks for, if any.
+    The target cannot accept the request now; *asked_seconds* is the pause it asks for, None if it does not.
     """
 
     def __init__(self, message: str, asked_seconds: float | None = None) -> None:
@@ -94,9 +93,9 @@ class TryAgainError(Exception):
         self.asked_seconds = asked_seconds
 
 
-class RefusedForGoodError(Exception):
+class PermanentlyRefusedError(Exception):
     """
-    The target will never take the request.
+    The target will never accept the request.
     """
 
 
@@ -110,8 +109,8 @@ class ReplaySender(Protocol):
         Send one request.
 
         Raises:
-            TryAgainError: If it may succeed later.
-            RefusedForGoodError: If it never will.
+            TemporarilyRefusedError: If it may succeed later.
+            PermanentlyRefusedError: If it never will.
         """
 
     def close(self) -> None:
@@ -129,14 +128,14 @@ def replay(
     sleep: Callable[[float], None] = time.sleep,
 ) -> ReplaySummary:
     """
-    Send all records of all files, in order, each until the target has it.
+    Send all records of all files, in order, each until the target accepts it.
 
     Args:
-        paths: Recordings; their names say which signal they hold.
+        paths: Recordings, whose names begin with their signal.
         to: `http://host:port`, `https://host:port` or `grpc://host:port`.
         policy: When to send again.
-        progress: Told after every request which file it was from and what has been sent so far.
-        sleep: Waits that many seconds.
+        progress: Called after every request with the file it was from and what has been sent so far.
+        sleep: Waits for a number of seconds.
 
     Raises:
         ReplayError: If a file is no recording, or the target refuses a request or is away for too
@@ -150,15 +149,15 @@ def replay(
             for number, body in enumerate(read_records(path), start=1):
                 try:
                     receipt, retries = _deliver(sender, signal, body, policy, sleep)
-                except (TryAgainError, RefusedForGoodError) as error:
-                    msg = f"{path}: {to} does not take request {number} ({len(body)} bytes): {error}"
+                except (TemporarilyRefusedError, PermanentlyRefusedError) as error:
+                    msg = f"{path}: {to} does not accept request {number} ({len(body)} bytes): {error}"
                     raise ReplayError(msg) from error
                 summary = ReplaySummary(
-                    summary.requests + 1,
-                    summary.sent_bytes + len(body),
-                    summary.rejected + receipt.rejected,
-                    summary.message or receipt.message,
-                    summary.retries + retries,
+                    requests=summary.requests + 1,
+                    sent_bytes=summary.sent_bytes + len(body),
+                    rejected=summary.rejected + receipt.rejected,
+                    message=summary.message or receipt.message,
+                    retries=summary.retries + retries,
                 )
                 if progress:
                     progress(path, summary)
@@ -170,18 +169,18 @@ def signal_of(path: Path) -> Signal:
     The signal a recording holds, by the beginning of its name.
 
     Raises:
-        ReplayError: If the name does not say.
+        ReplayError: If the name begins with none.
     """
     for signal in Signal:
         if path.name.startswith(signal.value):
             return signal
-    msg = f"{path}: the name must start with {', '.join(Signal)}; it says what the file holds"
+    msg = f"{path}: the name must start with one of {', '.join(Signal)}"
     raise ReplayError(msg)
 
 
 def read_records(path: Path) -> Iterator[bytes]:
     """
-    The records of one file, in order; a name that ends in .gz says that it is gzipped.
+    The records of one file, in order; a file whose name ends in .gz is gzipped.
 
     Raises:
         ReplayError: If the file cannot be read, or ends within a record.
@@ -211,13 +210,13 @@ def _deliver(
     sender: ReplaySender, signal: Signal, body: bytes, policy: RetryPolicy, sleep: Callable[[float], None]
 ) -> tuple[Receipt, int]:
     """
-    Send until it is taken in; the receipt, and how often it was sent again.
+    Send until it is accepted; returns the receipt, and how often it was sent again.
     """
     attempt = 1
     while True:
         try:
             return sender.send(signal, body), attempt - 1
-        except TryAgainError as error:
+        except TemporarilyRefusedError as error:
             if attempt >= policy.attempts:
                 raise
             sleep(policy.delay_seconds(attempt, error.asked_seconds))
@@ -258,14 +257,14 @@ class HttpSender:
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise TryAgainError(f"{type(error).__name__}: {error}") from error
+            raise TemporarilyRefusedError(f"{type(error).__name__}: {error}") from error
 
         if response.status == HTTPStatus.OK:
             return _receipt(signal, answer)
-        said = f"{response.status} {response.reason}: {_status_message(answer, response)}"
+        reason = f"{response.status} {response.reason}: {_status_message(answer, response)}"
         if response.status in RETRYABLE_STATUSES:
-            raise TryAgainError(said, _seconds(response.headers.get("Retry-After")))
-        raise RefusedForGoodError(said)
+            raise TemporarilyRefusedError(reason, _seconds(response.headers.get("Retry-After")))
+        raise PermanentlyRefusedError(reason)
 
     def close(self) -> None:
         """
@@ -291,11 +290,11 @@ class GrpcSender:
         try:
             answer = export(body, timeout=self._timeout_seconds, compression=grpc.Compression.Gzip)
         except grpc.RpcError as error:
-            said = f"{error.code().name}: {error.details()}"
+            reason = f"{error.code().name}: {error.details()}"
             asked_seconds = _retry_info_seconds(error)
             if asked_seconds is not None or error.code() in RETRYABLE_CODES:
-                raise TryAgainError(said, asked_seconds) from error
-            raise RefusedForGoodError(said) from error
+                raise TemporarilyRefusedError(reason, asked_seconds) from error
+            raise PermanentlyRefusedError(reason) from error
         return _receipt(signal, answer)
 
     def close(self) -> None:
@@ -311,12 +310,12 @@ def _receipt(signal: Signal, answer: bytes) -> Receipt:
         return export.receipt_of(export.response.FromString(answer))
     except DecodeError as error:
         msg = "the answer is not OTLP"
-        raise RefusedForGoodError(msg) from error
+        raise PermanentlyRefusedError(msg) from error
 
 
 def _status_message(answer: bytes, response: http.client.HTTPResponse) -> str:
     """
-    What a refusal says; an answer that is not OTLP's says nothing.
+    The reason in a refusal; an answer that is not OTLP's has none.
     """
     if response.headers.get_content_type() != PROTOBUF:
         return "no reason given"

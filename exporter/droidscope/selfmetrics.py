@@ -35,12 +35,12 @@ from droidscope.series.label_limits import OTHER
 
 OUTCOMES: Final = ("stored", "duplicate", "ignored", "rejected")
 """
-What becomes of an item received.
+The outcomes of an item received.
 """
 
 MAX_ORCHESTRATORS: Final = 1_000
 """
-Names a sender can make us remember here; later ones share one series.
+Orchestrators with a series of their own here; later ones share one.
 """
 
 
@@ -82,7 +82,7 @@ class SelfMetrics:
 
     def received(self, signal: str, transport: str, outcome: str, n: int = 1) -> None:
         """
-        Count *n* spans, log records or metric points and what became of them.
+        Count *n* spans, log records or metric points, by outcome.
         """
         self._received.labels(signal, transport, outcome).inc(n)
 
@@ -100,13 +100,13 @@ class SelfMetrics:
 
     def fsync_seconds(self, seconds: float) -> None:
         """
-        Observe the time it took to make a group of requests durable.
+        Observe the time in which a group of requests was made durable.
         """
         self._fsync.observe(seconds)
 
     def last_receipt(self, orchestrator: str, signal: str, unix_seconds: float) -> None:
         """
-        Note when something of an orchestrator last arrived.
+        Set the time at which something of an orchestrator last arrived.
         """
         if orchestrator not in self._orchestrators and len(self._orchestrators) >= MAX_ORCHESTRATORS:
             orchestrator = OTHER

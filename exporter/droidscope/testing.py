@@ -1,5 +1,5 @@
 """
-What an orchestrator's own tests need: `capture` what is emitted, in memory, and look at it.
+For an orchestrator's own tests: `capture` keeps in memory what is emitted.
 
 Needs the extra `sdk`. With pytest, `pytest_plugins = ["droidscope.testing"]` in a conftest gives the
 fixture `droidscope_capture`.
@@ -38,7 +38,7 @@ class Capture:
     """
     What was emitted while capturing, in memory.
 
-    *tracer_provider* serves tests that need spans of other libraries beside ours.
+    *tracer_provider* is for tests that need spans of other libraries, too.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Capture:
         """
         The log events, in the order they were sent.
         """
-        return [each.log_record for each in self._logs.get_finished_logs()]
+        return [log.log_record for log in self._logs.get_finished_logs()]
 
     def records(self, kind: str) -> list[ReadableSpan]:
         """
@@ -79,12 +79,12 @@ class Capture:
         Raises:
             AssertionError: If there is none, or more than one; the message lists what there is.
         """
-        found = self.records(kind)
-        if len(found) != 1:
-            names_found = [span.name for span in self.spans]
-            msg = f"{len(found)} spans of kind {kind}; expected one among {names_found}"
+        spans = self.records(kind)
+        if len(spans) != 1:
+            ended = [span.name for span in self.spans]
+            msg = f"{len(spans)} spans of kind {kind}; expected one among {ended}"
             raise AssertionError(msg)
-        return found[0]
+        return spans[0]
 
     def events_named(self, name: str) -> list[LogRecord]:
         """
@@ -96,7 +96,7 @@ class Capture:
         """
         The value of a counter, such as `orchestrator.client.records`, summed over all that has *labels*.
 
-        Of a histogram: how many values it has taken.
+        Of a histogram: how many values it has recorded.
         """
         data = self._metrics.get_metrics_data()
         points = [
@@ -118,7 +118,7 @@ class Capture:
 
     def close(self) -> None:
         """
-        Let go of the providers; what was captured stays.
+        Shut the providers down; what was captured stays.
         """
         self.tracer_provider.shutdown()
         self._logger_provider.shutdown()

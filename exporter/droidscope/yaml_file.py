@@ -1,5 +1,5 @@
 """
-Reads YAML files that users write: a mapping, or one line that says what is wrong.
+Reads YAML files that users write: a mapping, or an error of one line.
 """
 
 from __future__ import annotations

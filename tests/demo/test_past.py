@@ -9,12 +9,17 @@ from collections import Counter
 import pytest
 
 import builders as b
-from droidscope.api import params as q
-from droidscope.api.service import ApiService
+from droidscope.api.insight_handlers import (
+    InsightsParams,
+    RecommendationsParams,
+    list_insights,
+    list_recommendations,
+)
+from droidscope.api.session_handlers import SessionParams, get_session
 from droidscope.conventions import metrics as m
 from droidscope.kpi.trends import Direction
 from droidscope.replay import read_records
-from droidscope.views.insight_cache import InsightCache
+from droidscope.views.head_reader import HeadReader
 from droidscope_demo.past import SESSIONS_A_DAY, write_past
 from droidscope_demo.script import draw_session
 from rig import Rig
@@ -39,9 +44,8 @@ def rig(tmp_path_factory):
 
 
 @pytest.fixture
-def answers(rig):
-    retrospect = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
-    return ApiService(rig.pipeline, dict, retrospect, wall_ns=lambda: b.NOON + rig.now)
+def reader(rig):
+    return HeadReader(rig.pipeline, wall_ns=lambda: b.NOON + rig.now)
 
 
 def test_each_session_is_as_it_was_drawn(rig):
@@ -68,11 +72,11 @@ def test_the_same_seed_has_the_same_past(tmp_path):
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_the_past_has_trends_and_forecasts(answers):
+def test_the_past_has_trends_and_forecasts(reader):
     """
     Code quality improves, as the past is written, and something is expected of it.
     """
-    (found,) = answers.insights(q.InsightsQuery(trend="7d")).orchestrators
+    (found,) = list_insights(reader, InsightsParams(trend="7d")).orchestrators
     by_kpi = {trend.kpi: trend.analysis for trend in found.trends}
 
     assert by_kpi["code_quality_score"].direction is Direction.IMPROVING
@@ -80,16 +84,16 @@ def test_the_past_has_trends_and_forecasts(answers):
     assert "code_quality_score" in {each.kpi for each in found.future_predictions}
 
 
-def test_the_past_has_advice_with_evidence(answers):
+def test_the_past_has_advice_with_evidence(reader):
     """
     The pattern that its payment droid breaks is to be reviewed, and sessions show it.
     """
-    advice = answers.recommendations(q.RecommendationsQuery(window="7d", pattern="payment-processing"))
+    advice = list_recommendations(reader, RecommendationsParams(window="7d", pattern="payment-processing"))
     review = next(each for each in advice.recommendations if each.rule == "review_failure_points")
 
     assert review.value < 0.85
     assert review.sessions
-    detail = answers.session(q.SessionQuery(review.sessions[0].session_id))
+    detail = get_session(reader, SessionParams(review.sessions[0].session_id))
     assert detail.session.state == "failed"
     assert sum(each.duration_seconds for each in detail.critical_path) == pytest.approx(
         detail.session.duration_seconds

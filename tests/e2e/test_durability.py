@@ -112,8 +112,8 @@ def test_sigkill_loses_nothing_acknowledged_and_counts_nothing_twice(tmp_path):
         tmp_path / "exporter",
         command=(str(script), str(trigger)),
         birth_hold="1ms",
-        segment_bytes="64KiB",
-        segment_interval="1s",
+        log_segment_bytes="64KiB",
+        log_segment_interval="1s",
     )
     exporter.start()
     senders = [Sender(exporter.http, seed) for seed in range(SENDERS)]
@@ -144,7 +144,14 @@ def test_sigkill_loses_nothing_acknowledged_and_counts_nothing_twice(tmp_path):
         assert sender.error is None
     time.sleep(1.5)  # the hold of a first event, and the last session's close
 
-    truth = sum((sender.truth for sender in senders), Counter())
+    assert_counted(exporter, sum((sender.truth for sender in senders), Counter()))
+    assert exporter.stop() == 0
+
+
+def assert_counted(exporter, truth):
+    """
+    Every counter of the exporter is the *truth*.
+    """
     assert exporter.total("orchestrator_sessions_total", outcome="completed") == truth["sessions"]
     assert exporter.total("orchestrator_sessions_started_total") == truth["sessions"]
     for droid in ("coder", "tester"):
@@ -152,7 +159,6 @@ def test_sigkill_loses_nothing_acknowledged_and_counts_nothing_twice(tmp_path):
         for outcome in ("completed", "failed"):
             counted = exporter.total("orchestrator_tasks_total", droid=droid, outcome=outcome)
             assert counted == truth["tasks", droid, outcome]
-    assert exporter.stop() == 0
 
 
 def wait_for_broken(senders, before, seconds=5):

@@ -19,7 +19,8 @@ from droidscope.conventions.metrics import (
     samples_of,
 )
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Block, Format, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Block, Format
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.series_registry import SeriesRegistry
 

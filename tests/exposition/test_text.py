@@ -28,10 +28,12 @@ from droidscope.conventions.metrics import (
     TASK_DURATION,
     samples_of,
 )
-from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer, negotiate
-from droidscope.series.series_registry import Exemplar, SeriesLimits, SeriesRegistry
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format, negotiate
+from droidscope.series.cells import Exemplar
+from droidscope.series.label_limits import SeriesLimits
+from droidscope.series.series_registry import SeriesRegistry
 
 MINUTE = 60 * 10**9
 WHO = ("shop",)
@@ -357,23 +359,6 @@ class TestLabels:
 
         assert '{orchestrator="shop",environment="prod",droid="coder"} 1\n' in page
         assert '{orchestrator="shop",droid="coder"} 1\n' in page
-
-    @pytest.mark.parametrize(
-        "name", ["severity", "le", "job", "orchestrator", "droid", "two words", "__x", "", "a\n"]
-    )
-    def test_a_resource_label_must_be_free(self, name):
-        """
-        Names that rules, scrapes or metrics use, and those that are none, stop the start.
-        """
-        with pytest.raises(ConfigError, match="resource label"):
-            Renderer((name,))
-
-    def test_a_resource_label_is_given_once(self):
-        """
-        The same label twice would make every sample invalid.
-        """
-        with pytest.raises(ConfigError, match="twice"):
-            Renderer(("environment", "environment"))
 
 
 class TestExemplars:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from droidscope.facts.facts import LABELS, Fact, sums
 from droidscope.facts.history import HOURS, MONTH, before, hours_over, points, sketches, split, timeline
 from droidscope.facts.packing import unpacked
-from droidscope.facts.sketch import COARSE, FINE, bucket, relative_error, tenths
+from droidscope.facts.sketch import COARSE, FINE, bucket, tenths
 from droidscope.facts.windows import Windows
 from droidscope.units import HOUR_NS, NANO
+from facts.sketch_error import relative_error
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined
 
 NOW = 1_760_000_000_000_000_000 // HOUR_NS * HOUR_NS + 20 * NANO

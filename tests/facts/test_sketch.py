@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from droidscope.facts.sketch import COARSE, FINE, Sketch, bounds, bucket, relative_error, tenths
+from droidscope.facts.sketch import COARSE, FINE, Sketch, bounds, bucket, tenths
+from facts.sketch_error import relative_error
 
 DAY_NS = 86_400_000_000_000
 

@@ -55,7 +55,7 @@ def never():
 
 class CountingMeter:
     """
-    Remembers what it was told.
+    Remembers what was counted.
     """
 
     def __init__(self):

@@ -36,7 +36,7 @@ SCALARS = {
 
 def value(plain):
     """
-    A plain value as OTLP says it; None is a value without a kind.
+    A plain value as OTLP has it; None is a value without a kind.
     """
     if plain is None:
         return AnyValue()

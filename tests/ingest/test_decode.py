@@ -43,7 +43,7 @@ def decoded(request, signal=Signal.TRACES):
 
 def typed(plain):
     """
-    A value whose equality tells 1 from 1.0 and from True.
+    A value whose equality distinguishes 1 from 1.0 and from True.
     """
     if isinstance(plain, list):
         return [typed(item) for item in plain]
@@ -113,7 +113,7 @@ def test_spans_of_a_resource_share_it():
 @given(st.dictionaries(st.text(), PLAIN_VALUES, max_size=5))
 def test_attributes_keep_value_and_type(plain):
     """
-    Whatever OTLP can say comes back as it was said: falsy, nested, empty, integer or float.
+    Whatever OTLP can express comes back as it was sent: falsy, nested, empty, integer or float.
     """
     (decoded_span,) = decoded(traces(span("task", plain))).spans
 

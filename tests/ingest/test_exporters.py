@@ -50,7 +50,7 @@ def tracer(exporter):
 
 def test_spans_of_the_sdk_arrive_as_they_were(tracer, sink):
     """
-    Ids, tree, attributes, events, status, scope and resource are what the SDK said.
+    Ids, tree, attributes, events, status, scope and resource are those of the SDK.
     """
     with tracer.start_as_current_span(
         "session", attributes={"attempt": 2, "done": False, "cost": 0.5}

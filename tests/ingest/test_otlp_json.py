@@ -72,42 +72,41 @@ def test_traces_in_json_decode_like_protobuf(spans):
     assert body == request.SerializeToString()
 
 
+EXAMPLE = {
+    "resourceSpans": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "my.service"}}]},
+            "scopeSpans": [
+                {
+                    "scope": {"name": "my.library", "version": "1.0.0"},
+                    "spans": [
+                        {
+                            "traceId": "5B8EFFF798038103D269B633813FC60C",
+                            "spanId": "eee19b7ec3c1b174",
+                            "parentSpanId": None,
+                            "name": "I'm a server span",
+                            "startTimeUnixNano": "1544712660000000000",
+                            "endTimeUnixNano": "1544712661000000000",
+                            "kind": 2,
+                            "attributes": [
+                                {"key": "traceId", "value": {"stringValue": "not an id"}},
+                                {"key": "count", "value": {"intValue": "7"}},
+                            ],
+                            "inventedLater": {"by": ["somebody"]},
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+}
+
+
 def test_the_specification_s_example_decodes():
     """
     Hexadecimal ids of either case, times as strings, enums as numbers, as the specification writes it.
     """
-    body = json.dumps(
-        {
-            "resourceSpans": [
-                {
-                    "resource": {
-                        "attributes": [{"key": "service.name", "value": {"stringValue": "my.service"}}]
-                    },
-                    "scopeSpans": [
-                        {
-                            "scope": {"name": "my.library", "version": "1.0.0"},
-                            "spans": [
-                                {
-                                    "traceId": "5B8EFFF798038103D269B633813FC60C",
-                                    "spanId": "eee19b7ec3c1b174",
-                                    "parentSpanId": None,
-                                    "name": "I'm a server span",
-                                    "startTimeUnixNano": "1544712660000000000",
-                                    "endTimeUnixNano": "1544712661000000000",
-                                    "kind": 2,
-                                    "attributes": [
-                                        {"key": "traceId", "value": {"stringValue": "not an id"}},
-                                        {"key": "count", "value": {"intValue": "7"}},
-                                    ],
-                                    "inventedLater": {"by": ["somebody"]},
-                                }
-                            ],
-                        }
-                    ],
-                }
-            ]
-        }
-    ).encode()
+    body = json.dumps(EXAMPLE).encode()
 
     (decoded,) = decode(Signal.TRACES, protobuf_of_json(Signal.TRACES, body)).spans
 
@@ -145,7 +144,7 @@ def test_metrics_in_json_decode_like_protobuf():
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", "truncated"),
         (b"{", "truncated"),
@@ -164,15 +163,15 @@ def test_metrics_in_json_decode_like_protobuf():
         (b'{"resourceSpans": ' + b"[" * 100_000, "recursion"),
     ],
 )
-def test_what_is_no_request_in_json_is_malformed(body, said):
+def test_what_is_no_request_in_json_is_malformed(body, message):
     """
-    The error says what was found.
+    The error names what was found.
     """
     with pytest.raises(MalformedError, match="is no ExportTraceServiceRequest in JSON") as raised:
         protobuf_of_json(Signal.TRACES, body)
 
     assert raised.value.reason == "malformed_json"
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 KEYS = st.sampled_from(["resourceSpans", "scopeSpans", "spans", "traceId", "name", "attributes", "kind", "x"])

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from droidscope.errors import MalformedError, OverloadedError, ReplayError
 from droidscope.ingest.sink import Signal
@@ -74,7 +75,7 @@ def test_records_come_back_as_written(tmp_path_factory, records):
 @pytest.mark.parametrize("kept", [2, 6])
 def test_a_file_cut_short_names_the_place(tmp_path, kept):
     """
-    Whole records are read; then the error says at which byte the cut one begins.
+    Whole records are read; then the error names the byte at which the cut one begins.
     """
     path = tmp_path / "traces.otlp"
     path.write_bytes(framed([b"whole"]) + framed([b"cut short"])[:kept])
@@ -89,7 +90,7 @@ def test_a_file_cut_short_names_the_place(tmp_path, kept):
 
 def test_a_file_of_another_kind_is_refused_unread(tmp_path):
     """
-    Text read as a length would be gigabytes; the file's size tells.
+    Text read as a length would be gigabytes; the file's size shows it.
     """
     path = tmp_path / "traces.otlp"
     path.write_text('{"resourceSpans": []}')
@@ -100,7 +101,7 @@ def test_a_file_of_another_kind_is_refused_unread(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     """
-    The error says which file and why.
+    The error names the file and the reason.
     """
     with pytest.raises(ReplayError, match=r"traces\.otlp: cannot be read: No such file"):
         list(read_records(tmp_path / "traces.otlp"))
@@ -118,7 +119,9 @@ def test_a_name_without_a_signal_is_refused(tmp_path):
     """
     The error names the file and the names there are.
     """
-    with pytest.raises(ReplayError, match=r"monday\.otlp: the name must start with traces, metrics, logs"):
+    with pytest.raises(
+        ReplayError, match=r"monday\.otlp: the name must start with one of traces, metrics, logs"
+    ):
         signal_of(tmp_path / "monday.otlp")
 
 
@@ -129,10 +132,10 @@ def test_every_record_is_sent_in_order(recordings, target, sink):
     """
     The target gets the recorded bytes, and the summary counts them and what was rejected.
     """
-    told = []
+    reports = []
 
     summary = replay(
-        recordings, target, progress=lambda path, so_far: told.append((path.name, so_far.requests))
+        recordings, target, progress=lambda path, so_far: reports.append((path.name, so_far.requests))
     )
 
     assert [(signal, body) for signal, body, _ in sink.requests] == [
@@ -140,11 +143,11 @@ def test_every_record_is_sent_in_order(recordings, target, sink):
         (Signal.TRACES, TRACES[1]),
         (Signal.LOGS, LOGS[0]),
     ]
-    assert summary._replace(message="") == ReplaySummary(
+    assert replace(summary, message="") == ReplaySummary(
         requests=3, sent_bytes=sum(map(len, TRACES + LOGS)), rejected=1, retries=0
     )
     assert summary.message.startswith("span 'bad': trace_id is empty")
-    assert told == [("traces-monday.otlp", 1), ("traces-monday.otlp", 2), ("logs.otlp", 3)]
+    assert reports == [("traces-monday.otlp", 1), ("traces-monday.otlp", 2), ("logs.otlp", 3)]
 
 
 def test_a_refusal_of_the_moment_is_waited_for(recordings, target, sink):
@@ -163,12 +166,12 @@ def test_a_refusal_of_the_moment_is_waited_for(recordings, target, sink):
 
 def test_a_target_that_never_recovers_ends_the_replay(recordings, target, sink):
     """
-    After the last attempt the error names file, target, request and what the target said.
+    After the last attempt the error names file, target, request and the reason of the target.
     """
     sink.faults = [OverloadedError("full", "no room", 1)] * 3
     sleeps = Sleeps()
 
-    with pytest.raises(ReplayError, match=rf"monday\.otlp: {target} does not take request 1 .*no room"):
+    with pytest.raises(ReplayError, match=rf"monday\.otlp: {target} does not accept request 1 .*no room"):
         replay(recordings, target, policy=RetryPolicy(attempts=3), sleep=sleeps)
 
     assert len(sleeps) == 2
@@ -197,7 +200,7 @@ def test_an_absent_target_is_tried_again(recordings, scheme):
     sleeps = Sleeps()
     policy = RetryPolicy(attempts=5, first_delay_seconds=1, longest_delay_seconds=5)
 
-    with pytest.raises(ReplayError, match="does not take request 1"):
+    with pytest.raises(ReplayError, match="does not accept request 1"):
         replay(recordings, f"{scheme}://127.0.0.1:{port}", policy=policy, sleep=sleeps)
 
     assert sleeps == [1, 2, 4, 5]
@@ -254,20 +257,20 @@ def web_server():
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "body", "said"),
+    ("status", "headers", "body", "reason"),
     [
         (200, {"Content-Type": "text/html"}, b"<html>", "the answer is not OTLP"),
         (404, {"Content-Type": "text/html"}, b"<html>", "404 Not Found: no reason given"),
         (400, {"Content-Type": "application/x-protobuf"}, b"<html>", "400 Bad Request: no reason given"),
     ],
 )
-def test_a_target_that_is_no_otlp_port_ends_the_replay(recordings, web_server, status, headers, body, said):
+def test_a_target_that_is_no_otlp_port_ends_the_replay(recordings, web_server, status, headers, body, reason):
     """
     Success counts only if the answer is one, and no page of HTML ends up in the error.
     """
     web_server.status, web_server.headers, web_server.body = status, headers, body
 
-    with pytest.raises(ReplayError, match=said):
+    with pytest.raises(ReplayError, match=reason):
         replay(recordings, f"http://127.0.0.1:{web_server.server_port}", sleep=Sleeps())
 
 

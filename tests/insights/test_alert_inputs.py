@@ -16,7 +16,7 @@ from droidscope.limits.variants import AlertLimits
 from droidscope.mapping.mapper import Mapper
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings
-from droidscope.views.alert_inputs import gathered
+from droidscope.views.alert_inputs import read_alert_inputs
 from rig import Rig
 
 MINUTE = 60
@@ -36,7 +36,7 @@ def rig(tmp_path):
 
 
 def evidence(rig, limits=None):
-    return gathered(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now, limits)
+    return read_alert_inputs(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now, limits)
 
 
 def in_environment(name, *spans):
@@ -77,6 +77,7 @@ def test_only_findings_of_the_chosen_severities_alert(rig):
     Two of three are looked away from; with all of them, each has its alert.
     """
     rig.send("traces", b.traces(b.task(output__findings__critical=1, output__findings__low=2)))
+
     worst = overrides.parse({SECURITY_ISSUES.name: {"finding_severities": ["critical", "high"]}})
 
     some, every = (

@@ -18,9 +18,9 @@ def seen():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_yet():
+def _nothing_logged_yet():
     """
-    Each test hears every warning.
+    Each test gets every warning.
     """
     never_raise.forget_warnings()
 

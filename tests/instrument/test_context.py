@@ -51,7 +51,7 @@ def ids_of(span):
 
 def test_what_is_inside_carries_all_ids(seen):
     """
-    However deep, a span says session, pattern, phase, task, type and droid.
+    However deep, a span has session, pattern, phase, task, type and droid.
     """
     with ds.session("p", id="s"), ds.phase("f"), ds.task("d", "t", id="1"), ds.attempt():
         for block in (ds.tool("x"), ds.ask("d", "e"), ds.gate("g")):
@@ -232,7 +232,7 @@ def test_another_process_is_inside_by_baggage():
     assert all(expected.items() <= span.items() for span in there["spans"])
     assert set(there["traces"]) == {trace_id}
     assert there["spans"][1][names.TASK_ATTEMPT] == 2
-    sent = [name for name, said in there["events"] if expected.items() <= said.items()]
+    sent = [name for name, attributes in there["events"] if expected.items() <= attributes.items()]
     assert sent == [names.STARTED_EVENT, names.CONFLICT_EVENT, names.PROGRESS_EVENT]
 
 
@@ -272,7 +272,7 @@ def test_records_of_a_worker_are_its_orchestrators(monkeypatch):
 
 def test_the_opener_itself_needs_no_name_on_its_records(monkeypatch):
     """
-    Another process of the same service is told by its resource.
+    Another process of the same service is known by its resource.
     """
     with service(monkeypatch, "fleet"):
         headers = headers_of_a_task()
@@ -308,7 +308,7 @@ def test_a_session_opened_by_a_worker_is_its_own(monkeypatch):
 @pytest.mark.parametrize("variable", ["by-variable", ""])
 def test_without_a_resource_the_variable_names_the_orchestrator(monkeypatch, seen, variable):
     """
-    Providers that are not the SDK's have no resource; without the variable nothing is said.
+    Providers that are not the SDK's have no resource; without the variable nothing is set.
     """
     monkeypatch.setenv("OTEL_SERVICE_NAME", variable)
 
@@ -365,7 +365,7 @@ def test_a_received_context_wins_over_what_is_open_here(seen, caplog):
 
 def test_spans_of_other_libraries_say_where_they_are(seen):
     """
-    The processor copies the ids, but does not overwrite what a span says itself.
+    The processor copies the ids, but does not overwrite what a span has itself.
     """
     tracer = seen.tracer_provider.get_tracer("some.framework")
     with ds.session("p", id="s"), ds.task("d", "t", id="1"):

@@ -107,7 +107,7 @@ async def test_a_partial_and_a_callable_object_can_be_decorated(seen):
 
 async def test_a_returned_coroutine_is_followed_to_its_end(seen):
     """
-    Of a lambda, say: the span begins with the call, and is around what is awaited, wherever that is.
+    As of a lambda: the span begins with the call, and is around what is awaited, wherever that is.
     """
 
     async def work(delay):
@@ -514,7 +514,7 @@ def test_blocks_that_end_out_of_order_leave_no_context_behind(seen):
 @pytest.mark.usefixtures("seen")
 def test_our_own_faults_stay_with_us(caplog, monkeypatch):
     """
-    A broken tracer costs the spans, not the work; it is said once.
+    A broken tracer costs the spans, not the work; it is logged once.
     """
 
     class BrokenTracer:

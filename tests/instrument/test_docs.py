@@ -11,7 +11,7 @@ from opentelemetry import baggage, trace
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import orchestrator
+from droidscope.instrument import analytics_orchestrator
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/instrumentation.md")
@@ -43,11 +43,11 @@ def examples():
 @pytest.fixture
 def configured(monkeypatch):
     """
-    What `configure` was told, which does nothing else.
+    What `configure` was called with, which does nothing else.
     """
-    told = []
-    monkeypatch.setattr(ds, "configure", lambda **given: told.append(given))
-    return told
+    calls = []
+    monkeypatch.setattr(ds, "configure", lambda **given: calls.append(given))
+    return calls
 
 
 def run(telling, **names_around):
@@ -149,7 +149,7 @@ def test_the_mixin(seen, monkeypatch):
     Sessions of the pattern it names.
     """
     watched = []
-    monkeypatch.setattr(orchestrator.WATCH, "look", watched.append)
+    monkeypatch.setattr(analytics_orchestrator.ALERT_POLLER, "request", watched.append)
 
     mine = run("class Mine(", Orchestrator=Orchestrator)["Mine"]()
 

@@ -13,7 +13,7 @@ from droidscope.instrument import heartbeat
 
 def test_beginnings_are_announced(seen):
     """
-    Sessions, phases, tasks, attempts and queries say at once what their spans say later, under their ids.
+    Sessions, phases, tasks, attempts and queries report at once what their spans report later, by id.
     """
     with ds.session("p", id="s", plan=["f"], planned=60), ds.phase("f"), ds.task("d", "t"), ds.attempt():
         with ds.ask("d", "e"), ds.tool("x"), ds.gate("g"):
@@ -144,9 +144,9 @@ def test_open_sessions_say_they_are_alive(seen):
     """
     with ds.session("p", id="1"):
         with ds.session("p", id="2"):
-            heartbeat.PULSE.beat()
-        heartbeat.PULSE.beat()
-    heartbeat.PULSE.beat()
+            heartbeat.HEARTBEAT.send()
+        heartbeat.HEARTBEAT.send()
+    heartbeat.HEARTBEAT.send()
 
     events = seen.events_named(names.ALIVE_EVENT)
     assert sorted(event.attributes[names.SESSION_ID] for event in events[:2]) == ["1", "2"]
@@ -155,54 +155,54 @@ def test_open_sessions_say_they_are_alive(seen):
     assert events[2].span_id == outer.context.span_id
 
 
-class Member:
+class OpenSession:
     """
-    Counts its signs of life.
+    Counts its heartbeats.
     """
 
     def __init__(self, after=lambda _: None):
-        self.signs = 0
+        self.heartbeats = 0
         self.after = after
 
-    def still_alive(self):
-        self.signs += 1
+    def send_heartbeat(self):
+        self.heartbeats += 1
         self.after(self)
 
 
-def test_the_thread_of_the_pulse_ends_with_the_last_member():
+def test_the_thread_of_the_sender_ends_with_the_last_session():
     """
-    It beats while there is a member, and a later member starts it anew.
+    It runs while there is a session, and a later session starts it anew.
     """
-    pulse = heartbeat.Heartbeat(interval_seconds=0.001)
+    sender = heartbeat.Heartbeat(interval_seconds=0.001)
     for _ in range(2):
-        member = Member(after=pulse.discard)
-        pulse.add(member)
-        thread = pulse.thread
+        session = OpenSession(after=sender.discard)
+        sender.add(session)
+        thread = sender.thread
         thread.join(5)
 
-        assert member.signs == 1
+        assert session.heartbeats == 1
         assert not thread.is_alive()
-        assert pulse.thread is None
+        assert sender.thread is None
 
 
-def test_a_member_that_fails_does_not_silence_the_others():
+def test_a_session_that_fails_does_not_silence_the_others():
     """
     Its fault is logged.
     """
-    members = [Member(after=lambda _: 1 / 0), Member()]
-    pulse = heartbeat.Heartbeat(interval_seconds=3600, members=members)
+    sessions = [OpenSession(after=lambda _: 1 / 0), OpenSession()]
+    sender = heartbeat.Heartbeat(interval_seconds=3600, sessions=sessions)
 
-    assert pulse.beat()
-    assert [member.signs for member in members] == [1, 1]
+    assert sender.send()
+    assert [session.heartbeats for session in sessions] == [1, 1]
 
 
 def test_a_session_thrown_away_is_not_alive():
     """
-    Members are held weakly.
+    Sessions are held weakly.
     """
-    pulse = heartbeat.Heartbeat(interval_seconds=3600, members=[Member()])
+    sender = heartbeat.Heartbeat(interval_seconds=3600, sessions=[OpenSession()])
 
-    assert not pulse.beat()
+    assert not sender.send()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -216,7 +216,7 @@ def test_a_forked_child_starts_with_nothing(seen):
             pass
         child = os.fork()
         if child == 0:
-            is_clean = not heartbeat.PULSE.beat() and seen.count(names.CLIENT_RECORDS) == 0
+            is_clean = not heartbeat.HEARTBEAT.send() and seen.count(names.CLIENT_RECORDS) == 0
             os._exit(0 if is_clean else 1)
         _, status = os.waitpid(child, 0)
 

@@ -106,7 +106,7 @@ def test_counts_add_up_and_scores_are_the_latest(seen):
 
 
 @pytest.mark.parametrize(
-    ("given", "reason", "said"),
+    ("given", "reason", "expected"),
     [
         ({"code_quality": 0.9}, "scale_missing", "code_quality_score is 0.9; expected a declared scale"),
         ({"test_coverage": ds.percent(140)}, "out_of_range", "percent(140); expected a number from 0 to 100"),
@@ -119,7 +119,7 @@ def test_counts_add_up_and_scores_are_the_latest(seen):
         ({"findings": 3}, "invalid", "is 3; expected counts by severity"),
     ],
 )
-def test_what_makes_no_sense_is_dropped_and_counted(seen, caplog, given, reason, said):
+def test_what_makes_no_sense_is_dropped_and_counted(seen, caplog, given, reason, expected):
     """
     The rest of the output stays; the warning names value and expectation.
     """
@@ -130,7 +130,7 @@ def test_what_makes_no_sense_is_dropped_and_counted(seen, caplog, given, reason,
     kept = set(seen.one("task").attributes) - {names.TASK_ATTEMPTS}
     assert kept == {names.KIND, names.TASK_ID, names.AGENT_NAME, names.OPERATION}
     assert seen.count(names.CLIENT_DROPPED, {names.DROP_REASON: reason}) == 2
-    assert [said in record.getMessage() for record in caplog.records] == [True]
+    assert [expected in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_findings_left_out_are_zero(seen):
@@ -153,7 +153,7 @@ def test_findings_left_out_are_zero(seen):
 
 
 @pytest.mark.parametrize(
-    ("issues", "said"),
+    ("issues", "expected"),
     [
         (["E501", "F401", "E501"], ("E501:2", "F401:1")),
         ({"S101": 3, "B008": 7}, ("B008:7", "S101:3")),
@@ -161,14 +161,14 @@ def test_findings_left_out_are_zero(seen):
         ([], ()),
     ],
 )
-def test_issues_are_counted_by_rule(seen, issues, said):
+def test_issues_are_counted_by_rule(seen, issues, expected):
     """
     The most frequent first.
     """
     with ds.task("d"):
         ds.output(issues=issues)
 
-    assert seen.one("task").attributes[names.OUTPUT_ISSUES] == said
+    assert seen.one("task").attributes[names.OUTPUT_ISSUES] == expected
 
 
 def test_at_most_twenty_issues_are_said(seen):
@@ -178,13 +178,13 @@ def test_at_most_twenty_issues_are_said(seen):
     with ds.task("d"):
         ds.output(issues={f"R{number:02}": number for number in range(30)})
 
-    said = seen.one("task").attributes[names.OUTPUT_ISSUES]
-    assert said == tuple(f"R{number:02}:{number}" for number in range(29, 9, -1))
+    issues = seen.one("task").attributes[names.OUTPUT_ISSUES]
+    assert issues == tuple(f"R{number:02}:{number}" for number in range(29, 9, -1))
 
 
 def test_output_outside_of_a_task_is_dropped(seen, caplog):
     """
-    A warning says where it belongs.
+    The warning names where it belongs.
     """
     with ds.phase("f"):
         ds.output(files_created=1)

@@ -87,57 +87,57 @@ def test_importing_loads_next_to_nothing():
     assert loaded == "[] []"
 
 
+EVERYTHING = """
+import asyncio, droidscope as ds
+
+@ds.session(pattern="p")
+async def main():
+    with ds.phase("f") as phase, ds.task(droid="d", type="t") as task, ds.attempt():
+        with ds.ask("d", "e", deadline=5) as query, ds.tool("x"):
+            query.rejected()
+        ds.output(files_created=1, test_coverage=0.4, sarif="nowhere.sarif")
+        ds.conflict("schema"); ds.progress(7); ds.unblocked(); ds.tell("d")
+        with ds.blocked("waiting"):
+            phase.skip()
+        task.outcome("failed"); task.output(files_created=1)
+    with ds.gate("g") as gate:
+        gate.failed(score=ds.ten(3))
+    with ds.synthesis() as synthesis:
+        synthesis.integrated(conflicts=1)
+    async with ds.session("q") as session:
+        assert len(session.id) == len(task.id) == len(query.id) == 32
+    return query.correlation_id == query.id
+
+@ds.attempt
+def numbers():
+    received = yield 1
+    return received
+
+@ds.tool("x")
+async def letters():
+    yield "a"
+
+generator = numbers()
+next(generator)
+try:
+    generator.send("sent")
+except StopIteration as stop:
+    assert stop.value == "sent"
+
+async def collect():
+    return [letter async for letter in letters()]
+
+print(asyncio.run(main()), asyncio.run(collect()))
+"""
+
+
 def test_everything_works_without_an_sdk():
     """
-    Decorators, blocks and calls do nothing, quietly; ids are there for whoever needs them.
+    Decorators, blocks and calls do nothing; ids are there for whoever needs them.
     """
-    said = run(
-        """
-        import asyncio, droidscope as ds
+    printed = run(EVERYTHING, WITHOUT_SDK)
 
-        @ds.session(pattern="p")
-        async def main():
-            with ds.phase("f") as phase, ds.task(droid="d", type="t") as task, ds.attempt():
-                with ds.ask("d", "e", deadline=5) as query, ds.tool("x"):
-                    query.rejected()
-                ds.output(files_created=1, test_coverage=0.4, sarif="nowhere.sarif")
-                ds.conflict("schema"); ds.progress(7); ds.unblocked(); ds.tell("d")
-                with ds.blocked("waiting"):
-                    phase.skip()
-                task.outcome("failed"); task.output(files_created=1)
-            with ds.gate("g") as gate:
-                gate.failed(score=ds.ten(3))
-            with ds.synthesis() as synthesis:
-                synthesis.integrated(conflicts=1)
-            async with ds.session("q") as session:
-                assert len(session.id) == len(task.id) == len(query.id) == 32
-            return query.correlation_id == query.id
-
-        @ds.attempt
-        def numbers():
-            received = yield 1
-            return received
-
-        @ds.tool("x")
-        async def letters():
-            yield "a"
-
-        generator = numbers()
-        next(generator)
-        try:
-            generator.send("sent")
-        except StopIteration as stop:
-            assert stop.value == "sent"
-
-        async def collect():
-            return [letter async for letter in letters()]
-
-        print(asyncio.run(main()), asyncio.run(collect()))
-        """,
-        WITHOUT_SDK,
-    )
-
-    assert said == "True ['a']"
+    assert printed == "True ['a']"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_needs_the_sdk_says_so(wanted):
     """
     The error is the command that installs it.
     """
-    said = run(
+    printed = run(
         f"""
         import droidscope as ds
         try:
@@ -158,14 +158,14 @@ def test_what_needs_the_sdk_says_so(wanted):
         WITHOUT_SDK,
     )
 
-    assert said.endswith("pip install 'droidscope[sdk]'")
+    assert printed.endswith("pip install 'droidscope[sdk]'")
 
 
 def test_a_provider_that_comes_late_is_found():
     """
     Decorated before, traced after.
     """
-    said = run("""
+    printed = run("""
         import droidscope as ds
         from opentelemetry import trace
         from opentelemetry.sdk.trace import TracerProvider
@@ -184,4 +184,4 @@ def test_a_provider_that_comes_late_is_found():
         print([span.name for span in memory.get_finished_spans()])
     """)
 
-    assert said == "['execute_tool x']"
+    assert printed == "['execute_tool x']"

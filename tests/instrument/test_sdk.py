@@ -159,7 +159,7 @@ def test_a_signal_can_be_switched_off(receiver):
 
 def test_flush_sends_now(receiver):
     """
-    And says that all went well.
+    And returns that all went well.
     """
     run(
         f"""
@@ -233,7 +233,7 @@ def test_what_is_refused_is_told(receiver):
 
 def test_everything_sent_is_a_good_end(receiver):
     """
-    Which shutdown says.
+    Which shutdown returns.
     """
     done = run(
         f"""
@@ -272,7 +272,7 @@ def test_losses_warn_now_and_then(caplog):
     losses = export_failures.ExportFailures(clock=lambda: next(now))
 
     for signal in ("traces", "logs", "traces"):
-        losses.take(signal, "http://exporter", delivered=False)
+        losses.record(signal, "http://exporter", delivered=False)
 
     assert losses.failed() == {"traces": 2, "logs": 1, "metrics": 0}
     assert [record.getMessage() for record in caplog.records] == [
@@ -284,13 +284,13 @@ def test_losses_warn_now_and_then(caplog):
 
 def test_sums_are_whole_again_after_the_next_delivery():
     """
-    What is lost of spans and events is lost; metrics say it all again.
+    What is lost of spans and events is lost; metrics are sent again as sums.
     """
     losses = export_failures.ExportFailures()
 
     for delivered in (False, True):
         for signal in ("traces", "logs", "metrics"):
-            losses.take(signal, "http://exporter", delivered=delivered)
+            losses.record(signal, "http://exporter", delivered=delivered)
 
     assert losses.failed() == {"traces": 1, "logs": 1, "metrics": 0}
 
@@ -421,7 +421,7 @@ def test_an_unknown_protocol_stops_at_start_up():
 )
 def test_metrics_go_out_every_fifteen_seconds(variables, millis):
     """
-    Unless the standard variable says otherwise.
+    Unless the standard variable is set.
     """
     done = run(
         """

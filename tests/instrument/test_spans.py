@@ -1,5 +1,5 @@
 """
-What each kind of span says.
+What each kind of span has.
 """
 
 from contextlib import suppress
@@ -100,7 +100,7 @@ def test_a_task_says_who_does_what(seen):
 
 def test_attempts_are_numbered_within_their_task(seen):
     """
-    Numbers count from 1 in each task, and the task says how many there were.
+    Numbers count from 1 in each task, and the task has their number.
     """
     for tries in (2, 1):
         with ds.task("debugger", id=f"t{tries}"):
@@ -129,7 +129,7 @@ def test_an_attempt_may_be_numbered_by_hand(seen):
 
 def test_an_attempt_outside_of_a_task_is_nothing(seen, caplog):
     """
-    No droid, no task: it would mean nothing to anybody. A warning says where it belongs.
+    No droid, no task: it would mean nothing to anybody. A warning names where it belongs.
     """
     with ds.attempt():
         pass
@@ -210,7 +210,7 @@ def test_an_exception_leaves_a_query_unanswered(seen):
 @pytest.mark.parametrize("verdict", ["unanswered", "rejected"])
 def test_a_query_may_be_judged(seen, verdict):
     """
-    What the orchestrator says of a query wins.
+    The outcome that the orchestrator sets for a query wins.
     """
     with ds.ask("a", "b") as query:
         getattr(query, verdict)()
@@ -315,7 +315,7 @@ def test_a_synthesis_reports_the_integration(seen):
 )
 def test_a_synthesis_knows_the_gates_of_its_session(seen, verdicts, passed):
     """
-    All must pass by their latest verdict; without gates nothing is said.
+    All must pass by their latest verdict; without gates nothing is set.
     """
     with ds.session("p"):
         for name, verdict in verdicts:
@@ -329,7 +329,7 @@ def test_a_synthesis_knows_the_gates_of_its_session(seen, verdicts, passed):
 
 def test_gates_may_be_stated(seen):
     """
-    An orchestrator whose gates run elsewhere says itself whether they passed.
+    An orchestrator whose gates run elsewhere reports itself whether they passed.
     """
     with ds.session("p"):
         with ds.gate("g"):

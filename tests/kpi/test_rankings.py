@@ -1,5 +1,5 @@
 """
-Who does best, who needs help, what changed.
+Who does best, who needs help.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from droidscope.kpi.rankings import (
-    Level,
     Outcomes,
     Rank,
     Standing,
-    changes,
     fastest_completions,
     has_collaboration_issue,
     needs_improvement,
@@ -22,7 +20,6 @@ from droidscope.kpi.rankings import (
     rank_patterns,
 )
 from droidscope.kpi.statistics import wilson_interval
-from droidscope.kpi.trends import DURATION, ERROR_RATIO, SCORE, SUCCESS_RATIO
 
 outcomes = st.integers(0, 60).flatmap(lambda n: st.builds(Outcomes, st.integers(0, n), st.just(n)))
 names = st.text("abc", min_size=1, max_size=3)
@@ -131,41 +128,3 @@ def test_fastest_is_against_the_own_pattern():
     sessions = {"quick": (10, 5.0), "swift": (120, 180.0), "no median": (1, 0.0)}
 
     assert fastest_completions(sessions) == [Rank("swift", 120 / 180, 1), Rank("quick", 2.0, 1)]
-
-
-def test_changes_go_from_best_to_worst():
-    """
-    Each in multiples of the smallest change that counts, whatever the KPI's unit.
-    """
-    measures = {"quality": SCORE, "success": SUCCESS_RATIO, "errors": ERROR_RATIO, "duration": DURATION}
-    previous = {"quality": 70, "success": 0.5, "errors": 0.1, "duration": 100}
-    current = {"quality": 66, "success": 0.75, "errors": 0.05, "duration": 110}
-    found = changes(
-        {kpi: Level(value, 9) for kpi, value in current.items()},
-        {kpi: Level(value, 7) for kpi, value in previous.items()},
-        measures,
-    )
-
-    assert [change.kpi for change in found] == ["success", "errors", "duration", "quality"]
-    assert [change.gain for change in found] == pytest.approx([12.5, 2.5, -2, -2])
-    assert found[0][2:] == (0.75, 0.5, 9)
-
-
-@pytest.mark.parametrize(
-    ("value", "previous", "measure"),
-    [(71.9, 70, SCORE), (104.9, 100, DURATION), (5, 0, DURATION), (70, 70, SCORE)],
-)
-def test_small_changes_do_not_count(value, previous, measure):
-    """
-    Under 2 points, under 5 %, or against a duration of nothing.
-    """
-    levels = {"kpi": Level(value, 9)}, {"kpi": Level(previous, 9)}
-
-    assert changes(*levels, {"kpi": measure}) == []
-
-
-def test_what_is_new_or_gone_has_not_changed():
-    """
-    A change needs a value before and after.
-    """
-    assert changes({"new": Level(90, 9)}, {"gone": Level(10, 9)}, {"new": SCORE, "gone": SCORE}) == []

@@ -17,12 +17,11 @@ from scipy.stats import theilslopes
 
 from droidscope.kpi.trends import (
     DURATION,
-    ERROR_RATIO,
     SCORE,
+    SUCCESS_RATIO,
     WEEK_NS,
     Direction,
     TrendSeries,
-    bucket_ns,
     mann_kendall,
     pooled,
     theil_sen,
@@ -111,7 +110,7 @@ def test_a_fall_of_errors_is_an_improvement():
     """
     values = [0.2 - 0.03 * k / 24 for k in range(24)]
 
-    assert of(values, ERROR_RATIO).direction is Direction.IMPROVING
+    assert of(values, SUCCESS_RATIO._replace(polarity=-1)).direction is Direction.IMPROVING
 
 
 def test_a_large_change_must_be_significant_too():
@@ -231,17 +230,6 @@ def test_a_broken_series_is_refused(times_ns, values, complaint):
     """
     with pytest.raises(ValueError, match=complaint):
         trend(times_ns, values, WEEK_NS, SCORE)
-
-
-@pytest.mark.parametrize(
-    ("window_ns", "expected_ns"),
-    [(HOUR_NS, HOUR_NS), (WEEK_NS, HOUR_NS), (WEEK_NS + 1, DAY_NS), (30 * DAY_NS, DAY_NS)],
-)
-def test_buckets_are_hours_up_to_a_week(window_ns, expected_ns):
-    """
-    Days above.
-    """
-    assert bucket_ns(window_ns) == expected_ns
 
 
 def test_a_change_of_the_mix_is_no_trend():

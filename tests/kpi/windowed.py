@@ -86,7 +86,9 @@ def reloaded(windows):
     The windows after a checkpoint and a restart.
     """
     stored = msgspec.msgpack.encode(windows.dump())
-    return Windows.load(msgspec.msgpack.decode(stored, type=WindowsDump), windows.shape)
+    again = Windows(windows.shape)
+    again.load(msgspec.msgpack.decode(stored, type=WindowsDump))
+    return again
 
 
 def applied(windows, step, now_ns):

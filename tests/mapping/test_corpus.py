@@ -34,7 +34,7 @@ every_framework = pytest.mark.parametrize("framework", FRAMEWORKS)
 
 def visible_failures(framework):
     """
-    Failed sessions that telemetry can show: in a soft one, only the text of an answer says so.
+    Failed sessions that telemetry can show: in a soft one, only the text of an answer shows it.
     """
     sessions = truth(framework)["sessions"]
     return sum(session["status"] == "failed" and session["failure"] != "soft" for session in sessions)
@@ -69,7 +69,7 @@ def test_the_failed_sessions_are_the_ones_that_failed(framework):
 @every_framework
 def test_agent_runs_are_the_workload_s(framework):
     """
-    Every run of an agent is one try of a task, no matter how many spans tell of it.
+    Every run of an agent is one try of a task, no matter how many spans belong to it.
     """
     runs = tries(settle(steps(framework)))
 

@@ -131,7 +131,7 @@ def test_a_langgraph_run_is_known_by_its_checkpoint():
 @pytest.mark.parametrize("text", ["langgraph_node", '{"langgraph_node": ', "langgraph_node" * 10_000])
 def test_metadata_of_somebody_else_do_no_harm(text):
     """
-    Users put anything into `metadata`: what is no JSON, or too much of it, says nothing.
+    Users put anything into `metadata`: what is no JSON, or too much of it, is ignored.
     """
     assert read_step(span("ada", openinference__span__kind="CHAIN", metadata=text)).role is Role.WORKFLOW
 

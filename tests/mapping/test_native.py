@@ -1,5 +1,5 @@
 """
-Our own conventions: each kind of span and event becomes its record; what does not fit is told.
+Native telemetry: each kind of span and event becomes its record; what does not fit is reported.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TIMES = {"place": PLACE, "start_ns": 10 * SECOND, "end_ns": 70 * SECOND, "span_i
 
 def span(kind, *, status=0, events=(), seconds=60, **attributes):
     """
-    A span of ours; attribute names are those of the constants in `attributes`, in lower case.
+    A native span; attribute names are those of the constants in `attributes`, in lower case.
     """
     named = {getattr(names, name.upper()): value for name, value in attributes.items()}
     return Span(
@@ -256,17 +256,17 @@ def test_a_conflict_on_a_span_is_a_record_of_its_own():
     """
     Beside the span's, in its place; without an id it has the span's and its time.
     """
-    told = Event(names.CONFLICT_EVENT, 11 * SECOND, {names.CONFLICT_TYPE: "schema"})
+    reported = Event(names.CONFLICT_EVENT, 11 * SECOND, {names.CONFLICT_TYPE: "schema"})
     other = Event("exception", 12 * SECOND, {})
 
-    (_, conflict), _ = map_span(span("phase", events=(told, other)), ATLAS)
+    (_, conflict), _ = map_span(span("phase", events=(reported, other)), ATLAS)
 
     assert (conflict.place, conflict.type, conflict.end_ns) == (PLACE, "schema", 11 * SECOND)
     assert conflict.id == f"{'02' * 8}:{names.CONFLICT_EVENT}:{11 * SECOND}"
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "status", "outcome"),
+    ("kind", "explicit", "status", "outcome"),
     [
         ("session", {}, 0, Outcome.COMPLETED),
         ("session", {}, STATUS_ERROR, Outcome.FAILED),
@@ -285,11 +285,11 @@ def test_a_conflict_on_a_span_is_a_record_of_its_own():
         ("message", {"message_type": "query", "message_outcome": "rejected"}, 0, Outcome.REJECTED),
     ],
 )
-def test_an_explicit_outcome_wins_over_the_status(kind, said, status, outcome):
+def test_an_explicit_outcome_wins_over_the_status(kind, explicit, status, outcome):
     """
-    Else an error is a failure; an answer past its deadline is late whatever it says.
+    Else an error is a failure; an answer past its deadline is always late.
     """
-    assert only(map_span(span(kind, status=status, **said), ATLAS)).outcome is outcome
+    assert only(map_span(span(kind, status=status, **explicit), ATLAS)).outcome is outcome
 
 
 def test_a_query_without_a_deadline_has_fifteen_minutes():
@@ -348,7 +348,7 @@ def test_findings_are_of_a_report_only_if_one_was_given():
         ("message_outcome", "message", "answered", "one of accepted, rejected"),
     ],
 )
-def test_a_misfit_is_told_by_key_value_and_expectation(attribute, kind, value, expectation):
+def test_an_invalid_value_is_reported_by_key_value_and_expectation(attribute, kind, value, expectation):
     """
     The value is left out; the record is there all the same.
     """

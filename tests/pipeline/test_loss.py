@@ -21,10 +21,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 
 import droidscope as ds
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format
 from droidscope.instrument import providers
 from droidscope.selfmetrics import SelfMetrics
-from droidscope.views.metrics_page import Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.metrics_page import MetricsPageParts
 from rig import Rig
 
 
@@ -121,8 +123,8 @@ def shown(rig):
     The ratio as the metrics page has it, None where it is absent.
     """
     renderer = Renderer(())
-    views = Views(rig.pipeline, rig.pipeline.store, SelfMetrics("0", 0))
-    page = Page(views.parts(renderer), renderer).render(Format.TEXT)
+    parts = MetricsPageParts(HeadReader(rig.pipeline), rig.pipeline.store, SelfMetrics("0", 0))
+    page = Page(parts.by_name(renderer), renderer).render(Format.TEXT)
     for line in page.decode().splitlines():
         if line.startswith("droidscope_completeness_ratio{"):
             assert line.startswith('droidscope_completeness_ratio{orchestrator="atlas"} ')

@@ -211,7 +211,7 @@ def test_whatever_happens_in_whatever_order_each_session_counts_once(tmp_path_fa
     """
     Sends, repeats, crashes, restarts and new segments: the counters are those of the distinct sessions.
     """
-    rig = Rig(tmp_path_factory.mktemp("rig"), segment_bytes=1500)
+    rig = Rig(tmp_path_factory.mktemp("rig"), log_segment_bytes=1500)
     sent = set()
     for number, action in script:
         match action:

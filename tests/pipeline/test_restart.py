@@ -9,14 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import builders as b
-from droidscope.assembly.foreign_sessions import ForeignSettings
+from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.conventions import metrics as m
 from droidscope.errors import StoreError
 from droidscope.facts.facts import OF_HOURS_ALONE, Fact
 from droidscope.mapping.mapper import Mapper
 from droidscope.model.examples import ExampleKind
 from droidscope.series.label_limits import SeriesLimits
-from droidscope.views.metrics_page import Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.metrics_page import MetricsPageParts
 from rig import Rig
 
 FIX = {"pattern__id": "bug-fix", "phase__id": "fix"}
@@ -112,7 +113,7 @@ def test_a_crash_at_any_moment_leaves_the_head_as_it_was(tmp_path_factory, scrip
         tmp_path_factory.mktemp("rig"),
         limits=SeriesLimits(values=2, hold_ns=60 * b.SECOND),
         foreign=ForeignSettings(max_traces=2),
-        segment_ns=900 * b.SECOND,
+        log_segment_ns=900 * b.SECOND,
     )
     for action, number in script:
         match action:
@@ -123,7 +124,7 @@ def test_a_crash_at_any_moment_leaves_the_head_as_it_was(tmp_path_factory, scrip
             case "seal":
                 rig.pipeline.store.seal(rig.head, rig.pipeline.uptime_ns())
             case "look":
-                Views(rig.pipeline, rig.pipeline.store, None).live()
+                MetricsPageParts(HeadReader(rig.pipeline), rig.pipeline.store, None).live()
     before = rig.state()
 
     rig.crash()
@@ -220,7 +221,7 @@ def test_looking_takes_no_label_places(tmp_path):
     rig.send("traces", foreign_traces(foreign("one", trace=1, span_id=b"\2" * 8, parent=b"\1" * 8)))
     before = rig.state()
 
-    Views(rig.pipeline, rig.pipeline.store, None).live()
+    MetricsPageParts(HeadReader(rig.pipeline), rig.pipeline.store, None).live()
 
     assert rig.state() == before
 

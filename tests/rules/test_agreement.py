@@ -15,13 +15,15 @@ import pytest
 import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.exposition.page import Page
-from droidscope.exposition.text import Format, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Format
 from droidscope.rules import recordings
 from droidscope.rules.recorded_increases import DAY, HOUR
 from droidscope.rules.recorded_kpis import KPIS
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.series.label_limits import SeriesLimits
-from droidscope.views.metrics_page import Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.metrics_page import MetricsPageParts
 from rendered import ROOT, run
 from rig import Rig
 
@@ -35,6 +37,25 @@ single event is more than 2 % of a few dozen; and before the full hour, when the
 """
 DROIDS = ("architect", "coder", "tester")
 PATTERNS = ("bug-fix", "full-stack")
+
+
+def message(chance, span, phase):
+    """
+    The *span* of a message of the coder's, a query or a status.
+    """
+    type_ = chance.choice(("query", "status"))
+    outcome = chance.choice(
+        ("answered", "answered", "unanswered") if type_ == "query" else ("accepted", "rejected")
+    )
+    return span(
+        "message",
+        chance.uniform(5, 400) if type_ == "query" else 0.5,
+        message__type=type_,
+        message__sender="coder",
+        message__receiver=chance.choice(("architect", "tester")),
+        message__outcome=outcome,
+        **phase,
+    )
 
 
 def session(chance, number, end):
@@ -74,19 +95,7 @@ def session(chance, number, end):
             **task,
         )
     for _ in range(chance.randint(1, 3)):
-        type_ = chance.choice(("query", "status"))
-        outcome = chance.choice(
-            ("answered", "answered", "unanswered") if type_ == "query" else ("accepted", "rejected")
-        )
-        yield span(
-            "message",
-            chance.uniform(5, 400) if type_ == "query" else 0.5,
-            message__type=type_,
-            message__sender="coder",
-            message__receiver=chance.choice(("architect", "tester")),
-            message__outcome=outcome,
-            **phase,
-        )
+        yield message(chance, span, phase)
     yield span("synthesis", 3, synthesis__conflicts=chance.choice((0, 0, 0, 1)), **phase)
     yield span("phase", chance.uniform(60, 500), fails=1.0 if broken else 0.05, **phase)
     yield span("session", chance.uniform(300, 900), fails=1.0 if broken else 0.0, **said)
@@ -99,13 +108,9 @@ class Scraped:
 
     def __init__(self, directory):
         self.rig = Rig(directory, limits=SeriesLimits())
-        views = Views(
-            self.rig.pipeline,
-            self.rig.pipeline.store,
-            SelfMetrics("0", 1),
-            wall_ns=lambda: b.NOON + self.rig.now,
-        )
-        self._page = Page(views.parts(renderer := Renderer()), renderer)
+        reader = HeadReader(self.rig.pipeline, wall_ns=lambda: b.NOON + self.rig.now)
+        parts = MetricsPageParts(reader, self.rig.pipeline.store, SelfMetrics("0", 1))
+        self._page = Page(parts.by_name(renderer := Renderer()), renderer)
         self._values = defaultdict(dict)
         self._scrapes = 0
         self.events = 0

@@ -161,14 +161,14 @@ def test_too_many_sessions_part_with_those_that_ended_first(tmp_path):
     """
     Room for 25 sessions: of 20 that ended and 20 that run all running ones stay.
     """
-    rig = Rig(tmp_path / "store", settings=HeadSettings(held_limit=100))
+    rig = Rig(tmp_path / "store", settings=HeadSettings(retained_limit=100))
     for number in range(20):
         rig.send("logs", started(f"runs-{number}"))
         rig.send("traces", b.traces(b.session(f"ended-{number}")))
 
     states = [session.id.split("-")[0] for session in rig.head.sessions]
     assert states.count("runs") == 20
-    assert rig.head.sessions.held <= 100
+    assert rig.head.sessions.retained_size <= 100
     assert rig.value(m.SESSIONS, "bug-fix", "completed") == 20
     assert lost(rig) == 0
 
@@ -177,7 +177,7 @@ def test_too_many_running_sessions_count_as_lost_and_may_recover(tmp_path):
     """
     Room for 25 running ones: the longest silent of 26 is lost, with its failure; its end counts.
     """
-    rig = Rig(tmp_path / "store", settings=HeadSettings(held_limit=100))
+    rig = Rig(tmp_path / "store", settings=HeadSettings(retained_limit=100))
     for number in range(26):
         rig.send("logs", started(f"s-{number}"))
     counted = lost(rig), rig.value(m.FAILURES, "bug-fix", "", "lost")
@@ -193,7 +193,7 @@ def test_what_is_held_is_bounded_however_a_session_grows(tmp_path):
     """
     Tasks, phases, conflicts, waits, attempts, senders: all of them weigh.
     """
-    rig = Rig(tmp_path / "store", settings=HeadSettings(held_limit=500))
+    rig = Rig(tmp_path / "store", settings=HeadSettings(retained_limit=500))
     numbers = range(1_000)
     shapes = {
         "task": lambda n: b.task(id=f"t{n}", session="task"),
@@ -206,12 +206,12 @@ def test_what_is_held_is_bounded_however_a_session_grows(tmp_path):
     }
     for shape in shapes.values():
         rig.send("traces", b.traces(*map(shape, numbers)))
-        assert rig.head.sessions.held <= 500
+        assert rig.head.sessions.retained_size <= 500
 
     held = sum(session.size for session in rig.head.sessions)
-    assert held == rig.head.sessions.held
+    assert held == rig.head.sessions.retained_size
     rig.restart()
-    assert rig.head.sessions.held == held
+    assert rig.head.sessions.retained_size == held
 
 
 def test_tokens_of_attempts_whose_task_never_ended_count_when_the_session_is_forgotten(rig):

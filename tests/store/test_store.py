@@ -152,7 +152,7 @@ def test_a_disk_too_full_for_a_checkpoint_goes_on_logging_and_tries_again_later(
     """
     Ten seconds later, not with every request; no file stays open, and the frames are all there.
     """
-    store, head = opened(place, segment_bytes=100)
+    store, head = opened(place, log_segment_bytes=100)
     tries = []
 
     def full(path, _content):
@@ -266,7 +266,7 @@ def test_a_checkpoint_goes_with_each_large_or_old_segment(place):
     """
     Old only counts where there is something new.
     """
-    store, head = opened(place, segment_bytes=1000, segment_ns=60 * SECOND)
+    store, head = opened(place, log_segment_bytes=1000, log_segment_ns=60 * SECOND)
     first = store.segment
     store.maybe_seal(head, 100 * SECOND)
     idle = store.segment

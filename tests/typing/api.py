@@ -85,6 +85,11 @@ async def blocks() -> None:
         assert_type(query, ds.Query)
         query.rejected()
         query.unanswered()
+    assert_type(ds.flush(), bool)
+    assert_type(ds.shutdown(timeout_seconds=2), bool)
+
+
+def calls() -> None:
     ds.tell("a", None, type="discovery")
     ds.tell("a", "b", "query")  # type: ignore[arg-type] # `ask` is the word for a query
     ds.output(
@@ -112,8 +117,6 @@ async def blocks() -> None:
         gate.passed(score=ds.ten(8.5))
     with ds.synthesis() as synthesis:
         synthesis.integrated(conflicts=0, missing_components=0)
-    assert_type(ds.flush(), bool)
-    assert_type(ds.shutdown(timeout_seconds=2), bool)
 
 
 class Base:

@@ -1,5 +1,5 @@
 """
-What is known in retrospect, as series and for the API: from requests to gauges.
+Insights as series and in the API: from requests to gauges and answers.
 """
 
 from __future__ import annotations
@@ -9,14 +9,22 @@ from collections import Counter, defaultdict
 import pytest
 
 import builders as b
-from droidscope.api import params as q
-from droidscope.api.service import ApiService
+from droidscope.api.droid_handlers import DroidsParams, list_droids
+from droidscope.api.insight_handlers import (
+    BottlenecksParams,
+    RecommendationsParams,
+    list_bottlenecks,
+    list_recommendations,
+)
+from droidscope.api.pattern_handlers import PatternsParams, list_patterns
+from droidscope.api.session_handlers import SessionParams, SessionsParams, get_session, list_sessions
 from droidscope.conventions import metrics as m
 from droidscope.model.examples import ExampleKind
 from droidscope.series.label_limits import SeriesLimits
-from droidscope.views import insight_cache as retrospect_module
+from droidscope.views import insight_cache
+from droidscope.views.head_reader import HeadReader
 from droidscope.views.insight_cache import InsightCache
-from droidscope.views.metrics_page import Views
+from droidscope.views.metrics_page import MetricsPageParts
 from droidscope.views.view_settings import ViewSettings
 from rig import Rig
 
@@ -36,17 +44,13 @@ def rig(tmp_path):
     return rig
 
 
-def views_of(rig, budgets=None, limits=None):
-    return Views(rig.pipeline, None, None, settings_of(budgets, limits), lambda: b.NOON + rig.now)
+def reader_of(rig, budgets=None, limits=None):
+    settings = ViewSettings(budgets_usd=budgets or {}, droid_limits=limits or {})
+    return HeadReader(rig.pipeline, settings, lambda: b.NOON + rig.now)
 
 
-def answers_of(rig, views, budgets=None, limits=None):
-    settings = settings_of(budgets, limits)
-    return ApiService(rig.pipeline, views.alerts, views.retrospect, settings, lambda: b.NOON + rig.now)
-
-
-def settings_of(budgets=None, limits=None):
-    return ViewSettings(budgets_usd=budgets or {}, droid_limits=limits or {})
+def page_of(rig, budgets=None, limits=None):
+    return MetricsPageParts(reader_of(rig, budgets, limits), None, None)
 
 
 def values(gauges, spec):
@@ -96,61 +100,61 @@ def busy(rig):
     rig.pass_seconds(3)
 
 
-# --- series and answers say the same ------------------------------------------------------------------
+# --- series and answers agree -------------------------------------------------------------------------
 
 
-def test_the_gauges_say_what_the_api_says(rig):
+def test_the_gauges_agree_with_the_api(rig):
     """
     Each bottleneck, each piece of advice and each assignment, in every window.
     """
     busy(rig)
-    views = views_of(rig)
-    gauges, answers = list(views.retrospect.gauges()), answers_of(rig, views)
+    reader = reader_of(rig)
+    gauges = list(reader.insights.gauges())
 
     slow, advised = values(gauges, m.BOTTLENECK_IMPACT), values(gauges, m.RECOMMENDATION_IMPACT)
     assert slow
     assert advised
     for window in ("1h", "24h", "7d"):
-        found = answers.bottlenecks(q.BottlenecksQuery(window=window)).bottlenecks
+        found = list_bottlenecks(reader, BottlenecksParams(window=window)).bottlenecks
         assert {labels: value for labels, value in slow.items() if labels[-1] == window} == {
             (each.orchestrator, each.kind, each.subject, window): each.impact_score for each in found
         }
-        found = answers.recommendations(q.RecommendationsQuery(window=window)).recommendations
+        found = list_recommendations(reader, RecommendationsParams(window=window)).recommendations
         assert {labels: value for labels, value in advised.items() if labels[-1] == window} == {
             (each.orchestrator, each.kind, each.subject, each.rule, window): each.impact_score
             for each in found
         }
-    (pattern,) = answers.patterns(q.PatternsQuery(window="7d")).patterns
+    (pattern,) = list_patterns(reader, PatternsParams(window="7d")).patterns
     judged = values(gauges, m.ASSIGNMENT_EFFECTIVENESS)
     assert judged == {
         ("atlas", "bug-fix", each.droid, "7d"): each.effectiveness.lower_bound for each in pattern.droids
     }
 
 
-def test_a_finding_shows_sessions_that_can_be_looked_at(rig):
+def test_an_insight_has_example_sessions_that_the_api_knows(rig):
     """
     Each of them is known to the API, with its phases and a critical path that sums to its duration.
     """
     busy(rig)
-    answers = answers_of(rig, views_of(rig))
+    reader = reader_of(rig)
 
-    (slow,) = answers.bottlenecks(q.BottlenecksQuery(window="1h", kind="phase_duration")).bottlenecks
+    (slow,) = list_bottlenecks(reader, BottlenecksParams(window="1h", kind="phase_duration")).bottlenecks
     assert slow.value == pytest.approx(9 * MINUTE, rel=0.02)
     assert slow.baseline == pytest.approx(5 * MINUTE, rel=0.02)
     assert (slow.n, slow.flagged, len(slow.sessions)) == (12, 12, 5)
     for each in slow.sessions:
-        detail = answers.session(q.SessionQuery(each.session_id))
+        detail = get_session(reader, SessionParams(each.session_id))
         assert each.trace_id == detail.session.trace_id == "01" * 16
         path = sum(stretch.duration_seconds for stretch in detail.critical_path)
         assert path == pytest.approx(detail.session.duration_seconds)
 
 
-def test_a_late_record_changes_findings_as_if_it_had_come_in_time(tmp_path):
+def test_a_late_record_changes_insights_as_if_it_had_come_in_time(tmp_path):
     """
     The phases of all sessions arrive ten minutes after the sessions have ended.
     """
 
-    def found(late):
+    def insights(late):
         rig = Rig(tmp_path / str(late))
         rig.now = 10 * DAY * b.SECOND
         spans = [
@@ -165,62 +169,62 @@ def test_a_late_record_changes_findings_as_if_it_had_come_in_time(tmp_path):
         if late:
             rig.send("traces", b.traces(*(span for span in spans if span not in first)))
         rig.pass_seconds(5)
-        retrospect = InsightCache(rig.pipeline, lambda: b.NOON + 10 * DAY * b.SECOND + 700 * b.SECOND)
-        return {key: (each.bottlenecks, each.recommendations) for key, each in retrospect.findings().items()}
+        cache = InsightCache(rig.pipeline, lambda: b.NOON + 10 * DAY * b.SECOND + 700 * b.SECOND)
+        return {key: (each.bottlenecks, each.recommendations) for key, each in cache.by_window().items()}
 
-    in_time = found(late=False)
+    in_time = insights(late=False)
 
     assert all(in_time[("atlas",), "24h"])
-    assert found(late=True) == in_time
+    assert insights(late=True) == in_time
 
 
 # --- age ----------------------------------------------------------------------------------------------
 
 
-def test_findings_are_at_most_ten_seconds_old(rig):
+def test_insights_are_at_most_ten_seconds_old(rig):
     """
-    Who asks within ten seconds gets the same ones; then they are found anew.
+    Within ten seconds the same ones are returned; then they are computed again.
     """
-    retrospect = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
-    before = retrospect.findings()
+    cache = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
+    before = cache.by_window()
     busy(rig)
     rig.now -= 3 * b.SECOND
     for passed, is_known in [(9.9, False), (0.1, True)]:
         rig.now += round(passed * b.SECOND)
-        assert (retrospect.findings() is not before) is is_known
+        assert (cache.by_window() is not before) is is_known
 
 
-def test_findings_that_take_long_are_kept_ten_times_as_long(rig):
+def test_insights_that_take_long_are_kept_ten_times_as_long(rig):
     """
-    Two seconds of looking are paid for by twenty of rest.
+    After two seconds of computing, the result is kept for twenty.
     """
     ticks = iter([0, 2 * b.SECOND, 0, 0])
-    retrospect = InsightCache(rig.pipeline, lambda: b.NOON + rig.now, lambda: next(ticks))
-    before = retrospect.findings()
+    cache = InsightCache(rig.pipeline, lambda: b.NOON + rig.now, lambda: next(ticks))
+    before = cache.by_window()
     rig.now += 20 * b.SECOND - 1
-    kept = retrospect.findings()
+    kept = cache.by_window()
     rig.now += 1
 
     assert kept is before
-    assert retrospect.findings() is not before
+    assert cache.by_window() is not before
 
 
-def test_a_clock_that_steps_back_finds_anew(rig):
+def test_after_a_clock_step_back_insights_are_computed_again(rig):
     """
-    What was found in the future is not kept until it comes.
+    A result from the future is not kept until then.
     """
-    retrospect = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
-    before = retrospect.findings()
+    cache = InsightCache(rig.pipeline, lambda: b.NOON + rig.now)
+    before = cache.by_window()
     rig.now -= b.SECOND
 
-    assert retrospect.findings() is not before
+    assert cache.by_window() is not before
 
 
 # --- what a success usually costs ---------------------------------------------------------------------
 
 
-def efficiencies(views):
-    found = values(views.kpis(), m.PATTERN_COST_EFFICIENCY_RATIO)
+def efficiencies(page):
+    found = values(page.kpis(), m.PATTERN_COST_EFFICIENCY_RATIO)
     return {labels[-2:]: value for labels, value in found.items()}
 
 
@@ -234,8 +238,8 @@ def test_without_a_budget_a_success_compares_with_what_it_usually_costs(rig):
     rig.send("traces", b.traces(*spans, *session(rig, "today", before=60, cost=4.0)))
     rig.pass_seconds(3)
 
-    assert efficiencies(views_of(rig))["bug-fix", "1h"] == pytest.approx(2 / 4)
-    assert efficiencies(views_of(rig, {"bug-fix": 3.0}))["bug-fix", "1h"] == pytest.approx(3 / 4)
+    assert efficiencies(page_of(rig))["bug-fix", "1h"] == pytest.approx(2 / 4)
+    assert efficiencies(page_of(rig, {"bug-fix": 3.0}))["bug-fix", "1h"] == pytest.approx(3 / 4)
 
 
 def test_on_the_first_day_nothing_is_usual(rig):
@@ -248,14 +252,14 @@ def test_on_the_first_day_nothing_is_usual(rig):
     rig.send("traces", b.traces(*session(rig, "today", before=60, cost=4.0)))
     rig.pass_seconds(3)
 
-    assert efficiencies(views_of(rig)) == {}
+    assert efficiencies(page_of(rig)) == {}
 
 
 # --- droids -------------------------------------------------------------------------------------------
 
 
 def statuses(rig, limits=None):
-    found = values(views_of(rig, limits=limits).droid_gauges(), m.DROID_STATUS)
+    found = values(page_of(rig, limits=limits).droids(), m.DROID_STATUS)
     assert all(total == 1 for total in Counter(labels[1] for labels, v in found.items() if v).values())
     return {labels[1]: labels[2] for labels, value in found.items() if value}
 
@@ -281,16 +285,16 @@ def test_a_droid_with_as_many_attempts_as_it_may_have_is_overloaded(rig):
     for number in range(2):
         started(rig, number)
         seen.append((statuses(rig, LIMITS)["coder"], statuses(rig)["coder"]))
-    gauges = list(views_of(rig, limits=LIMITS).droid_gauges())
+    gauges = list(page_of(rig, limits=LIMITS).droids())
 
     assert seen == [("healthy", "healthy"), ("overloaded", "healthy")]
     assert values(gauges, m.DROID_CONCURRENCY_LIMIT) == {("atlas", "coder"): 2}
-    assert values(views_of(rig).droid_gauges(), m.DROID_CONCURRENCY_LIMIT) == {}
+    assert values(page_of(rig).droids(), m.DROID_CONCURRENCY_LIMIT) == {}
 
 
 def test_a_droid_is_degraded_while_it_fails_and_offline_after_a_day(rig):
     """
-    Its errors of the last 24 hours count, then it has done nothing; the API says the same.
+    Its errors of the last 24 hours count, then it has done nothing; the API agrees.
     """
     rig.send("traces", b.traces(b.task("coder", start=ago(rig, 60), error="Broken")))
     rig.pass_seconds(1)
@@ -299,16 +303,16 @@ def test_a_droid_is_degraded_while_it_fails_and_offline_after_a_day(rig):
     seen.append(statuses(rig)["coder"])
 
     assert seen == ["degraded", "offline"]
-    (droid,) = answers_of(rig, views_of(rig)).droids(q.DroidsQuery()).droids
+    (droid,) = list_droids(reader_of(rig), DroidsParams()).droids
     assert droid.status == "offline"
 
 
 # --- bounds -------------------------------------------------------------------------------------------
 
 
-def test_an_orchestrator_has_at_most_a_hundred_series_of_findings_in_a_window(rig):
+def test_an_orchestrator_has_at_most_a_hundred_series_of_insights_in_a_window(rig):
     """
-    Of 150 phases that wait too long the hundred weightiest; the API has them all.
+    Of 150 phases that wait too long the hundred with the highest impact; the API has them all.
     """
     spans = []
     for number in range(150):
@@ -328,16 +332,16 @@ def test_an_orchestrator_has_at_most_a_hundred_series_of_findings_in_a_window(ri
         ]
     rig.send("traces", b.traces(*spans))
     rig.pass_seconds(5)
-    views = views_of(rig)
+    reader = reader_of(rig)
 
-    gauges = list(views.retrospect.gauges())
+    gauges = list(reader.insights.gauges())
     for spec in (m.BOTTLENECK_IMPACT, m.RECOMMENDATION_IMPACT):
         shown = defaultdict(list)
         for labels, value in values(gauges, spec).items():
             shown[labels[-1]].append((value, labels[2]))
         assert {window: len(of) for window, of in shown.items()} == {"1h": 100, "24h": 100, "7d": 100}
         assert min(subject for _, subject in shown["7d"]) == "p/phase050"
-    found = answers_of(rig, views).bottlenecks(q.BottlenecksQuery(window="7d", limit=200))
+    found = list_bottlenecks(reader, BottlenecksParams(window="7d", limit=200))
     assert found.total == len(found.bottlenecks) == 150
 
 
@@ -345,16 +349,16 @@ def test_of_many_assignments_those_of_the_most_tasks_have_series(rig, monkeypatc
     """
     Of four droids the two that did most; one with two tasks is not judged at all.
     """
-    monkeypatch.setattr(retrospect_module, "ASSIGNMENTS_SHOWN", 2)
+    monkeypatch.setattr(insight_cache, "ASSIGNMENT_SERIES_LIMIT", 2)
     for droid, n in (("a", 3), ("b", 5), ("c", 4), ("d", 2)):
         tasks = [b.task(droid, id=f"{droid}{k}", start=ago(rig, HOUR)) for k in range(n)]
         rig.send("traces", b.traces(*tasks))
 
-    found = values(views_of(rig).retrospect.gauges(), m.samples_of(m.ASSIGNMENT_EXPECTED))
+    found = values(reader_of(rig).insights.gauges(), m.samples_of(m.ASSIGNMENT_EXPECTED))
     assert found == {("atlas", "bug-fix", "b", "7d"): 5, ("atlas", "bug-fix", "c", "7d"): 4}
 
 
-def test_label_sets_of_findings_are_distinct(tmp_path):
+def test_label_sets_of_insights_are_distinct(tmp_path):
     """
     Patterns past the limit are one, `other`: so are their findings.
     """
@@ -378,7 +382,7 @@ def test_label_sets_of_findings_are_distinct(tmp_path):
             ),
         )
     rig.pass_seconds(3)
-    gauges = [(spec, labels) for spec, labels, _ in views_of(rig).retrospect.gauges()]
+    gauges = [(spec, labels) for spec, labels, _ in reader_of(rig).insights.gauges()]
 
     assert len(gauges) == len(set(gauges))
     subjects = {labels[2] for spec, labels in gauges if spec is m.BOTTLENECK_IMPACT}
@@ -387,28 +391,28 @@ def test_label_sets_of_findings_are_distinct(tmp_path):
     assert keys == {"p0", "p1", "other"}
 
 
-def test_a_straggler_leaves_what_is_told_of_its_session_as_it_was(rig):
+def test_a_late_record_does_not_change_the_answer_about_its_session(rig):
     """
     An hour later a task of it arrives: its session still begins and ends when it did.
     """
     rig.send("traces", b.traces(*session(rig, "s1", before=60)))
     rig.pass_seconds(2)
-    answers = answers_of(rig, views_of(rig))
-    before = answers.session(q.SessionQuery("s1"))
+    reader = reader_of(rig)
+    before = get_session(reader, SessionParams("s1"))
     rig.pass_seconds(HOUR)
     rig.send("traces", b.traces(b.task(id="t9", start=ago(rig, 10))))
-    after = answers.session(q.SessionQuery("s1"))
+    after = get_session(reader, SessionParams("s1"))
 
     assert after.session.start_seconds == before.session.start_seconds
     assert after.session.duration_seconds == before.session.duration_seconds
     assert after.critical_path == before.critical_path
-    (listed,) = answers.sessions(q.SessionsQuery()).sessions
+    (listed,) = list_sessions(reader, SessionsParams()).sessions
     assert listed.start_seconds == before.session.start_seconds
 
 
-def test_trends_are_followed_hour_by_hour(rig):
+def test_trends_are_computed_by_the_hour(rig):
     """
-    Twenty hours in which the code of one droid gets better: its direction and its slope are series.
+    Over twenty hours the code of one droid gets better: its direction and its slope are series.
     """
     tasks = [
         b.task(id=f"t{n}", start=ago(rig, (25 - n) * HOUR), output__code_quality_score=50.0 + n)
@@ -416,7 +420,7 @@ def test_trends_are_followed_hour_by_hour(rig):
     ]
     rig.send("traces", b.traces(*tasks))
     rig.pass_seconds(1)
-    gauges = list(views_of(rig).retrospect.gauges())
+    gauges = list(reader_of(rig).insights.gauges())
 
     assert values(gauges, m.DROID_QUALITY_DIRECTION)["atlas", "coder", "7d"] == 1
     assert values(gauges, m.DROID_QUALITY_TREND)["atlas", "coder", "7d"] == pytest.approx(7 * 24)

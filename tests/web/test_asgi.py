@@ -14,14 +14,15 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
+from droidscope.api.schema import Readiness
 from droidscope.exposition.text import Format
-from droidscope.views.summary import DroidLine, Ratio, SessionLine, Status, Summary
+from droidscope.views.landing_summary import DroidLine, LandingSummary, Ratio, SessionLine
 from droidscope.web.asgi import STATIC_TYPES, web_app
 from droidscope.web.html import DASH
 
-READY = Status(ready=True)
-REPLAYING = Status(ready=False, message="Replaying the log: 40 % done.")
-SUMMARY = Summary(
+READY = Readiness(ready=True)
+REPLAYING = Readiness(ready=False, message="Replaying the log: 40 % done.")
+SUMMARY = LandingSummary(
     time_seconds=1_700_000_100,
     active_sessions=2,
     completed_sessions=1234,
@@ -38,7 +39,7 @@ SUMMARY = Summary(
 
 class Served:
     """
-    What the server under test is asked and answers; *status* and *summary* can be set.
+    The server under test; *status* and *summary* can be set.
     """
 
     def __init__(self, port):
@@ -108,7 +109,7 @@ class TestMetrics:
         assert (status, headers["content-type"], body) == (200, form.value, b"# a page\n" * 100)
         assert site.formats == [form]
 
-    def test_gzip_is_for_who_asks(self, site):
+    def test_gzip_is_for_scrapers_that_accept_it(self, site):
         """
         A scraper that accepts gzip gets it.
         """
@@ -139,13 +140,13 @@ class TestHealth:
 
         assert site.get("/-/healthy")[0] == 200
 
-    def test_ready_says_so(self, site):
+    def test_ready_is_200(self, site):
         """
         200 once the log is replayed.
         """
         assert site.get("/-/ready")[::2] == (200, b"Ready.\n")
 
-    def test_not_ready_says_why(self, site):
+    def test_not_ready_is_503_with_the_reason(self, site):
         """
         503 and the sentence of the status.
         """
@@ -169,11 +170,11 @@ class TestSummary:
         assert snapshot["summary"]["lost_sessions"] is None
         assert snapshot["summary"]["session_success"] == {"value": 0.975, "samples": 40}
         assert snapshot["summary"]["droids"][0]["efficiency"] == 83.83
-        assert set(snapshot["summary"]) == set(Summary.__struct_fields__)
+        assert set(snapshot["summary"]) == set(LandingSummary.__struct_fields__)
 
     def test_knows_nothing_before_it_is_ready(self, site):
         """
-        Nobody asks for numbers while the log is replayed.
+        Numbers are not read while the log is replayed.
         """
         site.status, site.summary = REPLAYING, lambda: 1 / 0
 
@@ -195,7 +196,7 @@ class TestLanding:
         assert "<dt>Completed</dt><dd>1,234</dd>" in page
         assert "<dt>Failed</dt><dd>0</dd>" in page
         assert f"<dt>Lost</dt><dd>{DASH}</dd>" in page
-        assert "<dt>Success</dt><dd>97.5%<small>of 40 sessions</small></dd>" in page
+        assert "<dt>Success rate</dt><dd>97.5%<small>of 40 sessions</small></dd>" in page
         assert '<td class="number">12</td><td class="number">2 of 3</td>' in page
         assert '<td><span class="state" data-state="degraded">degraded</span></td>' in page
         assert '<td class="number">1m 40s</td>' in page
@@ -213,7 +214,7 @@ class TestLanding:
             assert f'"{id_}"' in script
         assert "innerHTML" not in script
 
-    def test_escapes_what_is_named_outside(self, site):
+    def test_escapes_names_from_telemetry(self, site):
         """
         A droid or session named like markup is text.
         """
@@ -235,20 +236,20 @@ class TestLanding:
 
         assert status == 200
         assert b"Replaying the log: 40 % done." in body
-        assert b"No session is running" not in body
+        assert b"No running sessions" not in body
         assert f"<dt>Running</dt><dd>{DASH}</dd>" in body.decode()
-        assert b"Every limit is kept" not in body
+        assert b"No active alerts" not in body
 
     def test_empty_tables_say_so(self, site):
         """
         Without sessions and droids there is a sentence instead of a table.
         """
-        site.summary = lambda: Summary(sessions=(), droids=())
+        site.summary = lambda: LandingSummary(sessions=(), droids=())
 
         page = site.get("/")[2].decode()
 
-        assert '<p class="empty" id="sessions-empty">No session is running.</p>' in page
-        assert '<p class="empty" id="droids-empty">No droid is known yet.</p>' in page
+        assert '<p class="empty" id="sessions-empty">No running sessions.</p>' in page
+        assert '<p class="empty" id="droids-empty">No droids yet.</p>' in page
         assert "<table>" not in page
 
     def test_is_self_contained(self, site):
@@ -259,10 +260,10 @@ class TestLanding:
         loaded = [part.split('"')[0] for part in page.replace('src="', 'href="').split('href="')[1:]]
         loaded = [path for path in loaded if not path.startswith("/api/v1/session?")]  # there is no API here
 
-        ours = {path for path in loaded if path.startswith("/static/")}
+        static = {path for path in loaded if path.startswith("/static/")}
         others = [path for path in loaded if not path.startswith(("/", "#"))]
 
-        assert ours == {f"/static/{file}" for file in STATIC_TYPES}
+        assert static == {f"/static/{file}" for file in STATIC_TYPES}
         assert others == ["https://docs.example/?a=1&amp;b=2"]
         assert " style=" not in page
         assert " onclick=" not in page
@@ -275,7 +276,7 @@ class TestProtection:
     @pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/summary", "/static/live.js", "/nowhere"])
     def test_every_answer_is_protected(self, site, path):
         """
-        Browsers run nothing that is not ours, guess no types and keep nothing.
+        Browsers run nothing from elsewhere, guess no types and cache nothing.
         """
         _, headers, _ = site.get(path)
 
@@ -303,7 +304,7 @@ class TestProtection:
         assert status == 404
         assert b'<a href="/">' in page
         assert b"<nowhere>" not in page
-        assert site.get("/nowhere")[::2] == (404, b"There is nothing here.\n")
+        assert site.get("/nowhere")[::2] == (404, b"Not found.\n")
 
     def test_only_reading(self, site):
         """
@@ -323,6 +324,9 @@ class TestProtection:
         with capture_logs() as logs:
             status, headers, body = site.get("/api/v1/summary")
 
-        assert (status, json.loads(body)) == (500, {"error": "Something broke; the log says what."})
+        assert (status, json.loads(body)) == (
+            500,
+            {"error": "Internal server error, see the exporter's log."},
+        )
         assert "content-security-policy" in headers
         assert [(log["event"], log["path"]) for log in logs] == [("request_failed", "/api/v1/summary")]

@@ -1,5 +1,5 @@
 """
-How the landing page writes numbers and times, what it says is wrong, and what to do.
+The landing page: numbers and times, alerts, bottlenecks and recommendations.
 """
 
 from __future__ import annotations
@@ -10,28 +10,30 @@ from html.parser import HTMLParser
 import pytest
 from msgspec.structs import replace
 
+from droidscope.api.schema import ExporterSummary, Readiness
 from droidscope.conventions import insight_kinds
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.insight_kinds import ADVICE
 from droidscope.conventions.thresholds import ALERTS
+from droidscope.formatting import count, percent, rounded, short_count
 from droidscope.insights.alerts import ActiveAlert, alert_level
 from droidscope.insights.analysis_window import SessionRef
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Improvement, Recommendation
-from droidscope.views.summary import DroidLine, SessionLine, Snapshot, Status, Summary
-from droidscope.web.html import DASH, elapsed_text, number_text, short_number
-from droidscope.web.insight_sections import OPEN
+from droidscope.views.landing_summary import DroidLine, LandingSummary, SessionLine
+from droidscope.web.html import DASH, or_dash
+from droidscope.web.insight_sections import ALERTS_OPEN
 from droidscope.web.landing import error_html, landing_html
 
 HOSTILE = "\"><script>alert('x')</script>&\u202e"
-READY = Status(ready=True)
+READY = Readiness(ready=True)
 
 
 def page(**summary):
     """
     The landing page with these parts of the summary.
     """
-    return landing_html(Snapshot("droidscope", "1", READY, Summary(**summary)), "")
+    return landing_html(ExporterSummary("droidscope", "1", READY, LandingSummary(**summary)), "")
 
 
 class Reader(HTMLParser):
@@ -98,43 +100,44 @@ def advice(rule=ADVICE[0], name="atlas", improvement=None, steps=("Do this.", "D
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "text"),
+    ("value", "formatted", "text"),
     [
-        (None, "count", DASH),
-        (0, "count", "0"),
-        (1234567, "count", "1,234,567"),
-        (0.0, "percent", "0.0%"),
-        (0.97549, "percent", "97.5%"),
-        (83.83, "score", "83.8"),
+        (None, count, DASH),
+        (0, count, "0"),
+        (1234567, count, "1,234,567"),
+        (None, short_count, DASH),
+        (0, short_count, "0"),
+        (0.0, percent, "0%"),
+        (0.97549, percent, "97.55%"),
+        (83.83, rounded, "83.8"),
     ],
 )
-def test_numbers_have_the_form_of_their_unit(value, unit, text):
+def test_a_number_is_written_in_the_form_of_its_unit(value, formatted, text):
     """
-    What is not known is a dash, and 0 is not.
+    An unknown value is a dash, and 0 is not.
     """
-    assert number_text(value, unit) == text
+    assert or_dash(value, formatted) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, DASH),
         (0, "0"),
         (9999, "9,999"),
-        (10_000, "10 k"),
-        (12_345, "12.3 k"),
-        (999_499, "999 k"),
-        (999_500, "1 M"),
-        (1_234_567, "1.23 M"),
-        (123_456_789, "123 M"),
-        (9_876_543_210, "9.88 G"),
+        (10_000, "10k"),
+        (12_345, "12.3k"),
+        (999_499, "999k"),
+        (999_500, "1M"),
+        (1_234_567, "1.23M"),
+        (123_456_789, "123M"),
+        (9_876_543_210, "9.88G"),
     ],
 )
 def test_large_counts_are_short(value, text):
     """
     So that they fit on a tile; its hint has all digits.
     """
-    assert short_number(value) == text
+    assert short_count(value) == text
 
 
 @pytest.mark.parametrize(
@@ -151,14 +154,16 @@ def test_large_counts_are_short(value, text):
 )
 def test_elapsed_time_has_two_units(start, now, text):
     """
-    The two largest units, and never less than nothing where clocks disagree.
+    The two largest units, and never less than zero where clocks disagree.
     """
-    assert elapsed_text(start, now) == text
+    session = SessionLine("atlas", "s", "p", start_seconds=start, droids=1, conflicts=1)
+
+    assert f'<td class="number">{text}</td>' in page(sessions=(session,), time_seconds=now)
 
 
 def test_an_error_page_escapes_its_sentence():
     """
-    Whatever an error says, it is text.
+    The sentence of an error is text, not markup.
     """
     assert "&lt;b&gt;" in error_html(400, "<b>")
     assert "<b>" not in error_html(400, "<b>")
@@ -170,7 +175,7 @@ def test_a_count_that_is_shortened_has_all_its_digits_as_a_hint():
     """
     text = page(completed_sessions=1_234_567, failed_sessions=12)
 
-    assert '<dt>Completed</dt><dd title="1,234,567">1.23 M</dd>' in text
+    assert '<dt>Completed</dt><dd title="1,234,567">1.23M</dd>' in text
     assert "<dt>Failed</dt><dd>12</dd>" in text
 
 
@@ -179,12 +184,12 @@ class TestAlerts:
         """
         Sentence, severity, name and action; and the level on top leads there.
         """
-        active = tuple(alert(message=f"No. {n} is bad.") for n in range(OPEN + 3))
+        active = tuple(alert(message=f"No. {n} is bad.") for n in range(ALERTS_OPEN + 3))
 
         text = page(alerts=active, alerts_total=100, alert_level=alert_level(active))
         read = Reader(text)
 
-        assert read.tags["li"] == OPEN + 3
+        assert read.tags["li"] == ALERTS_OPEN + 3
         assert (
             text.index("No. 5 is bad.")
             < text.index("<summary>94 more</summary>")
@@ -197,7 +202,7 @@ class TestAlerts:
     @pytest.mark.parametrize("severity", list(Severity))
     def test_the_severity_is_a_word_and_a_colour(self, severity):
         """
-        Who sees no colours reads it.
+        It can be read without colours.
         """
         limit = replace(ALERTS[0], severity=severity)
 
@@ -207,23 +212,26 @@ class TestAlerts:
         """
         Nothing is claimed before it is known.
         """
-        assert "Every limit is kept." in page(alerts=(), alerts_total=0, alert_level="none")
-        assert 'data-severity="none">No alerts</a>' in page(alert_level="none")
-        assert "Every limit" not in page()
+        assert "No active alerts." in page(alerts=(), alerts_total=0, alert_level="none")
+        assert 'data-severity="none">No active alerts</a>' in page(alert_level="none")
+        assert "No active alerts" not in page()
         assert "alerts</a>" not in page()
 
 
-class TestFindings:
-    def test_a_bottleneck_says_what_how_much_and_where(self):
+class TestInsights:
+    def test_a_bottleneck_has_its_description_impact_and_sessions(self):
         """
         Its impact as a number and a bar, what is lost, and links to the sessions that show it.
         """
         read = Reader(page(bottlenecks=(bottleneck(lost_seconds=150.0),)))
-        said = " ".join(read.parts["bottlenecks"].split())
+        content = " ".join(read.parts["bottlenecks"].split())
 
-        assert "Slow phase atlas impact 12.3 12.3 atlas is slow. Lost: 2m 30s Seen in: s 1" in said
+        assert (
+            "Slow phase atlas impact 12.3 12.3 atlas is slow. Time lost: 2m 30s Example sessions: s 1"
+            in content
+        )
         assert "/api/v1/session?session_id=s+1" in read.links
-        assert "Impact of 100" in read.labels
+        assert "Impact, 0 to 100" in read.labels
 
     @pytest.mark.parametrize("kind", insight_kinds.BOTTLENECKS)
     def test_every_kind_of_bottleneck_has_a_name(self, kind):
@@ -234,33 +242,33 @@ class TestFindings:
 
         assert f"<strong>{insight_kinds.BOTTLENECKS[kind]}</strong>" in text
 
-    def test_advice_says_why_what_first_and_what_for(self):
+    def test_a_recommendation_has_its_reason_first_step_and_improvement(self):
         """
         The finding, the first step, and what can be gained.
         """
         better = Improvement("x", 0.2, None, None, "Up to 20% more succeed.")
-        said = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
+        content = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
 
-        assert "atlas fails. First: Do this. To gain: Up to 20% more succeed." in said
-        assert "Do that." not in said
+        assert "atlas fails. First step: Do this. Expected improvement: Up to 20% more succeed." in content
+        assert "Do that." not in content
 
     def test_what_cannot_be_estimated_is_not(self):
         """
         Advice without an improvement, and without a step, is still advice.
         """
-        said = Reader(page(recommendations=(advice(steps=()),))).parts["recommendations"]
+        content = Reader(page(recommendations=(advice(steps=()),))).parts["recommendations"]
 
-        assert "To gain" not in said
-        assert "First" not in said
+        assert "Expected improvement" not in content
+        assert "First" not in content
 
-    def test_nothing_found_is_said(self):
+    def test_empty_lists_have_a_sentence(self):
         """
         But not before it has been looked for.
         """
-        assert "Nothing slows the work down." in page(bottlenecks=())
-        assert "There is nothing to advise." in page(recommendations=())
-        assert "Nothing slows" not in page()
-        assert "nothing to advise" not in page()
+        assert "No bottlenecks found." in page(bottlenecks=())
+        assert "No recommendations." in page(recommendations=())
+        assert "No bottlenecks" not in page()
+        assert "No recommendations" not in page()
 
 
 class TestDroids:
@@ -273,12 +281,12 @@ class TestDroids:
             DroidLine("atlas", "tester", None, 0, "offline", 0),
             DroidLine("atlas", "", None, 0),
         )
-        said = " ".join(Reader(page(droids=lines)).parts["droids-table"].split())
+        content = " ".join(Reader(page(droids=lines)).parts["droids-table"].split())
 
-        assert "coder atlas healthy 91.5 91.5 12 2 of 3" in said
-        assert f"tester atlas offline {DASH} 0 0 {DASH} atlas {DASH} {DASH} 0 {DASH}" in said
+        assert "coder atlas healthy 91.5 91.5 12 2 of 3" in content
+        assert f"tester atlas offline {DASH} 0 0 {DASH} atlas {DASH} {DASH} 0 {DASH}" in content
 
-    def test_how_many_are_how_is_said_of_all(self):
+    def test_droids_are_counted_by_status(self):
         """
         In one order, without those that none is.
         """
@@ -297,8 +305,8 @@ def test_names_from_outside_never_become_markup():
     def everything(name):
         better = Improvement("x", 0.2, None, None, name)
         return page(
-            alerts=tuple(alert(orchestrator=name, message=name) for _ in range(OPEN + 1)),
-            alerts_total=OPEN + 1,
+            alerts=tuple(alert(orchestrator=name, message=name) for _ in range(ALERTS_OPEN + 1)),
+            alerts_total=ALERTS_OPEN + 1,
             bottlenecks=(bottleneck(name=name, session=name),),
             recommendations=(advice(name=name, improvement=better, steps=(name,)),),
             droids=(DroidLine(name, name, 1, 1, "healthy"),),

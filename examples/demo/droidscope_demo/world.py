@@ -126,7 +126,6 @@ QUALITY_GATE: Final = Gate("code_quality", "quality", Severity.HIGH, 75)
 COVERAGE_GATE: Final = Gate("test_coverage", "testing", Severity.HIGH, 80)
 PERFORMANCE_GATE: Final = Gate("performance", "performance", Severity.MEDIUM, 70)
 INTEGRATION_GATE: Final = Gate("integration_validation", "integration", Severity.CRITICAL, 75)
-GATES: Final = (SECURITY_GATE, QUALITY_GATE, COVERAGE_GATE, PERFORMANCE_GATE, INTEGRATION_GATE)
 
 CONFLICT_TYPES: Final = ("api_contract", "schema", "design_pattern", "dependency", "security")
 BLOCK_REASONS: Final = ("waiting for review", "waiting for credentials", "dependency not ready")
@@ -173,7 +172,6 @@ class Pattern:
 
     id: str
     name: str
-    complexity: str
     phases: tuple[Phase, ...]
     weight: int = 1
 
@@ -202,7 +200,6 @@ PATTERNS: Final = {
         Pattern(
             "full-stack-feature",
             "Full Stack Feature Implementation",
-            "medium-high",
             (
                 Phase(
                     "phase-1-architecture", "Architecture & Design", "architecture", ("backend-architect",)
@@ -231,7 +228,6 @@ PATTERNS: Final = {
         Pattern(
             "bug-fix",
             "Bug Fix Workflow",
-            "simple-medium",
             (
                 Phase("phase-1-diagnosis", "Diagnosis", "diagnosis", ("debugger",)),
                 Phase(
@@ -250,7 +246,6 @@ PATTERNS: Final = {
         Pattern(
             "authentication-system",
             "Authentication Implementation",
-            "medium",
             (
                 Phase("phase-1-security-design", "Security Design", "security", ("security-auditor",)),
                 Phase("phase-2-architecture", "Architecture", "architecture", ("backend-architect",)),
@@ -275,7 +270,6 @@ PATTERNS: Final = {
         Pattern(
             "payment-processing",
             "Payment System Implementation",
-            "high",
             (
                 Phase(
                     "phase-1-security-requirements",
@@ -321,7 +315,6 @@ PATTERNS: Final = {
         Pattern(
             "api-refactoring",
             "API Refactoring",
-            "medium",
             (
                 Phase(
                     "phase-1-analysis", "Analysis", "analysis", ("performance-engineer", "backend-architect")
@@ -350,7 +343,6 @@ PATTERNS: Final = {
         Pattern(
             "database-optimization",
             "Database Optimization",
-            "medium",
             (
                 Phase("phase-1-analysis", "Analysis", "analysis", ("database-admin",)),
                 Phase("phase-2-optimization", "Optimization", "implementation", ("database-admin",)),
@@ -367,7 +359,6 @@ PATTERNS: Final = {
         Pattern(
             "security-audit",
             "Security Audit & Remediation",
-            "medium-high",
             (
                 Phase("phase-1-audit", "Audit", "security", ("security-auditor",)),
                 Phase("phase-2-fixes", "Fixes", "implementation", auto_select=_FIXERS, gates=(QUALITY_GATE,)),

@@ -1,131 +1,100 @@
 """
-What may be asked of the API: a filter that is not given lets everything pass.
+The parameters of the API: their common types, and how a query string is parsed into a struct of them.
+
+A filter that is not given matches everything.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
-
-from droidscope.conventions.attributes import SessionStatus
-from droidscope.conventions.insight_kinds import BottleneckKind, RecommendationKind
-from droidscope.insights.forecasts import TrendWindow
 
 Window = Literal["1h", "24h", "7d"]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
 
+_Params = TypeVar("_Params", bound=Struct)
 
-class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):
+REFERENCE: Final = "#/components/schemas/{name}"
+"""
+How one JSON schema refers to another.
+"""
+_INTEGER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class NoParams(Struct, frozen=True, forbid_unknown_fields=True):
     """
     No parameters.
     """
 
 
-class DashboardQuery(Struct, frozen=True, forbid_unknown_fields=True):
+class ParamsError(ValueError):
     """
-    Whose dashboard, and the window of its performance.
-    """
-
-    orchestrator: str | None = None
-    window: Window = "24h"
-
-
-class SessionsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which sessions, and at most how many.
+    A query that cannot be answered; the message names the parameter, its value and what was expected.
     """
 
-    orchestrator: str | None = None
-    pattern: str | None = None
-    state: SessionStatus | None = None
-    limit: Limit = 100
 
-
-class DroidsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+def matches(wanted: str | None, value: str | None) -> bool:
     """
-    Which droids, at most how many, and the window of their KPIs.
+    Whether a value passes a filter.
     """
-
-    orchestrator: str | None = None
-    droid: str | None = None
-    window: Window = "24h"
-    limit: Limit = 100
+    return wanted is None or wanted == value
 
 
-class PatternsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+def parse_params(pairs: Sequence[tuple[str, str]], type_: type[_Params]) -> _Params:
     """
-    Which patterns, at most how many, and the window of their KPIs.
+    The parameters of a query string.
+
+    Raises:
+        ParamsError: If one is unknown, is given twice, has no such value, or is missing.
     """
+    schemas = params_schemas(type_)
+    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    values: dict[str, str | int] = {}
+    for name, value in pairs:
+        if name not in schemas:
+            raise ParamsError(f"{name!r} is {value!r}; expected {_one_of(schemas)} as a parameter")
+        if name in values:
+            raise ParamsError(f"{name} is given twice, the second time as {value!r}; expected it once")
+        is_number = schemas[name].get("type") == "integer" and _INTEGER.fullmatch(value)
+        values[name] = int(value) if is_number else value
+        try:
+            msgspec.convert(values[name], fields[name].type)
+        except msgspec.ValidationError:
+            raise ParamsError(f"{name} is {value!r}; expected {_expected(schemas[name])}") from None
+    for name, field in fields.items():
+        if field.required and name not in values:
+            raise ParamsError(f"{name} is missing; expected {_expected(schemas[name])}")
+    return msgspec.convert(values, type_)
 
-    orchestrator: str | None = None
-    pattern: str | None = None
-    window: Window = "24h"
-    limit: Limit = 100
 
-
-class AlertsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+def params_schemas(type_: type[Struct]) -> dict[str, dict[str, Any]]:
     """
-    Which alerts, and at most how many.
+    The JSON schema of each parameter; one that may be left out is not null but absent.
     """
-
-    orchestrator: str | None = None
-    pattern: str | None = None
-    droid: str | None = None
-    limit: Limit = 100
+    (_,), components = msgspec.json.schema_components([type_], ref_template=REFERENCE)
+    properties: dict[str, dict[str, Any]] = components[type_.__name__]["properties"]
+    return {name: _without_null(schema) for name, schema in properties.items()}
 
 
-class SessionQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which session; of several with one id the latest.
-    """
-
-    session_id: Annotated[str, Meta(min_length=1)]
-    orchestrator: str | None = None
-
-
-class CommunicationQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Between whom: *droid* is either side. And at most how many edges.
-    """
-
-    orchestrator: str | None = None
-    droid: str | None = None
-    limit: Limit = 100
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    (only,) = (option for option in schema.get("anyOf", [schema]) if option != {"type": "null"})
+    if "enum" in only:
+        only = {"type": "string", "enum": [value for value in only["enum"] if value is not None]}
+    default = {} if schema.get("default") is None else {"default": schema["default"]}
+    return {**{name: value for name, value in only.items() if name != "default"}, **default}
 
 
-class InsightsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Whose insights, the window of its facts, and that of its trends: 7d by the hour, 30d by the day.
-    """
-
-    orchestrator: str | None = None
-    window: Window = "24h"
-    trend: TrendWindow = "7d"
-    limit: Limit = 100
+def _one_of(names: Iterable[str]) -> str:
+    return f"one of {', '.join(names)}" if names else "nothing"
 
 
-class BottlenecksQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which bottlenecks, at most how many, and the window they are sought in.
-    """
-
-    orchestrator: str | None = None
-    pattern: str | None = None
-    droid: str | None = None
-    kind: BottleneckKind | None = None
-    window: Window = "24h"
-    limit: Limit = 100
-
-
-class RecommendationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """
-    Which recommendations, at most how many, and the window they rest on.
-    """
-
-    orchestrator: str | None = None
-    pattern: str | None = None
-    droid: str | None = None
-    kind: RecommendationKind | None = None
-    window: Window = "24h"
-    limit: Limit = 100
+def _expected(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return _one_of(schema["enum"])
+    if schema["type"] == "integer":
+        return f"an integer from {schema['minimum']} to {schema['maximum']}"
+    return "text of at least one character" if schema.get("minLength") else "text"

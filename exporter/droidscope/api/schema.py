@@ -1,146 +1,60 @@
 """
-The shapes of what the API answers. The OpenAPI document is made of them, and of `questions`.
+What the API answers; the OpenAPI document is made from these structs and those of the parameters.
 
 Units are in the names: `_seconds`, `_usd`; a time is in Unix seconds; a ratio is from 0 to 1, a
-score from 0 to 100. Null stands for "not known", never for 0.
+score from 0 to 100. Null means "not known", never 0. In a list, *total* is the number of items
+without the limit.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from droidscope.api.kpi_schema import DroidKpis, OrchestratorKpis, PatternKpis
 from droidscope.api.params import Window
-from droidscope.conventions.attributes import SessionStatus
-from droidscope.conventions.insight_kinds import DroidStatus as DroidState
+from droidscope.api.session_schema import SessionItem
+from droidscope.conventions.insight_kinds import DroidStatus
 from droidscope.insights.alerts import ActiveAlert, Level
 from droidscope.insights.assignments import Assignment
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.forecasts import DroidTrend, KpiForecast, Trend, TrendWindow
 from droidscope.insights.overview import Insights, Issue
 from droidscope.insights.recommendations import Recommendation
+from droidscope.kpi.patterns import FailurePoint
+from droidscope.views.landing_summary import LandingSummary
 
 
-class Error(Struct, frozen=True):
+class Readiness(Struct, frozen=True):
     """
-    What was wrong, as a sentence.
+    Whether the exporter has replayed its log, and if not, a sentence on what it does.
+    """
+
+    ready: bool
+    message: str = ""
+
+
+class ExporterSummary(Struct, frozen=True):
+    """
+    The exporter's name, version, readiness and numbers; before it is ready, all numbers are unknown.
+    """
+
+    name: str
+    version: str
+    status: Readiness
+    summary: LandingSummary
+
+
+class ErrorAnswer(Struct, frozen=True):
+    """
+    What is wrong, as a sentence.
     """
 
     error: str
 
 
-class Measure(Struct, frozen=True):
+class TaskTypeResults(Struct, frozen=True):
     """
-    A KPI and what it rests on: its denominator where it has one, else its sample count.
-    """
-
-    value: float | None = None
-    samples: float | None = None
-
-
-class Session(Struct, frozen=True):
-    """
-    A session that runs, or ended within the last 15 minutes.
-
-    *labels* are the configured resource labels. A silent session runs, but nothing arrives of it;
-    a stalled one makes no progress. *droids_active* have an attempt in flight; *conflicts* counts
-    those met so far, *tasks_completed* and *tasks_failed* its tasks that ended, *task_success_ratio*
-    the share that completed. *end_seconds* is null while it runs, *trace_id* "" where none is known.
-    """
-
-    orchestrator: str
-    labels: dict[str, str]
-    session_id: str
-    pattern: str
-    current_phase: str
-    state: SessionStatus
-    start_seconds: float
-    end_seconds: float | None
-    duration_seconds: float
-    progress_ratio: float | None
-    droids_active: list[str]
-    conflicts: int
-    over_limit: bool
-    trace_id: str
-    tasks_completed: int
-    tasks_failed: int
-    task_success_ratio: float | None
-
-
-class SessionPhase(Struct, frozen=True):
-    """
-    A phase of a session: *status* is running, blocked, completed, failed or skipped. *held_seconds* is
-    how long it held the session, null until that has ended. *quality_score* is the mean code quality
-    score of its tasks.
-    """
-
-    phase_id: str
-    droids: list[str]
-    status: str
-    start_seconds: float | None
-    end_seconds: float | None
-    duration_seconds: float | None
-    planned_seconds: float | None
-    held_seconds: float | None
-    quality_score: float | None
-    conflicts_detected: int
-
-
-class Stretch(Struct, frozen=True):
-    """
-    A stretch of a critical path: the phase and droid that held the session, "" where none did.
-    """
-
-    phase_id: str
-    droid: str
-    start_seconds: float
-    duration_seconds: float
-
-
-class SessionDetail(Struct, frozen=True):
-    """
-    A session, its phases in order of their start, and once it has ended its critical path: who held
-    it at each moment, and had they been faster, it would have ended earlier. Its longest 100
-    stretches; null while it runs, and of sessions that are known in part.
-    """
-
-    time_seconds: float
-    session: Session
-    phases: list[SessionPhase]
-    critical_path: list[Stretch] | None
-
-
-class Sessions(Struct, frozen=True):
-    """
-    Sessions: the running ones first, oldest first, then those that ended, latest first. *total* is
-    how many there are without the limit.
-    """
-
-    time_seconds: float
-    total: int
-    sessions: list[Session]
-
-
-class DroidKpis(Struct, frozen=True):
-    """
-    The KPIs of a droid, named as its gauges are.
-    """
-
-    task_completion_ratio: Measure
-    error_ratio: Measure
-    retry_ratio: Measure
-    response_score: Measure
-    efficiency_score: Measure
-    efficiency_weight_ratio: Measure
-    collaboration_score: Measure
-    code_quality_score: Measure
-    test_coverage_score: Measure
-    security_score: Measure
-    quality_consistency_ratio: Measure
-
-
-class TaskTypeWork(Struct, frozen=True):
-    """
-    What a droid did of one type of task in the window.
+    The results of a droid's tasks of one type in the window.
     """
 
     tasks_completed: int
@@ -152,9 +66,9 @@ class TaskTypeWork(Struct, frozen=True):
     code_quality_score: float | None
 
 
-class Queries(Struct, frozen=True):
+class QueryOutcomes(Struct, frozen=True):
     """
-    What became of the queries put to a droid in the window: *answered* is in time.
+    The queries sent to a droid in the window, by outcome; *answered* means in time.
     """
 
     answered: int
@@ -163,17 +77,16 @@ class Queries(Struct, frozen=True):
     rejected: int
 
 
-class Droid(Struct, frozen=True):
+class DroidItem(Struct, frozen=True):
     """
-    A droid now, and in the window. *status* is over 24 hours whatever the window. It sent, by type too,
-    and was sent so many messages, and answered queries after *average_response_time_seconds*.
-    *common_issues* are the rules its quality reports gave most.
+    A droid, now and over the window. *status* always covers 24 hours. *average_response_time_seconds*
+    is over the queries it answered; *common_issues* are the most frequent rules in its quality reports.
     """
 
     orchestrator: str
     labels: dict[str, str]
     droid: str
-    status: DroidState
+    status: DroidStatus
     attempts_active: int
     tasks_completed: int
     tasks_failed: int
@@ -181,47 +94,23 @@ class Droid(Struct, frozen=True):
     messages_sent: int
     messages_by_type: dict[str, int]
     messages_received: int
-    queries: Queries
+    queries: QueryOutcomes
     average_response_time_seconds: float | None
     files_created: int
-    by_task_type: dict[str, TaskTypeWork]
+    by_task_type: dict[str, TaskTypeResults]
     common_issues: list[Issue]
     kpis: DroidKpis
 
 
-class Droids(Struct, frozen=True):
+class DroidList(Struct, frozen=True):
     """
-    Droids by orchestrator and name. *total* is how many there are without the limit.
+    Droids by orchestrator and name.
     """
 
     time_seconds: float
     window: Window
     total: int
-    droids: list[Droid]
-
-
-class PatternKpis(Struct, frozen=True):
-    """
-    The KPIs of a pattern, named as its gauges are.
-    """
-
-    success_ratio: Measure
-    cost_per_success_usd: Measure
-    cost_efficiency_ratio: Measure
-    code_quality_score: Measure
-
-
-class FailurePoint(Struct, frozen=True):
-    """
-    Where a pattern fails and why, "" for the session itself; *share* is that of all its failures,
-    *cumulative* with the more frequent points.
-    """
-
-    phase_id: str
-    reason: str
-    failures: int
-    share: float
-    cumulative: float
+    droids: list[DroidItem]
 
 
 class PhasePerformance(Struct, frozen=True):
@@ -238,11 +127,11 @@ class PhasePerformance(Struct, frozen=True):
     wait_ratio: float | None
 
 
-class Pattern(Struct, frozen=True):
+class PatternItem(Struct, frozen=True):
     """
-    A pattern in the window; *executions* are its sessions that ended or were lost. *pattern_name* is
-    null where none was told. *bottlenecks* are what slows it, *optimization_opportunities* what to do,
-    *efficiency_improvements* what that would gain at most. *droids* are its assignments, the most
+    A pattern in the window; *executions* counts its sessions that ended or were lost. *pattern_name* is
+    null if none was sent. *optimization_opportunities* are the steps of its recommendations,
+    *efficiency_improvements* the most that they can gain. *droids* are its assignments, the most
     effective first.
     """
 
@@ -261,21 +150,20 @@ class Pattern(Struct, frozen=True):
     droids: list[Assignment]
 
 
-class Patterns(Struct, frozen=True):
+class PatternList(Struct, frozen=True):
     """
-    Patterns by orchestrator and name. *total* is how many there are without the limit.
+    Patterns by orchestrator and name.
     """
 
     time_seconds: float
     window: Window
     total: int
-    patterns: list[Pattern]
+    patterns: list[PatternItem]
 
 
-class Alerts(Struct, frozen=True):
+class AlertList(Struct, frozen=True):
     """
-    The active alerts, the most severe first, and the highest severity of them. *total* is how many
-    there are without the limit.
+    The active alerts, the most severe first, and the highest severity of them.
     """
 
     time_seconds: float
@@ -286,9 +174,9 @@ class Alerts(Struct, frozen=True):
 
 class SessionSummary(Struct, frozen=True):
     """
-    How many sessions run now, and of those that ended in the window how many completed.
+    The sessions that run now, and those that completed in the window.
 
-    *success_ratio* is over *success_samples* sessions, *average_duration_seconds* over the completed.
+    *success_ratio* is over *success_samples* sessions, *average_duration_seconds* over the completed ones.
     """
 
     active_sessions: int
@@ -300,8 +188,9 @@ class SessionSummary(Struct, frozen=True):
 
 class Attention(Struct, frozen=True):
     """
-    What asks for attention, the weightiest first: alerts of severity critical and high, those of medium
-    and low, at most a hundred together; and the ten recommendations that matter most.
+    What needs attention: *critical* are alerts of severity critical and high, *warnings* those of medium
+    and low, at most a hundred together, the most severe first; and the ten recommendations with the
+    highest impact.
     """
 
     critical: list[ActiveAlert]
@@ -309,22 +198,22 @@ class Attention(Struct, frozen=True):
     recommendations: list[Recommendation]
 
 
-class DroidStatus(Struct, frozen=True):
+class DroidStatusItem(Struct, frozen=True):
     """
-    How a droid is.
+    The status of a droid over 24 hours.
     """
 
     orchestrator: str
     droid: str
-    status: DroidState
+    status: DroidStatus
 
 
 class OverallPerformance(Struct, frozen=True):
     """
-    What became of tasks and sessions in the window.
+    Results of tasks and sessions in the window.
 
     *success_ratio* is over *success_samples* sessions. *most_efficient_pattern* has the highest
-    lower bound of success. *current_bottlenecks* are the ten that cost most.
+    lower bound of success. *current_bottlenecks* are the ten with the highest impact.
     """
 
     total_tasks_completed: int
@@ -337,25 +226,25 @@ class OverallPerformance(Struct, frozen=True):
 
 class Dashboard(Struct, frozen=True):
     """
-    What goes on now: the running sessions (the oldest 100), how it went in the window, and whether
-    anything is wrong. *efficiency_score* is over *efficiency_samples* tasks.
+    The current state: running sessions (the oldest 100), performance in the window, and active alerts.
+    *efficiency_score* is over *efficiency_samples* tasks.
     """
 
     time_seconds: float
     window: Window
     session_summary: SessionSummary
-    current_sessions: list[Session]
+    current_sessions: list[SessionItem]
     overall_performance: OverallPerformance
-    droid_status: list[DroidStatus]
+    droid_status: list[DroidStatusItem]
     alert_level: Level
     alerts: Attention
     efficiency_score: float | None
     efficiency_samples: int
 
 
-class Bottlenecks(Struct, frozen=True):
+class BottleneckList(Struct, frozen=True):
     """
-    Bottlenecks, those that cost most first. *total* is how many there are without the limit.
+    Bottlenecks, the highest impact first.
     """
 
     time_seconds: float
@@ -364,9 +253,9 @@ class Bottlenecks(Struct, frozen=True):
     bottlenecks: list[Bottleneck]
 
 
-class Recommendations(Struct, frozen=True):
+class RecommendationList(Struct, frozen=True):
     """
-    Recommendations, those that matter most first. *total* is how many there are without the limit.
+    Recommendations, the highest impact first.
     """
 
     time_seconds: float
@@ -375,28 +264,9 @@ class Recommendations(Struct, frozen=True):
     recommendations: list[Recommendation]
 
 
-class OrchestratorKpis(Struct, frozen=True):
-    """
-    The KPIs of an orchestrator, named as its gauges are.
-    """
-
-    task_completion_ratio: Measure
-    session_success_ratio: Measure
-    phase_success_ratio: Measure
-    error_ratio: Measure
-    retry_ratio: Measure
-    integration_success_ratio: Measure
-    communication_success_ratio: Measure
-    communication_conflict_ratio: Measure
-    communication_efficiency_ratio: Measure
-    communication_wait_ratio: Measure
-    efficiency_score: Measure
-    efficiency_weight_ratio: Measure
-
-
 class OrchestratorInsights(Struct, frozen=True):
     """
-    One orchestrator's KPIs, what its window says, its trends, and what is expected if it goes on like that.
+    One orchestrator's KPIs and insights over the window, its trends, and their forecasts.
     """
 
     orchestrator: str
@@ -408,9 +278,9 @@ class OrchestratorInsights(Struct, frozen=True):
     future_predictions: list[KpiForecast]
 
 
-class AllInsights(Struct, frozen=True):
+class InsightsList(Struct, frozen=True):
     """
-    Insights by orchestrator. *total* is how many there are without the limit.
+    Insights by orchestrator.
     """
 
     time_seconds: float
@@ -420,10 +290,10 @@ class AllInsights(Struct, frozen=True):
     orchestrators: list[OrchestratorInsights]
 
 
-class Edge(Struct, frozen=True):
+class MessageEdge(Struct, frozen=True):
     """
-    How many messages one droid has sent another since the exporter's store began; the receiver is ""
-    for those to nobody in particular.
+    The number of messages from one droid to another since the exporter's store began; the receiver is ""
+    for messages to no particular droid.
     """
 
     orchestrator: str
@@ -433,12 +303,11 @@ class Edge(Struct, frozen=True):
     messages: int
 
 
-class Network(Struct, frozen=True):
+class MessageEdgeList(Struct, frozen=True):
     """
-    Who tells whom: the edges with the most messages first. *total* is how many there are without the
-    limit.
+    Messages by sender and receiver, the most frequent first.
     """
 
     time_seconds: float
     total: int
-    edges: list[Edge]
+    edges: list[MessageEdge]

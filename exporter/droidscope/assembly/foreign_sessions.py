@@ -1,5 +1,5 @@
 """
-Foreign sessions in the making: steps are held until nothing more is expected, then assembled.
+Foreign sessions in the making: steps are kept until nothing more is expected, then assembled.
 """
 
 from __future__ import annotations
@@ -7,93 +7,30 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
-from itertools import islice
+from typing import ClassVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from droidscope.assembly.assemble import Trace, assemble
-from droidscope.model.foreign_steps import (
-    NativeSpan,
-    Role,
-    RunningForeignSession,
-    SettledForeignSession,
-    Step,
-)
-from droidscope.model.labels import OrchestratorLabels, SessionKey
-from droidscope.model.records import AnyRecord
-from droidscope.units import MINUTE_NS, SECOND_NS
+from droidscope.assembly.assemble import assemble
+from droidscope.assembly.foreign_settings import ForeignSettings
+from droidscope.assembly.native_traces import NativeTrace, NativeTraces
+from droidscope.assembly.nodes import Trace
+from droidscope.assembly.open_traces import OpenTrace
+from droidscope.assembly.settled_sessions import SettledSessions
+from droidscope.model.foreign_steps import NativeSpan, RunningForeignSession, SettledForeignSession, Step
+from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
+from droidscope.model.records import AnyRecord, relabelled
 
 
-class ForeignSettings(Struct, frozen=True):
-    """
-    How long to wait and how much to hold. Durations in nanoseconds of the exporter's uptime.
-
-    A trace is over *settle_after_ns* after the last arrival once its outermost span has ended, else
-    *idle_after_ns* after it. A settled session is remembered for *known_for_ns*.
-    """
-
-    settle_after_ns: int = 10 * SECOND_NS
-    idle_after_ns: int = 10 * MINUTE_NS
-    known_for_ns: int = 24 * 60 * MINUTE_NS
-    max_traces: int = 10_000
-    max_steps: int = 200_000
-    max_own_spans: int = 200_000
-    max_known: int = 100_000
-
-
-class OpenTrace(Struct):
-    """
-    A trace with foreign steps that is not over.
-
-    *rooted*: a foreign span without a parent has arrived, so the outermost has ended. *links* are
-    the ids by which it may share a session with other traces. *inside* says that a step carries ids
-    of ours, *telling* that one is more than `OTHER`. *start_ns* is the earliest, *droids* are the
-    agents of the runs that have ended.
-    """
-
-    id: bytes
-    steps: dict[bytes, tuple[OrchestratorLabels, Step]] = field(default_factory=dict)
-    last_clock_ns: int = 0
-    rooted: bool = False
-    inside: bool = False
-    telling: bool = False
-    start_ns: int = 0
-    droids: set[str] = field(default_factory=set)
-    links: set[str] = field(default_factory=set)
-
-    def take(self, step: Step, orchestrator: OrchestratorLabels, clock_ns: int) -> None:
-        """
-        Add a step, or replace it by a twin of the same span.
-        """
-        self.steps[step.span_id] = (orchestrator, step)
-        self.last_clock_ns = clock_ns
-        self.rooted = self.rooted or not step.parent_id
-        self.inside = self.inside or step.native_place is not None
-        self.telling = self.telling or step.role is not Role.OTHER
-        self.start_ns = min(self.start_ns, step.start_ns)
-        if step.role is Role.AGENT:
-            self.droids.add(step.name)
-
-
-class NativeTrace(Struct):
-    """
-    The spans of ours in a trace. *rooted*: one without a parent has ended.
-    """
-
-    spans: dict[bytes, NativeSpan] = field(default_factory=dict)
-    last_clock_ns: int = 0
-    rooted: bool = False
-
-
-class ForeignDump(Struct):
+class ForeignDump(Struct, rename={"native": "own", "settled": "known", "settled_traces": "known_traces"}):
     """
     What a checkpoint keeps; every mapping in order of last arrival.
     """
 
     traces: list[OpenTrace]
-    own: dict[bytes, NativeTrace]
-    known: list[SettledForeignSession]
-    known_traces: dict[bytes, SessionKey]
+    native: dict[bytes, NativeTrace]
+    settled: list[SettledForeignSession]
+    settled_traces: dict[bytes, SessionKey]
     ready: list[AnyRecord]
     evicted: int
     ignored: int
@@ -113,21 +50,21 @@ class ForeignSessions:
 
     Attributes:
         evicted: Traces settled early for want of room, the longest idle first.
-        ignored: Traces that had nothing to tell: no agent and no workflow.
+        ignored: Traces without a session: no agent and no workflow.
     """
+
+    dump_type: ClassVar = ForeignDump
 
     def __init__(self, settings: ForeignSettings | None = None) -> None:
         self.evicted = 0
         self.ignored = 0
         self._settings = settings or ForeignSettings()
         self._traces: OrderedDict[bytes, OpenTrace] = OrderedDict()
-        self._own: OrderedDict[bytes, NativeTrace] = OrderedDict()
-        self._known: OrderedDict[SessionKey, SettledForeignSession] = OrderedDict()
-        self._known_traces: OrderedDict[bytes, SessionKey] = OrderedDict()
+        self._native = NativeTraces(self._settings)
+        self._settled = SettledSessions(self._settings)
         self._ready: list[AnyRecord] = []
         # Derived from the above.
         self._steps = 0
-        self._own_spans = 0
         self._linked: defaultdict[str, set[bytes]] = defaultdict(set)
         self._due: list[tuple[int, bytes]] = []
 
@@ -147,33 +84,23 @@ class ForeignSessions:
         self._steps += step.span_id not in trace.steps
         self._traces.move_to_end(step.trace_id)
         was_rooted = trace.rooted
-        trace.take(step, orchestrator, clock_ns)
+        trace.add(step, orchestrator, clock_ns)
         self._link(trace, step)
         if is_new or trace.rooted is not was_rooted:
             self._schedule(trace)
         self._make_room(clock_ns)
 
-    def own(self, trace_id: bytes, span: NativeSpan, clock_ns: int) -> None:
+    def add_native_span(self, trace_id: bytes, span: NativeSpan, clock_ns: int) -> None:
         """
-        Tell of a span of ours: foreign spans below it belong to its session and task.
+        Take in a native span: foreign spans below it belong to its session and task.
 
-        For every span of ours that may enclose foreign ones, and for its start and its signs of
+        For every native span that may enclose foreign ones, and for its start and its signs of
         life (with *ended* False), which keep the trace from counting as idle.
         """
-        own = self._own.get(trace_id)
-        if own is None:
-            own = self._own[trace_id] = NativeTrace()
-        before = own.spans.get(span.span_id)
-        if before is None or not before.ended:
-            own.spans[span.span_id] = span
-        self._own_spans += before is None
-        own.last_clock_ns = clock_ns
-        self._own.move_to_end(trace_id)
-        if span.ended and not span.parent_id and not own.rooted:
-            own.rooted = True
-            if trace_id in self._traces:
-                self._schedule(self._traces[trace_id])
-        self._forget_own(clock_ns)
+        becomes_rooted = self._native.add(trace_id, span, clock_ns)
+        if becomes_rooted and trace_id in self._traces:
+            self._schedule(self._traces[trace_id])
+        self._native.forget_idle(clock_ns, self._traces)
 
     def _link(self, trace: OpenTrace, step: Step) -> None:
         link = step.session_id or (step.conversation_id if not step.parent_id else "")
@@ -185,26 +112,6 @@ class ForeignSessions:
         while len(self._traces) > self._settings.max_traces or self._steps > self._settings.max_steps:
             self.evicted += 1
             self._ready += self._close([next(iter(self._traces.values()))], clock_ns)
-
-    def _forget_own(self, clock_ns: int) -> None:
-        """
-        Drop our spans of traces that are idle, and of the longest silent for want of room.
-
-        Looks at two traces a call, more than a call can add; one that foreign steps wait for is
-        put off.
-        """
-        for trace_id, own in list(islice(self._own.items(), 2)):
-            if own.last_clock_ns + self._settings.idle_after_ns >= clock_ns:
-                break
-            if trace_id in self._traces:
-                self._own.move_to_end(trace_id)
-            else:
-                self._drop_own(trace_id)
-        while self._own_spans > self._settings.max_own_spans:
-            self._drop_own(next(iter(self._own)))
-
-    def _drop_own(self, trace_id: bytes) -> None:
-        self._own_spans -= len(self._own.pop(trace_id).spans)
 
     # --- settling
 
@@ -247,9 +154,9 @@ class ForeignSessions:
         """
         When a trace is over if nothing more arrives.
         """
-        own = self._own.get(trace.id)
-        last_ns = max(trace.last_clock_ns, own.last_clock_ns if own else 0)
-        is_rooted = trace.rooted or (own is not None and own.rooted)
+        native = self._native.get(trace.id)
+        last_ns = max(trace.last_clock_ns, native.last_clock_ns if native else 0)
+        is_rooted = trace.rooted or (native is not None and native.rooted)
         return last_ns + (self._settings.settle_after_ns if is_rooted else self._settings.idle_after_ns)
 
     def _schedule(self, trace: OpenTrace) -> None:
@@ -272,17 +179,17 @@ class ForeignSessions:
         for trace in traces:
             self._forget(trace)
         parts = [self._part(trace, clock_ns) for trace in traces]
-        assembly = assemble(parts, lambda key: self._recall(key, clock_ns), clock_ns)
+        assembly = assemble(parts, lambda key: self._settled.recall(key, clock_ns), clock_ns)
         self.ignored += assembly.ignored
         for trace_ids, session in assembly.sessions:
-            self._remember(trace_ids, session)
+            self._settled.remember(trace_ids, session)
         return assembly.records
 
     def _part(self, trace: OpenTrace, clock_ns: int) -> Trace:
-        own = self._own.get(trace.id)
-        key = self._known_traces.get(trace.id)
-        settled = self._recall(key, clock_ns) if key else None
-        return Trace(trace.id, trace.steps, own.spans if own else {}, settled)
+        native = self._native.get(trace.id)
+        key = self._settled.key_of(trace.id)
+        settled = self._settled.recall(key, clock_ns) if key else None
+        return Trace(trace.id, trace.steps, native.spans if native else {}, settled)
 
     def _forget(self, trace: OpenTrace) -> None:
         del self._traces[trace.id]
@@ -292,44 +199,24 @@ class ForeignSessions:
             if not self._linked[link]:
                 del self._linked[link]
 
-    # --- sessions already counted
-
-    def _recall(self, key: SessionKey, clock_ns: int) -> SettledForeignSession | None:
-        known = self._known.get(key)
-        if known is None or known.clock_ns + self._settings.known_for_ns < clock_ns:
-            return None
-        return known
-
-    def _remember(self, trace_ids: frozenset[bytes], session: SettledForeignSession) -> None:
-        key = (session.orchestrator, session.session)
-        self._known[key] = session
-        self._known.move_to_end(key)
-        for trace_id in sorted(trace_ids):
-            self._known_traces[trace_id] = key
-            self._known_traces.move_to_end(trace_id)
-        while len(self._known) > self._settings.max_known:
-            self._known.popitem(last=False)
-        while len(self._known_traces) > self._settings.max_known:
-            self._known_traces.popitem(last=False)
-
     # --- what is going on
 
     def active(self) -> Iterator[RunningForeignSession]:
         """
         The foreign sessions whose outermost span has not ended, in no particular order.
 
-        Sessions of ours are not among them: they speak for themselves.
+        Native sessions are not among them: they report themselves.
         """
         running: defaultdict[SessionKey, list[OpenTrace]] = defaultdict(list)
         for trace in self._traces.values():
-            if trace.telling and not trace.rooted and not trace.inside and trace.id not in self._own:
+            if trace.recognised and not trace.rooted and not trace.inside and trace.id not in self._native:
                 running[self._provisional_key(trace)].append(trace)
         for (orchestrator, session), traces in running.items():
-            known = self._known.get((orchestrator, session))
+            settled = self._settled.get((orchestrator, session))
             yield RunningForeignSession(
                 orchestrator=orchestrator,
                 session=session,
-                pattern=known.pattern if known else "",
+                pattern=settled.pattern if settled else "",
                 start_ns=min(trace.start_ns for trace in traces),
                 last_clock_ns=max(trace.last_clock_ns for trace in traces),
                 droids=tuple(sorted(set().union(*(trace.droids for trace in traces)))),
@@ -337,7 +224,7 @@ class ForeignSessions:
 
     def _provisional_key(self, trace: OpenTrace) -> SessionKey:
         orchestrator, _ = next(iter(trace.steps.values()))
-        return self._known_traces.get(trace.id) or (orchestrator, min(trace.links, default=trace.id.hex()))
+        return self._settled.key_of(trace.id) or (orchestrator, min(trace.links, default=trace.id.hex()))
 
     # --- checkpoints
 
@@ -345,31 +232,31 @@ class ForeignSessions:
         """
         The state for a checkpoint; to be encoded before anything more is added.
         """
+        settled, settled_traces = self._settled.dump()
         return ForeignDump(
             traces=list(self._traces.values()),
-            own=dict(self._own),
-            known=list(self._known.values()),
-            known_traces=dict(self._known_traces),
+            native=self._native.dump(),
+            settled=settled,
+            settled_traces=settled_traces,
             ready=self._ready,
             evicted=self.evicted,
             ignored=self.ignored,
         )
 
-    def load(self, dump: ForeignDump) -> None:
+    def load(self, dump: ForeignDump, relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint, as if nothing had happened since.
         """
         self.evicted, self.ignored = dump.evicted, dump.ignored
         self._traces = OrderedDict((trace.id, trace) for trace in dump.traces)
-        self._own = OrderedDict(dump.own)
-        self._known = OrderedDict(((each.orchestrator, each.session), each) for each in dump.known)
-        self._known_traces = OrderedDict(dump.known_traces)
-        self._ready = dump.ready
+        self._native.load(dump.native, relabel)
+        self._settled.load(dump.settled, dump.settled_traces, relabel)
+        self._ready = [relabelled(record, relabel) for record in dump.ready]
         self._steps = sum(len(trace.steps) for trace in dump.traces)
-        self._own_spans = sum(len(own.spans) for own in dump.own.values())
         self._linked = defaultdict(set)
         self._due = []
         for trace in dump.traces:
+            trace.relabel(relabel)
             self._schedule(trace)
             for link in trace.links:
                 self._linked[link].add(trace.id)

@@ -4,10 +4,10 @@ What the instrumentation says it has emitted, added up over processes and their 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from droidscope.model.labels import OrchestratorLabels
+from droidscope.bounded import BoundedMap
+from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
 from droidscope.model.records import Emitted
 
 Stream = tuple[OrchestratorLabels, str, str, int]
@@ -47,7 +47,7 @@ class ClientCounts:
     """
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[Stream, StreamCount] = OrderedDict()
+        self._counts: BoundedMap[Stream, StreamCount] = BoundedMap(STREAMS_LIMIT)
 
     def take(self, point: Emitted, clock_ns: int) -> Increase:
         """
@@ -57,12 +57,8 @@ class ClientCounts:
         before = self._counts.get(stream)
         known = before.highest if before else 0
         grown = max(0, point.count if point.delta else point.count - known)
-        self._counts[stream] = StreamCount(known + grown, clock_ns)
-        self._counts.move_to_end(stream)
-        forgotten = None
-        if len(self._counts) > STREAMS_LIMIT:
-            _, (_, forgotten) = self._counts.popitem(last=False)
-        return Increase(grown, before is None, forgotten)
+        dropped = self._counts.put(stream, StreamCount(known + grown, clock_ns))
+        return Increase(grown, before is None, dropped[1].clock_ns if dropped else None)
 
     def dump(self) -> list[tuple[Stream, StreamCount]]:
         """
@@ -70,8 +66,12 @@ class ClientCounts:
         """
         return list(self._counts.items())
 
-    def load(self, dump: list[tuple[Stream, StreamCount]]) -> None:
+    def load(self, dump: list[tuple[Stream, StreamCount]], relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint.
         """
-        self._counts = OrderedDict(dump)
+        counts = (
+            ((relabel(orchestrator), instance, kind, start_ns), count)
+            for (orchestrator, instance, kind, start_ns), count in dump
+        )
+        self._counts = BoundedMap(STREAMS_LIMIT, counts)

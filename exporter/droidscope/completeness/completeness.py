@@ -10,16 +10,17 @@ is on, it counts as arrived: a ratio below 1 is always a loss.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Final, NamedTuple, get_args
+from typing import ClassVar, Final, NamedTuple, get_args
 
 from msgspec import Struct, field
 
+from droidscope.bounded import BoundedMap
 from droidscope.completeness.client_counts import ClientCounts, Increase, Stream, StreamCount
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import CONFLICT_RECORD, Kind
+from droidscope.model.labels import Relabel, unchanged
 from droidscope.model.records import AnyRecord, Emitted, Record
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.settings import HeadSettings
@@ -196,11 +197,13 @@ class Completeness:
     have been forgotten, is compared from the first point on that is known of it.
     """
 
+    dump_type: ClassVar = CompletenessDump
+
     def __init__(self, settings: HeadSettings, recorder: Recorder) -> None:
         self._settings = settings
         self._recorder = recorder
         self._counts = ClientCounts()
-        self._accounts: OrderedDict[Process, Account] = OrderedDict()
+        self._accounts: BoundedMap[Process, Account] = BoundedMap(PROCESSES_LIMIT)
         self._since_ns: int | None = (
             None  # Unix time; a counter that began before may have been at work unheard
         )
@@ -256,9 +259,10 @@ class Completeness:
     def _account(self, process: Process) -> Account:
         account = self._accounts.get(process)
         if account is None:
-            account = self._accounts[process] = Account()
-            if len(self._accounts) > PROCESSES_LIMIT:
-                self._forget()
+            account = Account()
+            dropped = self._accounts.put(process, account)
+            if dropped is not None:
+                self._forget(dropped[1])
         else:
             self._accounts.move_to_end(process)
         account.heard_clock = self._recorder.clock_ns
@@ -267,13 +271,13 @@ class Completeness:
     def _forget_silent(self) -> None:
         horizon = self._recorder.clock_ns - SILENT_NS
         while self._accounts and next(iter(self._accounts.values())).heard_clock < horizon:
-            self._forget()
+            _, account = self._accounts.popitem(last=False)
+            self._forget(account)
 
-    def _forget(self) -> None:
+    def _forget(self, account: Account) -> None:
         """
-        Forget the longest silent process.
+        Go on without a process that has been dropped, the longest silent one.
         """
-        _, account = self._accounts.popitem(last=False)
         self._held -= len(account.later)
         self._forgot(account.heard_clock)
 
@@ -308,11 +312,11 @@ class Completeness:
         """
         return CompletenessDump(self._counts.dump(), list(self._accounts.items()), self._since_ns)
 
-    def load(self, dump: CompletenessDump) -> None:
+    def load(self, dump: CompletenessDump, relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint.
         """
-        self._counts.load(dump.counts)
-        self._accounts = OrderedDict(dump.accounts)
+        self._counts.load(dump.counts, relabel)
+        self._accounts = BoundedMap(PROCESSES_LIMIT, dump.accounts)
         self._since_ns = dump.since_ns
         self._held = sum(len(account.later) for account in self._accounts.values())

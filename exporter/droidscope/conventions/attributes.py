@@ -163,6 +163,10 @@ MESSAGE_SENDER: Final = "orchestrator.message.sender"
 MESSAGE_RECEIVER: Final = "orchestrator.message.receiver"
 MESSAGE_CORRELATION_ID: Final = "orchestrator.message.correlation_id"
 MESSAGE_DEADLINE_SECONDS: Final = "orchestrator.message.deadline_seconds"
+DEFAULT_DEADLINE_SECONDS: Final = 900.0
+"""
+A query without a deadline of its own is late after this.
+"""
 MESSAGE_OUTCOME: Final = "orchestrator.message.outcome"
 
 # --- gate
@@ -213,4 +217,23 @@ CLIENT_DROPPED: Final = "orchestrator.client.dropped"
 DROP_REASON: Final = "reason"
 """
 Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid or report.
+"""
+
+DURATION_BOUNDS: Final = (
+    1.0,
+    5.0,
+    15.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+    1800.0,
+    2700.0,
+    3600.0,
+    7200.0,
+    10800.0,
+)
+"""
+Bounds of histograms of durations in seconds, of the exporter and of the instrumentation.
 """

@@ -204,10 +204,6 @@ RESPONSE_LIMIT_SECONDS: Final = 300.0
 """
 A response this slow or slower scores 0.
 """
-DEFAULT_DEADLINE_SECONDS: Final = 900.0
-"""
-A query without a deadline of its own is late after this.
-"""
 MESSAGES_PLATEAU: Final = (10.0, 20.0, 50.0)
 """
 Messages a session: full balance from the first to the second, none at the third.

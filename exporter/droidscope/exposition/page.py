@@ -12,7 +12,8 @@ from typing import Final
 import structlog
 
 from droidscope.conventions.metrics import CATALOGUE, COLLECT_DURATION, COLLECT_SUCCESS, samples_of
-from droidscope.exposition.text import Block, Format, GaugeSample, Renderer
+from droidscope.exposition.renderer import Renderer
+from droidscope.exposition.text import Block, Format, GaugeSample
 from droidscope.units import SECOND_NS
 
 Part = Callable[[Format], Iterable[Block]]

@@ -144,15 +144,6 @@ def bounds(number: int, bits: int = FINE) -> tuple[int, int]:
     return (number - (dropped_bits << (bits - 1))) << dropped_bits, 1 << dropped_bits
 
 
-def relative_error(bits: int) -> float:
-    """
-    The share of itself that a quantile of a sketch of so many bits is off by at most, if not exact.
-
-    Definition: docs/kpis.md#conventions
-    """
-    return 2.0 ** (1 - bits)
-
-
 def tenths(points: float) -> int:
     """
     A score of 0..100 *points* in tenths of a point, as sketches hold scores.

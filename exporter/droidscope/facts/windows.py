@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 
@@ -24,11 +24,11 @@ from droidscope.facts.buckets import Buckets, BucketsDump
 from droidscope.facts.facts import Key
 from droidscope.facts.packing import Totals, pack, unpack, unpacked
 from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape, WindowSpan
-from droidscope.model.labels import OrchestratorLabels
+from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
 from droidscope.units import SECOND_NS, duration_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 AHEAD_LIMIT: Final = 100_000
 """
@@ -58,6 +58,8 @@ class Windows:
 
     Not thread-safe: whoever adds and whoever reads take turns.
     """
+
+    dump_type: ClassVar = WindowsDump
 
     def __init__(self, shape: WindowShape = MINUTES) -> None:
         self.shape = shape
@@ -174,15 +176,14 @@ class Windows:
         self._post()
         return sorted(self._held)
 
-    def rename(self, rename: Callable[[OrchestratorLabels], OrchestratorLabels]) -> None:
+    def _relabel(self, relabel: Relabel) -> None:
         """
-        Give every orchestrator its new name; those that share one become one.
+        Give every orchestrator its new labels; those that share them become one.
         """
-        self._post()
         held, self._held = self._held, defaultdict(self._new_buckets)
         for orchestrator, buckets in held.items():
-            self._held[rename(orchestrator)].merge(buckets, self._ranges)
-        self._ahead = [(end_ns, rename(who), key, amount) for end_ns, who, key, amount in self._ahead]
+            self._held[relabel(orchestrator)].merge(buckets, self._ranges)
+        self._ahead = [(end_ns, relabel(who), key, amount) for end_ns, who, key, amount in self._ahead]
         heapify(self._ahead)
 
     def dump(self) -> WindowsDump:
@@ -197,25 +198,26 @@ class Windows:
             pack(self._ahead),
         )
 
-    @classmethod
-    def load(cls, dump: WindowsDump, shape: WindowShape = MINUTES) -> Windows:
+    def load(self, dump: WindowsDump, relabel: Relabel = unchanged) -> None:
         """
-        The windows that were dumped: from here on they answer as the original does.
+        Replace everything by what was dumped: from here on the answers are those of the original.
 
         Raises:
             KeyError: If the dump lacks one of today's windows.
             zlib.error, msgspec.MsgspecError: If it is damaged.
         """
-        windows = cls(shape)
-        windows._now_ns = dump.now_ns
-        windows._reached_ns = dump.reached_ns
-        windows._ranges = shape.ranges(dump.now_ns)
-        windows._edges = dump.now_ns // shape.bucket_ns, -(-dump.now_ns // shape.bucket_ns)
-        windows._oldest = windows._edges[0] - shape.reach
-        windows._ahead = unpack(dump.ahead, list[Ahead])
+        self._now_ns = dump.now_ns
+        self._reached_ns = dump.reached_ns
+        self._ranges = self.shape.ranges(dump.now_ns)
+        self._edges = dump.now_ns // self._bucket_ns, -(-dump.now_ns // self._bucket_ns)
+        self._oldest = self._edges[0] - self.shape.reach
+        self._fresh.clear()
+        self._ahead = unpack(dump.ahead, list[Ahead])
+        self._held.clear()
         for buckets in dump.buckets:
-            windows._held[buckets.orchestrator] = Buckets.load(buckets, shape)
-        return windows
+            self._held[buckets.orchestrator] = Buckets.load(buckets, self.shape)
+        if relabel is not unchanged:
+            self._relabel(relabel)
 
     def _new_buckets(self) -> Buckets:
         return Buckets(self.shape)

@@ -7,52 +7,35 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from itertools import repeat
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
-from droidscope.assembly.foreign_sessions import ForeignDump, ForeignSessions, ForeignSettings
-from droidscope.completeness.completeness import Completeness, CompletenessDump
+from droidscope.assembly.foreign_sessions import ForeignSessions
+from droidscope.assembly.foreign_settings import ForeignSettings
+from droidscope.completeness.completeness import Completeness
 from droidscope.facts.history import HOURS
-from droidscope.facts.windows import Windows, WindowsDump
-from droidscope.head.relabeling import renamed_foreign, renamed_sessions, renaming
-from droidscope.model.examples import ExampleSession
+from droidscope.facts.windows import Windows
+from droidscope.head.checkpoint_part import CheckpointPart
+from droidscope.model.labels import relabeling
 from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.records import AnyRecord, Emitted
-from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
-from droidscope.recording.pattern_names import PatternKey, PatternNames
+from droidscope.recording.example_sessions import ExampleSessions
+from droidscope.recording.pattern_names import PatternNames
 from droidscope.recording.phase_baselines import PhaseBaselines
 from droidscope.recording.recorder import Recorder
-from droidscope.recording.security_findings import OpenSecurityFindings, SecurityReport, SecurityReportKey
-from droidscope.recording.session_analysis import SessionAnalyses, SessionAnalysis
+from droidscope.recording.security_findings import OpenSecurityFindings
+from droidscope.recording.session_analysis import SessionAnalyses
 from droidscope.recording.session_recorder import SessionRecorder
 from droidscope.series.label_limits import SeriesLimits
-from droidscope.series.series_registry import SeriesRegistry, SeriesRegistryDump
-from droidscope.sessions.session_registry import SessionRegistry, SessionRegistryDump
+from droidscope.series.series_registry import SeriesRegistry
+from droidscope.sessions.session_registry import SessionRegistry
 from droidscope.sessions.settings import HeadSettings
 
-VERSION = 6
+VERSION: Final = 6
 """
-Of the dump's shape: a checkpoint of another version is not read, the log is replayed instead.
+Of the shape of a checkpoint: one of another version is not read, the log is replayed instead.
 """
-
-
-class HeadDump(Struct, rename={"examples": "exhibits", "analyses": "digests"}):
-    """
-    The whole head, for a checkpoint.
-    """
-
-    version: int
-    series: SeriesRegistryDump
-    windows: WindowsDump
-    sessions: SessionRegistryDump
-    foreign: ForeignDump
-    findings: list[tuple[SecurityReportKey, SecurityReport]]
-    completeness: CompletenessDump
-    history: WindowsDump
-    examples: list[tuple[ExampleKey, list[ExampleSession]]]
-    analyses: list[SessionAnalysis]
-    names: list[tuple[PatternKey, str]]
 
 
 class Head:
@@ -64,7 +47,8 @@ class Head:
 
     def __init__(self, settings: HeadSettings, limits: SeriesLimits, foreign: ForeignSettings) -> None:
         self.settings = settings
-        self._resource_labels = limits.resource_labels
+        self._limits = limits
+        self._foreign_settings = foreign
         self.series = SeriesRegistry(limits)
         self.windows = Windows()
         self.history = Windows(HOURS)
@@ -80,6 +64,18 @@ class Head:
         self._session_recorder = SessionRecorder(
             settings, self._recorder, self.sessions, self.findings, self.analyses, self.names
         )
+        self._parts: dict[str, CheckpointPart] = {
+            "series": self.series,
+            "windows": self.windows,
+            "sessions": self.sessions,
+            "foreign": self.foreign,
+            "findings": self.findings,
+            "completeness": self.completeness,
+            "history": self.history,
+            "exhibits": self.examples,
+            "digests": self.analyses,
+            "names": self.names,
+        }
 
     def take(self, mapped: MappedBatch, clock_ns: int, wall_ns: int) -> None:
         """
@@ -88,15 +84,16 @@ class Head:
         """
         self.advance(clock_ns, wall_ns)
         self._take_records(mapped.records, mapped.instances)
-        for trace_id, own in mapped.native_spans:
-            self.foreign.own(trace_id, own, clock_ns)
+        for trace_id, span in mapped.native_spans:
+            self.foreign.add_native_span(trace_id, span, clock_ns)
         for orchestrator, step in mapped.steps:
             self.foreign.add(step, orchestrator, clock_ns)
         self.advance(clock_ns, wall_ns)
 
     def _take_records(self, records: Iterable[AnyRecord], instances: Iterable[str | None]) -> None:
         """
-        Take records in; *instances* are the processes that emitted them, None where no client of ours did.
+        Take records in; *instances* are the instrumented processes that emitted them, None where
+        none did.
         """
         for record, instance in zip(records, instances, strict=False):
             if isinstance(record, Emitted):
@@ -116,7 +113,7 @@ class Head:
 
     def advance(self, clock_ns: int, wall_ns: int) -> None:
         """
-        Do all that is due by now: settle foreign sessions, close, lose and forget our own.
+        Do all that is due by now: settle foreign sessions; close, mark as lost and forget the native ones.
         """
         self._recorder.at(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
@@ -128,7 +125,7 @@ class Head:
             elif session.analysis_clock is not None:
                 self._session_recorder.analysis(session)
             elif session.running:
-                self._session_recorder.lose(session)
+                self._session_recorder.mark_lost(session)
             else:
                 self._session_recorder.forget(session)
                 continue
@@ -139,63 +136,38 @@ class Head:
         The head as bytes, for a checkpoint.
         """
         self._recorder.forget()
-        return msgspec.msgpack.encode(
-            HeadDump(
-                VERSION,
-                self.series.dump(),
-                self.windows.dump(),
-                self.sessions.dump(),
-                self.foreign.dump(),
-                self.findings.dump(),
-                self.completeness.dump(),
-                self.history.dump(),
-                self.examples.dump(),
-                self.analyses.dump(),
-                self.names.dump(),
-            )
-        )
+        dumps = {name: part.dump() for name, part in self._parts.items()}
+        return msgspec.msgpack.encode({"version": VERSION, **dumps})
 
     def load(self, data: bytes) -> None:
         """
-        Go on from a checkpoint.
+        Go on from a checkpoint; one that cannot be read changes nothing.
+
+        Raises:
+            msgspec.ValidationError: If it is damaged, or of another version or shape.
+        """
+        dumps = self.decode(data)
+        relabel = relabeling(dumps["series"].resource_labels, self._limits.resource_labels)
+        loaded = Head(self.settings, self._limits, self._foreign_settings)
+        for name, part in loaded._parts.items():
+            try:
+                part.load(dumps[name], relabel)
+            except (KeyError, zlib.error, msgspec.MsgspecError) as error:
+                msg = f"the checkpoint's {name} cannot be read: {error!r}"
+                raise msgspec.ValidationError(msg) from error
+        vars(self).update(vars(loaded))
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        """
+        The dumps of the parts in a checkpoint, by name.
 
         Raises:
             msgspec.ValidationError: If it is of another version or shape.
         """
-        dump = msgspec.msgpack.decode(data, type=HeadDump)
-        if dump.version != VERSION:
-            msg = f"the checkpoint has version {dump.version}; expected {VERSION}"
+        fields = [("version", int), *((name, part.dump_type) for name, part in self._parts.items())]
+        dump = msgspec.msgpack.decode(data, type=msgspec.defstruct("Checkpoint", fields))
+        dumps = msgspec.structs.asdict(dump)
+        if dumps["version"] != VERSION:
+            msg = f"the checkpoint has version {dumps['version']}; expected {VERSION}"
             raise msgspec.ValidationError(msg)
-        try:
-            windows, history = Windows.load(dump.windows), Windows.load(dump.history, HOURS)
-        except (KeyError, zlib.error) as error:
-            msg = f"the checkpoint's windows cannot be read: {error!r}"
-            raise msgspec.ValidationError(msg) from error
-        if dump.series.resource_labels != self._resource_labels:
-            rename = renaming(dump.series.resource_labels, self._resource_labels)
-            windows.rename(rename)
-            history.rename(rename)
-            dump.sessions = renamed_sessions(dump.sessions, rename)
-            dump.foreign = renamed_foreign(dump.foreign, rename)
-            dump.findings = [((rename(key[0]), *key[1:]), report) for key, report in dump.findings]
-            dump.completeness.counts = [
-                ((rename(key[0]), *key[1:]), count) for key, count in dump.completeness.counts
-            ]
-            dump.examples = [((rename(key[0]), *key[1:]), shown) for key, shown in dump.examples]
-            dump.names = [((rename(key[0]), *key[1:]), name) for key, name in dump.names]
-            dump.analyses = [
-                msgspec.structs.replace(analysis, orchestrator=rename(analysis.orchestrator))
-                for analysis in dump.analyses
-            ]
-        self.windows = self._recorder.windows = windows
-        self.history = self._recorder.history = history
-        self.baselines = PhaseBaselines(self.series, history)
-        self._recorder.forget()
-        self.series.load(dump.series)
-        self.sessions.load(dump.sessions)
-        self.foreign.load(dump.foreign)
-        self.findings.load(dump.findings)
-        self.completeness.load(dump.completeness)
-        self.examples.load(dump.examples)
-        self.analyses.load(dump.analyses)
-        self.names.load(dump.names)
+        return dumps

@@ -93,7 +93,7 @@ class _Labelled:
     def __call__(self, session: SessionState, **labels: str) -> tuple[str, ...]:
         who = session.orchestrator
         shown = (self._series.shown(who, name, value) for name, value in labels.items())
-        return (*self._series.who(who), *shown)
+        return (*self._series.shown_orchestrator(who), *shown)
 
 
 def foreign_sessions(head: Head) -> Iterator[SessionState]:
@@ -107,7 +107,6 @@ def foreign_sessions(head: Head) -> Iterator[SessionState]:
             own=False,
             pattern=active.pattern,
             start_ns=active.start_ns,
-            first_clock=active.last_clock_ns,
             last_clock=active.last_clock_ns,
             moved_clock=active.last_clock_ns,
             droids=set(active.droids),

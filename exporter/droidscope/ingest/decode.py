@@ -126,11 +126,11 @@ def _value(value: common_pb2.AnyValue) -> Any:  # noqa: ANN401 - an attribute ma
 def _decode_traces(request: ExportTraceServiceRequest) -> Batch:
     spans: list[Span] = []
     faults = _Faults()
-    for of_resource in request.resource_spans:
-        resource = Resource(_attributes(of_resource.resource.attributes))
-        for of_scope in of_resource.scope_spans:
-            scope = of_scope.scope.name
-            for item in of_scope.spans:
+    for resource_group in request.resource_spans:
+        resource = Resource(_attributes(resource_group.resource.attributes))
+        for scope_group in resource_group.scope_spans:
+            scope = scope_group.scope.name
+            for item in scope_group.spans:
                 span = _span(item, resource, scope)
                 if fault := _span_fault(span):
                     faults.add(fault)
@@ -143,20 +143,20 @@ def _decode_traces(request: ExportTraceServiceRequest) -> Batch:
 def _span(span: trace_pb2.Span, resource: Resource, scope: str) -> Span:
     status = span.status
     return Span(
-        span.trace_id,
-        span.span_id,
-        _optional_id(span.parent_span_id, NO_SPAN),
-        span.name,
-        span.kind,
-        span.start_time_unix_nano,
-        span.end_time_unix_nano,
-        status.code,
-        status.message,
-        _attributes(span.attributes),
-        resource,
-        scope,
-        tuple(map(_event, span.events)),
-        tuple(map(_link, span.links)),
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_id=_optional_id(span.parent_span_id, NO_SPAN),
+        name=span.name,
+        kind=span.kind,
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        status=status.code,
+        status_message=status.message,
+        attributes=_attributes(span.attributes),
+        resource=resource,
+        scope=scope,
+        events=tuple(map(_event, span.events)),
+        links=tuple(map(_link, span.links)),
     )
 
 
@@ -192,11 +192,11 @@ def _span_times(span: Span) -> str:
 def _decode_logs(request: ExportLogsServiceRequest) -> Batch:
     logs: list[LogRecord] = []
     faults = _Faults()
-    for of_resource in request.resource_logs:
-        resource = Resource(_attributes(of_resource.resource.attributes))
-        for of_scope in of_resource.scope_logs:
-            scope = of_scope.scope.name
-            for item in of_scope.log_records:
+    for resource_group in request.resource_logs:
+        resource = Resource(_attributes(resource_group.resource.attributes))
+        for scope_group in resource_group.scope_logs:
+            scope = scope_group.scope.name
+            for item in scope_group.log_records:
                 log = _log(item, resource, scope)
                 if fault := _log_fault(log):
                     faults.add(fault)
@@ -208,15 +208,15 @@ def _decode_logs(request: ExportLogsServiceRequest) -> Batch:
 
 def _log(log: logs_pb2.LogRecord, resource: Resource, scope: str) -> LogRecord:
     return LogRecord(
-        _optional_id(log.trace_id, NO_TRACE),
-        _optional_id(log.span_id, NO_SPAN),
-        log.event_name,
-        log.time_unix_nano or log.observed_time_unix_nano,
-        log.severity_number,
-        _value(log.body),
-        _attributes(log.attributes),
-        resource,
-        scope,
+        trace_id=_optional_id(log.trace_id, NO_TRACE),
+        span_id=_optional_id(log.span_id, NO_SPAN),
+        event_name=log.event_name,
+        time_ns=log.time_unix_nano or log.observed_time_unix_nano,
+        severity=log.severity_number,
+        body=_value(log.body),
+        attributes=_attributes(log.attributes),
+        resource=resource,
+        scope=scope,
     )
 
 
@@ -237,11 +237,11 @@ def _decode_metrics(request: ExportMetricsServiceRequest) -> Batch:
     points: list[SumPoint] = []
     faults = _Faults()
     ignored = 0
-    for of_resource in request.resource_metrics:
-        resource = Resource(_attributes(of_resource.resource.attributes))
-        for of_scope in of_resource.scope_metrics:
-            scope = of_scope.scope.name
-            for metric in of_scope.metrics:
+    for resource_group in request.resource_metrics:
+        resource = Resource(_attributes(resource_group.resource.attributes))
+        for scope_group in resource_group.scope_metrics:
+            scope = scope_group.scope.name
+            for metric in scope_group.metrics:
                 for point in _points(metric, resource, scope):
                     if point is None:
                         ignored += 1
@@ -255,7 +255,7 @@ def _decode_metrics(request: ExportMetricsServiceRequest) -> Batch:
 
 def _points(metric: metrics_pb2.Metric, resource: Resource, scope: str) -> list[SumPoint | None]:
     """
-    A metric's points, None in place of each that we have no use for.
+    A metric's points; None for each that is of no use here.
     """
     temporality, monotonic = UNSPECIFIED, False
     match metric.WhichOneof("data"):
@@ -271,15 +271,15 @@ def _points(metric: metrics_pb2.Metric, resource: Resource, scope: str) -> list[
 
     return [
         SumPoint(
-            metric.name,
-            float(getattr(point, kind)),
-            point.start_time_unix_nano,
-            point.time_unix_nano,
-            temporality,
-            monotonic,
-            _attributes(point.attributes),
-            resource,
-            scope,
+            name=metric.name,
+            value=float(getattr(point, kind)),
+            start_ns=point.start_time_unix_nano,
+            time_ns=point.time_unix_nano,
+            temporality=temporality,
+            monotonic=monotonic,
+            attributes=_attributes(point.attributes),
+            resource=resource,
+            scope=scope,
         )
         if (kind := point.WhichOneof("value"))
         else None
@@ -301,7 +301,7 @@ def _point_fault(point: SumPoint) -> _Fault | None:
 
 def _optional_id(value: bytes, none: bytes) -> bytes:
     """
-    An id that may be absent; all zeros are how W3C trace context says so.
+    An id that may be absent, which W3C trace context writes as all zeros.
     """
     return b"" if value == none else value
 

@@ -1,8 +1,8 @@
 """
-Bounds what protobuf may make of a body: two bytes can be an empty span, of which parsing makes a hundred.
+Bounds the memory of parsed bodies: an empty span of two bytes takes a hundred once parsed.
 
-Only large bodies are looked at, by their framing alone and before anything is parsed: a small one
-cannot cost much, whatever is in it.
+Only large bodies are checked, by their framing alone and before anything is parsed: a small one
+cannot cost much, whatever it contains.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 UNCHECKED_BYTES: Final = 1024 * 1024
 """
-Bodies up to this size are not looked at.
+Bodies up to this size are not checked.
 """
 BYTES_PER_FIELD: Final = 10
 """
@@ -35,7 +35,7 @@ _VARINT_END: Final = 0x80
 
 def too_dense(body: bytes) -> bool:
     """
-    Whether a body holds more fields than its size allows. What is no protobuf ends the look.
+    Whether a body has more fields than its size allows; counting ends where it is no protobuf.
     """
     if len(body) <= UNCHECKED_BYTES:
         return False

@@ -4,8 +4,9 @@ OTLP's three export calls: the path, the method and the messages of each, writte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 
-class Export(NamedTuple):
+class Export(Struct, frozen=True):
     """
     One export call. *rejected_field* is where its partial success counts rejected items.
     """
@@ -47,7 +48,7 @@ class Export(NamedTuple):
 
     def receipt_of(self, response: Message) -> Receipt:
         """
-        What an answer says, as the sender reads it.
+        The receipt in an answer, as a sender reads it.
         """
         partial = response.partial_success  # type: ignore[attr-defined] # all three responses have it
         return Receipt(getattr(partial, self.rejected_field), partial.error_message)

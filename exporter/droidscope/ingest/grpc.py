@@ -21,7 +21,7 @@ from google.rpc.status_pb2 import Status
 from droidscope.errors import ConfigError, MalformedError, OverloadedError, RefusedError
 from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.refusals import refusal_of
-from droidscope.ingest.sink import Limits, Meter, Receipt, Signal, Sink, Transport
+from droidscope.ingest.sink import Limits, PortMeter, Receipt, Signal, Sink, Transport
 from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class OtlpGrpc:
         sink: Sink,
         address: str,
         limits: Limits,
-        meter: Meter,
+        meter: PortMeter,
         *,
         threads: int = THREADS,
         clock: Callable[[], float] = time.monotonic,
@@ -74,7 +74,7 @@ class OtlpGrpc:
 
     def start(self) -> int:
         """
-        Listen and serve; returns the bound port, which matters where the address says port 0.
+        Listen and serve; returns the bound port, which matters where the address has port 0.
 
         Raises:
             ConfigError: If the address cannot be bound.

@@ -10,10 +10,12 @@ import asyncio
 import math
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
+from msgspec import Struct
+from msgspec.structs import replace
 
 from droidscope.conventions.reasons import Reason
 from droidscope.errors import MalformedError, OverloadedError, RefusedError
@@ -21,7 +23,7 @@ from droidscope.ingest.exports import EXPORTS
 from droidscope.ingest.gunzip import TooLargeError, gunzip
 from droidscope.ingest.otlp_json import protobuf_of_json
 from droidscope.ingest.refusals import refusal_of
-from droidscope.ingest.sink import Limits, Meter, Receipt, Signal, Sink, Transport
+from droidscope.ingest.sink import Limits, PortMeter, Receipt, Signal, Sink, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -59,7 +61,7 @@ class DisconnectedError(RefusedError):
         super().__init__(Reason.DISCONNECTED, "the sender left before its body was complete")
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """
     A response, ready to send.
     """
@@ -75,7 +77,7 @@ class OtlpHttp:
     """
 
     def __init__(
-        self, sink: Sink, limits: Limits, meter: Meter, clock: Callable[[], float] = time.monotonic
+        self, sink: Sink, limits: Limits, meter: PortMeter, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._sink = sink
         self._limits = limits
@@ -84,7 +86,7 @@ class OtlpHttp:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """
-        Answer one request; scopes other than HTTP are none of ours.
+        Answer one request; scopes other than HTTP are ignored.
         """
         if scope["type"] != "http":
             return
@@ -94,8 +96,8 @@ class OtlpHttp:
             signal = _signal_of(scope["method"], scope["path"])
             receipt = await self._export(signal, media_type, headers, receive)
             answer = _encoded(HTTPStatus.OK, EXPORTS[signal].response_to(receipt), media_type)
-        except DisconnectedError as gone:
-            self._meter.rejected(gone.reason, 1)
+        except DisconnectedError as error:
+            self._meter.rejected(error.reason, 1)
             return
         except Exception as error:  # noqa: BLE001 - the room's edge: whatever happens, the sender gets an answer
             refusal = refusal_of(error)
@@ -148,7 +150,7 @@ class OtlpHttp:
                     chunks.append(chunk)
                     more = event.get("more_body", False)
         except TimeoutError as error:
-            msg = f"the body took longer than {self._limits.read_seconds:g} s"
+            msg = f"the body was not complete within {self._limits.read_seconds:g} s"
             raise HttpError(
                 HTTPStatus.REQUEST_TIMEOUT, Reason.READ_TIMEOUT, msg, connection="close"
             ) from error
@@ -206,7 +208,7 @@ def _encoding_of(headers: Mapping[str, str]) -> str:
 def _refused(refusal: RefusedError, media_type: str) -> Answer:
     status, headers = _status_of(refusal)
     answer = _encoded(status, Status(message=str(refusal)), media_type)
-    return answer._replace(headers=answer.headers | headers)
+    return replace(answer, headers=answer.headers | headers)
 
 
 def _status_of(refusal: RefusedError) -> tuple[HTTPStatus, dict[str, str]]:

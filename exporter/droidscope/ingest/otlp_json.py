@@ -2,7 +2,7 @@
 OTLP/JSON bodies -> the protobuf bytes of the same request.
 
 OTLP/JSON is protobuf's JSON mapping but for its ids, which are hexadecimal instead of base64.
-Fields we do not know are ignored, as the specification asks.
+Unknown fields are ignored, as the specification asks.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """
-What the ports need from the rest: somewhere to put requests, something that counts, and limits.
+What the ports need: a sink for requests, a meter and limits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -24,14 +25,14 @@ class Signal(StrEnum):
     @property
     def label(self) -> str:
         """
-        The signal as our own metrics name it: what is counted are spans, not traces.
+        The signal's name in the exporter's metrics about itself, which count spans, not traces.
         """
         return "spans" if self is Signal.TRACES else self.value
 
 
 class Transport(StrEnum):
     """
-    How a request came in, as our own metrics name it.
+    How a request arrived, by its name in the exporter's metrics about itself.
     """
 
     HTTP = "http"
@@ -64,15 +65,10 @@ class Sink(Protocol):
         """
 
 
-class Meter(Protocol):
+class PortMeter(Protocol):
     """
-    The exporter's own counts of what comes in.
+    The exporter's counts of what its ports refuse, and of the time they take.
     """
-
-    def received(self, signal: str, transport: str, outcome: str, n: int) -> None:
-        """
-        Count *n* items of a signal (its label): stored, duplicate, ignored or rejected.
-        """
 
     def rejected(self, reason: str, n: int) -> None:
         """
@@ -85,14 +81,13 @@ class Meter(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """
-    What one request may cost.
+    Limits of one request.
 
     *max_body_bytes* holds on the wire and after decompression. *read_seconds* is the time a
     sender has for its whole body; *acknowledge_seconds* is how long a port waits for the sink
-    before it tells the sender to try again.
+    before it asks the sender to try again.
     """
 
     max_body_bytes: int = 16 * 1024 * 1024

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import BottleneckKind
+from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.facts.facts import Fact, Key, sums
 from droidscope.facts.history import sketches
@@ -23,7 +24,6 @@ from droidscope.insights.advice import REMEDIES
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase, SessionRef, sessions
 from droidscope.kpi.bottleneck_impact import (
     BOTTLENECK_MINIMUM,
-    SLOW,
     WAIT_LIMIT,
     Baseline,
     WorkTime,
@@ -179,7 +179,9 @@ def _slow_phase(
         phase=phase,
         excess_percent=excess_percent(mean_ns, expected_ns),
         lost_seconds=late.lost_ns / SECOND_NS,
-        sessions=[*now, *_slower(look, (ExampleKind.SLOW_PHASE, pattern, phase), SLOW * expected_ns)][:5],
+        sessions=[*now, *_slower(look, (ExampleKind.SLOW_PHASE, pattern, phase), SLOW_FACTOR * expected_ns)][
+            :5
+        ],
         recommendations=list(REMEDIES["phase_duration"]),
     )
 
@@ -271,7 +273,7 @@ def _slow_droids(look: AnalysisWindow) -> Iterator[Bottleneck]:
             1.0,
             "ratio",
             n,
-            sum(task.n for task in tasks if task.median_ns and task.time_ns > SLOW * task.median_ns),
+            sum(task.n for task in tasks if task.median_ns and task.time_ns > SLOW_FACTOR * task.median_ns),
             droid=droid,
             excess_percent=100 * (slowness - 1),
             lost_seconds=lost_ns / SECOND_NS,

@@ -1,7 +1,7 @@
 """
-The words an orchestrator decorates and wraps its work with: each makes an activity for each call.
+What an orchestrator decorates and wraps its work with: each function makes a span for each call.
 
-What it says in between is in `remarks`.
+What it records within them is in `events`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def session(
 
         planned: How long it should take, in seconds or as a timedelta.
     """
-    return Operation(partial(Session, pattern, id, name, _kept(plan), planned))
+    return Operation(partial(Session, pattern, id, name, _reusable(plan), planned))
 
 
 def phase(
@@ -65,7 +65,7 @@ def phase(
 
         planned: How long it should take, in seconds or as a timedelta.
     """
-    return Operation(partial(Phase, id, name, _kept(depends_on) or (), planned))
+    return Operation(partial(Phase, id, name, _reusable(depends_on) or (), planned))
 
 
 def task(droid: str, type: str = "", *, id: str | None = None) -> Operation[Task]:
@@ -121,7 +121,7 @@ def ask(
     A query from one droid to another that lasts until its answer, so that its duration is the response time.
 
     It counts as answered if the block ends by itself, as late if that was after the deadline, as
-    unanswered after an exception; `rejected()` and `unanswered()` say otherwise.
+    unanswered after an exception; `rejected()` and `unanswered()` set another outcome.
 
     Args:
         sender: The droid that asks.
@@ -153,15 +153,15 @@ def gate(id: str, *, category: str | None = None, severity: str | None = None) -
 
 def synthesis() -> Operation[Synthesis]:
     """
-    The integration of a session's results; report what came of it with `integrated`.
+    The integration of a session's results; report the integration with `integrated`.
     """
     return Operation(Synthesis)
 
 
-def _kept(several: Iterable[str] | None) -> tuple[str, ...] | None:
+def _reusable(ids: Iterable[str] | None) -> tuple[str, ...] | None:
     """
-    *several* for use in more than one call.
+    *ids* for use in more than one call; a single string is one id.
     """
-    if several is None:
+    if ids is None:
         return None
-    return (several,) if isinstance(several, str) else tuple(several)
+    return (ids,) if isinstance(ids, str) else tuple(ids)

@@ -1,8 +1,8 @@
 """
-Where something happens: the ids of the session, phase and task around it.
+The ids of the session, phase and task around the current code.
 
-They travel in OpenTelemetry's baggage, the only source of them, so a span says what it is inside of in
-this process as in the next one.
+They travel in OpenTelemetry's baggage, their only source, so that a span gets the ids of what it is inside
+of in this process as in the next one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from opentelemetry import baggage
+from opentelemetry.baggage import set_baggage
 from opentelemetry.context import Context, get_value, set_value
 
 from droidscope.conventions import attributes as names
@@ -24,11 +24,12 @@ IDS: Final = (*SESSION_IDS, *PHASE_IDS, *TASK_IDS)
 T = TypeVar("T")
 Baggage = Mapping[str, object]
 
-_TELLING_APART: Final = (names.SESSION_ID, names.PHASE_ID, names.TASK_ID)
+_DISTINGUISHING_IDS: Final = (names.SESSION_ID, names.PHASE_ID, names.TASK_ID)
 
-# The API copies the context and all baggage for each name it sets, and wraps what it gives in something
-# slow to copy. To read and set all names at once takes the key it keeps them under, which it tells itself.
-_BAGGAGE: Final = next(iter(baggage.set_baggage("", "", Context())))
+# The API copies the context and all baggage for each name it sets, and wraps what it returns in something
+# slow to copy. To read and set all names at once takes the key under which it keeps them: setting one
+# name in an empty context shows which key that is.
+_BAGGAGE: Final = next(iter(set_baggage("", "", Context())))
 
 
 def new_id() -> str:
@@ -38,45 +39,45 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
-def carried(context: Context | None = None) -> Baggage:
+def current_baggage(context: Context | None = None) -> Baggage:
     """
     All baggage of *context* (default: the current one), not to be changed.
     """
-    found = get_value(_BAGGAGE, context)
-    return found if isinstance(found, dict) else {}
+    baggage = get_value(_BAGGAGE, context)
+    return baggage if isinstance(baggage, dict) else {}
 
 
-def carrying(carried: Baggage, context: Context) -> Context:
+def with_baggage(baggage: Baggage, context: Context) -> Context:
     """
-    *context* with *carried* for all its baggage.
+    *context* with *baggage* in place of its own.
     """
-    return set_value(_BAGGAGE, carried, context)
+    return set_value(_BAGGAGE, baggage, context)
 
 
-def ids(carried: Baggage, service: str | None) -> dict[str, str]:
+def ids(baggage: Baggage, service: str | None) -> dict[str, str]:
     """
-    The ids among the baggage *carried*, by attribute name: what it is inside of.
+    The ids in *baggage*, by attribute name.
 
-    The orchestrator is among them only where it is another than *service*, this process's own name: the
-    resource says that already, and what never left the process need not say it on every span.
+    The orchestrator is among them only where it differs from *service*, this process's own name, which is
+    in the resource already.
     """
-    found = {name: str(carried[name]) for name in IDS if name in carried}
-    if service is not None and found.get(names.ORCHESTRATOR_NAME) == service:
-        del found[names.ORCHESTRATOR_NAME]
-    return found
+    values = {name: str(baggage[name]) for name in IDS if name in baggage}
+    if service is not None and values.get(names.ORCHESTRATOR_NAME) == service:
+        del values[names.ORCHESTRATOR_NAME]
+    return values
 
 
-def is_same_place(one: Baggage, other: Baggage) -> bool:
+def have_same_ids(one: Baggage, other: Baggage) -> bool:
     """
     Whether two baggages are of the same session, phase and task.
     """
-    return one is other or all(one.get(name) == other.get(name) for name in _TELLING_APART)
+    return one is other or all(one.get(name) == other.get(name) for name in _DISTINGUISHING_IDS)
 
 
-def without(hidden: frozenset[str], several: Mapping[str, T]) -> Mapping[str, T]:
+def without(removed: frozenset[str], values: Mapping[str, T]) -> Mapping[str, T]:
     """
-    *several* as they are, or copied without those that are *hidden*.
+    *values* themselves if none of their names is *removed*, else a copy without those.
     """
-    if hidden.isdisjoint(several):
-        return several
-    return {name: value for name, value in several.items() if name not in hidden}
+    if removed.isdisjoint(values):
+        return values
+    return {name: value for name, value in values.items() if name not in removed}

@@ -1,5 +1,5 @@
 """
-Questions to the exporter: dashboard, reports and alerts as JSON over HTTP.
+Queries the exporter: dashboard, reports and alerts as JSON over HTTP.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ PERIODS: Final = ("daily", "weekly", "monthly")
 
 def dashboard() -> Any:  # noqa: ANN401 - JSON
     """
-    What goes on now, as the page `/api/v1/dashboard` has it.
+    The current dashboard, as `/api/v1/dashboard` returns it.
 
     Raises:
         DroidscopeError: If the exporter does not answer, or not with that page.
     """
-    return _ask("dashboard")
+    return _get("dashboard")
 
 
 def report(period: Period) -> Any:  # noqa: ANN401 - JSON
@@ -42,17 +42,17 @@ def report(period: Period) -> Any:  # noqa: ANN401 - JSON
     if period not in PERIODS:
         msg = f"period is {period!r}; expected one of {', '.join(PERIODS)}"
         raise ConfigError(msg)
-    return _ask(f"reports/{period}")
+    return _get(f"reports/{period}")
 
 
 def alerts() -> list[Any]:
     """
-    The active alerts, none if all is well.
+    The active alerts; an empty list if there are none.
 
     Raises:
         DroidscopeError: If the exporter does not answer, or not with a list of alerts.
     """
-    answer = _ask("alerts")
+    answer = _get("alerts")
     active = answer.get("alerts") if isinstance(answer, dict) else answer
     if not isinstance(active, list):
         msg = f"{_url('alerts')} answers with {type(active).__name__}; expected a list of alerts"
@@ -68,7 +68,7 @@ def _url(page: str) -> str:
     return f"{base.rstrip('/')}/api/v1/{page}"
 
 
-def _ask(page: str) -> Any:  # noqa: ANN401 - JSON
+def _get(page: str) -> Any:  # noqa: ANN401 - JSON
     url = _url(page)
     try:
         with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - `_url` has checked the scheme

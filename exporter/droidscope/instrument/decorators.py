@@ -1,8 +1,8 @@
 """
 Decorator and context manager in one object, for functions, coroutines and generators of both kinds.
 
-The object only knows how to make an activity; each call and each block has one of its own, so it may be
-shared by concurrent calls.
+The object only knows how to make an instrumented span; each call and each block has one of its own, so it
+may be shared by concurrent calls.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from opentelemetry.context import attach, detach, get_current
 
-from droidscope.instrument import instrumented_span as activities
-from droidscope.instrument.instrumented_span import InstrumentedSpan
+from droidscope.instrument.instrumented_span import InstrumentedSpan, innermost_of
 from droidscope.instrument.providers import current
 
 if TYPE_CHECKING:
@@ -42,20 +41,20 @@ class Operation(Generic[A]):
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """
-        *function*, with one activity around each call; around each iteration for generators.
+        *function*, with one span around each call; around each iteration for generators.
         """
         return cast("Callable[P, R]", _wrapper_for(function)(function, self._make))
 
     def __enter__(self) -> A:
         """
-        Begin, and return what is going on.
+        Begin a span, and return it.
         """
-        activity = self._make()
-        self._open.append(activity)
+        span = self._make()
+        self._open.append(span)
         emitter = current()
         if emitter is not None:
-            activity.begin(emitter)
-        return activity
+            span.begin(emitter)
+        return span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -63,10 +62,10 @@ class Operation(Generic[A]):
         """
         End; the exception goes on.
         """
-        activity = self._innermost()
-        if activity is not None:
-            self._open.remove(activity)
-            activity.end(error)
+        span = self._innermost()
+        if span is not None:
+            self._open.remove(span)
+            span.end(error)
 
     async def __aenter__(self) -> A:
         """
@@ -84,12 +83,12 @@ class Operation(Generic[A]):
 
     def _innermost(self) -> A | None:
         """
-        The activity that the block which ends here began: of several open at once, the one around us.
+        The span that the block which ends here began; of several open at once, the one around this call.
         """
         if len(self._open) > 1:
-            around = activities.around(self._open)
-            if around is not None:
-                return around
+            innermost = innermost_of(self._open)
+            if innermost is not None:
+                return innermost
         return self._open[-1] if self._open else None
 
 
@@ -111,33 +110,33 @@ def _function(function: Callable[P, R], make: Callable[[], InstrumentedSpan]) ->
         emitter = current()
         if emitter is None:
             return function(*args, **kwargs)
-        activity = make()
-        activity.begin(emitter)
+        span = make()
+        span.begin(emitter)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            activity.end(error)
+            span.end(error)
             raise
-        if inspect.iscoroutine(result):  # of a lambda, say: most of the work is still to come
-            activity.leave()
-            return cast("R", _continued(result, activity))
-        activity.end()
+        if inspect.iscoroutine(result):  # as of a lambda: most of the work is still to come
+            span.leave()
+            return cast("R", _continued(result, span))
+        span.end()
         return result
 
     return wrapper
 
 
-async def _continued(rest: Coroutine[Any, Any, R], activity: InstrumentedSpan) -> R:
+async def _continued(rest: Coroutine[Any, Any, R], span: InstrumentedSpan) -> R:
     """
-    *rest* of what *activity* is around, which has begun with the call that made the coroutine.
+    The *rest* of what *span* is around; the span has begun with the call that made the coroutine.
     """
-    activity.enter()
+    span.enter()
     try:
         result = await rest
     except BaseException as error:
-        activity.end(error)
+        span.end(error)
         raise
-    activity.end()
+    span.end()
     return result
 
 
@@ -149,33 +148,33 @@ def _coroutine(
         emitter = current()
         if emitter is None:
             return await function(*args, **kwargs)
-        activity = make()
-        activity.begin(emitter)
+        span = make()
+        span.begin(emitter)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
-            activity.end(error)
+            span.end(error)
             raise
-        activity.end()
+        span.end()
         return result
 
     return wrapper
 
 
-class _Steps:
+class _GeneratorSteps:
     """
     The context of a generator's body: entered for each step and left between steps, since what runs
     between them is its consumer. What the body itself enters is kept for its next step.
     """
 
-    __slots__ = ("_activity", "_context", "_token")
+    __slots__ = ("_context", "_span", "_token")
 
     def __init__(self, make: Callable[[], InstrumentedSpan]) -> None:
-        self._activity = make()
+        self._span = make()
         emitter = current()
         if emitter is not None:
-            self._activity.begin(emitter, enter=False)
-        self._context = self._activity.context if self._activity.emitter is not None else None
+            self._span.begin(emitter, enter=False)
+        self._context = self._span.context if self._span.emitter is not None else None
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> None:
@@ -189,7 +188,7 @@ class _Steps:
             self._token = None
 
     def end(self, error: BaseException | None = None) -> None:
-        self._activity.end(error)
+        self._span.end(error)
 
 
 def _generator(
@@ -199,7 +198,7 @@ def _generator(
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Generator[Any, Any, R]:
         if current() is None:
             return (yield from function(*args, **kwargs))
-        steps = _Steps(make)
+        steps = _GeneratorSteps(make)
         try:
             result = yield from _in_steps(function(*args, **kwargs), steps)
         except BaseException as error:
@@ -211,7 +210,7 @@ def _generator(
     return wrapper
 
 
-def _in_steps(generator: Generator[Any, Any, R], steps: _Steps) -> Generator[Any, Any, R]:
+def _in_steps(generator: Generator[Any, Any, R], steps: _GeneratorSteps) -> Generator[Any, Any, R]:
     """
     `yield from generator`, with each step of it inside *steps*.
     """
@@ -244,7 +243,7 @@ def _async_generator(
     @wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Any, Any]:
         generator = function(*args, **kwargs)
-        steps = _Steps(make)
+        steps = _GeneratorSteps(make)
         resume: Callable[[], Awaitable[Any]] = generator.__anext__
         try:
             while True:

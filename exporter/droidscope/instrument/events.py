@@ -1,5 +1,5 @@
 """
-What an orchestrator says about the activity it is in: outputs, messages, conflicts, progress, blocking.
+What an orchestrator records inside of a session: outputs, messages, conflicts, progress, blocked phases.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from opentelemetry.trace import get_current_span
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import MessageType, Outcome
 from droidscope.instrument import providers
-from droidscope.instrument.baggage import carried, ids, new_id
+from droidscope.instrument.baggage import current_baggage, ids, new_id
 from droidscope.instrument.instrumented_span import current, enclosing
 from droidscope.instrument.messages import Message
-from droidscope.instrument.never_raise import quietly, warn_once
+from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.outputs import OutputFields, drop
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-@quietly
+@never_raise
 def tell(
     sender: str,
     receiver: str | None = None,
@@ -40,9 +40,9 @@ def tell(
     Record a message that expects no answer.
 
     Args:
-        sender: The droid that tells.
+        sender: The droid that sends it.
 
-        receiver: The droid told; None tells all.
+        receiver: The droid that gets it; None sends it to all.
 
         type: What kind of message it is.
 
@@ -64,13 +64,13 @@ def tell(
     message.end()
 
 
-@quietly
+@never_raise
 def output(**given: Unpack[OutputFields]) -> None:
     """
     Attach what a droid produced to the innermost task or attempt.
 
     Takes counts, scores on a declared scale, tokens and cost, and paths of tool reports:
-    `droidscope.instrument.outputs.Outputs` lists them all. Reports are read at once, on this thread.
+    `droidscope.instrument.outputs.OutputFields` lists them all. Reports are read at once, on this thread.
     What cannot be read, or is out of range, is dropped with a warning and counted.
     """
     if providers.current() is None:
@@ -82,44 +82,44 @@ def output(**given: Unpack[OutputFields]) -> None:
     producer.output(**given)
 
 
-@quietly
+@never_raise
 def conflict(type: str, *, severity: str | None = None) -> None:
     """
-    Record that results of droids are in conflict, where that was found.
+    Record that results of droids are in conflict, at the place that detected it.
 
     Args:
         type: Such as api_contract, schema, dependency; a bounded set of words.
 
         severity: critical, high, medium or low.
     """
-    emitter = _audience()
+    emitter = _recording_emitter()
     if emitter is None:
         return
     values = {names.CONFLICT_ID: new_id(), names.CONFLICT_TYPE: str(type)}
     if severity is not None:
         values[names.CONFLICT_SEVERITY] = str(severity)
-    found_in, heard = current(), emitter.is_heard(names.CONFLICT_EVENT)
-    if found_in is not None and not found_in.ended:
-        found_in.span.add_event(names.CONFLICT_EVENT, values)
-        found_in.untold_conflicts += not heard
-    elif not heard:
+    detector, is_enabled = current(), emitter.is_enabled(names.CONFLICT_EVENT)
+    if detector is not None and not detector.ended:
+        detector.span.add_event(names.CONFLICT_EVENT, values)
+        detector.unreported_conflicts += not is_enabled
+    elif not is_enabled:
         return
-    if heard:
-        inside = ids(carried(), emitter.service)
+    if is_enabled:
+        inside = ids(current_baggage(), emitter.service)
         emitter.event(names.CONFLICT_EVENT, {**inside, **values}, get_current())
         emitter.count_record(names.CONFLICT_RECORD, inside)
     emitter.counters.add(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: str(type)})
 
 
-@quietly
+@never_raise
 def progress(ratio: float | Score | None = None) -> None:
     """
-    Say that the session moves; *ratio* says how far it is, from 0 to 1 or on a declared scale.
+    Record progress of the session; *ratio* is how far it is, from 0 to 1 or on a declared scale.
     """
-    emitter = _audience()
+    emitter = _recording_emitter()
     if emitter is None:
         return
-    values: dict[str, str | float] = {**ids(carried(), emitter.service)}
+    values: dict[str, str | float] = {**ids(current_baggage(), emitter.service)}
     if ratio is not None:
         points = (ratio if isinstance(ratio, Score) else Score(ratio, 1.0, "ratio")).points
         if points is not None:
@@ -129,7 +129,7 @@ def progress(ratio: float | Score | None = None) -> None:
     emitter.event(names.PROGRESS_EVENT, values, get_current())
 
 
-class BlockedSpan:
+class BlockedPeriod:
     """
     A reason why the current phase is blocked, until `unblocked` or the end of its `with` block.
     """
@@ -140,29 +140,31 @@ class BlockedSpan:
         self._context = get_current()
         self._phase = enclosing(current(), Phase)
 
-    @quietly
+    @never_raise
     def begin(self, reason: str) -> None:
         """
-        Say that the phase is blocked, and why.
+        Record that the phase is blocked, and why.
         """
-        emitter = _audience()
+        emitter = _recording_emitter()
         if emitter is None:
             return
         if self._phase is not None:
             self._phase.block(self)
-        values = ids(carried(), emitter.service)
+        values = ids(current_baggage(), emitter.service)
         if reason:
             values[names.BLOCKED_REASON] = str(reason)
         emitter.event(names.BLOCKED_EVENT, values, self._context)
 
-    @quietly
+    @never_raise
     def end(self) -> None:
         """
-        Say that the phase goes on, unless something else blocks it still.
+        Record that the phase goes on, unless something else still blocks it.
         """
-        emitter = _audience()
+        emitter = _recording_emitter()
         if emitter is not None and (self._phase is None or self._phase.unblock(self)):
-            emitter.event(names.UNBLOCKED_EVENT, ids(carried(self._context), emitter.service), self._context)
+            emitter.event(
+                names.UNBLOCKED_EVENT, ids(current_baggage(self._context), emitter.service), self._context
+            )
 
     def __enter__(self) -> None:
         """
@@ -191,33 +193,33 @@ class BlockedSpan:
         self.end()
 
 
-def blocked(reason: str = "") -> BlockedSpan:
+def blocked(reason: str = "") -> BlockedPeriod:
     """
-    Say that the current phase is blocked, from here to `unblocked()` or to the end of the `with` block.
+    Record that the current phase is blocked, from here to `unblocked()` or to the end of the `with` block.
 
     Blocked time counts as such, not as failure; reasons that overlap count once.
     """
-    block = BlockedSpan()
+    block = BlockedPeriod()
     block.begin(reason)
     return block
 
 
-@quietly
+@never_raise
 def unblocked() -> None:
     """
-    Say that the current phase goes on, whatever blocked it.
+    Record that the current phase goes on, whatever blocked it.
     """
-    emitter = _audience()
+    emitter = _recording_emitter()
     if emitter is None:
         return
     phase = enclosing(current(), Phase)
     if phase is None or phase.unblock():
-        emitter.event(names.UNBLOCKED_EVENT, ids(carried(), emitter.service), get_current())
+        emitter.event(names.UNBLOCKED_EVENT, ids(current_baggage(), emitter.service), get_current())
 
 
-def _audience() -> Emitter | None:
+def _recording_emitter() -> Emitter | None:
     """
-    The emitter, None where nobody listens: without a provider, and inside of what is not sampled.
+    The emitter, None without a provider and inside of what is not sampled.
     """
     emitter = providers.current()
     if emitter is None:

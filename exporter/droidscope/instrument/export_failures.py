@@ -1,7 +1,7 @@
 """
-OTLP exporters that remember what they could not deliver, so that `flush` and `shutdown` can say so.
+OTLP exporters that count what they could not deliver, for the results of `flush` and `shutdown`.
 
-The SDK's own answer is only whether it was in time: the result of an export ends in its processors.
+The SDK reports only whether it was in time: the result of an export goes no further than its processors.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SIGNALS: Final = {
 
 class ExportFailures:
     """
-    What could not be delivered: how many exports, and a warning now and then.
+    Counts the exports that failed, and logs a warning at most every `WARNING_SECONDS`.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -53,14 +53,14 @@ class ExportFailures:
 
     def failed(self) -> dict[str, int]:
         """
-        How many exports have failed for good, by signal; sums of metrics are whole again after a success.
+        How many exports have failed, by signal; of metrics since the last success, which sent all sums.
         """
         with self._lock:
             return dict(self._failed)
 
-    def take(self, signal: str, endpoint: str, *, delivered: bool) -> None:
+    def record(self, signal: str, endpoint: str, *, delivered: bool) -> None:
         """
-        Note one export, and warn if it failed and the last warning is long ago.
+        Count one export, and warn if it failed and the last warning is long ago.
         """
         with self._lock:
             if delivered:
@@ -79,14 +79,14 @@ class ExportFailures:
 
 class CountingExporter:
     """
-    An *exporter* whose results *losses* hears of; else it is that exporter.
+    The exporter it is made with, whose results are recorded in *failures*.
     """
 
-    def __init__(self, exporter: Any, signal: str, endpoint: str, losses: ExportFailures) -> None:  # noqa: ANN401 - one of three unrelated classes
+    def __init__(self, exporter: Any, signal: str, endpoint: str, failures: ExportFailures) -> None:  # noqa: ANN401 - one of three unrelated classes
         self._exporter = exporter
         self._signal = signal
         self._endpoint = endpoint
-        self._losses = losses
+        self._failures = failures
 
     def export(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the exporter has it
         """
@@ -98,15 +98,15 @@ class CountingExporter:
             delivered = result.name == "SUCCESS"  # the three signals have an enumeration each
             return result
         finally:
-            self._losses.take(self._signal, self._endpoint, delivered=delivered)
+            self._failures.record(self._signal, self._endpoint, delivered=delivered)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the exporter has it
         return getattr(self._exporter, name)
 
 
-class Destination:
+class ExporterFactory:
     """
-    Makes the exporter of each signal, by what is given here, else by the standard variables.
+    Makes the exporter of each signal, from what is given here, else from the standard variables.
 
     Raises:
         ConfigError: If a protocol is unknown.
@@ -117,11 +117,11 @@ class Destination:
         endpoint: str | None,
         protocol: str | None,
         headers: Mapping[str, str] | None,
-        losses: ExportFailures,
+        failures: ExportFailures,
     ) -> None:
         self._endpoint = endpoint
         self._headers = headers
-        self._losses = losses
+        self._failures = failures
         self._protocols = {signal: _protocol(signal, protocol) for signal in _SIGNALS}
 
     def exporter(self, signal: str) -> Any | None:  # noqa: ANN401 - one of three unrelated classes
@@ -141,7 +141,7 @@ class Destination:
             arguments["headers"] = dict(self._headers)
         exporter = getattr(import_module(f"{package}.{module}"), name)(**arguments)
         endpoint = arguments.get("endpoint") or _by_variable(signal, "ENDPOINT") or default
-        return CountingExporter(exporter, signal, endpoint, self._losses)
+        return CountingExporter(exporter, signal, endpoint, self._failures)
 
 
 def _protocol(signal: str, given: str | None) -> str:
@@ -153,5 +153,5 @@ def _protocol(signal: str, given: str | None) -> str:
 
 
 def _by_variable(signal: str, name: str) -> str | None:
-    own, general = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
-    return os.environ.get(own) or os.environ.get(general)
+    specific, general = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
+    return os.environ.get(specific) or os.environ.get(general)

@@ -31,13 +31,13 @@ class Gate(InstrumentedSpan):
 
     def passed(self, score: Score | None = None) -> None:
         """
-        State that the gate passed, with a score if it gives one.
+        Set the verdict to passed, with a score if the gate gives one.
         """
         self._passed, self._score = True, score
 
     def failed(self, score: Score | None = None) -> None:
         """
-        State that the gate failed, with a score if it gives one.
+        Set the verdict to failed, with a score if the gate gives one.
         """
         self._passed, self._score = False, score
 

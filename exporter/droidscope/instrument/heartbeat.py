@@ -1,5 +1,5 @@
 """
-Signs of life: while sessions are open, one daemon thread says so for each, so that a dead process shows.
+Heartbeats: while sessions are open, one daemon thread sends an event for each, so that a dead process shows.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 from typing import Final, Protocol
 from weakref import WeakSet
 
-from droidscope.instrument.never_raise import quietly
+from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.providers import after_fork_in_child
 
 INTERVAL_SECONDS: Final = 30.0
@@ -17,81 +17,81 @@ INTERVAL_SECONDS: Final = 30.0
 
 class OpenSession(Protocol):
     """
-    Something that can say it is alive.
+    A session that can send a heartbeat.
     """
 
-    def still_alive(self) -> None:
+    def send_heartbeat(self) -> None:
         """
-        Say it.
+        Send an event that its process is alive.
         """
 
 
 class Heartbeat:
     """
-    Has each of its members say it is alive once an interval, in one thread that ends with the last of them.
+    Sends a heartbeat for each open session once an interval, in one thread that ends with the last of them.
 
-    Members are held weakly: a session whose coroutine was thrown away is not alive. The thread starts
-    with the next one that is added to the first *members*.
+    Sessions are held weakly: one whose coroutine was thrown away is not alive. The thread starts with the
+    next session that is added to the first *sessions*.
     """
 
     def __init__(
-        self, interval_seconds: float = INTERVAL_SECONDS, members: Iterable[OpenSession] = ()
+        self, interval_seconds: float = INTERVAL_SECONDS, sessions: Iterable[OpenSession] = ()
     ) -> None:
         self._interval_seconds = interval_seconds
         self.restart()
-        self._members.update(members)
+        self._sessions.update(sessions)
 
     @property
     def thread(self) -> Thread | None:
         """
-        The thread that beats, None while there is none.
+        The thread that sends, None while there is none.
         """
         return self._thread
 
     def restart(self) -> None:
         """
-        Begin anew without members: a forked child has no thread, and its parent's sessions are not its own.
+        Begin anew without sessions: a forked child has no thread, and its parent's sessions are not its own.
         """
-        self._members: WeakSet[OpenSession] = WeakSet()
+        self._sessions: WeakSet[OpenSession] = WeakSet()
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    def add(self, member: OpenSession) -> None:
+    def add(self, session: OpenSession) -> None:
         """
-        Take *member* in, and start the thread if there is none.
+        Send heartbeats for *session* from now on; starts the thread if there is none.
         """
         with self._lock:
-            self._members.add(member)
+            self._sessions.add(session)
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="droidscope-alive", daemon=True)
+                self._thread = Thread(target=self._run, name="droidscope-heartbeat", daemon=True)
                 self._thread.start()
 
-    def discard(self, member: OpenSession) -> None:
+    def discard(self, session: OpenSession) -> None:
         """
-        Let *member* go, if it is one.
+        Send no more heartbeats for *session*.
         """
         with self._lock:
-            self._members.discard(member)
+            self._sessions.discard(session)
 
-    def beat(self) -> bool:
+    def send(self) -> bool:
         """
-        Have every member say it is alive; False once there is none, and the thread is to end.
+        Send a heartbeat for every open session; False once there is none, and the thread is to end.
         """
         with self._lock:
-            members = list(self._members)
-            if not members:
+            sessions = list(self._sessions)
+            if not sessions:
                 self._thread = None
                 return False
-        for member in members:
-            quietly(member.still_alive)()
+        for session in sessions:
+            never_raise(session.send_heartbeat)()
         return True
 
     def _run(self) -> None:
         pause = Event()
         pause.wait(self._interval_seconds)
-        while self.beat():
+        while self.send():
             pause.wait(self._interval_seconds)
 
 
-PULSE: Final = Heartbeat()
-after_fork_in_child(PULSE.restart)
+HEARTBEAT: Final = Heartbeat()
+after_fork_in_child(HEARTBEAT.restart)

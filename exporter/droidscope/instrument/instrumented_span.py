@@ -1,8 +1,8 @@
 """
-What is going on: one object per session, phase, task … that is open, with its span.
+The object behind each open session, phase, task …: from `begin` to `end` it has a span.
 
-Live objects (the task an output belongs to, the session whose gates are counted) travel in the context
-and end at the process; ids go further (`place`).
+These objects (the task an output belongs to, the session whose gates are counted) travel in the context
+and never leave the process; ids go further (`baggage`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from time import perf_counter_ns
+from types import MappingProxyType
 from typing import ClassVar, Final, TypedDict, TypeVar, Unpack
 
 from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
@@ -18,8 +19,15 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import CONFLICT_RECORD, Outcome
-from droidscope.instrument.baggage import Baggage, carried, carrying, ids, is_same_place, without
-from droidscope.instrument.never_raise import quietly, warn_once
+from droidscope.instrument.baggage import (
+    Baggage,
+    current_baggage,
+    have_same_ids,
+    ids,
+    with_baggage,
+    without,
+)
+from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
@@ -29,18 +37,20 @@ A span's name, the ids it adds for what is inside of it, and its attributes besi
 """
 
 
-_CURRENT: Final = create_key("droidscope.activity")
+_NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
+_EMPTY_CONTEXT: Final = Context()
+_CURRENT: Final = create_key("droidscope.span")
 
 
 def current(context: Context | None = None) -> InstrumentedSpan | None:
     """
-    The innermost activity of this process, None outside of any.
+    The innermost instrumented span that is open in this process, None outside of any.
 
-    A context received from elsewhere carries other ids than what happens to be open here.
+    A context received from elsewhere has other ids than what happens to be open here: then it is None.
     """
-    activity = get_value(_CURRENT, context)
-    if isinstance(activity, InstrumentedSpan) and is_same_place(activity.carried, carried(context)):
-        return activity
+    innermost = get_value(_CURRENT, context)
+    if isinstance(innermost, InstrumentedSpan) and have_same_ids(innermost.baggage, current_baggage(context)):
+        return innermost
     return None
 
 
@@ -59,7 +69,7 @@ def seconds(value: float | timedelta | None, name: str) -> float | None:
 
 def error_type(error: BaseException) -> str:
     """
-    The class of *error* for `error.type`, qualified unless everybody knows where it lives.
+    The class of *error* for `error.type`, qualified by its module unless it is a built-in.
     """
     kind = type(error)
     familiar = kind.__module__ in {"builtins", "asyncio.exceptions"}
@@ -68,79 +78,87 @@ def error_type(error: BaseException) -> str:
 
 class InstrumentedSpan:
     """
-    Something that is going on, from `begin` to `end`; without a provider, all it does is nothing.
+    A session, phase, task … from `begin` to `end`; without a provider it does nothing.
 
-    Each subclass is a row of docs/conventions.md#spans: `_describe` says what is known when it begins,
-    `_conclude` the attributes known only when it ends.
+    Each subclass is a row of docs/conventions.md#spans: `_describe` returns what is known when it begins,
+    `_conclude` the attributes that are known only when it ends.
     """
 
     kind: ClassVar[str]
     """
-    Its `Kind`, as text.
+    Its `Kind`, as a string.
     """
     span_kind: ClassVar[SpanKind] = SpanKind.INTERNAL
-    hides: ClassVar[frozenset[str]] = frozenset()
+    clears_ids: ClassVar[frozenset[str]] = frozenset()
     """
-    The ids around it that are not those of what is inside of it.
+    The ids of what is around it that do not hold inside of it.
     """
-    announced: ClassVar[bool] = False
+    emits_started: ClassVar[bool] = False
     """
-    Whether a log event says that it has begun.
+    Whether a log event reports that it has begun.
     """
 
     emitter: Emitter | None = None
     """
-    Where its span goes; None until it has begun, and for ever without a provider. What follows without
-    a value is there from then on.
+    Where its span goes. None, like the empty values below, until `begin`; for ever without a provider.
     """
     span: Span = INVALID_SPAN
     recording: bool = False
     ended: bool = False
-    untold_conflicts: int = 0
+    unreported_conflicts: int = 0
     """
-    Conflicts of which only its span tells, when it ends: nobody takes their log events.
+    Conflicts that are only on its span, and counted when it ends: their log events are not enabled.
     """
-    parent: InstrumentedSpan | None
-    inside: Mapping[str, str]
+    parent: InstrumentedSpan | None = None
+    """
+    The innermost instrumented span around it in this process.
+    """
+    inside: Mapping[str, str] = _NO_IDS
     """
     The ids for what is inside of it, by attribute name.
     """
-    carried: Baggage
+    baggage: Baggage = _NO_IDS
     """
     All baggage inside of it.
     """
-    context: Context
-    previous: Context
-    started_ns: int
+    context: Context = _EMPTY_CONTEXT
+    """
+    The context inside of it; *previous* is the one around it.
+    """
+    previous: Context = _EMPTY_CONTEXT
+    started_ns: int = 0
+    """
+    Monotonic time at which it began.
+    """
 
-    @quietly
+    @never_raise
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:
         """
         Start the span, and make it current unless *enter* is False (a generator's body runs in steps).
         """
         self.previous = previous = get_current()
         self.parent = current(previous)
-        arriving = carried(previous)
+        arriving = current_baggage(previous)
         around = ids(arriving, emitter.service) if self.parent is None else self.parent.inside
-        self.inside = without(self.hides, around)
-        name, own, values = self._describe()
-        self.inside = {**self.inside, **own}
+        self.inside = without(self.clears_ids, around)
+        name, own_ids, values = self._describe()
+        self.inside = {**self.inside, **own_ids}
         start: Values = {names.KIND: self.kind, **self.inside, **values}
         self.span = span = emitter.tracer.start_span(name, previous, self.span_kind, start)
         self.context = context = set_value(_CURRENT, self, set_span_in_context(span, previous))
-        self.carried = arriving
-        if own:
-            self.carried = {**without(self.hides, arriving), **self._passed_on(own, emitter)}
-            self.context = context = carrying(self.carried, context)
+        self.baggage = arriving
+        if own_ids:
+            self.baggage = {**without(self.clears_ids, arriving), **self._propagated_ids(own_ids, emitter)}
+            self.context = context = with_baggage(self.baggage, context)
         self.recording = span.is_recording() and span.get_span_context().trace_flags.sampled
         self.emitter = emitter
         self.started_ns = perf_counter_ns()
         if enter:
             attach(context)
-        if self.announced and self.recording:
+        if self.emits_started and self.recording:
             emitter.event(names.STARTED_EVENT, start, context)
 
-    @quietly
+    @never_raise
     def end(self, error: BaseException | None = None) -> None:
         """
         End the span, failed if *error* is given, and make current what was current before.
@@ -173,12 +191,12 @@ class InstrumentedSpan:
 
     def leave(self) -> None:
         """
-        Make current what was current before; nothing, where neither it nor what is inside of it is.
+        Make current what was current before, if it or something inside of it is current here.
         """
         # Not by token: an exit may run in another context (a finaliser, a thread), where a token is an
-        # error and where there is nothing to restore.
+        # error, and where there is nothing to restore.
         innermost = get_value(_CURRENT)
-        if innermost is self or any(each is self for each in _lineage(innermost)):
+        if innermost is self or any(span is self for span in _ancestors(innermost)):
             attach(self.previous)
 
     def _finish(self, emitter: Emitter, error: BaseException | None) -> None:
@@ -187,31 +205,31 @@ class InstrumentedSpan:
             self.span.record_exception(error)
             self.span.set_status(Status(StatusCode.ERROR, str(error)))
             values.setdefault(names.ERROR_TYPE, error_type(error))
-        elif self._states_failure():
+        elif self._is_explicit_failure():
             self.span.set_status(Status(StatusCode.ERROR))
         for name, value in values.items():  # for so few, `set_attributes` takes longer
             self.span.set_attribute(name, value)
 
     def _count(self, emitter: Emitter) -> None:
-        # Only once it has ended: what a point counts has then ended before the point's time, by which
-        # the exporter tells what should have arrived.
+        # Only once it has ended: then whatever a metric point counts has ended before the point's time, by
+        # which the exporter knows what should have arrived.
         emitter.count_record(self.kind, self.inside)
-        for _ in range(self.untold_conflicts):
+        for _ in range(self.unreported_conflicts):
             emitter.count_record(CONFLICT_RECORD, self.inside)
 
     def _describe(self) -> Description:
         raise NotImplementedError
 
-    def _passed_on(self, own: dict[str, str], emitter: Emitter) -> Mapping[str, str]:  # noqa: ARG002
+    def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:  # noqa: ARG002
         """
-        What baggage tells of it, inside and in other processes: its *own* ids.
+        What it adds to the baggage, inside of it and in other processes: its own ids.
         """
-        return own
+        return own_ids
 
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
         return {}
 
-    def _states_failure(self) -> bool:
+    def _is_explicit_failure(self) -> bool:
         return False
 
     def _elapsed_ns(self) -> int:
@@ -221,30 +239,33 @@ class InstrumentedSpan:
 T = TypeVar("T", bound=InstrumentedSpan)
 
 
-def _lineage(activity: object) -> Iterator[InstrumentedSpan]:
-    while isinstance(activity, InstrumentedSpan):
-        yield activity
-        activity = activity.parent
+def _ancestors(span: object) -> Iterator[InstrumentedSpan]:
+    """
+    *span* itself, then what is around it, the innermost first; nothing if it is no instrumented span.
+    """
+    while isinstance(span, InstrumentedSpan):
+        yield span
+        span = span.parent
 
 
-def around(candidates: Collection[T]) -> T | None:
+def innermost_of(candidates: Collection[T]) -> T | None:
     """
     The innermost of *candidates* that the current context is inside of, None if it is in none.
     """
-    open_ = {id(each): each for each in candidates}
-    return next((open_[id(each)] for each in _lineage(get_value(_CURRENT)) if id(each) in open_), None)
+    by_id = {id(candidate): candidate for candidate in candidates}
+    return next((by_id[id(span)] for span in _ancestors(get_value(_CURRENT)) if id(span) in by_id), None)
 
 
-def enclosing(activity: InstrumentedSpan | None, kind: type[T]) -> T | None:
+def enclosing(span: InstrumentedSpan | None, kind: type[T]) -> T | None:
     """
-    The innermost *kind* at or around *activity*, None if there is none in this process.
+    The innermost *kind* at or around *span*, None if there is none in this process.
     """
-    return next((each for each in _lineage(activity) if isinstance(each, kind)), None)
+    return next((ancestor for ancestor in _ancestors(span) if isinstance(ancestor, kind)), None)
 
 
-class Ending(TypedDict, total=False):
+class OutcomeDetails(TypedDict, total=False):
     """
-    What may be said with an explicit outcome: *error_type*, a short bounded word for a failure.
+    What may go with an explicit outcome: *error_type*, a short bounded word for a failure.
     """
 
     error_type: str
@@ -252,19 +273,19 @@ class Ending(TypedDict, total=False):
 
 class WithOutcome(InstrumentedSpan):
     """
-    An activity whose outcome the user may state; stated, it wins over an exception.
+    A span whose outcome the user may give; an explicit outcome wins over an exception.
     """
 
     outcome_name: ClassVar[str]
     outcomes: ClassVar[tuple[Outcome, ...]] = (Outcome.COMPLETED, Outcome.FAILED)
 
-    _stated: Outcome | None = None
+    _explicit_outcome: Outcome | None = None
     _error_type = ""
 
-    @quietly
-    def outcome(self, outcome: str, **ending: Unpack[Ending]) -> None:
+    @never_raise
+    def outcome(self, outcome: str, **details: Unpack[OutcomeDetails]) -> None:
         """
-        State how it ended; an unknown word is logged and ignored.
+        Set how it ended, one of `outcomes`; another word is logged and ignored.
         """
         if outcome not in self.outcomes:
             expected = ", ".join(self.outcomes)
@@ -272,20 +293,20 @@ class WithOutcome(InstrumentedSpan):
                 f"{self.kind}:outcome", "outcome of a %s is %r; expected %s", self.kind, outcome, expected
             )
             return
-        self._stated = Outcome(outcome)
-        self._error_type = ending.get("error_type", "")
+        self._explicit_outcome = Outcome(outcome)
+        self._error_type = details.get("error_type", "")
 
-    def _decided(self, error: BaseException | None) -> str:
+    def _final_outcome(self, error: BaseException | None) -> str:
         succeeded = self.outcomes[0]
-        return (self._stated or (succeeded if error is None else Outcome.FAILED)).value
+        return (self._explicit_outcome or (succeeded if error is None else Outcome.FAILED)).value
 
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
-        if self._stated is None:
+        if self._explicit_outcome is None:
             return {}
-        values: Values = {self.outcome_name: self._stated.value}
-        if self._states_failure() and self._error_type:
+        values: Values = {self.outcome_name: self._explicit_outcome.value}
+        if self._is_explicit_failure() and self._error_type:
             values[names.ERROR_TYPE] = self._error_type
         return values
 
-    def _states_failure(self) -> bool:
-        return self._stated is Outcome.FAILED
+    def _is_explicit_failure(self) -> bool:
+        return self._explicit_outcome is Outcome.FAILED

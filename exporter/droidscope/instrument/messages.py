@@ -9,8 +9,7 @@ from datetime import timedelta
 from opentelemetry.trace import SpanKind
 
 from droidscope.conventions import attributes as names
-from droidscope.conventions.attributes import Kind, MessageType, Outcome
-from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
+from droidscope.conventions.attributes import DEFAULT_DEADLINE_SECONDS, Kind, MessageType, Outcome
 from droidscope.instrument.baggage import new_id
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, seconds
 from droidscope.instrument.providers import Emitter
@@ -62,11 +61,11 @@ class Message(InstrumentedSpan):
             values[names.MESSAGE_CORRELATION_ID] = str(self._correlation_id)
         return f"message {self._type.value}", {}, values
 
-    def _decided(self, error: BaseException | None) -> Outcome:  # noqa: ARG002 - a query cares
+    def _final_outcome(self, error: BaseException | None) -> Outcome:  # noqa: ARG002 - a query cares
         return self._outcome or Outcome.ACCEPTED
 
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
-        outcome = self._decided(error).value
+        outcome = self._final_outcome(error).value
         labels = {names.MESSAGE_TYPE: self._type.value, names.MESSAGE_OUTCOME: outcome}
         emitter.counters.add(names.CLIENT_MESSAGES, labels)
         return {names.MESSAGE_OUTCOME: outcome}
@@ -77,7 +76,7 @@ class Query(Message):
     A question to a droid; it lasts until its answer.
     """
 
-    announced = True
+    emits_started = True
 
     def __init__(
         self,
@@ -94,30 +93,30 @@ class Query(Message):
     @property
     def correlation_id(self) -> str:
         """
-        What an answer names to say which question it answers: the given one, else the query's id.
+        The correlation id that its answer has, too: the given one, else the query's id.
         """
         return str(self._correlation_id) if self._correlation_id is not None else self.id
 
     def unanswered(self) -> None:
         """
-        State that no answer came.
+        Set the outcome to unanswered.
         """
         self._outcome = Outcome.UNANSWERED
 
     def rejected(self) -> None:
         """
-        State that the query was refused, by the bus or by the droid asked.
+        Set the outcome to rejected: refused by the bus, or by the receiver.
         """
         self._outcome = Outcome.REJECTED
 
     def _describe(self) -> Description:
-        name, own, values = super()._describe()
+        name, own_ids, values = super()._describe()
         deadline = seconds(self._deadline, "ask(deadline)")
         if deadline is not None:
             values[names.MESSAGE_DEADLINE_SECONDS] = self._limit_seconds = deadline
-        return name, own, values
+        return name, own_ids, values
 
-    def _decided(self, error: BaseException | None) -> Outcome:
+    def _final_outcome(self, error: BaseException | None) -> Outcome:
         if self._outcome is not None:
             return self._outcome
         if error is not None:

@@ -1,5 +1,5 @@
 """
-The promise that instrumentation never throws into the user's droid: faults are logged and end here.
+Instrumentation never raises into the user's droid: its faults are logged, and end here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def warn_once(key: str, message: str, *args: object) -> None:
     """
     if key in _warned:
         return
-    if len(_warned) >= _WARNED_LIMIT:  # keys may hold what users invent: forgetting is better than growing
+    if len(_warned) >= _WARNED_LIMIT:  # keys may contain what users invent: it must not grow
         forget_warnings()
     _warned.add(key)
     logger.warning(message, *args)
@@ -32,14 +32,14 @@ def warn_once(key: str, message: str, *args: object) -> None:
 
 def forget_warnings() -> None:
     """
-    Log again what was already logged once.
+    Forget what was logged, so that it is logged once more.
     """
     _warned.clear()
 
 
-def quietly(function: Callable[P, R]) -> Callable[P, R | None]:
+def never_raise(function: Callable[P, R]) -> Callable[P, R | None]:
     """
-    *function*, except that a fault of ours in it is logged once and gives None.
+    *function*, except that an exception in it is logged once and gives None.
     """
 
     @wraps(function)

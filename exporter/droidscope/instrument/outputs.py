@@ -1,5 +1,5 @@
 """
-What a droid produced, as span attributes: declared scores first, then what tool reports say.
+What a droid produced, as span attributes: declared values, which win, and those of tool reports.
 """
 
 from __future__ import annotations

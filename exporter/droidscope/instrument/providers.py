@@ -1,7 +1,7 @@
 """
-Where the instrumentation sends what it sees: the one place that asks OpenTelemetry for its providers.
+Where the instrumentation sends what it records: the one place that asks OpenTelemetry for its providers.
 
-Without a provider `current` is None, and everything else here steps aside.
+Without a provider `current` is None, and the instrumentation does nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ _COUNTERS: Final = {
     attributes.CLIENT_CONFLICTS: ("{conflict}", "Conflicts found."),
     attributes.CLIENT_DROPPED: ("{value}", "Values the instrumentation refused, by reason."),
 }
-_DURATION_BOUNDS: Final = (1, 5, 15, 60, 120, 300, 600, 900, 1800, 2700, 3600, 7200, 10800)
 
 
 class ClientCounters:
@@ -57,7 +56,7 @@ class ClientCounters:
 
     def restart(self) -> None:
         """
-        Forget everything: a forked child has emitted nothing yet, whatever its parent did.
+        Begin at zero: a forked child has emitted nothing yet, whatever its parent did.
         """
         self._lock = Lock()
         for counts in self._counts.values():
@@ -73,7 +72,7 @@ class Emitter:
     """
     One destination: a tracer, a logger for events, and the client's counters and histograms.
 
-    *service* is the name this process goes by in what it sends, None if unknown.
+    *service* is the service name of this process, None if unknown.
     """
 
     def __init__(self, tracer: Tracer, logger: Logger, meter: Meter, service: str | None = None) -> None:
@@ -82,7 +81,7 @@ class Emitter:
         self.service = service
         self.counters = ClientCounters(meter)
         histogram = partial(
-            meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=_DURATION_BOUNDS
+            meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
         )
         self.task_duration = histogram(attributes.CLIENT_TASK_DURATION, description="Duration of tasks.")
         self.session_duration = histogram(
@@ -98,9 +97,9 @@ class Emitter:
             labels[attributes.ORCHESTRATOR_NAME] = inside[attributes.ORCHESTRATOR_NAME]
         self.counters.add(attributes.CLIENT_RECORDS, labels)
 
-    def is_heard(self, name: str) -> bool:
+    def is_enabled(self, name: str) -> bool:
         """
-        Whether anybody takes the log event *name*; loggers of older APIs cannot say, and get them all.
+        Whether the logger takes the log event *name*; loggers of older APIs cannot report it, and get all.
         """
         enabled = getattr(self.logger, "enabled", None)
         return enabled is None or bool(enabled(event_name=name))
@@ -135,8 +134,8 @@ def service_name(resource: object) -> str | None:
     """
     The name in an SDK's *resource*; without one that of OTEL_SERVICE_NAME, None if there is none either.
     """
-    said = getattr(resource, "attributes", {}).get(attributes.SERVICE_NAME)
-    return str(said) if said else os.environ.get("OTEL_SERVICE_NAME") or None
+    name = getattr(resource, "attributes", {}).get(attributes.SERVICE_NAME)
+    return str(name) if name else os.environ.get("OTEL_SERVICE_NAME") or None
 
 
 _emitter: Emitter | None = None
@@ -163,8 +162,8 @@ def override(emitter: Emitter) -> Iterator[None]:
         _emitter = previous
 
 
-# The API offers no cheap question "is there a provider?" (`get_tracer_provider` looks at the
-# environment each time, which costs more than all we do). A tracer that does nothing gives back the
+# The API has no cheap way to find out whether there is a provider (`get_tracer_provider` reads the
+# environment each time, which costs more than a whole task). A tracer that does nothing returns the
 # parent it is given, though, and a real one does not. The parent is unsampled, so that nothing is recorded.
 _UNSAMPLED: Final = NonRecordingSpan(SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(0)))
 _PROBE: Final = trace.set_span_in_context(_UNSAMPLED, Context())
@@ -177,8 +176,8 @@ def _proxy() -> Tracer:
 
 def _discover() -> Emitter | None:
     global _emitter  # noqa: PLW0603 - as above
-    answer = _proxy().start_span("probe", _PROBE)
-    if answer is _UNSAMPLED or answer is trace.INVALID_SPAN:
+    span = _proxy().start_span("probe", _PROBE)
+    if span is _UNSAMPLED or span is trace.INVALID_SPAN:
         return None
     with _lock:
         if _emitter is None:

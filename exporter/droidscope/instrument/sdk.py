@@ -1,5 +1,5 @@
 """
-The SDK for those who have none: providers with OTLP exporters from the standard OTEL_* variables.
+Sets up the SDK: providers with OTLP exporters from the standard OTEL_* variables.
 
 Needs the extra `sdk`; everything else of the instrumentation does not.
 """
@@ -20,9 +20,9 @@ from opentelemetry.context import Context
 
 from droidscope.conventions import attributes as names
 from droidscope.errors import MissingExtraError
-from droidscope.instrument.baggage import carried, ids
-from droidscope.instrument.export_failures import Destination, ExportFailures
-from droidscope.instrument.never_raise import logger, quietly
+from droidscope.instrument.baggage import current_baggage, ids
+from droidscope.instrument.export_failures import ExporterFactory, ExportFailures
+from droidscope.instrument.never_raise import logger, never_raise
 from droidscope.instrument.providers import after_fork_in_child, service_name
 
 try:
@@ -64,22 +64,22 @@ class IdSpanProcessor(SpanProcessor):
     """
     Copies the ids of the session, phase and task around them onto spans of other libraries.
 
-    `configure` adds it; whoever has an SDK of their own adds it to their tracer provider, so that the
-    spans of an instrumented framework say which session and task they belong to.
+    `configure` adds it. Add it to a tracer provider of your own, so that the spans of an instrumented
+    framework have the ids of the session and task they belong to.
     """
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """
-        Add what the span does not say itself.
+        Add the ids that the span does not have yet.
         """
         if span.instrumentation_scope is None or span.instrumentation_scope.name != names.SCOPE:
             self._copy_ids(span, parent_context)
 
-    @quietly
+    @never_raise
     def _copy_ids(self, span: Span, context: Context | None) -> None:
-        said = span.attributes or {}
-        around = ids(carried(context), service_name(span.resource))
-        span.set_attributes({name: value for name, value in around.items() if name not in said})
+        attributes = span.attributes or {}
+        context_ids = ids(current_baggage(context), service_name(span.resource))
+        span.set_attributes({name: value for name, value in context_ids.items() if name not in attributes})
 
     def on_end(self, span: ReadableSpan) -> None:
         """
@@ -98,8 +98,8 @@ class IdSpanProcessor(SpanProcessor):
         return True
 
 
-LOSSES: Final = ExportFailures()
-after_fork_in_child(LOSSES.restart)
+EXPORT_FAILURES: Final = ExportFailures()
+after_fork_in_child(EXPORT_FAILURES.restart)
 _configured: list[Provider] = []
 _lock: Final = Lock()
 _state = {"called": False}
@@ -114,12 +114,12 @@ def configure(
     resource_attributes: Mapping[str, str] | None = None,
 ) -> None:
     """
-    Set up OpenTelemetry to send what droidscope sees by OTLP, once per process.
+    Set up OpenTelemetry to send what droidscope records by OTLP, once per process.
 
     A provider that is already set is used and not replaced. What is not given here is taken from the
-    standard OTEL_* variables; metrics go out every 15 s unless OTEL_METRIC_EXPORT_INTERVAL says
-    otherwise. Nothing is lost at the end of the process if the exporter answers within 5 s; if it is
-    down, the orchestrator does not notice.
+    standard OTEL_* variables; metrics are sent every 15 s unless OTEL_METRIC_EXPORT_INTERVAL is set.
+    Nothing is lost at the end of the process if the exporter answers within 5 s; if it is down, the
+    orchestrator does not notice.
 
     Args:
         service_name: The orchestrator's name (OTEL_SERVICE_NAME).
@@ -137,7 +137,7 @@ def configure(
         ConfigError: If the protocol is unknown.
         MissingExtraError: If the SDK is not installed.
     """
-    destination = Destination(endpoint, protocol, headers, LOSSES)
+    destination = ExporterFactory(endpoint, protocol, headers, EXPORT_FAILURES)
     with _lock:
         if _state["called"]:
             logger.warning("droidscope.configure() was called before; the first call stands")
@@ -146,7 +146,7 @@ def configure(
         _set_up(destination, service_name, resource_attributes or {})
 
 
-def _set_up(destination: Destination, service_name: str | None, more: Mapping[str, str]) -> None:
+def _set_up(destination: ExporterFactory, service_name: str | None, more: Mapping[str, str]) -> None:
     resource = _resource(service_name, more)
     if _is_free(trace.get_tracer_provider()):
         trace.set_tracer_provider(_tracer_provider(destination, resource))
@@ -154,13 +154,13 @@ def _set_up(destination: Destination, service_name: str | None, more: Mapping[st
         set_logger_provider(_logger_provider(destination, resource))
     if _is_free(metrics.get_meter_provider()):
         metrics.set_meter_provider(_meter_provider(destination, resource))
-    _follow(trace.get_tracer_provider())
+    _add_id_processor(trace.get_tracer_provider())
     atexit.register(shutdown)
 
 
 def _is_free(provider: object) -> bool:
     """
-    Whether nobody has set a provider: the stand-ins of the API have nothing to flush.
+    Whether no provider is set: the API's placeholders have nothing to flush.
     """
     if not hasattr(provider, "force_flush"):
         return True
@@ -170,7 +170,7 @@ def _is_free(provider: object) -> bool:
 
 def _resource(service_name: str | None, more: Mapping[str, str]) -> Resource:
     """
-    That of the tracer provider in use, so that counts and spans are of one process; else a new one.
+    The resource of the tracer provider in use, so that counts and spans are of one process; else a new one.
     """
     in_use = getattr(trace.get_tracer_provider(), "resource", None)
     if isinstance(in_use, Resource):
@@ -183,7 +183,7 @@ def _resource(service_name: str | None, more: Mapping[str, str]) -> Resource:
 
 
 # None of them shuts itself down at exit: that could take minutes with an exporter that is down.
-def _tracer_provider(destination: Destination, resource: Resource) -> TracerProvider:
+def _tracer_provider(destination: ExporterFactory, resource: Resource) -> TracerProvider:
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     exporter = destination.exporter("traces")
     if exporter is not None:
@@ -192,7 +192,7 @@ def _tracer_provider(destination: Destination, resource: Resource) -> TracerProv
     return provider
 
 
-def _logger_provider(destination: Destination, resource: Resource) -> LoggerProvider:
+def _logger_provider(destination: ExporterFactory, resource: Resource) -> LoggerProvider:
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
     exporter = destination.exporter("logs")
     if exporter is not None:
@@ -201,7 +201,7 @@ def _logger_provider(destination: Destination, resource: Resource) -> LoggerProv
     return provider
 
 
-def _meter_provider(destination: Destination, resource: Resource) -> MeterProvider:
+def _meter_provider(destination: ExporterFactory, resource: Resource) -> MeterProvider:
     exporter = destination.exporter("metrics")
     # The reader knows OTEL_METRIC_EXPORT_INTERVAL itself, but its own default is a minute.
     interval = None if "OTEL_METRIC_EXPORT_INTERVAL" in os.environ else _METRIC_INTERVAL_MILLIS
@@ -213,7 +213,7 @@ def _meter_provider(destination: Destination, resource: Resource) -> MeterProvid
     return provider
 
 
-def _follow(provider: object) -> None:
+def _add_id_processor(provider: object) -> None:
     if isinstance(provider, TracerProvider):
         provider.add_span_processor(IdSpanProcessor())
 
@@ -221,15 +221,15 @@ def _follow(provider: object) -> None:
 def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
     """
     Send what is waiting in the providers in use; False if that took longer than *timeout_seconds*, or
-    if some of it could not be sent. Of exporters that others have set up, only the former is known.
+    if some of it could not be sent. The latter is known only of exporters that `configure` has set up.
 
     It blocks: for scripts and tests, not for droids at work.
     """
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
-    before = LOSSES.failed()
-    flushes = [each.force_flush for each in in_use if hasattr(each, "force_flush")]
+    before = EXPORT_FAILURES.failed()
+    flushes = [provider.force_flush for provider in in_use if hasattr(provider, "force_flush")]
     in_time = run_all(flushes, timeout_seconds)
-    return in_time and all(failed <= before[signal] for signal, failed in LOSSES.failed().items())
+    return in_time and all(failed <= before[signal] for signal, failed in EXPORT_FAILURES.failed().items())
 
 
 def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
@@ -245,12 +245,12 @@ def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
     if not run_all(ending, timeout_seconds):
         logger.warning("droidscope could not send what was waiting within %s s: it is lost", timeout_seconds)
         return False
-    return not any(LOSSES.failed().values())
+    return not any(EXPORT_FAILURES.failed().values())
 
 
 def run_all(actions: Sequence[Callable[[], object]], timeout_seconds: float) -> bool:
     """
-    Whether all *actions*, each on a thread that may be left behind, came to a good end in time.
+    Run *actions*, each on a thread that may be left behind; True if all succeeded in time.
 
     Where no thread can be started they run one after another on this one, and none begins too late.
     """

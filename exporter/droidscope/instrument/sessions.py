@@ -14,7 +14,7 @@ from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome, seconds
-from droidscope.instrument.never_raise import quietly
+from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.providers import Emitter
 from droidscope.units import SECOND_NS
 
@@ -25,8 +25,8 @@ class Session(WithOutcome):
     """
 
     kind = Kind.SESSION.value
-    hides = frozenset(IDS)
-    announced = True
+    clears_ids = frozenset(IDS)
+    emits_started = True
     outcome_name = names.SESSION_OUTCOME
 
     def __init__(
@@ -65,35 +65,35 @@ class Session(WithOutcome):
             values[names.SESSION_PLANNED_SECONDS] = planned
         return f"invoke_workflow {pattern}", {names.SESSION_ID: self.id, names.PATTERN_ID: pattern}, values
 
-    def _passed_on(self, own: dict[str, str], emitter: Emitter) -> Mapping[str, str]:
-        return own if emitter.service is None else {**own, names.ORCHESTRATOR_NAME: emitter.service}
+    def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:
+        return own_ids if emitter.service is None else {**own_ids, names.ORCHESTRATOR_NAME: emitter.service}
 
-    @quietly
+    @never_raise
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:
         """
-        As every activity; the process says that the session is alive until it ends.
+        As every span; the process sends heartbeats until it ends.
         """
         super().begin(emitter, enter=enter)
-        if self.recording and emitter.is_heard(names.ALIVE_EVENT):
-            heartbeat.PULSE.add(self)
+        if self.recording and emitter.is_enabled(names.ALIVE_EVENT):
+            heartbeat.HEARTBEAT.add(self)
 
-    @quietly
+    @never_raise
     def end(self, error: BaseException | None = None) -> None:
         """
-        As every activity.
+        As every span.
         """
-        heartbeat.PULSE.discard(self)
+        heartbeat.HEARTBEAT.discard(self)
         super().end(error)
 
-    def still_alive(self) -> None:
+    def send_heartbeat(self) -> None:
         """
-        Say that the process of this session lives.
+        Send an event that the process of this session is alive.
         """
         if self.emitter is not None and not self.ended:
             self.emitter.event(names.ALIVE_EVENT, self.inside, self.context)
 
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
-        outcome = self._decided(error)
+        outcome = self._final_outcome(error)
         labels = {names.PATTERN_ID: str(self._pattern), self.outcome_name: outcome}
         emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, labels)
         return {**super()._conclude(emitter, error), self.outcome_name: outcome}
@@ -105,8 +105,8 @@ class Phase(WithOutcome):
     """
 
     kind = Kind.PHASE.value
-    hides = frozenset({*PHASE_IDS, *TASK_IDS})
-    announced = True
+    clears_ids = frozenset({*PHASE_IDS, *TASK_IDS})
+    emits_started = True
     outcome_name = names.PHASE_OUTCOME
     outcomes = (Outcome.COMPLETED, Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)
 
@@ -121,7 +121,7 @@ class Phase(WithOutcome):
         self._name = name
         self._depends_on = depends_on
         self._planned = planned
-        self._blocks: set[object] = set()
+        self._blockers: set[object] = set()
         self._blocked_since = self._blocked_ns = 0
         self._lock = Lock()
 
@@ -134,7 +134,7 @@ class Phase(WithOutcome):
 
     def skip(self) -> None:
         """
-        State that the phase was skipped.
+        Set the outcome to skipped.
         """
         self.outcome(Outcome.SKIPPED)
 
@@ -143,18 +143,18 @@ class Phase(WithOutcome):
         Begin to count blocked time on account of *blocker*; blockers that overlap count once.
         """
         with self._lock:
-            if not self._blocks:
+            if not self._blockers:
                 self._blocked_since = perf_counter_ns()
-            self._blocks.add(blocker)
+            self._blockers.add(blocker)
 
     def unblock(self, blocker: object | None = None) -> bool:
         """
-        Forget *blocker*, or all of them; True if that set the phase free.
+        Remove *blocker*, or all of them; True if that ends the blocked time.
         """
         with self._lock:
-            was_blocked = bool(self._blocks)
-            self._blocks = set() if blocker is None else self._blocks - {blocker}
-            is_free = was_blocked and not self._blocks
+            was_blocked = bool(self._blockers)
+            self._blockers = set() if blocker is None else self._blockers - {blocker}
+            is_free = was_blocked and not self._blockers
             if is_free:
                 self._blocked_ns += perf_counter_ns() - self._blocked_since
             return is_free
@@ -173,7 +173,7 @@ class Phase(WithOutcome):
 
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
         self.unblock()
-        values = {**super()._conclude(emitter, error), self.outcome_name: self._decided(error)}
+        values = {**super()._conclude(emitter, error), self.outcome_name: self._final_outcome(error)}
         if self._blocked_ns:
             values[names.PHASE_BLOCKED_SECONDS] = self._blocked_ns / SECOND_NS
         return values

@@ -20,23 +20,23 @@ from droidscope.instrument.instrumented_span import (
     WithOutcome,
     enclosing,
 )
-from droidscope.instrument.never_raise import quietly, warn_once
+from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.providers import Emitter
 from droidscope.units import SECOND_NS
 
 
 class WithOutput(WithOutcome):
     """
-    A task or an attempt: what droids' outputs are attached to.
+    A task or an attempt: droids' outputs are attached to it.
     """
 
-    announced = True
+    emits_started = True
     outcome_name = names.TASK_OUTCOME
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
 
-    @quietly
+    @never_raise
     def output(self, **given: Unpack[outputs.OutputFields]) -> None:
         """
         Attach what was produced, as `droidscope.output` does, to this one.
@@ -53,7 +53,7 @@ class Task(WithOutput):
     """
 
     kind = Kind.TASK.value
-    hides = frozenset(TASK_IDS)
+    clears_ids = frozenset(TASK_IDS)
 
     def __init__(self, droid: str, type: str = "", id: str | None = None) -> None:
         super().__init__()
@@ -85,16 +85,16 @@ class Task(WithOutput):
         return next(self._numbers)
 
     def _describe(self) -> Description:
-        own = {names.TASK_ID: self.id, names.AGENT_NAME: self.droid}
+        own_ids = {names.TASK_ID: self.id, names.AGENT_NAME: self.droid}
         if self._type:
-            own[names.TASK_TYPE] = str(self._type)
-        return f"invoke_agent {self.droid}", own, {names.OPERATION: "invoke_agent"}
+            own_ids[names.TASK_TYPE] = str(self._type)
+        return f"invoke_agent {self.droid}", own_ids, {names.OPERATION: "invoke_agent"}
 
     def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
         labels = {
             names.AGENT_NAME: self.droid,
             names.TASK_TYPE: str(self._type),
-            names.TASK_OUTCOME: self._decided(error),
+            names.TASK_OUTCOME: self._final_outcome(error),
         }
         emitter.counters.add(names.CLIENT_TASKS, labels)
         emitter.task_duration.record(self._elapsed_ns() / SECOND_NS, labels)
@@ -105,7 +105,7 @@ class Task(WithOutput):
 
 class Attempt(WithOutput):
     """
-    One try at the task it is inside of; outside of any it is nothing.
+    One try at the task it is inside of; outside of any task it is not recorded.
     """
 
     kind = Kind.ATTEMPT.value
@@ -118,7 +118,7 @@ class Attempt(WithOutput):
 
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:
         """
-        As every activity, but for the task's sake only inside one.
+        As every span, but only inside of a task.
         """
         if baggage.get_baggage(names.TASK_ID) is None:
             warn_once(

@@ -8,8 +8,6 @@ from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
-
 from droidscope.kpi.statistics import clip
 
 if TYPE_CHECKING:
@@ -40,21 +38,6 @@ class Segment(NamedTuple):
     subject: Interval
     start_ns: int
     end_ns: int
-
-
-class Plan(Struct, frozen=True):
-    """
-    What declared durations and dependencies allow.
-
-    *length* is the critical path's and *path* its nodes in order; *slack* is by how much each
-    node may be late without delaying the end (0 on the path); *sequential* is the sum of all.
-    All in the unit of the durations.
-    """
-
-    length: float
-    path: tuple[str, ...]
-    slack: dict[str, float]
-    sequential: float
 
 
 def critical_path(session: Interval, parts: Iterable[Interval]) -> list[Segment]:
@@ -115,14 +98,17 @@ def ns_by_droid(segments: Iterable[Segment]) -> dict[str, int]:
     return dict(held)
 
 
-def planned_path(durations: Mapping[str, float], dependencies: Mapping[str, Iterable[str]]) -> Plan:
+def planned_length(durations: Mapping[str, float], dependencies: Mapping[str, Iterable[str]]) -> float:
     """
-    The critical path of a plan whose nodes start once all they depend on has ended.
+    The length of the critical path of a plan whose nodes start once all they depend on has ended.
 
     Args:
         durations: Of each node, none negative, all in one unit.
         dependencies: The nodes each depends on. One without a duration is not part of this plan
             and counts as met.
+
+    Returns:
+        When the last node ends, in the unit of the durations; 0 without nodes.
 
     Raises:
         ValueError: If the dependencies form a cycle; the message shows it.
@@ -133,23 +119,10 @@ def planned_path(durations: Mapping[str, float], dependencies: Mapping[str, Iter
         node: sorted({other for other in dependencies.get(node, ()) if other in durations})
         for node in durations
     }
-    order = _in_order(before)
     ends: dict[str, float] = {}
-    for node in order:
+    for node in _in_order(before):
         ends[node] = max((ends[other] for other in before[node]), default=0) + durations[node]
-    length = max(ends.values(), default=0)
-
-    latest = dict.fromkeys(durations, length)
-    for node in reversed(order):
-        for other in before[node]:
-            latest[other] = min(latest[other], latest[node] - durations[node])
-
-    return Plan(
-        length=length,
-        path=_longest_path(before, ends),
-        slack={node: latest[node] - ends[node] for node in durations},
-        sequential=sum(durations.values()),
-    )
+    return max(ends.values(), default=0)
 
 
 def sequencing_ratio(makespan: float, critical: float) -> float | None:
@@ -244,12 +217,3 @@ def _in_order(before: Mapping[str, Iterable[str]]) -> list[str]:
     except CycleError as error:
         cycle = " -> ".join(reversed(error.args[1]))
         raise ValueError(f"dependencies form a cycle: {cycle}") from error
-
-
-def _longest_path(before: Mapping[str, Iterable[str]], ends: Mapping[str, float]) -> tuple[str, ...]:
-    path: list[str] = []
-    candidates: Iterable[str] = sorted(ends)
-    while candidates:
-        path.append(max(candidates, key=lambda node: ends[node]))
-        candidates = before[path[-1]]
-    return tuple(reversed(path))

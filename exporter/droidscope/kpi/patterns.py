@@ -5,7 +5,9 @@ Patterns: what a success costs, and where executions fail.
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from droidscope.kpi.statistics import clip, ratio
 from droidscope.units import NANO
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
     from droidscope.kpi.totals import PatternTotals
 
 
-class FailurePoint(NamedTuple):
+class FailurePoint(Struct, frozen=True, rename={"phase": "phase_id"}):
     """
     A phase ("" for the session itself) and a reason for which it fails.
 
     *share* is that of all failures, *cumulative* together with the more frequent points; 0 to 1.
+    The API answers it as it is.
     """
 
     phase: str

@@ -4,20 +4,14 @@ Rankings: who does best, who needs help, what changed most.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from droidscope.conventions.scoring import RANKING_MINIMUM
 from droidscope.conventions.thresholds import EFFICIENCY_LOW, MESSAGES_PLATEAU, SUCCESS_TARGET
 from droidscope.kpi.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from droidscope.kpi.trends import TrendMeasure
-
-RANKING_MINIMUM: Final = 5
-"""
-Sessions or tasks from which a pattern or droid is ranked.
-"""
 
 
 class Outcomes(NamedTuple):
@@ -45,27 +39,6 @@ class Rank(NamedTuple):
 
     subject: str
     value: float
-    n: int
-
-
-class Level(NamedTuple):
-    """
-    The value of a KPI over a period and the samples behind it.
-    """
-
-    value: float
-    n: int
-
-
-class Change(NamedTuple):
-    """
-    A KPI that changed; *gain* is the change to the better in multiples of the smallest that counts.
-    """
-
-    kpi: str
-    gain: float
-    value: float
-    previous: float
     n: int
 
 
@@ -157,29 +130,6 @@ def fastest_completions(sessions: Mapping[str, tuple[int, float]]) -> list[Rank]
     return _worst_first(
         Rank(session, duration / median, 1) for session, (duration, median) in sessions.items() if median
     )
-
-
-def changes(
-    current: Mapping[str, Level], previous: Mapping[str, Level], measures: Mapping[str, TrendMeasure]
-) -> list[Change]:
-    """
-    What changed enough to count against the previous period, the largest gain first, losses last.
-
-    All by name of the KPI; those without a value in both periods are left out. Achievements are
-    the gains above 0 from the head, challenges those below 0 from the tail.
-
-    Definition: docs/kpis.md#rankings-and-insights
-    """
-    found = []
-    for kpi, (value, n) in current.items():
-        if kpi in previous:
-            before = previous[kpi].value
-            measure = measures[kpi]
-            smallest = measure.smallest_effect(before)
-            difference = value - before
-            if smallest and abs(difference) >= smallest:
-                found.append(Change(kpi, measure.polarity * difference / smallest, value, before, n))
-    return sorted(found, key=lambda change: (-change.gain, change.kpi))
 
 
 def _judged(outcomes: Outcomes) -> tuple[float, float] | None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from droidscope.kpi.statistics import Z_95
-from droidscope.units import DAY_NS, HOUR_NS
+from droidscope.conventions.scoring import Z_95
+from droidscope.units import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,7 +71,6 @@ class TrendMeasure(NamedTuple):
 
 SCORE: Final = TrendMeasure(polarity=1, effect=2.0, highest=100.0)
 SUCCESS_RATIO: Final = TrendMeasure(polarity=1, effect=0.02, highest=1.0)
-ERROR_RATIO: Final = TrendMeasure(polarity=-1, effect=0.02, highest=1.0)
 DURATION: Final = TrendMeasure(polarity=-1, effect=0.05, relative=True)
 
 
@@ -209,15 +208,6 @@ def volatility(values: Sequence[float]) -> float | None:
     if len(values) < VOLATILITY_MINIMUM:
         return None
     return statistics.stdev(later - earlier for earlier, later in pairwise(values)) / math.sqrt(2)
-
-
-def bucket_ns(window_ns: int) -> int:
-    """
-    Length of the buckets a window's trend is read from: an hour up to a week, else a day.
-
-    Definition: docs/kpis.md#trends-and-forecasts
-    """
-    return HOUR_NS if window_ns <= WEEK_NS else DAY_NS
 
 
 def pooled(parts: Iterable[TrendSeries]) -> TrendSeries:

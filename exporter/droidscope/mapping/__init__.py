@@ -1,3 +1,3 @@
 """
-What telemetry means: one file a source, from decoded items to records or to steps of foreign sessions.
+What telemetry means: decoded items -> records, or steps of foreign sessions; one file per source.
 """

@@ -8,9 +8,14 @@ from collections.abc import Callable
 from typing import Final
 
 from droidscope.conventions import attributes as names
-from droidscope.conventions.attributes import Kind, MessageType, Outcome, Severity
+from droidscope.conventions.attributes import (
+    DEFAULT_DEADLINE_SECONDS,
+    Kind,
+    MessageType,
+    Outcome,
+    Severity,
+)
 from droidscope.conventions.reasons import Reason
-from droidscope.conventions.thresholds import DEFAULT_DEADLINE_SECONDS
 from droidscope.mapping.attribute_reader import AttributeReader
 from droidscope.mapping.native_items import UnusableError, conflict_record, read_place
 from droidscope.model import records as r

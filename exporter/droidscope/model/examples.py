@@ -1,5 +1,5 @@
 """
-Evidence: the sessions that show what a finding says, so that whoever reads it can look at one.
+Example sessions: those that show an insight best, so that its reader can look at one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 class ExampleKind(StrEnum):
     """
-    What an exhibit is an example of; the labels that say of whom follow it in its key.
+    What a session is an example of; the labels after it in the key are in the comments.
     """
 
     SLOW_PHASE = "slow_phase"  # pattern, phase

@@ -1,5 +1,5 @@
 """
-What makes two items one: the identities by which a repeated item counts once.
+The identities of items, by which a repeated item counts once.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from droidscope.model.otlp import LogRecord, Span, SumPoint
 
 def span_identity(span: Span) -> bytes:
     """
-    A span is its trace id and span id: 24 bytes.
+    A span is identified by its trace id and span id: 24 bytes.
     """
     return span.trace_id + span.span_id
 
 
 def log_identity(log: LogRecord) -> bytes:
     """
-    A log record is its ids, name, time and all it says: 16 bytes.
+    A log record is identified by its ids, name, time, body and attributes: 16 bytes.
     """
-    said = (log.trace_id, log.span_id, log.event_name, log.time_ns, log.body, log.attributes)
-    return _digest(said)
+    content = (log.trace_id, log.span_id, log.event_name, log.time_ns, log.body, log.attributes)
+    return _hash(content)
 
 
 def point_identity(point: SumPoint) -> bytes:
     """
-    A metric point is its stream and time: 16 bytes.
+    A metric point is identified by its stream and time: 16 bytes.
     """
     stream = (
         point.name,
@@ -38,8 +38,8 @@ def point_identity(point: SumPoint) -> bytes:
         point.attributes,
         point.resource.attributes,
     )
-    return _digest(stream)
+    return _hash(stream)
 
 
-def _digest(parts: tuple[object, ...]) -> bytes:
+def _hash(parts: tuple[object, ...]) -> bytes:
     return blake2b(msgspec.msgpack.encode(parts, order="sorted"), digest_size=16).digest()

@@ -1,8 +1,8 @@
 """
 Decoded telemetry: plain values, freed from protobuf, as the mappers read them.
 
-Ids are raw bytes, times are Unix nanoseconds, attributes are plain Python values. Nothing here
-says what a span means; that is the mapping's business.
+Ids are raw bytes, times are Unix nanoseconds, attributes are plain Python values. What a
+span means is the mapping's business.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATUS_ERROR = 2
 
 class Resource(Struct, frozen=True, eq=False):
     """
-    Who sent it: the resource's attributes. One object serves all its spans in a request.
+    The sender: its resource attributes. All its spans in a request share one object.
     """
 
     attributes: Attributes
@@ -107,7 +107,7 @@ class Batch(Struct, frozen=True):
     One decoded request of one signal: the good items, and how many were refused for which reason.
 
     *rejected* maps a short, bounded reason to a count; *message* names the first bad item, its
-    value and what was expected. *ignored* counts items of kinds we do not use.
+    value and what was expected. *ignored* counts items of kinds that are not used.
     """
 
     spans: tuple[Span, ...] = ()

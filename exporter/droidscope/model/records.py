@@ -8,9 +8,10 @@ the record's own. An empty string means "not given", None "not known".
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from droidscope.conventions.attributes import Outcome, Severity
-from droidscope.model.labels import OrchestratorLabels
+from droidscope.model.labels import OrchestratorLabels, Relabel
 
 
 class Place(Struct, frozen=True, gc=False, rename={"native": "own"}):
@@ -31,6 +32,12 @@ class Place(Struct, frozen=True, gc=False, rename={"native": "own"}):
     droid: str = ""
     trace_id: str = ""
     native: bool = True
+
+    def relabelled(self, relabel: Relabel) -> Place:
+        """
+        The same place, with the labels that its orchestrator has now.
+        """
+        return replace(self, orchestrator=relabel(self.orchestrator))
 
 
 class Usage(Struct, frozen=True, gc=False):
@@ -270,3 +277,12 @@ AnyRecord = (
     | Unblocked
     | Emitted
 )
+
+
+def relabelled(record: AnyRecord, relabel: Relabel) -> AnyRecord:
+    """
+    A record of a checkpoint, with the labels that its orchestrator has now.
+    """
+    if isinstance(record, Emitted):
+        return replace(record, orchestrator=relabel(record.orchestrator))
+    return replace(record, place=record.place.relabelled(relabel))

@@ -4,12 +4,12 @@ The exhibits that are kept: of each subject the sessions that show best what is 
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Final
+from typing import ClassVar, Final
 
+from droidscope.bounded import BoundedMap
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.model.examples import ExampleSession
-from droidscope.model.labels import OrchestratorLabels
+from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
 from droidscope.units import HOUR_NS, MINUTE_NS
 
 ExampleKey = tuple[OrchestratorLabels, tuple[str, ...]]
@@ -44,8 +44,10 @@ class ExampleSessions:
     those that had given way to it.
     """
 
+    dump_type: ClassVar = list[tuple[ExampleKey, list[ExampleSession]]]
+
     def __init__(self) -> None:
-        self._by_key: OrderedDict[ExampleKey, list[ExampleSession]] = OrderedDict()
+        self._by_key: BoundedMap[ExampleKey, list[ExampleSession]] = BoundedMap(KEYS_LIMIT)
 
     def show(self, key: ExampleKey, example: ExampleSession, now_ns: int) -> None:
         """
@@ -57,18 +59,18 @@ class ExampleSessions:
             return
         others = [each for each in known if each is not before and each.time_ns >= now_ns - _LONGEST_NS]
         self._by_key[key] = _needed([*others, example])
-        self._by_key.move_to_end(key)
-        if len(self._by_key) > KEYS_LIMIT:
-            self._by_key.popitem(last=False)
 
     def hide(self, key: ExampleKey, session: str) -> None:
         """
         Show a session no longer.
         """
-        if key in self._by_key:
-            self._by_key[key] = [each for each in self._by_key[key] if each.session != session]
-            if not self._by_key[key]:
-                del self._by_key[key]
+        if key not in self._by_key:
+            return
+        others = [each for each in self._by_key[key] if each.session != session]
+        if others:
+            self._by_key.replace(key, others)
+        else:
+            del self._by_key[key]
 
     def of(self, key: ExampleKey, since_ns: int) -> list[ExampleSession]:
         """
@@ -90,11 +92,12 @@ class ExampleSessions:
         """
         return list(self._by_key.items())
 
-    def load(self, dump: list[tuple[ExampleKey, list[ExampleSession]]]) -> None:
+    def load(self, dump: list[tuple[ExampleKey, list[ExampleSession]]], relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint.
         """
-        self._by_key = OrderedDict(dump)
+        kept = (((relabel(orchestrator), subject), examples) for (orchestrator, subject), examples in dump)
+        self._by_key = BoundedMap(KEYS_LIMIT, kept)
 
 
 def _rank(example: ExampleSession) -> tuple[float, int, str]:

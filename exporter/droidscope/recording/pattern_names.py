@@ -4,10 +4,10 @@ The names of patterns, as sessions told them: ids are what everything counts by.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Final
+from typing import ClassVar, Final
 
-from droidscope.model.labels import OrchestratorLabels
+from droidscope.bounded import BoundedMap
+from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
 
 PatternKey = tuple[OrchestratorLabels, str]
 """
@@ -26,8 +26,10 @@ class PatternNames:
     The latest name of each pattern.
     """
 
+    dump_type: ClassVar = list[tuple[PatternKey, str]]
+
     def __init__(self) -> None:
-        self._names: OrderedDict[PatternKey, str] = OrderedDict()
+        self._names: BoundedMap[PatternKey, str] = BoundedMap(NAMES_LIMIT)
 
     def learn(self, orchestrator: OrchestratorLabels, pattern: str, name: str) -> None:
         """
@@ -35,9 +37,6 @@ class PatternNames:
         """
         if name:
             self._names[orchestrator, pattern] = name[:NAME_LENGTH]
-            self._names.move_to_end((orchestrator, pattern))
-            if len(self._names) > NAMES_LIMIT:
-                self._names.popitem(last=False)
 
     def of(self, orchestrator: OrchestratorLabels, pattern: str) -> str | None:
         """
@@ -51,8 +50,9 @@ class PatternNames:
         """
         return list(self._names.items())
 
-    def load(self, dump: list[tuple[PatternKey, str]]) -> None:
+    def load(self, dump: list[tuple[PatternKey, str]], relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint.
         """
-        self._names = OrderedDict(dump)
+        names = (((relabel(orchestrator), pattern), name) for (orchestrator, pattern), name in dump)
+        self._names = BoundedMap(NAMES_LIMIT, names)

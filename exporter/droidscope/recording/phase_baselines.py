@@ -62,6 +62,6 @@ class PhaseBaselines:
         """
         The usual times of the phases of a session's pattern, by phase.
         """
-        who = self._series.who(session.orchestrator)
+        who = self._series.shown_orchestrator(session.orchestrator)
         pattern = self._series.shown(session.orchestrator, "pattern", session.pattern)
         return self._by_pattern.get((who, pattern), {})

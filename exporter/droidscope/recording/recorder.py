@@ -13,7 +13,8 @@ from droidscope.facts.windows import Windows
 from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.model.records import Record
 from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
-from droidscope.series.series_registry import Exemplar, SeriesRegistry
+from droidscope.series.cells import Exemplar
+from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
 
@@ -184,7 +185,7 @@ class Recorder:
         """
         An orchestrator's label values and *values* of the labels *names*, as the series have them.
         """
-        return self._series.who(who), tuple(
+        return self._series.shown_orchestrator(who), tuple(
             self._series.label(who, name, value) if name in _LIMITED else value
             for name, value in zip(names, values, strict=True)
         )

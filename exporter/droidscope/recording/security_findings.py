@@ -4,14 +4,14 @@ The security findings of each droid's latest report in each pattern: what is sti
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from msgspec import Struct
 
+from droidscope.bounded import BoundedMap
 from droidscope.conventions.attributes import Severity
-from droidscope.model.labels import OrchestratorLabels
+from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
 
 SecurityReportKey = tuple[OrchestratorLabels, str, str]
 """
@@ -38,8 +38,10 @@ class OpenSecurityFindings:
     The newest report by key; reports may arrive in any order.
     """
 
+    dump_type: ClassVar = list[tuple[SecurityReportKey, SecurityReport]]
+
     def __init__(self) -> None:
-        self._latest: OrderedDict[SecurityReportKey, SecurityReport] = OrderedDict()
+        self._latest: BoundedMap[SecurityReportKey, SecurityReport] = BoundedMap(REPORTS_LIMIT)
 
     def report(self, key: SecurityReportKey, time_ns: int, findings: dict[Severity, int]) -> None:
         """
@@ -48,9 +50,6 @@ class OpenSecurityFindings:
         known = self._latest.get(key)
         if known is None or known.time_ns <= time_ns:
             self._latest[key] = SecurityReport(time_ns, findings)
-            self._latest.move_to_end(key)
-            if len(self._latest) > REPORTS_LIMIT:
-                self._latest.popitem(last=False)
 
     def __iter__(self) -> Iterator[tuple[SecurityReportKey, SecurityReport]]:
         return iter(self._latest.items())
@@ -61,8 +60,14 @@ class OpenSecurityFindings:
         """
         return list(self._latest.items())
 
-    def load(self, dump: list[tuple[SecurityReportKey, SecurityReport]]) -> None:
+    def load(
+        self, dump: list[tuple[SecurityReportKey, SecurityReport]], relabel: Relabel = unchanged
+    ) -> None:
         """
         Go on from a checkpoint.
         """
-        self._latest = OrderedDict(dump)
+        reports = (
+            ((relabel(orchestrator), pattern, droid), report)
+            for (orchestrator, pattern, droid), report in dump
+        )
+        self._latest = BoundedMap(REPORTS_LIMIT, reports)

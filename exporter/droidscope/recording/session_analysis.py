@@ -8,27 +8,29 @@ the history before is then taken back. Sessions whose first records were forgott
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Final
+from typing import ClassVar, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from droidscope.bounded import BoundedMap
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope.facts.facts import Fact, Key
 from droidscope.facts.sketch import COARSE, bucket
-from droidscope.kpi.bottleneck_impact import SLOW
 from droidscope.kpi.critical_path import (
     Interval,
     Segment,
     critical_path,
     ns_by_droid,
     ns_by_phase,
-    planned_path,
+    planned_length,
 )
 from droidscope.model.examples import ExampleKind
-from droidscope.model.labels import OrchestratorLabels, SessionKey
+from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import PhaseState, SessionState
 from droidscope.units import MICRO
@@ -118,9 +120,11 @@ class SessionAnalyses:
     Makes digests, adds what they say to the history of *recorder*, and keeps the newest.
     """
 
+    dump_type: ClassVar = list[SessionAnalysis]
+
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._by_key: OrderedDict[SessionKey, SessionAnalysis] = OrderedDict()
+        self._by_key: BoundedMap[SessionKey, SessionAnalysis] = BoundedMap(ANALYSES_LIMIT)
 
     def make(self, session: SessionState) -> None:
         """
@@ -133,9 +137,6 @@ class SessionAnalyses:
         self._replace(session, list(_facts(session, path, held)))
         self._show(session, path)
         self._by_key[session.key] = _analysis(session, path, held)
-        self._by_key.move_to_end(session.key)
-        if len(self._by_key) > ANALYSES_LIMIT:
-            self._by_key.popitem(last=False)
 
     def forget(self, key: SessionKey) -> None:
         """
@@ -179,11 +180,14 @@ class SessionAnalyses:
         """
         return list(self._by_key.values())
 
-    def load(self, dump: Iterable[SessionAnalysis]) -> None:
+    def load(self, dump: Iterable[SessionAnalysis], relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint.
         """
-        self._by_key = OrderedDict(((analysis.orchestrator, analysis.session), analysis) for analysis in dump)
+        kept = (replace(analysis, orchestrator=relabel(analysis.orchestrator)) for analysis in dump)
+        self._by_key = BoundedMap(
+            ANALYSES_LIMIT, (((each.orchestrator, each.session), each) for each in kept)
+        )
 
 
 def _examples(
@@ -340,7 +344,7 @@ def _phase_facts(session: SessionState, held: dict[str, int]) -> Iterator[Amount
             took = str(bucket(run.took_ns, COARSE))
             yield run.end_ns, (Fact.PHASE_TOOK, session.pattern, name, run.outcome, path, took), 1
             planned_ns = run.planned_ns or phase.planned_ns
-            if planned_ns and run.took_ns > SLOW * planned_ns:
+            if planned_ns and run.took_ns > SLOW_FACTOR * planned_ns:
                 place = (Fact.OVER_PLAN, session.pattern, name, path)
                 yield run.end_ns, (*place, "n"), 1
                 yield run.end_ns, (*place, "took_ns"), run.took_ns
@@ -415,7 +419,7 @@ def _critical_ns(session: SessionState, spans: dict[str, Span]) -> int | None:
     if not any(session.phases[name].depends_on for name in spans):
         return None
     try:
-        return round(planned_path(durations, before).length)
+        return round(planned_length(durations, before))
     except ValueError:
         return None
 

@@ -114,7 +114,7 @@ class SessionRecorder:
         if is_closed and session.analysis_clock is None and isinstance(record, _DIGESTED):
             session.analysis_clock = clock_ns + self._settings.close_after_ns + session.size * DIGEST_NS
             self._sessions.schedule(session)
-        self._sessions.weigh(session)
+        self._sessions.measure(session)
         self._make_room()
         return True
 
@@ -137,11 +137,11 @@ class SessionRecorder:
 
     def _make_room(self) -> None:
         """
-        Part with sessions while too much is held; one that still runs counts as lost.
+        Drop sessions while too much is retained; one that still runs counts as lost.
         """
         while session := self._sessions.least_needed():
             if session.running:
-                self.lose(session)
+                self.mark_lost(session)
             self.forget(session)
 
     # --- how a session ends --------------------------------------------------------------------
@@ -193,7 +193,7 @@ class SessionRecorder:
         session.close_clock = self._recorder.clock_ns + self._settings.close_after_ns
         self._sessions.schedule(session)
 
-    def lose(self, session: SessionState) -> None:
+    def mark_lost(self, session: SessionState) -> None:
         """
         Declare a silent session lost: it ends now.
         """
@@ -221,7 +221,7 @@ class SessionRecorder:
         if session.whole:
             self._talk.settle(session)
             self._analyses.make(session)
-        self._sessions.weigh(session)
+        self._sessions.measure(session)
 
     def _blame(self, session: SessionState, now: tuple[int, str] | None) -> None:
         """

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions import metrics
 from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
+from droidscope.conventions.scoring import RANKING_MINIMUM, Z_95
 from droidscope.conventions.thresholds import INSTANCE
 from droidscope.formatting import number
 from droidscope.limits.variants import LimitVariant, NameSet
@@ -19,16 +20,6 @@ from droidscope.limits.variants import LimitVariant, NameSet
 Part = Literal["", "sum", "count", "bucket"]
 """
 Which series of a histogram or a summary; empty for a counter or a gauge.
-"""
-
-Z95: Final = 1.959964
-"""
-Half-width, in standard errors, of the Wilson interval at 95 % (docs/kpis.md#conventions).
-"""
-
-RANKED_FROM: Final = 5
-"""
-Samples from which a droid or a pattern takes part in a ranking (docs/kpis.md#rankings-and-insights).
 """
 
 _DOMAIN: Final = "orchestrator_"
@@ -129,7 +120,7 @@ class Scope(NamedTuple):
         """
         A KPI gauge and its sample count, of those alone with samples enough to rank.
         """
-        samples = f"{self.kpi(metrics.samples_of(metric), by, window)} >= {RANKED_FROM}"
+        samples = f"{self.kpi(metrics.samples_of(metric), by, window)} >= {RANKING_MINIMUM}"
         return f"({self.kpi(metric, by, window)} and {samples})", f"({samples})"
 
     def unsuccessful(self, by: Sequence[str], window: str) -> str:
@@ -206,10 +197,10 @@ def wilson_lower(ratio: str, count: str) -> str:
     """
     Lower bound of the Wilson interval of *ratio* over *count* events: ranks fairly where events are few.
     """
-    z2 = f"{Z95**2:.6f}"
+    z2 = f"{Z_95**2:.6f}"
     # The text of both may compare or combine, so each stands in brackets wherever it is used.
     spread = f"sqrt(({ratio}) * (1 - ({ratio})) / ({count}) + {z2} / (4 * ({count}) ^ 2))"
-    return f"(({ratio}) + {z2} / (2 * ({count})) - {Z95} * {spread}) / (1 + {z2} / ({count}))"
+    return f"(({ratio}) + {z2} / (2 * ({count})) - {Z_95} * {spread}) / (1 + {z2} / ({count}))"
 
 
 def at_least(count: int) -> str:

@@ -7,11 +7,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from droidscope.conventions.attributes import MessageType, Outcome, Severity
 from droidscope.conventions.metrics import MESSAGE_EDGES, ORCHESTRATOR, WINDOW, WINDOWS, MetricSpec
-from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import DAY_NS, MINUTE_NS
 
 OTHER: Final = "other"
@@ -33,7 +32,7 @@ CLOSED: Final[dict[str, frozenset[str]]] = {
     WINDOW: frozenset(WINDOWS),
 }
 """
-Labels whose values we define: they need no limit, and keep their value when the others overflow.
+Labels whose values the conventions define: they need no limit, and keep their value when the others overflow.
 """
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -45,7 +44,7 @@ class SeriesLimits(Struct, frozen=True):
 
     *resource_labels* are the names of the labels that follow `orchestrator`. *hold_ns* is for how
     long a new label set is shown at its value before its first event; *idle_ns* after how long
-    without events a label set leaves the page and frees its place.
+    without events a label set leaves the page and frees its room.
     """
 
     values: int = 200
@@ -67,48 +66,6 @@ class SeriesLimits(Struct, frozen=True):
         Distinct values one orchestrator may have of *label*.
         """
         return self.orchestrators if label == ORCHESTRATOR else self.values
-
-
-class LabelBudget(Struct):
-    """
-    The places one orchestrator has taken: distinct values by label, series by family.
-    """
-
-    orchestrator: OrchestratorLabels
-    values: dict[str, dict[str, None]] = field(default_factory=dict)
-    series: dict[str, int] = field(default_factory=dict)
-
-    def admit(self, label: str, value: str, limits: SeriesLimits) -> str:
-        """
-        *value*, cleaned, if there is room for it, else `other`.
-        """
-        text = self.shown(label, value, limits)
-        if label not in CLOSED and text not in ("", OTHER):
-            self.values.setdefault(label, {})[text] = None
-        return text
-
-    def shown(self, label: str, value: str, limits: SeriesLimits) -> str:
-        """
-        What `admit` would say, without taking a place.
-        """
-        text = label_text(value)
-        if label in CLOSED:
-            return text if text in CLOSED[label] or not text else OTHER
-        if not self.orchestrator and label != ORCHESTRATOR:
-            return text  # a family of the exporter's own: these values are ours
-        taken = self.values.get(label, {})
-        if text in taken or text in ("", OTHER) or len(taken) < limits.values_of(label):
-            return text
-        return OTHER
-
-    def take(self, spec: MetricSpec, labels: tuple[str, ...]) -> None:
-        """
-        Count the series of *spec* with these admitted *labels*, and their values.
-        """
-        self.series[spec.name] = self.series.get(spec.name, 0) + 1
-        for label, value in zip(spec.labels, labels, strict=True):
-            if label not in CLOSED and value not in ("", OTHER):
-                self.values.setdefault(label, {})[value] = None
 
 
 def label_text(value: str) -> str:

@@ -1,8 +1,7 @@
 """
 Cumulative series: the counters, histograms and summaries of the head.
 
-A value is held as whole units and billionths, both integers, so neither the order of events nor a
-replay nor a restart changes it. One thread writes; another may call `families` at any time, and
+One thread writes; another may call `families` at any time, and
 sees each series before or after an event, never between.
 """
 
@@ -11,121 +10,26 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Final
+from typing import ClassVar, Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from droidscope.conventions.former_names import FORMER_METRIC_NAMES
-from droidscope.conventions.metrics import (
-    CATALOGUE,
-    LABEL_OVERFLOW,
-    LABEL_VALUES,
-    LABEL_VALUES_LIMIT,
-    MetricSpec,
-)
-from droidscope.model.labels import OrchestratorLabels
-from droidscope.series.label_limits import CLOSED, OTHER, LabelBudget, SeriesLimits, is_domain, label_text
+from droidscope.conventions.metrics import CATALOGUE, LABEL_OVERFLOW, MetricSpec
+from droidscope.model.labels import OrchestratorLabels, Relabel, relabeling, unchanged
+from droidscope.series.cells import NEVER, Cell, Exemplar
+from droidscope.series.families import Family, FamilyDump
+from droidscope.series.label_budget import LabelBudget, LabelBudgets
+from droidscope.series.label_limits import CLOSED, OTHER, SeriesLimits, is_domain
 from droidscope.units import SECOND_NS
 
 RECLAIMS_PER_IDLE: Final = 720
 """
-How often places of idle series are freed within the idle time: hourly for thirty days.
+How often the room of idle series is freed within the idle time: hourly for thirty days.
 """
 
 
-NEVER: Final = -1
-"""
-The clock of the last event of a series that has had none.
-"""
-
-
-class Exemplar(Struct, frozen=True, gc=False):
-    """
-    The session behind an event. *time_ns* is wall time, Unix; ids are "" where not known.
-    """
-
-    trace_id: str
-    session_id: str
-    time_ns: int
-
-
-class Cell(Struct, array_like=True, gc=False):
-    """
-    One series: its label values and what it holds.
-
-    *amount* is the value of a counter, or the sum of a histogram or summary, as (whole, billionths)
-    with the latter below 1e9. Every event makes a new tuple, as its last step: a reader never sees
-    half of a change, and knows by identity whether there was one. *counts* has
-    the observations of each bucket, the last one without a bound; it is empty for counters.
-    *last_ns* is the clock of the last event; *placed* whether the series takes a place of its
-    orchestrator's. *exemplars* has the latest of each bucket, with its value.
-    """
-
-    labels: tuple[str, ...]
-    counts: list[int]
-    amount: tuple[int, int] = (0, 0)
-    last_ns: int = NEVER
-    placed: bool = True
-    exemplars: dict[int, tuple[Exemplar, float]] = field(default_factory=dict)
-
-    @property
-    def billionths(self) -> int:
-        """
-        The value or sum in units of 1e-9.
-        """
-        whole, nano = self.amount
-        return whole * SECOND_NS + nano
-
-    def add(self, amount: float) -> None:
-        """
-        Add *amount*, to the nearest billionth unless it is an integer.
-        """
-        whole, nano = self.amount
-        if isinstance(amount, int):
-            self.amount = (whole + amount, nano)
-        else:
-            carry, nano = divmod(nano + round(amount * SECOND_NS), SECOND_NS)
-            self.amount = (whole + carry, nano)
-
-    def merge(self, other: Cell) -> None:
-        """
-        Add what *other* holds: a series that has become the same as this one.
-        """
-        self.amount = divmod(self.billionths + other.billionths, SECOND_NS)
-        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
-        self.last_ns = max(self.last_ns, other.last_ns)
-        self.placed = self.placed or other.placed
-
-    def before(self, clock_ns: int) -> Cell:
-        """
-        A copy to show while the series is held.
-        """
-        return Cell(self.labels, self.counts.copy(), self.amount, clock_ns, self.placed)
-
-
-class PendingSeries(Struct, array_like=True, gc=False):
-    """
-    A series that appeared at *since_ns* is shown as *before* for a while.
-    """
-
-    since_ns: int
-    before: Cell
-
-
-class FamilyDump(Struct):
-    """
-    A family as it is stored, with the shape its cells have.
-    """
-
-    kind: str
-    labels: tuple[str, ...]
-    bounds: tuple[float, ...]
-    cells: list[Cell]
-    holds: dict[int, PendingSeries]
-
-
-class SeriesRegistryDump(Struct):
+class SeriesRegistryDump(Struct, rename={"budgets": "places"}):
     """
     All series as they are stored in a checkpoint.
     """
@@ -133,91 +37,7 @@ class SeriesRegistryDump(Struct):
     resource_labels: tuple[str, ...]
     reclaimed_ns: int
     families: dict[str, FamilyDump]
-    places: list[LabelBudget]
-
-
-class Family:
-    """
-    The series of one metric. Cells are only ever appended, so a position names a series for good.
-    """
-
-    __slots__ = ("cells", "domain", "holds", "index", "spec")
-
-    def __init__(self, spec: MetricSpec) -> None:
-        self.spec = spec
-        self.domain = is_domain(spec)
-        self.cells: list[Cell] = []
-        self.index: dict[tuple[str, ...], int] = {}
-        self.holds: dict[int, PendingSeries] = {}
-
-    def find(self, labels: tuple[str, ...]) -> Cell | None:
-        """
-        The series with these label values, the orchestrator's first.
-        """
-        at = self.index.get(labels)
-        return None if at is None else self.cells[at]
-
-    def add(self, cell: Cell) -> None:
-        """
-        Append a series, or merge it into the one of the same labels.
-        """
-        same = self.find(cell.labels)
-        if same is not None:
-            same.merge(cell)
-            return
-        self.cells.append(cell)
-        self.index[cell.labels] = len(self.cells) - 1
-
-    def new_cell(self, labels: tuple[str, ...]) -> Cell:
-        """
-        Append an empty series.
-        """
-        buckets = 0 if self.spec.kind == "counter" else len(self.spec.bounds) + 1
-        cell = Cell(labels, [0] * buckets)
-        self.add(cell)
-        return cell
-
-    def hold(self, cell: Cell, clock_ns: int, hold_ns: int) -> None:
-        """
-        Show *cell* as it is now for *hold_ns*; forget holds that are over.
-        """
-        while self.holds and clock_ns - self.holds[oldest := next(iter(self.holds))].since_ns >= hold_ns:
-            del self.holds[oldest]
-        at = self.index[cell.labels]
-        self.holds.pop(at, None)  # so that they stay in order of age
-        self.holds[at] = PendingSeries(clock_ns, cell.before(clock_ns))
-
-    def shown(self, clock_ns: int, limits: SeriesLimits) -> list[Cell | None]:
-        """
-        What to expose at *clock_ns*, by position: None for the idle, the past for the held.
-        """
-        horizon = clock_ns - limits.idle_ns
-        cells: list[Cell | None] = [*self.cells]
-        if horizon > 0:  # else nothing can have been idle for so long
-            cells = [cell if cell.last_ns >= horizon else None for cell in self.cells]
-        for at in reversed(list(self.holds)):  # the youngest first
-            hold = self.holds.get(at)
-            if hold is not None and clock_ns - hold.since_ns >= limits.hold_ns:
-                break
-            if hold is not None and at < len(cells):
-                cells[at] = hold.before
-        return cells
-
-    def state(self) -> FamilyDump:
-        """
-        The family as it is stored.
-        """
-        return FamilyDump(self.spec.kind, self.spec.labels, self.spec.bounds, self.cells, self.holds)
-
-    def fits(self, state: FamilyDump) -> bool:
-        """
-        Whether stored cells have the shape of this family's.
-        """
-        return (state.kind, state.labels, state.bounds) == (
-            self.spec.kind,
-            self.spec.labels,
-            self.spec.bounds,
-        )
+    budgets: list[LabelBudget]
 
 
 class SeriesRegistry:
@@ -228,6 +48,8 @@ class SeriesRegistry:
     own families ignore, and *clock_ns* is the exporter's uptime.
     """
 
+    dump_type: ClassVar = SeriesRegistryDump
+
     def __init__(
         self,
         limits: SeriesLimits | None = None,
@@ -236,7 +58,7 @@ class SeriesRegistry:
         self._limits = limits or SeriesLimits()
         self._resource_labels = self._limits.resource_labels
         self._families = {spec.name: Family(spec) for spec in catalogue if spec.kind != "gauge"}
-        self._places: dict[OrchestratorLabels, LabelBudget] = {}
+        self._budgets = LabelBudgets(self._limits)
         self._reclaimed_ns = 0
         self._clock_ns = 0
 
@@ -312,19 +134,19 @@ class SeriesRegistry:
         The value that series of *orchestrator* carry for *value* of label *name*: itself, cleaned
         and cut, or `other`. For facts and gauges that must agree with the counters.
         """
-        return self._places_of(orchestrator).admit(name, value, self._limits)
+        return self._budgets.of(orchestrator).admit(name, value, self._limits)
 
     def shown(self, orchestrator: OrchestratorLabels, name: str, value: str) -> str:
         """
-        As `label`, but takes no place: for those who only look.
+        As `label`, but takes no room: for readers.
         """
-        return self._find_places(orchestrator).shown(name, value, self._limits)
+        return self._budgets.find(orchestrator).within_limit(name, value, self._limits)
 
-    def who(self, orchestrator: OrchestratorLabels) -> OrchestratorLabels:
+    def shown_orchestrator(self, orchestrator: OrchestratorLabels) -> OrchestratorLabels:
         """
         The values that series of *orchestrator* carry for its own labels.
         """
-        return self._find_places(orchestrator).orchestrator
+        return self._budgets.find(orchestrator).orchestrator
 
     def label_sets(self, spec: MetricSpec, clock_ns: int) -> list[tuple[str, ...]]:
         """
@@ -341,15 +163,6 @@ class SeriesRegistry:
         """
         cell = self._find(spec, orchestrator, labels)
         return None if cell is None else cell.billionths / SECOND_NS
-
-    def observations(
-        self, spec: MetricSpec, orchestrator: OrchestratorLabels, labels: tuple[str, ...]
-    ) -> int | None:
-        """
-        How many observations a histogram or summary has; None if it is not there.
-        """
-        cell = self._find(spec, orchestrator, labels)
-        return None if cell is None else sum(cell.counts)
 
     def total(self, spec: MetricSpec, **labels: str) -> float | None:
         """
@@ -378,72 +191,53 @@ class SeriesRegistry:
     def label_values(self) -> Iterator[tuple[MetricSpec, tuple[str, ...], int]]:
         """
         Gauges of the distinct values of each limited label, and of their limits.
-
-        Where resource labels tell orchestrators of one name apart, the fullest one counts.
         """
-        counts: dict[tuple[str, str], int] = {}
-        for places in list(self._places.values()):
-            if not places.orchestrator:
-                continue  # the exporter's own families
-            name = places.orchestrator[0]
-            for label, taken in list(places.values.items()):
-                counts[name, label] = max(counts.get((name, label), 0), len(taken))
-        for labels, count in counts.items():
-            yield LABEL_VALUES, labels, count
-        for label in sorted({label for _, label in counts}):
-            yield LABEL_VALUES_LIMIT, (label,), self._limits.values_of(label)
+        return self._budgets.gauges()
 
     def dump(self) -> SeriesRegistryDump:
         """
         The state for a checkpoint. It refers to live objects: encode it before the next event.
         """
-        families = {name: family.state() for name, family in self._families.items() if family.cells}
         return SeriesRegistryDump(
-            self._resource_labels, self._reclaimed_ns, families, list(self._places.values())
+            resource_labels=self._resource_labels,
+            reclaimed_ns=self._reclaimed_ns,
+            families={name: family.dump() for name, family in self._families.items() if family.cells},
+            budgets=self._budgets.dump(),
         )
 
-    def load(self, state: SeriesRegistryDump) -> tuple[str, ...]:
+    def load(self, dump: SeriesRegistryDump, relabel: Relabel | None = None) -> tuple[str, ...]:
         """
-        Replace everything by *state*; holds go on where they were.
+        Replace everything by *dump*; holds go on where they were.
 
-        Series of resource labels that are no longer configured are merged.
+        Series of resource labels that are no longer configured are merged: *relabel* is by default
+        what follows from the resource labels of *dump*.
 
         Returns:
             Names of stored families left out, since they are gone or have another shape now.
         """
+        relabel = relabel or relabeling(dump.resource_labels, self._resource_labels)
         self._families = {name: Family(family.spec) for name, family in self._families.items()}
         ignored = [
-            name for name, stored in state.families.items() if not self._load_family(name, stored, state)
+            name for name, stored in dump.families.items() if not self._load_family(name, stored, relabel)
         ]
-        self._reclaimed_ns = state.reclaimed_ns
-        if state.resource_labels == self._resource_labels:
-            self._places = {places.orchestrator: places for places in state.places}
+        self._reclaimed_ns = dump.reclaimed_ns
+        if relabel is unchanged:
+            self._budgets.load(dump.budgets)
         else:
-            self._rebuild_places()
+            self._budgets.rebuild(self._families.values())
         self._clock_ns = max(
             (cell.last_ns for family in self._families.values() for cell in family.cells), default=0
         )
         return tuple(ignored)
 
-    def _load_family(self, name: str, stored: FamilyDump, state: SeriesRegistryDump) -> bool:
+    def _load_family(self, name: str, stored: FamilyDump, relabel: Relabel) -> bool:
         family = self._families.get(FORMER_METRIC_NAMES.get(name, name))
         if family is None or not family.fits(stored):
             return False
-        for cell in chain(stored.cells, (hold.before for hold in stored.holds.values())):
-            if family.domain:
-                cell.labels = self._relabelled(cell.labels, state.resource_labels)
-        for cell in stored.cells:
-            family.add(cell)
-        if len(family.cells) == len(stored.cells):  # else some were merged and positions moved
-            family.holds = stored.holds
+        family.load(stored)
+        if family.domain and relabel is not unchanged:
+            family.relabel(relabel)
         return True
-
-    def _relabelled(self, labels: tuple[str, ...], stored: tuple[str, ...]) -> tuple[str, ...]:
-        if stored == self._resource_labels:
-            return labels
-        known = dict(zip(stored, labels[1:], strict=False))
-        resource = tuple(known.get(name, "") for name in self._resource_labels)
-        return (labels[0], *resource, *labels[1 + len(stored) :])
 
     def _find(
         self, spec: MetricSpec, orchestrator: OrchestratorLabels, labels: tuple[str, ...]
@@ -498,34 +292,34 @@ class SeriesRegistry:
             msg = f"{spec.name}: label values are {labels}; there must be one for each of {spec.labels}"
             raise ValueError(msg)
         self._reclaim(clock_ns)
-        places = self._places_of(orchestrator)
+        budget = self._budgets.of(orchestrator)
         admitted = tuple(
-            places.admit(name, value, self._limits) for name, value in zip(spec.labels, labels, strict=True)
+            budget.admit(name, value, self._limits) for name, value in zip(spec.labels, labels, strict=True)
         )
-        cell = self._placed_cell(family, places, admitted)
+        cell = self._cell_within(family, budget, admitted)
         if cell.last_ns == NEVER or self._is_idle(cell, clock_ns):
             family.hold(cell, clock_ns, self._limits.hold_ns)
         if event:
             self._count_overflow(spec, labels, cell, clock_ns)
         return cell
 
-    def _placed_cell(self, family: Family, places: LabelBudget, admitted: tuple[str, ...]) -> Cell:
+    def _cell_within(self, family: Family, budget: LabelBudget, admitted: tuple[str, ...]) -> Cell:
         """
         The series of *admitted* label values; where the family is full, the one of `other`.
         """
         spec = family.spec
-        cell = family.find(places.orchestrator + admitted)
-        if cell is not None and cell.placed:
+        cell = family.find(budget.orchestrator + admitted)
+        if cell is not None and cell.reserved:
             return cell
-        placed = not family.domain or places.series.get(spec.name, 0) < self._limits.series_of(spec)
-        if placed:
-            places.take(spec, admitted)
+        reserved = not family.domain or budget.series.get(spec.name, 0) < self._limits.series_of(spec)
+        if reserved:
+            budget.reserve(spec, admitted)
         else:
             admitted = tuple(
                 value if name in CLOSED else OTHER for name, value in zip(spec.labels, admitted, strict=True)
             )
-        cell = family.find(places.orchestrator + admitted) or family.new_cell(places.orchestrator + admitted)
-        cell.placed = placed
+        cell = family.find(budget.orchestrator + admitted) or family.new_cell(budget.orchestrator + admitted)
+        cell.reserved = reserved
         return cell
 
     def _count_overflow(self, spec: MetricSpec, labels: tuple[str, ...], cell: Cell, clock_ns: int) -> None:
@@ -535,31 +329,12 @@ class SeriesRegistry:
             if value == OTHER != given:
                 self.count(LABEL_OVERFLOW, (), (orchestrator, name), clock_ns=clock_ns)
 
-    def _places_of(self, orchestrator: OrchestratorLabels) -> LabelBudget:
-        """
-        The places of *orchestrator*, or of `other` where there are too many orchestrators.
-        """
-        places = self._find_places(orchestrator)
-        return self._places.setdefault(places.orchestrator, places)
-
-    def _find_places(self, orchestrator: OrchestratorLabels) -> LabelBudget:
-        """
-        As `_places_of`, but new places are not kept.
-        """
-        places = self._places.get(orchestrator)
-        if places is not None:
-            return places
-        key = tuple(label_text(value) for value in orchestrator)
-        if key and key not in self._places and len(self._places) >= self._limits.orchestrators:
-            key = (OTHER,) + ("",) * (len(key) - 1)
-        return self._places.get(key) or LabelBudget(key)
-
     def _is_idle(self, cell: Cell, clock_ns: int) -> bool:
         return clock_ns - cell.last_ns > self._limits.idle_ns
 
     def _reclaim(self, clock_ns: int) -> None:
         """
-        Free the places of idle series, now and then.
+        Free the room of idle series, now and then.
 
         By the clock of events alone, so that a replay admits exactly what was admitted before.
         """
@@ -568,13 +343,5 @@ class SeriesRegistry:
         self._reclaimed_ns = clock_ns
         for family in self._families.values():
             for cell in family.cells:
-                cell.placed = cell.placed and not self._is_idle(cell, clock_ns)
-        self._rebuild_places()
-
-    def _rebuild_places(self) -> None:
-        self._places = {}
-        for family in self._families.values():
-            for cell in family.cells:
-                if cell.placed:
-                    own = len(cell.labels) - len(family.spec.labels)
-                    self._places_of(cell.labels[:own]).take(family.spec, cell.labels[own:])
+                cell.reserved = cell.reserved and not self._is_idle(cell, clock_ns)
+        self._budgets.rebuild(self._families.values())

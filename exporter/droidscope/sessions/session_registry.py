@@ -7,28 +7,24 @@ in the same sessions.
 
 from __future__ import annotations
 
-import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from msgspec import Struct
 
+from droidscope.bounded import BoundedMap
 from droidscope.conventions.attributes import Outcome
-from droidscope.model.labels import OrchestratorLabels, SessionKey
+from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
 from droidscope.model.records import Place
+from droidscope.sessions.due_queue import DueQueue
 from droidscope.sessions.session_state import ForgottenSession, SessionState
 from droidscope.sessions.settings import HeadSettings
 from droidscope.units import MINUTE_NS
 
-GONE_LIMIT: Final = 100_000
+FORGOTTEN_LIMIT: Final = 100_000
 """
 Forgotten sessions whose outcome is still known.
-"""
-
-STALE_LIMIT: Final = 1_000
-"""
-Entries the queue may have beyond two a session.
 """
 
 RECEIPTS_LIMIT: Final = 10_000
@@ -37,37 +33,38 @@ Orchestrators of which the last receipt is known.
 """
 
 
-class SessionRegistryDump(Struct):
+class SessionRegistryDump(Struct, rename={"forgotten": "gone"}):
     """
     What a checkpoint keeps; all in order of last arrival.
     """
 
     sessions: list[SessionState]
     ended: list[SessionKey]
-    gone: list[tuple[SessionKey, ForgottenSession]]
+    forgotten: list[tuple[SessionKey, ForgottenSession]]
     last_receipt: list[tuple[OrchestratorLabels, int]]
 
 
 class SessionRegistry:
     """
-    Sessions by key, with a queue of when each is looked at next.
+    Sessions by key, and when each is due for something.
 
     A record that moves a session's due time away leaves the queue alone: the session is looked at
-    when it was to be, and put back. Those looks are part of the state, for what is found out
-    depends on when one looks.
+    when it was to be, and put back.
 
     Attributes:
-        held: What all sessions weigh.
+        retained_size: How many things all sessions hold together, when each was last measured.
     """
 
+    dump_type: ClassVar = SessionRegistryDump
+
     def __init__(self, settings: HeadSettings) -> None:
-        self.held = 0
+        self.retained_size = 0
         self._settings = settings
         self._by_key: OrderedDict[SessionKey, SessionState] = OrderedDict()
         self._ended: OrderedDict[SessionKey, None] = OrderedDict()
-        self._gone: OrderedDict[SessionKey, ForgottenSession] = OrderedDict()
-        self._last_receipt: OrderedDict[OrchestratorLabels, int] = OrderedDict()
-        self._due: list[tuple[int, SessionKey]] = []
+        self._forgotten: BoundedMap[SessionKey, ForgottenSession] = BoundedMap(FORGOTTEN_LIMIT)
+        self._last_receipt: BoundedMap[OrchestratorLabels, int] = BoundedMap(RECEIPTS_LIMIT)
+        self._queue = DueQueue(self._by_key)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -83,25 +80,21 @@ class SessionRegistry:
 
     def arrive(self, place: Place, start_ns: int, clock_ns: int) -> tuple[SessionState, bool]:
         """
-        Note a sign of life of a place's session.
+        Record a sign of life of a place's session.
 
         Returns:
-            The session, and whether this was the first that was heard of it.
+            The session, and whether nothing was known of it before.
         """
         key = (place.orchestrator, place.session)
-        self._received(place.orchestrator, clock_ns)
+        self._last_receipt.put(place.orchestrator, clock_ns)
         session = self._by_key.get(key)
         if session is None:
-            gone = self._gone.pop(key, None)
+            forgotten = self._forgotten.pop(key, None)
             session = self._open(place, start_ns, clock_ns)
-            if gone is not None:
-                session.pattern, session.span_id = gone.pattern, gone.span_id
-                session.outcome, session.end_ns = gone.outcome, gone.end_ns
-                session.start_ns, session.trace_id = gone.start_ns, gone.trace_id
-                session.blamed = gone.blamed
-                session.whole = False
+            if forgotten is not None:
+                session.restore(forgotten)
                 self.schedule(session)
-            return session, gone is None
+            return session, forgotten is None
         self._by_key.move_to_end(key)
         session.last_clock = clock_ns
         if not ended(session):
@@ -110,12 +103,6 @@ class SessionRegistry:
         session.trace_id = session.trace_id or place.trace_id
         return session, False
 
-    def _received(self, orchestrator: OrchestratorLabels, clock_ns: int) -> None:
-        self._last_receipt[orchestrator] = clock_ns
-        self._last_receipt.move_to_end(orchestrator)
-        if len(self._last_receipt) > RECEIPTS_LIMIT:
-            self._last_receipt.popitem(last=False)
-
     def _open(self, place: Place, start_ns: int, clock_ns: int) -> SessionState:
         session = SessionState(
             orchestrator=place.orchestrator,
@@ -123,7 +110,6 @@ class SessionRegistry:
             own=place.native,
             pattern=place.pattern,
             start_ns=start_ns,
-            first_clock=clock_ns,
             last_clock=clock_ns,
             moved_clock=clock_ns,
             trace_id=place.trace_id,
@@ -142,22 +128,22 @@ class SessionRegistry:
     def _drop(self, session: SessionState) -> None:
         del self._by_key[session.key]
         self._ended.pop(session.key, None)
-        self.held -= session.weight
+        self.retained_size -= session.measured_size
 
-    def weigh(self, session: SessionState) -> None:
+    def measure(self, session: SessionState) -> None:
         """
-        Note how much a session holds now.
+        Bring up to date how much a session holds.
         """
         size = session.size
-        self.held += size - session.weight
-        session.weight = size
+        self.retained_size += size - session.measured_size
+        session.measured_size = size
 
     def least_needed(self) -> SessionState | None:
         """
-        The session to part with where there are too many: the one that ended first, else the
-        longest silent one; None if there are not too many.
+        The session to drop where too much is retained: the one that ended first, else the
+        longest silent one; None if there is room.
         """
-        if self.held <= self._settings.held_limit:
+        if self.retained_size <= self._settings.retained_limit:
             return None
         return self._by_key[next(iter(self._ended or self._by_key))]
 
@@ -167,25 +153,7 @@ class SessionRegistry:
         """
         if session.outcome is not None:
             self._ended.setdefault(session.key)
-        self._queue(session, self._due_clock(session))
-
-    def _queue(self, session: SessionState, clock_ns: int) -> None:
-        if session.queued_clock is None or clock_ns < session.queued_clock:
-            session.queued_clock = clock_ns
-            heapq.heappush(self._due, (clock_ns, session.key))
-        if len(self._due) > 2 * len(self._by_key) + STALE_LIMIT:
-            self._requeue()
-
-    def _requeue(self) -> None:
-        """
-        Make the queue anew, without entries of sessions that are gone or were queued nearer since.
-        """
-        self._due = [
-            (session.queued_clock, key)
-            for key, session in self._by_key.items()
-            if session.queued_clock is not None
-        ]
-        heapq.heapify(self._due)
+        self._queue.push(session, self._due_clock(session))
 
     def _due_clock(self, session: SessionState) -> int:
         if session.close_clock is not None:
@@ -212,28 +180,23 @@ class SessionRegistry:
         """
         Entries in the queue of what is due, with those that are out of date.
         """
-        return len(self._due)
+        return len(self._queue)
 
     def next_due(self) -> int | None:
         """
         The uptime before which nothing is due, None if nothing ever is.
         """
-        return self._due[0][0] if self._due else None
+        return self._queue.next_due()
 
     def due(self, clock_ns: int) -> Iterator[SessionState]:
         """
-        Sessions due by now, each to be closed, digested, lost or forgotten and then scheduled again.
+        Sessions due by now, each to be closed, analysed, lost or forgotten and then scheduled again.
         """
-        while self._due and self._due[0][0] <= clock_ns:
-            due_ns, key = heapq.heappop(self._due)
-            session = self._by_key.get(key)
-            if session is None or session.queued_clock != due_ns:
-                continue  # it is gone, or was to be looked at earlier
-            session.queued_clock = None
+        for session in self._queue.pop(clock_ns):
             if self._due_clock(session) > clock_ns:
                 self.schedule(session)
             elif session.running and not self.lost(session, clock_ns):
-                self._queue(session, clock_ns + MINUTE_NS)
+                self._queue.push(session, clock_ns + MINUTE_NS)
             else:
                 yield session
 
@@ -243,39 +206,44 @@ class SessionRegistry:
         """
         self._drop(session)
         if session.outcome is not None:
-            self._gone[session.key] = ForgottenSession(
-                session.pattern,
-                session.outcome,
-                session.span_id,
-                session.start_ns,
-                session.end_ns,
-                session.trace_id,
-                session.blamed,
+            self._forgotten[session.key] = ForgottenSession(
+                pattern=session.pattern,
+                outcome=session.outcome,
+                span_id=session.span_id,
+                start_ns=session.start_ns,
+                end_ns=session.end_ns,
+                trace_id=session.trace_id,
+                blamed=session.blamed,
             )
-        if len(self._gone) > GONE_LIMIT:
-            self._gone.popitem(last=False)
 
     def dump(self) -> SessionRegistryDump:
         """
         The state for a checkpoint.
         """
         return SessionRegistryDump(
-            list(self._by_key.values()),
-            list(self._ended),
-            list(self._gone.items()),
-            list(self._last_receipt.items()),
+            sessions=list(self._by_key.values()),
+            ended=list(self._ended),
+            forgotten=list(self._forgotten.items()),
+            last_receipt=list(self._last_receipt.items()),
         )
 
-    def load(self, dump: SessionRegistryDump) -> None:
+    def load(self, dump: SessionRegistryDump, relabel: Relabel = unchanged) -> None:
         """
         Go on from a checkpoint.
         """
-        self._by_key = OrderedDict((session.key, session) for session in dump.sessions)
-        self._ended = OrderedDict.fromkeys(dump.ended)
-        self._gone = OrderedDict(dump.gone)
-        self._last_receipt = OrderedDict(dump.last_receipt)
-        self.held = sum(session.weight for session in dump.sessions)
-        self._requeue()
+        for session in dump.sessions:
+            session.orchestrator = relabel(session.orchestrator)
+        self._by_key.clear()
+        self._by_key.update((session.key, session) for session in dump.sessions)
+        self._ended = OrderedDict.fromkeys((relabel(labels), id_) for labels, id_ in dump.ended)
+        self._forgotten = BoundedMap(
+            FORGOTTEN_LIMIT, (((relabel(labels), id_), session) for (labels, id_), session in dump.forgotten)
+        )
+        self._last_receipt = BoundedMap(
+            RECEIPTS_LIMIT, ((relabel(labels), clock_ns) for labels, clock_ns in dump.last_receipt)
+        )
+        self.retained_size = sum(session.measured_size for session in dump.sessions)
+        self._queue.rebuild()
 
 
 def ended(session: SessionState) -> bool:

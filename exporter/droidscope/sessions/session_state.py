@@ -16,7 +16,10 @@ from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.model.records import Output, Usage
 
-SESSION_WEIGHT: Final = 4
+SESSION_SIZE: Final = 4
+"""
+What a session itself counts as, in things held.
+"""
 
 Interval = tuple[int, int]
 """
@@ -125,10 +128,29 @@ class PhaseState(Struct):
         return sum(map(len, parts))
 
 
+class ForgottenSession(Struct, frozen=True):
+    """
+    What is kept of a session that was forgotten, so that a straggler does not open it anew.
+    """
+
+    pattern: str
+    outcome: Outcome
+    span_id: str
+    start_ns: int
+    end_ns: int
+    trace_id: str = ""
+    blamed: tuple[int, str] | None = None
+
+
 class SessionState(
     Struct,
     # As checkpoints of the first version have them.
-    rename={"analysis_clock": "digest_clock", "analysis_facts": "digested", "counted_messages": "tallied"},
+    rename={
+        "analysis_clock": "digest_clock",
+        "analysis_facts": "digested",
+        "counted_messages": "tallied",
+        "measured_size": "weight",
+    },
 ):
     """
     A session. Clock times are the exporter's uptime, the others Unix time, all in nanoseconds.
@@ -140,7 +162,7 @@ class SessionState(
     what it is an example of by its analysis. *whole* is False where its first records were forgotten.
     *blamed* is the failure it counts as by itself, once it does: Unix time and reason.
     *queued_clock* is when the session is looked at next. *extent* is how much is held inside its
-    tasks and phases, *weight* what it counted as when it was last weighed.
+    tasks and phases, *measured_size* its `size` when that was last looked at.
     """
 
     orchestrator: OrchestratorLabels
@@ -148,7 +170,6 @@ class SessionState(
     own: bool
     pattern: str
     start_ns: int
-    first_clock: int
     last_clock: int
     moved_clock: int
     trace_id: str = ""
@@ -180,7 +201,7 @@ class SessionState(
     finished_phases: set[str] = field(default_factory=set)
     progress: float | None = None
     extent: int = 0
-    weight: int = 0
+    measured_size: int = 0
 
     @property
     def key(self) -> SessionKey:
@@ -196,10 +217,20 @@ class SessionState(
         """
         return self.outcome is None
 
+    def restore(self, forgotten: ForgottenSession) -> None:
+        """
+        Take over what is still known of it, where it was forgotten: it is not whole then.
+        """
+        self.pattern, self.span_id = forgotten.pattern, forgotten.span_id
+        self.outcome, self.end_ns = forgotten.outcome, forgotten.end_ns
+        self.start_ns, self.trace_id = forgotten.start_ns, forgotten.trace_id
+        self.blamed = forgotten.blamed
+        self.whole = False
+
     @property
     def size(self) -> int:
         """
-        How many things it holds, itself counted as `SESSION_WEIGHT` of them.
+        How many things it holds, itself counted as `SESSION_SIZE` of them.
         """
         parts: tuple[Sized, ...] = (
             self.phases,
@@ -212,21 +243,7 @@ class SessionState(
             self.shown,
             self.plan,
         )
-        return SESSION_WEIGHT + self.extent + sum(map(len, parts))
-
-
-class ForgottenSession(Struct, frozen=True):
-    """
-    What is kept of a session that was forgotten, so that a straggler does not open it anew.
-    """
-
-    pattern: str
-    outcome: Outcome
-    span_id: str
-    start_ns: int
-    end_ns: int
-    trace_id: str = ""
-    blamed: tuple[int, str] | None = None
+        return SESSION_SIZE + self.extent + sum(map(len, parts))
 
 
 def add_interval(intervals: list[Interval], low: int, high: int) -> list[Interval]:

@@ -1,5 +1,5 @@
 """
-What the head must be told: times, limits, prices.
+Times, limits and prices that the head is configured with.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class HeadSettings(Struct, frozen=True):
     All durations in nanoseconds of the exporter's uptime; `docs/metrics.md#live-gauges` explains them.
 
     What was emitted and has not arrived *records_lost_after_ns* after that was reported is lost.
-    *held_limit* bounds what is held in memory of sessions, their tasks, phases and so on together.
+    *retained_limit* bounds how many things are retained in memory: sessions, their tasks, phases and
+    so on together.
     *lost_after_ns* None means 60 minutes where the process sent `alive` and others of its
     orchestrator still arrive, else 180 minutes. *pattern_limits_ns* overrides *limit_ns*.
     """
@@ -39,7 +40,7 @@ class HeadSettings(Struct, frozen=True):
     limit_ns: int = round(LONG_DURATION.limit * SECOND_NS)
     pattern_limits_ns: dict[str, int] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
-    held_limit: int = 200_000
+    retained_limit: int = 200_000
     records_lost_after_ns: int = MINUTE_NS
 
     def silent_ns(self, *, alive_seen: bool) -> int:

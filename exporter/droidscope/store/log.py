@@ -24,7 +24,8 @@ MAGIC: Final = b"DSLOG1\r\n"
 SUFFIX: Final = ".log"
 PRIVATE: Final = 0o600
 """
-Mode of every file: prompts never get in, but names and costs are nobody else's business either.
+Mode of every file: the log has each request as it was received, with prompts and answers if the sender
+records them.
 """
 _HEAD = struct.Struct(">II")
 _STAMP = struct.Struct(">QQB")

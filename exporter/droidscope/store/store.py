@@ -22,13 +22,13 @@ from droidscope.errors import StoreError
 from droidscope.store.files import DirectoryLock, read_file, write_file
 from droidscope.store.log import Frame, Log
 from droidscope.store.seen import Generation, SeenIds, decode_generation, encode_generation
-from droidscope.units import MINUTE_NS
+from droidscope.units import MINUTE_NS, SECOND_NS
 
 log = structlog.get_logger(__name__)
 
 DAY_SECONDS: Final = 86_400
 CHECKPOINTS_KEPT: Final = 2
-RETRY_NS: Final = 10_000_000_000
+RETRY_NS: Final = 10 * SECOND_NS
 """
 Uptime until a checkpoint that failed is tried again.
 """
@@ -72,16 +72,16 @@ class Store:
         self,
         directory: Path,
         *,
-        segment_bytes: int = 64 * 1024 * 1024,
-        segment_ns: int = 15 * MINUTE_NS,
+        log_segment_bytes: int = 64 * 1024 * 1024,
+        log_segment_ns: int = 15 * MINUTE_NS,
         retention_days: float = 30.0,
         seen_limit: int = 5_000_000,
         seen_horizon_ns: int = 24 * 60 * MINUTE_NS,
     ) -> None:
         self._directory = directory
         self._checkpoints = directory / "checkpoints"
-        self._segment_bytes = segment_bytes
-        self._segment_ns = segment_ns
+        self._log_segment_bytes = log_segment_bytes
+        self._log_segment_ns = log_segment_ns
         self._retention_days = retention_days
         try:
             self._lock = DirectoryLock(directory)
@@ -114,7 +114,7 @@ class Store:
                 checkpoint = msgspec.msgpack.decode(read_file(path), type=Checkpoint)
                 head.load(checkpoint.head)
             except (StoreError, msgspec.MsgspecError) as error:
-                log.warning("checkpoint not usable, trying an older one", path=str(path), error=str(error))
+                log.warning("checkpoint_unusable", path=str(path), error=str(error))
                 continue
             self._replay_from = checkpoint.segment
             self._restore_ids(checkpoint)
@@ -150,7 +150,7 @@ class Store:
             yield frame
             reached, clock_ns = segment, frame.clock_ns
         if self._log.truncated_bytes:
-            log.info("cut off what a crash left unfinished", bytes=self._log.truncated_bytes)
+            log.info("log_truncated", bytes=self._log.truncated_bytes)
 
     def begin(self, head: Checkpointed, clock_ns: int) -> None:
         """
@@ -179,14 +179,14 @@ class Store:
 
         A disk that refuses is logged, not raised: the log goes on as it was.
         """
-        old = self._log.holds_frames and clock_ns - self._sealed_clock >= self._segment_ns
-        large = self._log.size >= self._segment_bytes and clock_ns >= self._retry_clock
+        old = self._log.holds_frames and clock_ns - self._sealed_clock >= self._log_segment_ns
+        large = self._log.size >= self._log_segment_bytes and clock_ns >= self._retry_clock
         if not old and not large:
             return
         try:
             self.seal(head, clock_ns)
         except StoreError as error:
-            log.error("checkpoint failed", error=str(error))  # noqa: TRY400 - the sentence says it all
+            log.error("checkpoint_failed", error=str(error))  # noqa: TRY400 - the error is all there is
             self._sealed_clock, self._retry_clock = clock_ns, clock_ns + RETRY_NS
 
     def seal(self, head: Checkpointed, clock_ns: int) -> None:
@@ -210,7 +210,7 @@ class Store:
         try:
             self._prune()
         except OSError as error:
-            log.warning("old files stay", path=str(self._directory), error=str(error))
+            log.warning("old_files_kept", path=str(self._directory), error=str(error))
 
     def _ids_path(self, segment: int) -> Path:
         return self._log.path(segment).with_suffix(".ids")
@@ -263,7 +263,7 @@ class Store:
         try:
             self.seal(head, clock_ns)
         except StoreError as error:
-            log.error("no last checkpoint", error=str(error))  # noqa: TRY400 - likewise
+            log.error("last_checkpoint_failed", error=str(error))  # noqa: TRY400 - likewise
         self.abandon()
 
     def abandon(self) -> None:

@@ -1,7 +1,7 @@
 """
-What the alerts are judged by, read from the head.
+The inputs of the exporter's own alerts, read from the head.
 
-As the Prometheus rules do, it takes orchestrators that differ in resource labels alone as one.
+As in the Prometheus rules, orchestrators that differ only in resource labels count as one.
 """
 
 from __future__ import annotations
@@ -20,23 +20,26 @@ from droidscope.limits.variants import AlertLimits
 from droidscope.sessions.session_state import SessionState
 from droidscope.sessions.settings import HeadSettings
 
-Findings = dict[tuple[str, str, Severity], int]
+SecurityFindings = dict[tuple[str, str, Severity], int]
+"""
+How many are open, by pattern, droid and severity.
+"""
 
 
-def gathered(
+def read_alert_inputs(
     head: Head, clock_ns: int, now_ns: int, limits: AlertLimits | None = None
 ) -> dict[str, AlertInputs]:
     """
-    The evidence of each orchestrator that is known, by name; a copy, so that the head may go on.
+    The inputs of each known orchestrator by its name, as a copy.
 
     Args:
-        head: What to look at.
+        head: What is read; its lock must be held.
         clock_ns: The exporter's uptime.
         now_ns: Unix time.
         limits: Those in force, which give the windows; the defaults if None.
     """
     totals = _totals(head.windows, facts_by_window(limits or AlertLimits()), now_ns)
-    over_limit, findings = _over_limit(head, now_ns), _findings(head)
+    over_limit, findings = _over_limit(head, now_ns), _security_findings(head)
     known = {labels[0] for labels in head.series.label_sets(m.SESSIONS_STARTED, clock_ns)}
     names = sorted(known.union(totals, over_limit, findings))
     return {name: AlertInputs(totals[name], over_limit[name], findings[name]) for name in names}
@@ -44,7 +47,7 @@ def gathered(
 
 def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) -> bool:
     """
-    Whether a session runs for longer than its limit, or ended so.
+    Whether a session runs, or ran, for longer than its limit.
     """
     end_ns = now_ns if session.running else session.end_ns
     return end_ns - session.start_ns > settings.limit_of(session.pattern)
@@ -60,7 +63,7 @@ def _totals(
     for orchestrator in windows.orchestrators():
         for window, facts in facts_read.items():
             sums = windows.sums(orchestrator, window, now_ns)
-            # Counting a mapping adds its amounts to those of a namesake.
+            # `update` of a Counter adds: orchestrators of one name are one.
             totals[orchestrator[0]][window].update({key: sums[key] for key in sums if key[0] in facts})
     return totals
 
@@ -69,13 +72,13 @@ def _over_limit(head: Head, now_ns: int) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for session in (*head.sessions, *foreign_sessions(head)):
         if session.running and is_over_limit(session, head.settings, now_ns):
-            who = head.series.who(session.orchestrator)[0]
-            counts[who][head.series.shown(session.orchestrator, "pattern", session.pattern)] += 1
+            name = head.series.shown_orchestrator(session.orchestrator)[0]
+            counts[name][head.series.shown(session.orchestrator, "pattern", session.pattern)] += 1
     return counts
 
 
-def _findings(head: Head) -> dict[str, Findings]:
-    findings: dict[str, Findings] = defaultdict(dict)
+def _security_findings(head: Head) -> dict[str, SecurityFindings]:
+    findings: dict[str, SecurityFindings] = defaultdict(dict)
     for (orchestrator, pattern, droid), report in head.findings:
         worst = findings[orchestrator[0]]
         for severity, n in report.findings.items():

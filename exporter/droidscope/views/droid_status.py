@@ -1,5 +1,5 @@
 """
-How each droid that is known stands now.
+The current status and load of each known droid.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from typing import NamedTuple
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
+from droidscope.conventions.thresholds import HIGH_ERROR_RATE
 from droidscope.exposition.text import GaugeSample
 from droidscope.head.live import attempts_active
 from droidscope.insights.droid_health import STATUS_WINDOW, droid_status
 from droidscope.kpi.totals import by_subject
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
+from droidscope.views.view_settings import ViewSettings
 
 
-class DroidNow(NamedTuple):
+class DroidSnapshot(NamedTuple):
     """
     A droid's status over 24 hours, and its attempts in flight.
     """
@@ -26,43 +28,48 @@ class DroidNow(NamedTuple):
     attempts_active: int
 
 
-def droids_now(
-    pipeline: Pipeline, limits: Mapping[str, int], now_ns: int
-) -> dict[tuple[OrchestratorLabels, str], DroidNow]:
+def read_droids(
+    pipeline: Pipeline, settings: ViewSettings, now_ns: int
+) -> dict[tuple[OrchestratorLabels, str], DroidSnapshot]:
     """
-    Every droid that is known, by orchestrator and name.
+    Every known droid, by orchestrator and name.
 
     Args:
-        pipeline: Whose head to look at.
-        limits: Attempts a droid may have in flight, by its name.
+        pipeline: Whose head is read.
+        settings: Limits of droids and of alerts.
         now_ns: Unix time.
     """
     with pipeline.lock:
         attempts = attempts_active(pipeline.head, pipeline.uptime_ns())
         totals = pipeline.head.windows.snapshot(now_ns, [STATUS_WINDOW])
     active = {(labels[:-1], labels[-1]): n for labels, n in attempts.items()}
-    today = {
-        (who, droid): facts
-        for who, by_window in totals.items()
-        for droid, facts in by_subject(by_window[STATUS_WINDOW]).droids.items()
+    recent = {
+        (orchestrator, droid): droid_totals
+        for orchestrator, by_window in totals.items()
+        for droid, droid_totals in by_subject(by_window[STATUS_WINDOW]).droids.items()
     }
     return {
-        (who, droid): DroidNow(
-            droid_status(today.get((who, droid)), active.get((who, droid), 0), limits.get(droid)),
-            active.get((who, droid), 0),
+        (orchestrator, droid): DroidSnapshot(
+            status=droid_status(
+                recent.get((orchestrator, droid)),
+                active.get((orchestrator, droid), 0),
+                settings.droid_limits.get(droid),
+                settings.alert_limits.of_orchestrator(HIGH_ERROR_RATE, orchestrator[0]).limit,
+            ),
+            attempts_active=active.get((orchestrator, droid), 0),
         )
-        for who, droid in sorted({*active, *today})
+        for orchestrator, droid in sorted({*active, *recent})
     }
 
 
 def droid_gauges(
-    now: Mapping[tuple[OrchestratorLabels, str], DroidNow], limits: Mapping[str, int]
+    droids: Mapping[tuple[OrchestratorLabels, str], DroidSnapshot], limits: Mapping[str, int]
 ) -> Iterator[GaugeSample]:
     """
     The gauges of status and limit.
     """
-    for (who, droid), each in now.items():
+    for (orchestrator, droid), snapshot in droids.items():
         for status in STATUSES:
-            yield m.DROID_STATUS, (*who, droid, status), int(each.status == status)
+            yield m.DROID_STATUS, (*orchestrator, droid, status), int(snapshot.status == status)
         if droid in limits:
-            yield m.DROID_CONCURRENCY_LIMIT, (*who, droid), limits[droid]
+            yield m.DROID_CONCURRENCY_LIMIT, (*orchestrator, droid), limits[droid]

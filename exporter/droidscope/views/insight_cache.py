@@ -1,9 +1,9 @@
 """
-What is known in retrospect: findings, trends and assignments of all orchestrators.
+A cache of what the detectors compute: bottlenecks, recommendations, assignments and trends.
 
-Copies what it needs under the pipeline's lock, and thinks outside of it. Findings are at most ten
-seconds old, so that dashboards and people who ask at once share the work; where there is so much to
-look at that finding takes long, they grow ten times as old as that took.
+It copies what it needs under the pipeline's lock and computes outside of it. Insights are at most ten
+seconds old, so that dashboards and people that ask at the same time share one computation; where one takes
+long, its result is kept ten times as long as it took.
 """
 
 from __future__ import annotations
@@ -32,44 +32,47 @@ from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
 from droidscope.recording.example_sessions import ExampleSessions
+from droidscope.series.series_registry import SeriesRegistry
+from droidscope.sessions.session_state import SessionState
 from droidscope.units import HOUR_NS, SECOND_NS
 
 T = TypeVar("T")
 
-AGE_NS: Final = 10 * SECOND_NS
+INSIGHTS_MAX_AGE_NS: Final = 10 * SECOND_NS
 """
-Findings are made anew when they are older.
+Bottlenecks, recommendations and assignments are computed again when they are older.
 """
-REST: Final = 10
+TRENDS_MAX_AGE_NS: Final = 60 * SECOND_NS
 """
-How many times as long as it took to find or follow them findings and trends are kept at least.
+Trends are computed again when they are older; they cover complete hours and days.
 """
-FOUND: Final = 10_000
+REST_FACTOR: Final = 10
 """
-Findings of a kind that an orchestrator has in each window: the weightiest.
+Results are kept at least this many times as long as it took to compute them.
 """
-TRENDS_AGE_NS: Final = 60 * SECOND_NS
+INSIGHTS_LIMIT: Final = 10_000
 """
-So are trends, which look at hours and days that are over.
+Bottlenecks, and recommendations, per orchestrator and window: those with the highest impact.
 """
-SHOWN: Final = 100
+INSIGHT_SERIES_LIMIT: Final = 100
 """
-Findings of a kind that an orchestrator has series of, in each window: the weightiest.
+Bottlenecks, and recommendations, that have series, per orchestrator and window: the highest impact.
 """
-ASSIGNMENTS_SHOWN: Final = 1_000
+ASSIGNMENT_SERIES_LIMIT: Final = 1_000
 """
-Assignments that an orchestrator has series of: those of the most tasks.
+Assignments that have series, per orchestrator: those with the most tasks.
 """
 _DIRECTIONS: Final = {Direction.IMPROVING: 1, Direction.STABLE: 0, Direction.DECLINING: -1}
 
 
 class WindowInsights(NamedTuple):
     """
-    What was found in one orchestrator's window, the weightiest first, and what it was found in;
-    *assignments* are those that have series, of which only one window has any.
+    The insights of one orchestrator over one window, highest impact first, and the window they are of.
+
+    *assignments* are those that have series; only one window has any.
     """
 
-    look: AnalysisWindow
+    window: AnalysisWindow
     bottlenecks: list[Bottleneck]
     recommendations: list[Recommendation]
     assignments: list[Assignment]
@@ -77,43 +80,44 @@ class WindowInsights(NamedTuple):
 
 class _TimedCache(Generic[T]):
     """
-    What *make* makes, made anew once it is older than *age_ns* and than ten times what making it took.
+    The result of *compute*, computed again once it is older than *max_age_ns* and than ten times as long
+    as computing it took.
     """
 
     def __init__(
         self,
-        make: Callable[[], T],
-        age_ns: int,
+        compute: Callable[[], T],
+        max_age_ns: int,
         wall_ns: Callable[[], int],
         timer_ns: Callable[[], int],
     ) -> None:
-        self._make = make
-        self._age_ns = age_ns
+        self._compute = compute
+        self._max_age_ns = max_age_ns
         self._wall_ns = wall_ns
         self._timer_ns = timer_ns
         self._lock = threading.Lock()
-        self._kept: tuple[T, int, int] | None = None
+        self._cached: tuple[T, int, int] | None = None
 
     def __call__(self) -> T:
         """
-        It, as few times anew as that allows; who asks meanwhile waits.
+        The cached result if it is recent enough, else a new one; other threads wait while it is computed.
         """
         with self._lock:
             now_ns = self._wall_ns()
-            if self._kept is not None:
-                made, made_ns, age_ns = self._kept
-                if 0 <= now_ns - made_ns < age_ns:
-                    return made
-            began_ns = self._timer_ns()
-            made = self._make()
-            age_ns = max(self._age_ns, REST * (self._timer_ns() - began_ns))
-            self._kept = made, now_ns, age_ns
-            return made
+            if self._cached is not None:
+                result, computed_ns, keep_ns = self._cached
+                if 0 <= now_ns - computed_ns < keep_ns:
+                    return result
+            started_ns = self._timer_ns()
+            result = self._compute()
+            keep_ns = max(self._max_age_ns, REST_FACTOR * (self._timer_ns() - started_ns))
+            self._cached = result, now_ns, keep_ns
+            return result
 
 
 class InsightCache:
     """
-    Looks back on one exporter's head; *wall_ns* gives Unix time, *timer_ns* tells how long finding takes.
+    The insights of one exporter's head; *wall_ns* gives Unix time, *timer_ns* times the computation.
     """
 
     def __init__(
@@ -124,22 +128,23 @@ class InsightCache:
     ) -> None:
         self._pipeline = pipeline
         self._wall_ns = wall_ns
-        self._findings = _TimedCache(self._find, AGE_NS, wall_ns, timer_ns)
-        self._trends = _TimedCache(self._follow, TRENDS_AGE_NS, wall_ns, timer_ns)
-        self._references = _TimedCache(self._cost, HOUR_NS, wall_ns, timer_ns)
+        self._insights = _TimedCache(self._compute_insights, INSIGHTS_MAX_AGE_NS, wall_ns, timer_ns)
+        self._trend_gauges = _TimedCache(self._compute_trend_gauges, TRENDS_MAX_AGE_NS, wall_ns, timer_ns)
+        self._reference_costs = _TimedCache(self._compute_reference_costs, HOUR_NS, wall_ns, timer_ns)
 
-    def findings(self) -> Mapping[tuple[OrchestratorLabels, str], WindowInsights]:
+    def by_window(self) -> Mapping[tuple[OrchestratorLabels, str], WindowInsights]:
         """
-        What was found, by orchestrator and window.
+        Bottlenecks, recommendations and assignments by orchestrator and window; at most ten seconds old.
         """
-        return self._findings()
+        return self._insights()
 
-    def _find(self) -> dict[tuple[OrchestratorLabels, str], WindowInsights]:
-        return {key: _found(look) for key, look in self._looks(self._wall_ns()).items()}
+    def _compute_insights(self) -> dict[tuple[OrchestratorLabels, str], WindowInsights]:
+        windows = self._analysis_windows(self._wall_ns())
+        return {key: _insights_of(window) for key, window in windows.items()}
 
     def timelines(self, window: TrendWindow) -> dict[OrchestratorLabels, Timeline]:
         """
-        The buckets of a trend's window that are over, of each orchestrator.
+        The complete buckets of a trend's window, by orchestrator.
         """
         size, count = TREND_BUCKETS[window]
         now_ns = self._wall_ns()
@@ -147,48 +152,49 @@ class InsightCache:
         with self._pipeline.lock:
             history = self._pipeline.head.history
             history.advance(now_ns)
-            packed = {who: history.buckets(who, hours) for who in history.orchestrators()}
+            packed = {name: history.buckets(name, hours) for name in history.orchestrators()}
         return {
-            who: timeline(list(zip(hours, buckets, strict=True)), size) for who, buckets in packed.items()
+            orchestrator: timeline(list(zip(hours, buckets, strict=True)), size)
+            for orchestrator, buckets in packed.items()
         }
 
-    def references_usd(self) -> Mapping[OrchestratorLabels, Mapping[str, float]]:
+    def reference_costs_usd(self) -> Mapping[OrchestratorLabels, Mapping[str, float]]:
         """
-        What a success of each pattern usually costs: the median over 30 days; at most an hour old.
+        The median cost of a success over 30 days, by orchestrator and pattern; at most an hour old.
         """
-        return self._references()
+        return self._reference_costs()
 
-    def _cost(self) -> dict[OrchestratorLabels, dict[str, float]]:
-        return {who: _references(days) for who, days in self.timelines("30d").items()}
+    def _compute_reference_costs(self) -> dict[OrchestratorLabels, dict[str, float]]:
+        timelines = self.timelines("30d")
+        return {orchestrator: _reference_costs(days) for orchestrator, days in timelines.items()}
 
     # --- series ----------------------------------------------------------------------------------
 
     def gauges(self) -> Iterator[GaugeSample]:
         """
-        The gauges of findings, assignments and trends.
+        The gauges of bottlenecks, recommendations, assignments and trends.
         """
-        found = self.findings()
-        for (who, window), each in found.items():
-            for bottleneck in each.bottlenecks[:SHOWN]:
-                of = (*who, bottleneck.kind, bottleneck.subject, window)
-                yield m.BOTTLENECK_IMPACT, of, bottleneck.impact_score
-            for advice in each.recommendations[:SHOWN]:
-                of = (*who, advice.kind, advice.subject, advice.rule, window)
-                yield m.RECOMMENDATION_IMPACT, of, advice.impact_score
-            yield from _assignment_gauges(who, window, each.assignments)
-        yield from self._trends()
+        for (orchestrator, window), insights in self.by_window().items():
+            for bottleneck in insights.bottlenecks[:INSIGHT_SERIES_LIMIT]:
+                labels = (*orchestrator, bottleneck.kind, bottleneck.subject, window)
+                yield m.BOTTLENECK_IMPACT, labels, bottleneck.impact_score
+            for advice in insights.recommendations[:INSIGHT_SERIES_LIMIT]:
+                labels = (*orchestrator, advice.kind, advice.subject, advice.rule, window)
+                yield m.RECOMMENDATION_IMPACT, labels, advice.impact_score
+            yield from _assignment_gauges(orchestrator, window, insights.assignments)
+        yield from self._trend_gauges()
 
-    def _follow(self) -> list[GaugeSample]:
+    def _compute_trend_gauges(self) -> list[GaugeSample]:
         return [
             gauge
             for window in TREND_BUCKETS
-            for who, line in self.timelines(window).items()
-            for gauge in _trend_gauges(who, line, window)
+            for orchestrator, line in self.timelines(window).items()
+            for gauge in _trend_gauges(orchestrator, line, window)
         ]
 
     # --- the head --------------------------------------------------------------------------------
 
-    def _looks(self, now_ns: int) -> dict[tuple[OrchestratorLabels, str], AnalysisWindow]:
+    def _analysis_windows(self, now_ns: int) -> dict[tuple[OrchestratorLabels, str], AnalysisWindow]:
         hours_windows = (*WINDOWS, *(before(window) for window in WINDOWS))
         with self._pipeline.lock:
             head = self._pipeline.head
@@ -197,68 +203,74 @@ class InsightCache:
             examples = head.examples.copy()
             running, running_ns = _running(head, now_ns)
         nothing: dict[str, dict[Key, int]] = {window: {} for window in hours_windows}
-        found = {}
-        for who in sorted({*minutes, *hours, *running_ns}):
-            for window in WINDOWS:
-                found[who, window] = AnalysisWindow(
-                    who[0],
-                    window,
-                    now_ns,
-                    minutes.get(who, nothing)[window],
-                    hours.get(who, nothing)[window],
-                    hours.get(who, nothing)[before(window)],
-                    running[who],
-                    running_ns[who],
-                    _exhibits_since(examples, who, HOURS.ranges(now_ns)[window].start * HOUR_NS),
-                )
-        return found
+        return {
+            (orchestrator, window): AnalysisWindow(
+                orchestrator=orchestrator[0],
+                window=window,
+                now_ns=now_ns,
+                minutes=minutes.get(orchestrator, nothing)[window],
+                hours=hours.get(orchestrator, nothing)[window],
+                before=hours.get(orchestrator, nothing)[before(window)],
+                running=running[orchestrator],
+                running_ns=running_ns[orchestrator],
+                examples=_examples_since(
+                    examples, orchestrator, HOURS.ranges(now_ns)[window].start * HOUR_NS
+                ),
+            )
+            for orchestrator in sorted({*minutes, *hours, *running_ns})
+            for window in WINDOWS
+        }
 
 
-def _found(look: AnalysisWindow) -> WindowInsights:
-    found = bottlenecks(look)
-    advice = recommendations(look, found)
-    judged: list[Assignment] = []
-    if look.window == ASSIGNMENT_WINDOW:
-        known = [each for each in assignments(look.minutes, look.hours) if each.effectiveness]
-        judged = nlargest(ASSIGNMENTS_SHOWN, known, key=lambda each: each.tasks)
-    return WindowInsights(look, found[:FOUND], advice[:FOUND], judged)
+def _insights_of(window: AnalysisWindow) -> WindowInsights:
+    detected = bottlenecks(window)
+    advice = recommendations(window, detected)
+    with_series: list[Assignment] = []
+    if window.window == ASSIGNMENT_WINDOW:
+        rated = [
+            assignment for assignment in assignments(window.minutes, window.hours) if assignment.effectiveness
+        ]
+        with_series = nlargest(ASSIGNMENT_SERIES_LIMIT, rated, key=lambda assignment: assignment.tasks)
+    return WindowInsights(window, detected[:INSIGHTS_LIMIT], advice[:INSIGHTS_LIMIT], with_series)
 
 
-def _exhibits_since(
-    examples: ExampleSessions, who: OrchestratorLabels, since_ns: int
+def _examples_since(
+    examples: ExampleSessions, orchestrator: OrchestratorLabels, since_ns: int
 ) -> Callable[[ExampleKind, tuple[str, ...]], list[ExampleSession]]:
-    return lambda shows, labels: examples.of((who, (shows, *labels)), since_ns)
+    return lambda kind, labels: examples.of((orchestrator, (kind, *labels)), since_ns)
 
 
 def _running(
     head: Head, now_ns: int
 ) -> tuple[defaultdict[OrchestratorLabels, list[RunningPhase]], defaultdict[OrchestratorLabels, int]]:
     """
-    The phases under way of running sessions, and how long those sessions have taken, by orchestrator.
+    By orchestrator, the running phases of running sessions, and how long those sessions have run.
     """
     running: defaultdict[OrchestratorLabels, list[RunningPhase]] = defaultdict(list)
     running_ns: defaultdict[OrchestratorLabels, int] = defaultdict(int)
     for session in head.sessions:
         if not session.running:
             continue
-        who = head.series.who(session.orchestrator)
-        running_ns[who] += max(0, now_ns - session.start_ns)
-        for name, phase in session.phases.items():
-            if phase.running and phase.start_ns:
-                running[who].append(
-                    RunningPhase(
-                        head.series.shown(session.orchestrator, "pattern", session.pattern),
-                        head.series.shown(session.orchestrator, "phase", name),
-                        max(0, now_ns - phase.start_ns),
-                        phase.planned_ns,
-                        session.id,
-                        session.trace_id,
-                    )
-                )
+        orchestrator = head.series.shown_orchestrator(session.orchestrator)
+        running_ns[orchestrator] += max(0, now_ns - session.start_ns)
+        running[orchestrator] += _running_phases(session, head.series, now_ns)
     return running, running_ns
 
 
-def _references(days: Timeline) -> dict[str, float]:
+def _running_phases(session: SessionState, series: SeriesRegistry, now_ns: int) -> Iterator[RunningPhase]:
+    for name, phase in session.phases.items():
+        if phase.running and phase.start_ns:
+            yield RunningPhase(
+                pattern=series.shown(session.orchestrator, "pattern", session.pattern),
+                phase=series.shown(session.orchestrator, "phase", name),
+                elapsed_ns=max(0, now_ns - phase.start_ns),
+                planned_ns=phase.planned_ns,
+                session=session.id,
+                trace_id=session.trace_id,
+            )
+
+
+def _reference_costs(days: Timeline) -> dict[str, float]:
     return {
         pattern: usd
         for pattern, costs in daily_costs(days).items()
@@ -267,24 +279,26 @@ def _references(days: Timeline) -> dict[str, float]:
 
 
 def _assignment_gauges(
-    who: OrchestratorLabels, window: str, shown: Iterable[Assignment]
+    orchestrator: OrchestratorLabels, window: str, rated: Iterable[Assignment]
 ) -> Iterator[GaugeSample]:
-    for each in shown:
-        judged = each.effectiveness
-        if judged is None:
+    for assignment in rated:
+        effectiveness = assignment.effectiveness
+        if effectiveness is None:
             continue
-        labels = (*who, each.pattern, each.droid, window)
-        values = (judged.lower_bound, judged.expected_ratio)
+        labels = (*orchestrator, assignment.pattern, assignment.droid, window)
+        values = (effectiveness.lower_bound, effectiveness.expected_ratio)
         for spec, value in zip(m.ASSIGNMENTS_JUDGED, values, strict=True):
             yield spec, labels, value
-            yield m.samples_of(spec), labels, judged.n
+            yield m.samples_of(spec), labels, effectiveness.n
 
 
-def _trend_gauges(who: OrchestratorLabels, line: Timeline, window: TrendWindow) -> Iterator[GaugeSample]:
-    for each in droid_trends(line, window):
-        labels = (*who, each.droid, window)
-        if each.analysis.volatility is not None:
-            yield m.DROID_QUALITY_VOLATILITY, labels, each.analysis.volatility
-        if each.analysis.slope_per_week is not None:
-            yield m.DROID_QUALITY_TREND, labels, each.analysis.slope_per_week
-            yield m.DROID_QUALITY_DIRECTION, labels, _DIRECTIONS[each.analysis.direction]
+def _trend_gauges(
+    orchestrator: OrchestratorLabels, line: Timeline, window: TrendWindow
+) -> Iterator[GaugeSample]:
+    for trend in droid_trends(line, window):
+        labels = (*orchestrator, trend.droid, window)
+        if trend.analysis.volatility is not None:
+            yield m.DROID_QUALITY_VOLATILITY, labels, trend.analysis.volatility
+        if trend.analysis.slope_per_week is not None:
+            yield m.DROID_QUALITY_TREND, labels, trend.analysis.slope_per_week
+            yield m.DROID_QUALITY_DIRECTION, labels, _DIRECTIONS[trend.analysis.direction]

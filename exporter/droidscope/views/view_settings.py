@@ -1,5 +1,5 @@
 """
-What views must be told of how the exporter is set up.
+The settings of whatever is shown.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from droidscope.limits.variants import AlertLimits
 
 class ViewSettings(Struct, frozen=True):
     """
+    How the exporter is configured, as far as pages and API show it.
+
     *budgets_usd* is what a success may cost, by pattern; *resource_labels* are the names of the labels
-    beside `orchestrator`; *droid_limits* says how many attempts a droid may have in flight, and
+    beside `orchestrator`; *droid_limits* is how many attempts a droid may have in flight, by its name;
     *alert_limits* are the limits of alerts.
     """
 

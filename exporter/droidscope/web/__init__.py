@@ -1,3 +1,3 @@
 """
-What people and scrapers open: /metrics, the health endpoints, the landing page and its summary.
+The web application: `/metrics`, the health endpoints, the landing page, and the routes of the API.
 """

@@ -1,5 +1,5 @@
 """
-The HTTP face for people and scrapers: /metrics, health, the landing page, the summary.
+The web application: `/metrics`, health, the landing page, and the routes of the API.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Final, cast
 
-import msgspec
 import structlog
 from isal import igzip
 from prometheus_client.exposition import gzip_accepted
@@ -22,9 +21,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from droidscope.api.routes import PREFIX, RETRY_AFTER_SECONDS, Source, api_routes, json_error
+from droidscope.api.routes import RETRY_AFTER_SECONDS, api_routes, json_error, summary_route
+from droidscope.api.schema import ExporterSummary, Readiness
 from droidscope.exposition.text import Format, negotiate
-from droidscope.views.summary import Snapshot, Status, Summary
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.landing_summary import LandingSummary
 from droidscope.web.landing import error_html, landing_html
 
 STATIC_TYPES: Final = {
@@ -48,28 +49,32 @@ _log = structlog.get_logger(__name__)
 
 def web_app(
     page: Callable[[Format], bytes],
-    status: Callable[[], Status],
-    summary: Callable[[], Summary],
+    readiness: Callable[[], Readiness],
+    summary: Callable[[], LandingSummary],
     *,
     version: str,
-    source: Source | None = None,
+    reader: HeadReader | None = None,
     name: str = "droidscope",
     docs_url: str = "",
 ) -> Starlette:
     """
-    The application.
+    The application. All functions it gets are called from several threads.
 
-    *page* renders the metrics; *summary* gives the live numbers and, like *page*, is asked only
-    when *status* says ready. All three may be called from several threads. *source* answers the API;
-    without it there is the summary alone. *docs_url* is where the
-    landing page sends readers; there is no link without it.
+    Args:
+        page: Renders the metrics page, once the exporter is ready.
+        readiness: Says whether it is.
+        summary: Gives the numbers of the landing page, once the exporter is ready.
+        version: The exporter's version.
+        reader: What the API reads; without it there is no endpoint but the summary.
+        name: The title of the landing page.
+        docs_url: The documentation that the landing page links to; no link if empty.
     """
-    pages = _Pages(page, status, summary, name=name, version=version, docs_url=docs_url)
+    pages = _Pages(page, readiness, summary, name=name, version=version, docs_url=docs_url)
     routes = [
         Route("/", pages.landing),
         Route("/metrics", pages.metrics),
-        Route(f"{PREFIX}/summary", pages.summary),
-        *(api_routes(source, status, version) if source else ()),
+        summary_route(pages.exporter_summary),
+        *(api_routes(reader, readiness, version) if reader else ()),
         Route("/-/healthy", _healthy),
         Route("/-/ready", pages.ready),
         *(Route(f"/static/{file}", _static(file)) for file in STATIC_TYPES),
@@ -83,24 +88,24 @@ def web_app(
 
 class _Pages:
     """
-    The endpoints that need to know something.
+    The pages that show the exporter's state.
 
     They are plain functions on purpose: Starlette runs those in threads, so that a large page does
-    not stop the event loop that takes telemetry in.
+    not block the event loop that receives telemetry.
     """
 
     def __init__(
         self,
         page: Callable[[Format], bytes],
-        status: Callable[[], Status],
-        summary: Callable[[], Summary],
+        readiness: Callable[[], Readiness],
+        summary: Callable[[], LandingSummary],
         *,
         name: str,
         version: str,
         docs_url: str,
     ) -> None:
         self._page = page
-        self._status = status
+        self._readiness = readiness
         self._summary = summary
         self._name = name
         self._version = version
@@ -108,23 +113,17 @@ class _Pages:
 
     def landing(self, _: Request) -> Response:
         """
-        The overview for people.
+        The landing page.
         """
-        return HTMLResponse(landing_html(self._snapshot(), self._docs_url))
-
-    def summary(self, _: Request) -> Response:
-        """
-        The same numbers as JSON: a `Snapshot`.
-        """
-        return Response(msgspec.json.encode(self._snapshot()), media_type="application/json")
+        return HTMLResponse(landing_html(self.exporter_summary(), self._docs_url))
 
     def metrics(self, request: Request) -> Response:
         """
-        The page for scrapers. Half a replay would look like a reset, so there is none before it ends.
+        The metrics page. There is none during the replay: half of it would look like a counter reset.
         """
-        status = self._status()
-        if not status.ready:
-            return _unavailable(status)
+        state = self._readiness()
+        if not state.ready:
+            return _unavailable(state)
         form = negotiate(request.headers.get("accept", ""))
         body = self._page(form)
         headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding"}
@@ -135,22 +134,26 @@ class _Pages:
 
     def ready(self, _: Request) -> Response:
         """
-        200 once the log is replayed, else 503 and why.
+        200 once the log is replayed, else 503 and the reason.
         """
-        status = self._status()
-        return PlainTextResponse(f"{status.message or 'Ready.'}\n") if status.ready else _unavailable(status)
+        state = self._readiness()
+        return PlainTextResponse(f"{state.message or 'Ready.'}\n") if state.ready else _unavailable(state)
 
-    def _snapshot(self) -> Snapshot:
-        status = self._status()
-        return Snapshot(self._name, self._version, status, self._summary() if status.ready else Summary())
+    def exporter_summary(self) -> ExporterSummary:
+        """
+        Name, version, readiness, and the numbers of the landing page if it is ready.
+        """
+        state = self._readiness()
+        numbers = self._summary() if state.ready else LandingSummary()
+        return ExporterSummary(self._name, self._version, state, numbers)
 
 
 def _healthy(_: Request) -> Response:
     return PlainTextResponse("Healthy.\n")
 
 
-def _unavailable(status: Status) -> Response:
-    sentence = status.message or "Not ready: the log is being replayed."
+def _unavailable(state: Readiness) -> Response:
+    sentence = state.message or "Not ready: the log is being replayed."
     return PlainTextResponse(f"{sentence}\n", 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
@@ -161,19 +164,19 @@ def _static(file: str) -> Callable[[Request], Response]:
 
 def _http_error(request: Request, error: Exception) -> Response:
     http = cast("HTTPException", error)  # all that Starlette calls this with
-    sentence = "There is nothing here." if http.status_code == HTTPStatus.NOT_FOUND else f"{http.detail}."
+    sentence = "Not found." if http.status_code == HTTPStatus.NOT_FOUND else f"{http.detail}."
     return _error(request, http.status_code, sentence, http.headers)
 
 
 def _server_error(request: Request, error: Exception) -> Response:
     _log.error("request_failed", path=request.url.path, error=repr(error))
-    # Middleware of ours no longer sees this one: Starlette answers outside of it.
-    return _error(request, 500, "Something broke; the log says what.", SECURITY_HEADERS)
+    # Starlette answers this one outside of the middleware, so the headers are added here.
+    return _error(request, 500, "Internal server error, see the exporter's log.", SECURITY_HEADERS)
 
 
 def _error(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None) -> Response:
     """
-    JSON where JSON is asked for, a page for browsers, a line for everything else.
+    JSON below `/api/`, a page for browsers, plain text for other clients.
     """
     if request.url.path.startswith("/api/"):
         return json_error(sentence, status, headers)
@@ -184,7 +187,7 @@ def _error(request: Request, status: int, sentence: str, headers: Mapping[str, s
 
 class _SecurityHeaders:
     """
-    Adds the headers that keep a browser from running or keeping what it should not.
+    Adds headers: browsers run nothing from elsewhere, guess no types and cache nothing.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,5 +1,5 @@
 """
-The parts of the landing page that say what is wrong and what to do: alerts, bottlenecks, recommendations.
+The sections of the landing page on problems and what to do: alerts, bottlenecks, recommendations.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final
 from urllib.parse import urlencode
 
 from droidscope.conventions import insight_kinds
-from droidscope.formatting import duration
+from droidscope.formatting import count, duration, rounded
 from droidscope.insights.alerts import ActiveAlert, Level
 from droidscope.insights.analysis_window import SessionRef
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Recommendation
-from droidscope.web.html import UNKNOWN, aside, bar, nothing, number_text, section, text
+from droidscope.web.html import UNKNOWN, aside, bar, empty_note, section, text
 
-OPEN: Final = 6
+ALERTS_OPEN: Final = 6
 """
 Alerts that are listed; the others are a click away.
 """
@@ -27,60 +27,64 @@ _WINDOW: Final = ", last 24 hours"
 
 def alerts_section(alerts: Sequence[ActiveAlert] | None, total: int | None) -> str:
     """
-    The active alerts, the most severe first; *total* is how many there are, listed or not.
+    The active alerts, the most severe first; *total* is their number, listed or not.
     """
     return section("alerts", "Alerts", _alerts(alerts, total or 0), beside_title=_counts(alerts))
 
 
 def level_chip(level: Level | None) -> str:
     """
-    The highest severity, as a way to the alerts.
+    The alert level, as a link to the alerts.
     """
     if level is None:
         return ""
-    said = "No alerts" if level == "none" else f"Alert level: {level}"
-    return f'<a class="pill" href="#alerts" data-severity="{level}">{said}</a>'
+    label = "No active alerts" if level == "none" else f"Alert level: {level}"
+    return f'<a class="pill" href="#alerts" data-severity="{level}">{label}</a>'
 
 
-def bottlenecks_section(found: Sequence[Bottleneck] | None) -> str:
+def bottlenecks_section(bottlenecks: Sequence[Bottleneck] | None) -> str:
     """
-    What costs most.
-    """
-    items = [
-        _finding(
-            insight_kinds.BOTTLENECKS[each.kind],
-            each.orchestrator,
-            each.impact_score,
-            each.description,
-            _lost(each.lost_seconds),
-            _sessions(each.sessions),
-        )
-        for each in found or ()
-    ]
-    return _findings("bottlenecks", "Bottlenecks", found, items, "Nothing slows the work down.")
-
-
-def recommendations_section(found: Sequence[Recommendation] | None) -> str:
-    """
-    What would help most.
+    The bottlenecks with the highest impact.
     """
     items = [
-        _finding(
-            insight_kinds.RECOMMENDATIONS[each.kind],
-            each.orchestrator,
-            each.impact_score,
-            each.description,
-            *(_note("First", step) for step in each.recommendations[:1]),
-            _note("To gain", each.expected_improvement.text) if each.expected_improvement else "",
+        _insight(
+            insight_kinds.BOTTLENECKS[bottleneck.kind],
+            bottleneck.orchestrator,
+            bottleneck.impact_score,
+            bottleneck.description,
+            _time_lost(bottleneck.lost_seconds),
+            _example_sessions(bottleneck.sessions),
         )
-        for each in found or ()
+        for bottleneck in bottlenecks or ()
     ]
-    return _findings("recommendations", "Recommendations", found, items, "There is nothing to advise.")
+    empty = UNKNOWN if bottlenecks is None else "No bottlenecks found."
+    return _insights_section("bottlenecks", "Bottlenecks", items, empty)
+
+
+def recommendations_section(recommendations: Sequence[Recommendation] | None) -> str:
+    """
+    The recommendations with the highest impact.
+    """
+    items = [
+        _insight(
+            insight_kinds.RECOMMENDATIONS[advice.kind],
+            advice.orchestrator,
+            advice.impact_score,
+            advice.description,
+            *(_note("First step", step) for step in advice.recommendations[:1]),
+            _note("Expected improvement", advice.expected_improvement.text)
+            if advice.expected_improvement
+            else "",
+        )
+        for advice in recommendations or ()
+    ]
+    empty = UNKNOWN if recommendations is None else "No recommendations."
+    return _insights_section("recommendations", "Recommendations", items, empty)
 
 
 def session_link(session_id: str) -> str:
     """
-    A session's id, which leads to its phases and critical path.
+    A session's id, as a link to its phases and critical path.
     """
     query = urlencode({"session_id": session_id})
     return f'<a href="{escape(f"/api/v1/session?{query}")}"><code>{text(session_id)}</code></a>'
@@ -91,12 +95,12 @@ def session_link(session_id: str) -> str:
 
 def _alerts(alerts: Sequence[ActiveAlert] | None, total: int) -> str:
     if not alerts:
-        return nothing("alerts", UNKNOWN if alerts is None else "Every limit is kept.")
-    shown, more = alerts[:OPEN], alerts[OPEN:]
-    rest = ""
-    if more:
-        rest = f"<details><summary>{total - len(shown):,} more</summary>{_alert_list(more)}</details>"
-    return f'<div class="card">{_alert_list(shown)}{rest}</div>'
+        return empty_note("alerts", UNKNOWN if alerts is None else "No active alerts.")
+    first, rest = alerts[:ALERTS_OPEN], alerts[ALERTS_OPEN:]
+    details = ""
+    if rest:
+        details = f"<details><summary>{count(total - len(first))} more</summary>{_alert_list(rest)}</details>"
+    return f'<div class="card">{_alert_list(first)}{details}</div>'
 
 
 def _alert_list(alerts: Iterable[ActiveAlert]) -> str:
@@ -110,39 +114,40 @@ def _alert_list(alerts: Iterable[ActiveAlert]) -> str:
 
 def _counts(alerts: Sequence[ActiveAlert] | None) -> str:
     counts = Counter(str(alert.severity) for alert in alerts or ())
-    said = ", ".join(f"{n} {severity}" for severity, n in counts.items())
-    return aside(said) if said else ""
+    label = ", ".join(f"{n} {severity}" for severity, n in counts.items())
+    return aside(label) if label else ""
 
 
 # --- bottlenecks and recommendations ------------------------------------------------------------
 
 
-def _findings(name: str, title: str, found: Sequence[object] | None, items: Sequence[str], empty: str) -> str:
-    content = (
-        f'<ol class="card findings">{"".join(items)}</ol>'
-        if items
-        else nothing(name, UNKNOWN if found is None else empty)
-    )
-    way = aside(f'<a href="/api/v1/{name}">All as JSON</a>') if items else ""
-    return section(name, title + _WINDOW, content, beside_title=way)
+def _insights_section(name: str, title: str, items: Sequence[str], empty: str) -> str:
+    """
+    A list with a link to the API, or the sentence *empty*.
+    """
+    if not items:
+        return section(name, title + _WINDOW, empty_note(name, empty))
+    link = aside(f'<a href="/api/v1/{name}">All as JSON</a>')
+    content = f'<ol class="card insights">{"".join(items)}</ol>'
+    return section(name, title + _WINDOW, content, beside_title=link)
 
 
-def _finding(kind: str, orchestrator: str, impact: float, description: str, *notes: str) -> str:
-    shown = bar(impact, 100, "Impact of 100", number_text(impact, "score"))
+def _insight(kind: str, orchestrator: str, impact: float, description: str, *notes: str) -> str:
+    impact_bar = bar(impact, 100, "Impact, 0 to 100", rounded(impact))
     return (
         f'<li><p class="kind"><strong>{kind}</strong> <span>{text(orchestrator)}</span>'
-        f"<span>impact {shown}</span></p><p>{text(description)}</p>{''.join(notes)}</li>"
+        f"<span>impact {impact_bar}</span></p><p>{text(description)}</p>{''.join(notes)}</li>"
     )
 
 
-def _note(title: str, said: str) -> str:
-    return f'<p class="note"><b>{title}:</b> {text(said)}</p>'
+def _note(title: str, content: str) -> str:
+    return f'<p class="note"><b>{title}:</b> {text(content)}</p>'
 
 
-def _lost(seconds: float | None) -> str:
-    return _note("Lost", duration(seconds)) if seconds else ""
+def _time_lost(seconds: float | None) -> str:
+    return _note("Time lost", duration(seconds)) if seconds else ""
 
 
-def _sessions(shown: Sequence[SessionRef]) -> str:
-    links = " ".join(session_link(each.session_id) for each in shown)
-    return f'<p class="note"><b>Seen in:</b> {links}</p>' if links else ""
+def _example_sessions(sessions: Sequence[SessionRef]) -> str:
+    links = " ".join(session_link(session.session_id) for session in sessions)
+    return f'<p class="note"><b>Example sessions:</b> {links}</p>' if links else ""

@@ -1,6 +1,6 @@
 """
-The landing page as HTML: complete without scripts; `static/live.js` fetches it again and again, and
-changes what differs, so that the shape of the page is written here alone.
+The landing page as HTML: complete without scripts; `static/live.js` fetches it every five seconds and
+changes what differs, so that the layout is written here alone.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from droidscope.api.schema import ExporterSummary
 from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
-from droidscope.views.summary import DroidLine, Ratio, SessionLine, Snapshot
+from droidscope.formatting import count, duration, percent, rounded, short_count
+from droidscope.views.landing_summary import DroidLine, LandingSummary, Ratio, SessionLine
 from droidscope.web.html import (
     DASH,
     UNKNOWN,
     aside,
     bar,
     cell,
-    elapsed_text,
-    number_text,
+    or_dash,
     row,
     section,
-    short_number,
     table,
     text,
 )
@@ -50,20 +50,20 @@ PAGE: Final = """<!doctype html>
 """
 
 
-def landing_html(snapshot: Snapshot, docs_url: str) -> str:
+def landing_html(exporter: ExporterSummary, docs_url: str) -> str:
     """
     The whole page, with a link to *docs_url* if it is given.
 
-    Every text of *snapshot* is escaped: droids and sessions are named outside.
+    Every text of *exporter* is escaped: names of droids and sessions come from telemetry.
     """
-    body = "\n".join((_header(snapshot), _main(snapshot), _footer(docs_url)))
+    body = "\n".join((_header(exporter), _main(exporter.summary), _footer(docs_url)))
     script = '<script src="/static/live.js" defer></script>\n'
-    return PAGE.format(title=escape(snapshot.name), script=script, body=body)
+    return PAGE.format(title=escape(exporter.name), script=script, body=body)
 
 
 def error_html(status: int, sentence: str) -> str:
     """
-    A page for an error, with the way back.
+    The page of an error, with a link to the landing page.
     """
     body = (
         f'<main id="main" class="error"><p class="code">{status}</p><h1>{escape(sentence)}</h1>'
@@ -72,24 +72,23 @@ def error_html(status: int, sentence: str) -> str:
     return PAGE.format(title=f"{status} {escape(sentence)}", script="", body=body)
 
 
-def _header(snapshot: Snapshot) -> str:
-    ready = snapshot.status.ready
-    message = snapshot.status.message or ("Ready" if ready else "Starting")
+def _header(exporter: ExporterSummary) -> str:
+    ready = exporter.status.ready
+    message = exporter.status.message or ("Ready" if ready else "Starting")
     return (
         '<header id="header"><img src="/static/icon.svg" alt="" width="36" height="36">'
-        f"<div><h1>{escape(snapshot.name)}</h1>"
-        f'<p class="version">version <span id="version">{escape(snapshot.version)}</span></p></div>'
-        f'<div class="pills">{level_chip(snapshot.summary.alert_level)}'
+        f"<div><h1>{escape(exporter.name)}</h1>"
+        f'<p class="version">version <span id="version">{escape(exporter.version)}</span></p></div>'
+        f'<div class="pills">{level_chip(exporter.summary.alert_level)}'
         f'<p id="status" class="pill" role="status" data-ready="{str(ready).lower()}">{escape(message)}</p>'
         "</div></header>"
     )
 
 
-def _main(snapshot: Snapshot) -> str:
-    summary = snapshot.summary
+def _main(summary: LandingSummary) -> str:
     day = _tiles(
-        _ratio_tile("Success", summary.session_success, "sessions"),
-        _ratio_tile("Errors", summary.attempt_errors, "attempts"),
+        _ratio_tile("Success rate", summary.session_success, "sessions"),
+        _ratio_tile("Error rate", summary.attempt_errors, "attempts"),
     )
     sessions = _tiles(
         _tile("Running", summary.active_sessions),
@@ -98,7 +97,7 @@ def _main(snapshot: Snapshot) -> str:
         _tile("Lost", summary.lost_sessions),
     )
     work = _tiles(
-        _tile("Tasks done", summary.completed_tasks),
+        _tile("Tasks completed", summary.completed_tasks),
         _tile("Tasks failed", summary.failed_tasks),
         _tile("Messages", summary.messages),
     )
@@ -107,16 +106,16 @@ def _main(snapshot: Snapshot) -> str:
             '<main id="main">',
             section("counts", "Sessions", sessions),
             section("day", "Last 24 hours", day),
-            section("work", "Work", work),
+            section("work", "Tasks and messages", work),
             alerts_section(summary.alerts, summary.alerts_total),
-            section("sessions", "Running now", _sessions_table(summary.sessions, summary.time_seconds)),
+            section("sessions", "Running sessions", _sessions_table(summary.sessions, summary.time_seconds)),
             bottlenecks_section(summary.bottlenecks),
             recommendations_section(summary.recommendations),
             section(
                 "droids",
                 "Droids, last 24 hours",
                 _droids_table(summary.droids),
-                beside_title=_statuses(summary.droid_statuses),
+                beside_title=_status_counts(summary.droid_statuses),
             ),
             "</main>",
         )
@@ -137,16 +136,14 @@ def _tiles(*tiles: str) -> str:
 
 
 def _tile(title: str, value: float | None) -> str:
-    whole, short = number_text(value, "count"), short_number(value)
+    whole, short = or_dash(value, count), or_dash(value, short_count)
     hint = f' title="{whole}"' if short != whole else ""
     return f"<div><dt>{title}</dt><dd{hint}>{short}</dd></div>"
 
 
 def _ratio_tile(title: str, ratio: Ratio, samples_of: str) -> str:
-    samples = "" if ratio.samples is None else f"of {ratio.samples:,} {samples_of}"
-    return (
-        f"<div><dt>{title}</dt><dd>{number_text(ratio.value, 'percent')}<small>{samples}</small></dd></div>"
-    )
+    samples = "" if ratio.samples is None else f"of {count(ratio.samples)} {samples_of}"
+    return f"<div><dt>{title}</dt><dd>{or_dash(ratio.value, percent)}<small>{samples}</small></dd></div>"
 
 
 def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float | None) -> str:
@@ -158,9 +155,9 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
             cell(line.phase),
             f"<td>{_state(line.state)}</td>",
             f"<td>{_progress(line.progress)}</td>",
-            cell(elapsed_text(line.start_seconds, now_seconds), numeric=True),
-            cell(number_text(line.droids, "count"), numeric=True),
-            cell(number_text(line.conflicts, "count"), numeric=True),
+            cell(_elapsed(line.start_seconds, now_seconds), numeric=True),
+            cell(or_dash(line.droids, count), numeric=True),
+            cell(or_dash(line.conflicts, count), numeric=True),
         )
         for line in sessions or ()
     ]
@@ -177,10 +174,10 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
     )
     return table(
         "sessions",
-        "Sessions running now",
+        "Running sessions, the oldest first",
         heads,
         rows,
-        "No session is running." if sessions is not None else UNKNOWN,
+        "No running sessions." if sessions is not None else UNKNOWN,
     )
 
 
@@ -191,7 +188,7 @@ def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
             cell(line.orchestrator),
             f"<td>{_state(line.status) if line.status else DASH}</td>",
             f"<td>{_efficiency(line.efficiency)}</td>",
-            cell(number_text(line.samples, "count"), numeric=True),
+            cell(count(line.samples), numeric=True),
             cell(_load(line), numeric=True),
         )
         for line in droids or ()
@@ -202,17 +199,17 @@ def _droids_table(droids: tuple[DroidLine, ...] | None) -> str:
         "Droids by efficiency score, 0 to 100",
         heads,
         rows,
-        "No droid is known yet." if droids is not None else UNKNOWN,
+        "No droids yet." if droids is not None else UNKNOWN,
     )
 
 
-def _statuses(counts: dict[DroidStatus, int] | None) -> str:
+def _status_counts(counts: dict[DroidStatus, int] | None) -> str:
     """
-    How many droids are how: those that are not well may be below what the table shows.
+    The number of droids by status, over all of them: the table may not list those with problems.
     """
     known = counts or {}
-    said = ", ".join(f"{known[status]} {status}" for status in STATUSES if status in known)
-    return aside(said) if said else ""
+    label = ", ".join(f"{known[status]} {status}" for status in STATUSES if status in known)
+    return aside(label) if label else ""
 
 
 def _state(state: str) -> str:
@@ -220,13 +217,22 @@ def _state(state: str) -> str:
 
 
 def _progress(ratio: float | None) -> str:
-    return DASH if ratio is None else bar(ratio, 1, "Progress", f"{100 * ratio:.0f}%")
+    return DASH if ratio is None else bar(ratio, 1, "Progress", percent(round(ratio, 2)))
+
+
+def _elapsed(start_seconds: float | None, now_seconds: float | None) -> str:
+    """
+    The time between two moments, in whole seconds; clocks that disagree make it no less than zero.
+    """
+    if start_seconds is None or now_seconds is None:
+        return DASH
+    return duration(max(0, int(now_seconds - start_seconds)))
 
 
 def _efficiency(score: float | None) -> str:
-    return DASH if score is None else bar(score, 100, "Efficiency", number_text(score, "score"))
+    return DASH if score is None else bar(score, 100, "Efficiency", rounded(score))
 
 
 def _load(line: DroidLine) -> str:
-    active = number_text(line.attempts_active, "count")
+    active = or_dash(line.attempts_active, count)
     return active if line.attempts_limit is None else f"{active} of {line.attempts_limit}"

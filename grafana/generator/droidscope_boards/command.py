@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from droidscope.limits import overrides
 from droidscope.rules.render import drift, write
 from droidscope_boards.dashboards import render_dashboards
 
@@ -20,6 +21,11 @@ def boards() -> None:
 
 
 @boards.command()
+@click.option(
+    "--thresholds",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="YAML file of other limits (docs/alerts.md).",
+)
 @click.option("--check", is_flag=True, help="Compare instead of writing; exit code 1 if anything differs.")
 @click.option(
     "--root",
@@ -27,11 +33,11 @@ def boards() -> None:
     default=Path(),
     help="Folder that has or gets grafana/dashboards/ [here].",
 )
-def render(*, check: bool, root: Path) -> None:
+def render(*, thresholds: Path | None, check: bool, root: Path) -> None:
     """
     Write grafana/dashboards/ from the metric catalogue and the thresholds.
     """
-    files = render_dashboards()
+    files = render_dashboards(overrides.load(thresholds) if thresholds else None)
     if not check:
         write(files, root)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import insight_kinds, metrics
+from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope_boards.panels import SHORT, Column, named, table_panel
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 OF_PATTERN: Final = 'subject=~"$pattern(/.*)?"'
 """
 The subjects that are a chosen pattern or in one; with all chosen also droids.
-"""
-OF_DROID: Final = 'subject=~"(.*/)?$droid"'
-"""
-The subjects that are a chosen droid or end with one; with all chosen also patterns and phases.
 """
 
 _KINDS: Final = named(insight_kinds.BOTTLENECKS)
@@ -48,7 +45,7 @@ def bottlenecks_table(id_: int, scope: Scope, subject: str) -> table.Panel:
         "Bottlenecks",
         "What slows the work down over the chosen window. Impact = 100 x the share of the outcome that it "
         "costs, time lost of session time or syntheses not integrated of all; sessions that show it: "
-        "/api/v1/bottlenecks. A phase is slow from 1.5 times what is usual for it.",
+        f"/api/v1/bottlenecks. A phase is slow from {SLOW_FACTOR:g} times what is usual for it.",
         {"kind": "Kind", "subject": "Subject", "orchestrator": "Orchestrator"},
         [Column("Impact", impact(scope, by, subject), SHORT, bar=100)],
         sort="Impact",

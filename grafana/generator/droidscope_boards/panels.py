@@ -44,12 +44,9 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.dashboard import Threshold as Step
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from droidscope.formatting import number
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from droidscope.conventions.thresholds import SpecAlertCategory, Threshold
 
 DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 ABSENT: Final = "—"
@@ -138,15 +135,6 @@ def plain() -> dashboard.ThresholdsConfig:
     One colour: there is no limit to judge by.
     """
     return _steps((None, QUIET))
-
-
-def alert_note(threshold: Threshold[SpecAlertCategory]) -> str:
-    """
-    The sentence of a description that names the alert and its limit.
-    """
-    volume = f" (from n = {threshold.minimum})" if threshold.minimum else ""
-    window = f" over {threshold.window}" if threshold.window != "0s" else ""
-    return f"Alert: {threshold.name}, {threshold.breached} {number(threshold.limit)}{window}{volume}."
 
 
 def _steps(*steps: tuple[float | None, str]) -> dashboard.ThresholdsConfig:

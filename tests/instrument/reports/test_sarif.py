@@ -82,7 +82,7 @@ def test_a_level_comes_from_the_result_then_its_rule_then_the_standard(reports):
 )
 def test_security_severity_falls_into_githubs_bands(reports, score, severity):
     """
-    Whatever the level says.
+    Whatever the level is.
     """
     rules = [{"id": "r", "properties": {"security-severity": score}}]
 

@@ -1,9 +1,9 @@
-// Keeps the landing page fresh: fetches it again, and changes what differs. The page is complete without it.
+// Keeps the landing page current: fetches it again, and changes what differs. The page is complete without it.
 "use strict";
 
 const REFRESH_MS = 5000;
 const FRESH = ["header", "main"];
-const OURS = ["open"]; // what a reader has done to the page, not the server
+const SET_BY_READER = ["open"]; // attributes that the reader changes, not the server
 
 // Makes one node like another, in place: focus, selection, scroll positions and open details stay.
 function sync(now, next) {
@@ -14,7 +14,7 @@ function sync(now, next) {
     return;
   }
   for (const { name } of [...now.attributes]) {
-    if (!next.hasAttribute(name) && !OURS.includes(name)) now.removeAttribute(name);
+    if (!next.hasAttribute(name) && !SET_BY_READER.includes(name)) now.removeAttribute(name);
   }
   for (const { name, value } of next.attributes) {
     if (now.getAttribute(name) !== value) now.setAttribute(name, value);
@@ -29,9 +29,9 @@ function sync(now, next) {
 
 function showOffline() {
   const status = document.getElementById("status");
-  const message = "No answer; the numbers are old";
+  const message = "Connection lost, data is stale";
   status.dataset.ready = "offline";
-  // A live region is read aloud when it changes, so it only changes when there is news.
+  // Screen readers read a live region aloud when it changes, so it is only set when the text differs.
   if (status.textContent !== message) status.textContent = message;
 }
 

@@ -13,8 +13,10 @@ from droidscope_boards.layout import board, droid_variable
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
+    from droidscope_boards.limits import BoardLimits
 
-def droids() -> dashboard.Dashboard:
+
+def droids(limits: BoardLimits) -> dashboard.Dashboard:
     """
     The page, from top to bottom.
     """
@@ -23,5 +25,12 @@ def droids() -> dashboard.Dashboard:
         "Droids",
         "Work, collaboration and output quality of each droid.",
         [droid_variable()],
-        [part.row() for part in (work, status, task_types, collaboration, quality, usage)],
+        [
+            work.row(limits),
+            status.row(limits),
+            task_types.row(limits),
+            collaboration.row(limits),
+            quality.row(limits),
+            usage.row(),
+        ],
     )

@@ -7,13 +7,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics
-from droidscope_boards.droids.scope import RESPONSE, SCOPE
+from droidscope_boards.droids.scope import SCOPE
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import (
     SECONDS,
     SHORT,
     PanelQuery,
-    alert_note,
     heatmap_panel,
     high_is_bad,
     limited,
@@ -25,8 +24,10 @@ from droidscope_boards.panels import (
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import heatmap, nodegraph, table, timeseries
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -37,9 +38,9 @@ def row() -> Row:
             messages_graph(),
             messages_matrix(),
             messages_timeseries(),
-            queries_timeseries(),
+            queries_timeseries(limits),
             response_heatmap(),
-            response_timeseries(),
+            response_timeseries(limits),
         ],
     )
 
@@ -52,9 +53,8 @@ def messages_graph() -> nodegraph.Panel:
     return node_graph_panel(
         30,
         "Collaboration network",
-        "Messages between droids over the time shown: an edge's figure is how many, a node's how "
-        "many it received. "
-        "At most 500 edges an orchestrator.",
+        "Messages between droids over the time shown: an edge's figure is how many, a node's how many it "
+        "received. At most 500 edges an orchestrator.",
         SHORT,
         joined,
     )
@@ -89,16 +89,15 @@ def messages_timeseries() -> timeseries.Panel:
     )
 
 
-def queries_timeseries() -> timeseries.Panel:
+def queries_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Queries per hour by outcome.
     """
     return timeseries_panel(
         33,
         "Queries per hour",
-        "Queries put to the chosen droids in the hour before each point, by what became of them; "
-        "answered means in "
-        "time. " + alert_note(RESPONSE) + " It also fires on any query left unanswered.",
+        "Queries put to the chosen droids in the hour before each point, by what became of them; answered "
+        "means in time. " + limits.note(limits.response) + " It also fires on any query left unanswered.",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.QUERIES, ("outcome",), "1h"), "{{outcome}}"),
     )
@@ -117,7 +116,7 @@ def response_heatmap() -> heatmap.Panel:
     )
 
 
-def response_timeseries() -> timeseries.Panel:
+def response_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Response time: mean, p50, p95.
     """
@@ -125,14 +124,13 @@ def response_timeseries() -> timeseries.Panel:
         35,
         "Response time",
         "Time to the answer of a query put to the chosen droids, each point over the hour before it; "
-        "quantiles from "
-        "buckets. " + alert_note(RESPONSE),
+        "quantiles from buckets. " + limits.note(limits.response),
         SECONDS,
         PanelQuery(SCOPE.mean(metrics.QUERY_RESPONSE, (), "1h"), "mean"),
         PanelQuery(SCOPE.quantile(0.5, metrics.QUERY_RESPONSE, (), "1h"), "p50"),
         PanelQuery(SCOPE.quantile(0.95, metrics.QUERY_RESPONSE, (), "1h"), "p95"),
     )
-    return limited(panel.height(9), high_is_bad(RESPONSE.limit))
+    return limited(panel.height(9), high_is_bad(limits.response.limit))
 
 
 def _edges() -> str:

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from droidscope.conventions import metrics, thresholds
+from droidscope.conventions import metrics
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient
-from droidscope_boards.droids.scope import DROID, QUALITY, SCOPE
+from droidscope_boards.droids.scope import DROID, SCOPE
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import (
     GREEN,
@@ -20,7 +20,6 @@ from droidscope_boards.panels import (
     STATE,
     Column,
     PanelQuery,
-    alert_note,
     bar_gauge_panel,
     high_is_bad,
     limited,
@@ -33,11 +32,13 @@ from droidscope_boards.panels import (
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import bargauge, table, timeseries
 
+    from droidscope_boards.limits import BoardLimits
+
 
 _DIRECTIONS: Final = named({"1": ("improving", GREEN), "0": ("stable", QUIET), "-1": ("declining", RED)})
 
 
-def row() -> Row:
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -45,18 +46,18 @@ def row() -> Row:
         103,
         "Quality",
         [
-            code_quality_timeseries(),
-            trend_table(),
+            code_quality_timeseries(limits),
+            trend_table(limits),
             coverage_timeseries(),
             security_timeseries(),
             consistency_bars(),
-            findings_table(),
+            findings_table(limits),
             findings_timeseries(),
         ],
     )
 
 
-def code_quality_timeseries() -> timeseries.Panel:
+def code_quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Mean code quality of each droid.
     """
@@ -68,14 +69,14 @@ def code_quality_timeseries() -> timeseries.Panel:
         40,
         "Code quality over time",
         "Mean code quality score of each droid's tasks, 0 to 100, each point over the hour before it. "
-        + alert_note(QUALITY),
+        + limits.note(limits.quality),
         SHORT,
         PanelQuery(quotient(total, count), "{{droid}}"),
     )
-    return limited(panel.max(100), low_is_bad(QUALITY.limit))
+    return limited(panel.max(100), low_is_bad(limits.quality.limit))
 
 
-def trend_table() -> table.Panel:
+def trend_table(limits: BoardLimits) -> table.Panel:
     """
     Where each droid's code quality goes, and how restless it is.
     """
@@ -96,7 +97,7 @@ def trend_table() -> table.Panel:
             "Where code quality goes: medians by the hour over 7 days, by the day over 30. Improving or "
             "declining: Mann-Kendall p < 0.05 and 2 points or more, from 8 medians; points a week = "
             "Theil-Sen slope; volatility = SD of first differences / sqrt(2), in points, from 4. "
-            + alert_note(QUALITY),
+            + limits.note(limits.quality),
             {"droid": "Droid", "orchestrator": "Orchestrator"},
             columns,
             sort="Points a week, 7d",
@@ -147,7 +148,7 @@ def consistency_bars() -> bargauge.Panel:
     ).max(1)
 
 
-def findings_table() -> table.Panel:
+def findings_table(limits: BoardLimits) -> table.Panel:
     """
     Security findings open now.
     """
@@ -156,7 +157,7 @@ def findings_table() -> table.Panel:
         44,
         "Open security findings",
         "Findings of each droid's latest report in a pattern, by severity as reported. "
-        + alert_note(thresholds.SECURITY_ISSUES),
+        + limits.note(limits.security),
         {
             "droid": "Droid",
             "pattern": "Pattern",

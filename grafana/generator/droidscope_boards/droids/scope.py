@@ -6,15 +6,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from droidscope.conventions import metrics, thresholds
+from droidscope.conventions import metrics
 from droidscope.rules.promql import Scope, quotient
 
 SCOPE: Final = Scope(("orchestrator", "droid"))
 DROID: Final = ("orchestrator", "droid")
 WINDOW: Final = "$window"
-ERRORS: Final = thresholds.HIGH_ERROR_RATE
-QUALITY: Final = thresholds.LOW_CODE_QUALITY
-RESPONSE: Final = thresholds.RESPONSE_TIME_HIGH
 
 
 def task_success(by: tuple[str, ...]) -> str:

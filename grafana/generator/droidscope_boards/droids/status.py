@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
 from droidscope.formatting import number
-from droidscope_boards.droids.scope import DROID, ERRORS, SCOPE
+from droidscope_boards.droids.scope import DROID, SCOPE
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import (
     GREEN,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import statetimeline, timeseries
 
     from droidscope.conventions.insight_kinds import DroidStatus
+    from droidscope_boards.limits import BoardLimits
 
 # Where two exporters differ, the one that sees the droid work knows better: it has the higher number.
 _LEVELS: Final[dict[DroidStatus, tuple[int, str]]] = {
@@ -41,14 +42,14 @@ The words for the levels of `status`.
 """
 
 
-def row() -> Row:
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
-    return Row(105, "Status and load", [status_timeline(), load_timeseries()])
+    return Row(105, "Status and load", [status_timeline(limits), load_timeseries()])
 
 
-def status_timeline() -> statetimeline.Panel:
+def status_timeline(limits: BoardLimits) -> statetimeline.Panel:
     """
     Status of each droid over time.
     """
@@ -57,7 +58,8 @@ def status_timeline() -> statetimeline.Panel:
         "Status over time",
         "Status of each droid over the 24 h before each point. Offline: nothing in 24 h; overloaded: as many "
         "attempts in flight as its limit (setting droid_limits; never without one); degraded: efficiency "
-        f"below {thresholds.EFFICIENCY_LOW:g}, or an error rate above {number(ERRORS.limit)}; else healthy.",
+        f"below {thresholds.EFFICIENCY_LOW:g}, or an error rate above {number(limits.errors.limit)}; "
+        "else healthy.",
         PanelQuery(status(), "{{orchestrator}} {{droid}}"),
         STATUSES,
     )

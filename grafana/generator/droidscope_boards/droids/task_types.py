@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
 from droidscope.rules.promql import quotient
-from droidscope_boards.droids.scope import DROID, ERRORS, QUALITY, SCOPE, WINDOW, errors, task_success
+from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW, errors, task_success
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import RATIO, SECONDS, SHORT, Column, high_is_bad, low_is_bad, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
-    return Row(101, "By task type", [task_type_table()])
+    return Row(101, "By task type", [task_type_table(limits)])
 
 
-def task_type_table() -> table.Panel:
+def task_type_table(limits: BoardLimits) -> table.Panel:
     """
     Work of each droid by task type.
     """
@@ -40,12 +42,17 @@ def task_type_table() -> table.Panel:
                 "Task success",
                 task_success(by),
                 RATIO,
-                low_is_bad(thresholds.LOW_SUCCESS_RATE.limit, thresholds.SUCCESS_TARGET),
+                low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET),
             ),
-            Column("Errors", errors(by), RATIO, high_is_bad(ERRORS.limit)),
+            Column("Errors", errors(by), RATIO, high_is_bad(limits.errors.limit)),
             Column("Retries", quotient(retries, attempts), RATIO),
             Column("Average duration", SCOPE.mean(metrics.TASK_DURATION, by, WINDOW), SECONDS),
-            Column("Quality", SCOPE.mean(metrics.CODE_QUALITY, by, WINDOW), SHORT, low_is_bad(QUALITY.limit)),
+            Column(
+                "Quality",
+                SCOPE.mean(metrics.CODE_QUALITY, by, WINDOW),
+                SHORT,
+                low_is_bad(limits.quality.limit),
+            ),
         ],
         sort="Tasks",
     )

@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.scoring import EFFICIENCY_FORMULA
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient
-from droidscope_boards.droids.scope import DROID, ERRORS, QUALITY, SCOPE, WINDOW, errors, task_success
+from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW, errors, task_success
 from droidscope_boards.droids.status import STATUSES, load, status
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import (
@@ -19,7 +20,6 @@ from droidscope_boards.panels import (
     STATE,
     Column,
     PanelQuery,
-    alert_note,
     bar_gauge_panel,
     high_is_bad,
     limited,
@@ -32,8 +32,10 @@ from droidscope_boards.panels import (
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -42,16 +44,16 @@ def row() -> Row:
         "Overview",
         [
             tasks_stat(),
-            success_stat(),
+            success_stat(limits),
             duration_stat(),
-            quality_stat(),
-            error_stat(),
+            quality_stat(limits),
+            error_stat(limits),
             attempts_active_stat(),
-            droid_table(),
+            droid_table(limits),
             efficiency_bars(),
             collaboration_bars(),
             efficiency_timeseries(),
-            error_timeseries(),
+            error_timeseries(limits),
         ],
     )
 
@@ -70,7 +72,7 @@ def tasks_stat() -> stat.Panel:
     )
 
 
-def success_stat() -> stat.Panel:
+def success_stat(limits: BoardLimits) -> stat.Panel:
     """
     Tasks completed of tasks ended.
     """
@@ -80,7 +82,7 @@ def success_stat() -> stat.Panel:
         "Tasks completed of those ended, by final outcome after all attempts, over the chosen window.",
         RATIO,
         PanelQuery(task_success(())),
-    ).thresholds(low_is_bad(thresholds.LOW_SUCCESS_RATE.limit, thresholds.SUCCESS_TARGET))
+    ).thresholds(low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
 def duration_stat() -> stat.Panel:
@@ -96,30 +98,30 @@ def duration_stat() -> stat.Panel:
     )
 
 
-def quality_stat() -> stat.Panel:
+def quality_stat(limits: BoardLimits) -> stat.Panel:
     """
     Mean code quality.
     """
     return stat_panel(
         4,
         "Code quality",
-        "Mean code quality score of tasks over the chosen window, 0 to 100. " + alert_note(QUALITY),
+        "Mean code quality score of tasks over the chosen window, 0 to 100. " + limits.note(limits.quality),
         SHORT,
         PanelQuery(SCOPE.mean(metrics.CODE_QUALITY, (), WINDOW)),
-    ).thresholds(low_is_bad(QUALITY.limit))
+    ).thresholds(low_is_bad(limits.quality.limit))
 
 
-def error_stat() -> stat.Panel:
+def error_stat(limits: BoardLimits) -> stat.Panel:
     """
     Failed attempts of attempts.
     """
     return stat_panel(
         5,
         "Error rate",
-        "Failed attempts of attempts over the chosen window. " + alert_note(ERRORS),
+        "Failed attempts of attempts over the chosen window. " + limits.note(limits.errors),
         RATIO,
         PanelQuery(errors(())),
-    ).thresholds(high_is_bad(ERRORS.limit))
+    ).thresholds(high_is_bad(limits.errors.limit))
 
 
 def attempts_active_stat() -> stat.Panel:
@@ -135,7 +137,7 @@ def attempts_active_stat() -> stat.Panel:
     )
 
 
-def droid_table() -> table.Panel:
+def droid_table(limits: BoardLimits) -> table.Panel:
     """
     All KPIs of each droid.
     """
@@ -143,11 +145,9 @@ def droid_table() -> table.Panel:
     return table_panel(
         10,
         "KPIs of each droid",
-        "KPIs of each droid over the chosen window. Efficiency = 100 x (0.30 task success + 0.25 "
-        "quality + 0.20 "
-        "collaboration + 0.15 (1 - errors) + 0.10 response), its weights shared out over the parts "
-        "that are known. Status is over 24 h; load = attempts in flight / the droid's limit "
-        "(setting droid_limits; absent without one). " + alert_note(ERRORS),
+        f"KPIs of each droid over the chosen window. Efficiency = 100 x ({EFFICIENCY_FORMULA}), its "
+        "weights shared out over the parts that are known. Status is over 24 h; load = attempts in flight / "
+        "the droid's limit (setting droid_limits; absent without one). " + limits.note(limits.errors),
         {"droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column(
@@ -161,17 +161,22 @@ def droid_table() -> table.Panel:
                 "Task success",
                 kpi(metrics.DROID_TASK_COMPLETION_RATIO, DROID),
                 RATIO,
-                low_is_bad(thresholds.LOW_SUCCESS_RATE.limit, thresholds.SUCCESS_TARGET),
+                low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET),
             ),
             Column("Average duration", SCOPE.mean(metrics.TASK_DURATION, DROID, WINDOW), SECONDS),
-            Column("Quality", kpi(metrics.DROID_CODE_QUALITY_SCORE, DROID), SHORT, low_is_bad(QUALITY.limit)),
+            Column(
+                "Quality",
+                kpi(metrics.DROID_CODE_QUALITY_SCORE, DROID),
+                SHORT,
+                low_is_bad(limits.quality.limit),
+            ),
             Column(
                 "Collaboration",
                 kpi(metrics.DROID_COLLABORATION_SCORE, DROID),
                 SHORT,
                 low_is_bad(thresholds.EFFICIENCY_LOW),
             ),
-            Column("Errors", kpi(metrics.DROID_ERROR_RATIO, DROID), RATIO, high_is_bad(ERRORS.limit)),
+            Column("Errors", kpi(metrics.DROID_ERROR_RATIO, DROID), RATIO, high_is_bad(limits.errors.limit)),
             Column("Retries", kpi(metrics.DROID_RETRY_RATIO, DROID), RATIO),
             Column("Response", kpi(metrics.DROID_RESPONSE_SCORE, DROID), SHORT),
             Column("Status", status(), STATE, names=STATUSES),
@@ -189,9 +194,8 @@ def efficiency_bars() -> bargauge.Panel:
     panel = bar_gauge_panel(
         11,
         "Efficiency",
-        f"Efficiency score over the chosen window, 0 to 100; below {thresholds.EFFICIENCY_LOW:g} a "
-        "droid needs "
-        "improvement. Absent while less than half of its weight is known.",
+        f"Efficiency score over the chosen window, 0 to 100; below {thresholds.EFFICIENCY_LOW:g} a droid "
+        "needs improvement. Absent while less than half of its weight is known.",
         SHORT,
         PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_EFFICIENCY_SCORE, DROID)})", "{{droid}}"),
     )
@@ -206,8 +210,7 @@ def collaboration_bars() -> bargauge.Panel:
         12,
         "Collaboration",
         "100 x (0.4 balance of messages sent + 0.3 response + 0.3 queries answered in time) over the "
-        "chosen window, "
-        "0 to 100.",
+        "chosen window, 0 to 100.",
         SHORT,
         PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_COLLABORATION_SCORE, DROID)})", "{{droid}}"),
     )
@@ -228,7 +231,7 @@ def efficiency_timeseries() -> timeseries.Panel:
     return limited(panel.max(100), low_is_bad(thresholds.EFFICIENCY_LOW))
 
 
-def error_timeseries() -> timeseries.Panel:
+def error_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Error ratio over time.
     """
@@ -238,8 +241,8 @@ def error_timeseries() -> timeseries.Panel:
     panel = timeseries_panel(
         14,
         "Error rate over time",
-        "Failed attempts of attempts, each point over the hour before it. " + alert_note(ERRORS),
+        "Failed attempts of attempts, each point over the hour before it. " + limits.note(limits.errors),
         RATIO,
         PanelQuery(quotient(failed, attempts), "{{droid}}"),
     )
-    return limited(panel.max(1), high_is_bad(ERRORS.limit))
+    return limited(panel.max(1), high_is_bad(limits.errors.limit))

@@ -13,8 +13,10 @@ from droidscope_boards.overview import alerts, now, telemetry, today, top, trend
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
+    from droidscope_boards.limits import BoardLimits
 
-def overview() -> dashboard.Dashboard:
+
+def overview(limits: BoardLimits) -> dashboard.Dashboard:
     """
     The page, from top to bottom.
     """
@@ -23,5 +25,12 @@ def overview() -> dashboard.Dashboard:
         "Overview",
         "Sessions, tasks and alerts of all orchestrators.",
         [pattern_variable()],
-        [part.row() for part in (today, now, trends, top, alerts, telemetry)],
+        [
+            today.row(limits),
+            now.row(limits),
+            trends.row(limits),
+            top.row(limits),
+            alerts.row(),
+            telemetry.row(),
+        ],
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from droidscope.conventions import metrics, thresholds
+from droidscope.conventions import metrics
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import SCOPE
 from droidscope_boards.panels import (
@@ -15,7 +15,6 @@ from droidscope_boards.panels import (
     SHORT,
     Column,
     PanelQuery,
-    alert_note,
     high_is_bad,
     table_panel,
     timeseries_panel,
@@ -24,17 +23,21 @@ from droidscope_boards.panels import (
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
     return Row(
-        101, "Active now", [active_sessions_table(), sessions_running_timeseries(), phases_timeseries()]
+        101,
+        "Active now",
+        [active_sessions_table(limits), sessions_running_timeseries(limits), phases_timeseries()],
     )
 
 
-def active_sessions_table() -> table.Panel:
+def active_sessions_table(limits: BoardLimits) -> table.Panel:
     """
     The running sessions.
     """
@@ -44,17 +47,16 @@ def active_sessions_table() -> table.Panel:
     return table_panel(
         10,
         "Running now",
-        "Running sessions, the longest first; at most 100 of the oldest an orchestrator. Progress is "
-        "what the "
-        "orchestrator reported, else finished phases by their usual duration. "
-        + alert_note(thresholds.LONG_DURATION),
+        "Running sessions, the longest first; at most 100 of the oldest an orchestrator. Progress is what "
+        "the orchestrator reported, else finished phases by their usual duration. "
+        + limits.note(limits.duration),
         {"session_id": "Session", "orchestrator": "Orchestrator", "pattern": "Pattern", "phase": "Phase"},
         [
             Column(
                 "Running for",
                 f"(time() - {start}) * on ({', '.join(by)}) group_right () {phase}",
                 SECONDS,
-                high_is_bad(thresholds.LONG_DURATION.limit),
+                high_is_bad(limits.duration.limit),
             ),
             Column("Progress", SCOPE.newest(metrics.ACTIVE_SESSION_PROGRESS, by), RATIO, bar=1),
             Column("Droids", SCOPE.newest(metrics.ACTIVE_SESSION_DROIDS, by), SHORT),
@@ -64,7 +66,7 @@ def active_sessions_table() -> table.Panel:
     )
 
 
-def sessions_running_timeseries() -> timeseries.Panel:
+def sessions_running_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Running sessions, and those in trouble.
     """
@@ -77,9 +79,8 @@ def sessions_running_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         11,
         "Running sessions",
-        "Sessions running; of them silent (nothing arrives), stalled (alive, no progress) and over "
-        "their time "
-        "limit. " + alert_note(thresholds.LONG_DURATION),
+        "Sessions running; of them silent (nothing arrives), stalled (alive, no progress) and over their "
+        "time limit. " + limits.note(limits.duration),
         SHORT,
         *(PanelQuery(f"sum({SCOPE.select(metric)})", legend) for legend, metric in states),
     )

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics, thresholds
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.alerts import LEVELS, firing
-from droidscope_boards.overview.scope import FLEET, SCOPE, SUCCESS
+from droidscope_boards.overview.scope import FLEET, SCOPE
 from droidscope_boards.panels import (
     RATIO,
     SECONDS,
     SHORT,
     STATE,
     PanelQuery,
-    alert_note,
     high_is_bad,
     low_is_bad,
     named,
@@ -27,8 +26,10 @@ from droidscope_boards.panels import (
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import stat
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -38,8 +39,8 @@ def row() -> Row:
         [
             active_sessions_stat(),
             completed_today_stat(),
-            success_rate_today_stat(),
-            average_duration_today_stat(),
+            success_rate_today_stat(limits),
+            average_duration_today_stat(limits),
             efficiency_stat(),
             alert_level_stat(),
         ],
@@ -73,30 +74,31 @@ def completed_today_stat() -> stat.Panel:
     )
 
 
-def success_rate_today_stat() -> stat.Panel:
+def success_rate_today_stat(limits: BoardLimits) -> stat.Panel:
     """
     Success ratio since midnight.
     """
     return today_panel(
         3,
         "Success rate today",
-        "Sessions completed of those completed, failed or lost since midnight. " + alert_note(SUCCESS),
+        "Sessions completed of those completed, failed or lost since midnight. "
+        + limits.note(limits.success),
         RATIO,
         PanelQuery(SCOPE.success((), "$__range")),
-    ).thresholds(low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+    ).thresholds(low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def average_duration_today_stat() -> stat.Panel:
+def average_duration_today_stat(limits: BoardLimits) -> stat.Panel:
     """
     Mean duration since midnight.
     """
     return today_panel(
         4,
         "Average duration today",
-        "Mean duration of the sessions completed since midnight. " + alert_note(thresholds.LONG_DURATION),
+        "Mean duration of the sessions completed since midnight. " + limits.note(limits.duration),
         SECONDS,
         PanelQuery(SCOPE.mean(metrics.SESSION_DURATION, (), "$__range", 'outcome="completed"')),
-    ).thresholds(high_is_bad(thresholds.LONG_DURATION.limit))
+    ).thresholds(high_is_bad(limits.duration.limit))
 
 
 def efficiency_stat() -> stat.Panel:
@@ -106,9 +108,8 @@ def efficiency_stat() -> stat.Panel:
     return stat_panel(
         5,
         "Efficiency",
-        "100 x (0.5 task completion + 0.3 phase success + 0.2 plan adherence) over the chosen "
-        "window, 0 to 100, "
-        "one figure an orchestrator.",
+        "100 x (0.5 task completion + 0.3 phase success + 0.2 plan adherence) over the chosen window, 0 "
+        "to 100, one figure an orchestrator.",
         SHORT,
         PanelQuery(SCOPE.kpi(metrics.EFFICIENCY_SCORE, FLEET), "{{orchestrator}}"),
     ).thresholds(low_is_bad(thresholds.EFFICIENCY_LOW))

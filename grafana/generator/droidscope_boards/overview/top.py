@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
 from droidscope.conventions.metrics import ASSIGNMENT_WINDOW
+from droidscope.conventions.scoring import RANKING_MINIMUM
 from droidscope.rules.alerts import DROIDS_BOARD, PATTERNS_BOARD
-from droidscope.rules.promql import RANKED_FROM, wilson_lower
+from droidscope.rules.promql import wilson_lower
 from droidscope_boards.layout import Row
-from droidscope_boards.overview.scope import SCOPE, SUCCESS
-from droidscope_boards.panels import RATIO, SHORT, Column, alert_note, linked, low_is_bad, table_panel
+from droidscope_boards.overview.scope import SCOPE
+from droidscope_boards.panels import RATIO, SHORT, Column, linked, low_is_bad, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
-    return Row(103, "Top performers", [top_droids_table(), top_patterns_table(), top_assignments_table()])
+    return Row(
+        103, "Top performers", [top_droids_table(), top_patterns_table(limits), top_assignments_table()]
+    )
 
 
 def top_droids_table() -> table.Panel:
@@ -33,9 +38,8 @@ def top_droids_table() -> table.Panel:
     panel = table_panel(
         30,
         "Most efficient droids",
-        f"Droids by efficiency score over the chosen window, from {RANKED_FROM} tasks ended; the "
-        "variable pattern "
-        f"does not apply. Below {thresholds.EFFICIENCY_LOW:g} a droid needs improvement.",
+        f"Droids by efficiency score over the chosen window, from {RANKING_MINIMUM} tasks ended; the "
+        f"variable pattern does not apply. Below {thresholds.EFFICIENCY_LOW:g} a droid needs improvement.",
         {"droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column("Efficiency", efficiency, SHORT, low_is_bad(thresholds.EFFICIENCY_LOW)),
@@ -47,7 +51,7 @@ def top_droids_table() -> table.Panel:
     return linked(panel.span(8), "Droid", DROIDS_BOARD, "droid")
 
 
-def top_patterns_table() -> table.Panel:
+def top_patterns_table(limits: BoardLimits) -> table.Panel:
     """
     The most successful patterns.
     """
@@ -56,12 +60,11 @@ def top_patterns_table() -> table.Panel:
         31,
         "Most successful patterns",
         "Patterns by what their success is at least (lower end of the 95% Wilson interval) over the "
-        "chosen window, "
-        f"from {RANKED_FROM} sessions ended. " + alert_note(SUCCESS),
+        f"chosen window, from {RANKING_MINIMUM} sessions ended. " + limits.note(limits.success),
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("At least", wilson_lower(success, sessions), RATIO),
-            Column("Success", success, RATIO, low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET)),
+            Column("Success", success, RATIO, low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET)),
             Column("Sessions", sessions, SHORT),
         ],
         sort="At least",
@@ -80,7 +83,7 @@ def top_assignments_table() -> table.Panel:
         32,
         "Most effective assignments",
         "Droids by what the success of their tasks in a pattern is at least (lower end of the 95% Wilson "
-        f"interval) over {ASSIGNMENT_WINDOW}, from {RANKED_FROM} tasks ended.",
+        f"interval) over {ASSIGNMENT_WINDOW}, from {RANKING_MINIMUM} tasks ended.",
         {"droid": "Droid", "pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("At least", at_least, RATIO),

@@ -10,14 +10,13 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient
 from droidscope_boards.layout import Row
-from droidscope_boards.overview.scope import FLEET, SCOPE, SUCCESS
+from droidscope_boards.overview.scope import FLEET, SCOPE
 from droidscope_boards.panels import (
     RATIO,
     SECONDS,
     SHORT,
     USD,
     PanelQuery,
-    alert_note,
     high_is_bad,
     limited,
     low_is_bad,
@@ -27,8 +26,10 @@ from droidscope_boards.panels import (
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import timeseries
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -36,17 +37,17 @@ def row() -> Row:
         102,
         "Trends",
         [
-            success_rate_timeseries(),
-            duration_timeseries(),
-            quality_timeseries(),
-            error_rate_timeseries(),
+            success_rate_timeseries(limits),
+            duration_timeseries(limits),
+            quality_timeseries(limits),
+            error_rate_timeseries(limits),
             sessions_ended_timeseries(),
             cost_timeseries(),
         ],
     )
 
 
-def success_rate_timeseries() -> timeseries.Panel:
+def success_rate_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Success ratio of each orchestrator.
     """
@@ -57,14 +58,14 @@ def success_rate_timeseries() -> timeseries.Panel:
         20,
         "Success rate",
         "Sessions completed of those completed, failed or lost, each point over the hour before it. "
-        + alert_note(SUCCESS),
+        + limits.note(limits.success),
         RATIO,
         PanelQuery(f"1 - {quotient(bad, ended)}", "{{orchestrator}}"),
     )
-    return limited(panel.max(1), low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+    return limited(panel.max(1), low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def duration_timeseries() -> timeseries.Panel:
+def duration_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Session duration: mean, p50, p95.
     """
@@ -76,7 +77,7 @@ def duration_timeseries() -> timeseries.Panel:
         21,
         "Session duration",
         "Duration of completed sessions, each point over the hour before it; quantiles from buckets. "
-        + alert_note(thresholds.LONG_DURATION),
+        + limits.note(limits.duration),
         SECONDS,
         PanelQuery(quotient(total, count), "mean"),
         *(
@@ -84,10 +85,10 @@ def duration_timeseries() -> timeseries.Panel:
             for q, legend in ((0.5, "p50"), (0.95, "p95"))
         ),
     )
-    return limited(panel, high_is_bad(thresholds.LONG_DURATION.limit))
+    return limited(panel, high_is_bad(limits.duration.limit))
 
 
-def quality_timeseries() -> timeseries.Panel:
+def quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Mean code quality of each orchestrator.
     """
@@ -99,14 +100,14 @@ def quality_timeseries() -> timeseries.Panel:
         22,
         "Code quality",
         "Mean code quality score of tasks, 0 to 100, each point over the hour before it. "
-        + alert_note(thresholds.LOW_CODE_QUALITY),
+        + limits.note(limits.quality),
         SHORT,
         PanelQuery(quotient(total, count), "{{orchestrator}}"),
     )
-    return limited(panel.max(100), low_is_bad(thresholds.LOW_CODE_QUALITY.limit))
+    return limited(panel.max(100), low_is_bad(limits.quality.limit))
 
 
-def error_rate_timeseries() -> timeseries.Panel:
+def error_rate_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Failed attempts of attempts, each orchestrator.
     """
@@ -117,12 +118,11 @@ def error_rate_timeseries() -> timeseries.Panel:
         23,
         "Error rate",
         "Failed attempts of attempts by all droids, each point over the hour before it; the variable "
-        "pattern does "
-        "not apply. The alert is per droid. " + alert_note(thresholds.HIGH_ERROR_RATE),
+        "pattern does not apply. The alert is per droid. " + limits.note(limits.errors),
         RATIO,
         PanelQuery(quotient(failed, attempts), "{{orchestrator}}"),
     )
-    return limited(panel.max(1), high_is_bad(thresholds.HIGH_ERROR_RATE.limit))
+    return limited(panel.max(1), high_is_bad(limits.errors.limit))
 
 
 def sessions_ended_timeseries() -> timeseries.Panel:

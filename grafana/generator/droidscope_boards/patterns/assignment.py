@@ -20,10 +20,12 @@ from droidscope_boards.panels import (
     table_panel,
     timeseries_panel,
 )
-from droidscope_boards.patterns.scope import PATTERN, QUALITY, SCOPE, SUCCESS, WINDOW
+from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
+
+    from droidscope_boards.limits import BoardLimits
 
 
 _EXPECTED: Final = (
@@ -32,7 +34,7 @@ _EXPECTED: Final = (
 )
 
 
-def row() -> Row:
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -40,16 +42,16 @@ def row() -> Row:
         102,
         "Droid assignment",
         [
-            assignment_table(),
+            assignment_table(limits),
             effectiveness_matrix(),
-            expected_matrix(),
-            success_matrix(),
+            expected_matrix(limits),
+            success_matrix(limits),
             assignment_timeseries(),
         ],
     )
 
 
-def assignment_table() -> table.Panel:
+def assignment_table(limits: BoardLimits) -> table.Panel:
     """
     How each droid does in each pattern.
     """
@@ -58,9 +60,9 @@ def assignment_table() -> table.Panel:
     return table_panel(
         20,
         "Assignment effectiveness",
-        "Tasks of each droid in each pattern over the chosen window. Rows rank by what their success "
-        "is at least: the "
-        "lower end of its 95% Wilson interval, so that few tasks do not top the list. " + _EXPECTED,
+        "Tasks of each droid in each pattern over the chosen window. Rows rank by what their success is "
+        "at least: the lower end of its 95% Wilson interval, so that few tasks do not top the list. "
+        + _EXPECTED,
         {"pattern": "Pattern", "droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column("Tasks", f"round({tasks})", SHORT),
@@ -68,11 +70,16 @@ def assignment_table() -> table.Panel:
                 "Task success",
                 _assignment_success(by),
                 RATIO,
-                low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET),
+                low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET),
             ),
             Column("At least", wilson_lower(_assignment_success(by), f"({tasks} > 0)"), RATIO),
             Column("Expected, 7 days", SCOPE.kpi(metrics.ASSIGNMENT_EXPECTED, by, ASSIGNMENT_WINDOW), RATIO),
-            Column("Quality", SCOPE.mean(metrics.CODE_QUALITY, by, WINDOW), SHORT, low_is_bad(QUALITY.limit)),
+            Column(
+                "Quality",
+                SCOPE.mean(metrics.CODE_QUALITY, by, WINDOW),
+                SHORT,
+                low_is_bad(limits.quality.limit),
+            ),
         ],
         sort="At least",
     )
@@ -92,7 +99,7 @@ def effectiveness_matrix() -> table.Panel:
     )
 
 
-def expected_matrix() -> table.Panel:
+def expected_matrix(limits: BoardLimits) -> table.Panel:
     """
     Expected success by pattern and droid.
     """
@@ -101,7 +108,7 @@ def expected_matrix() -> table.Panel:
         "Expected success by pattern and droid",
         _EXPECTED + " From 3 tasks.",
         metrics.ASSIGNMENT_EXPECTED,
-    ).thresholds(low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+    ).thresholds(low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
 def _judged_matrix(id_: int, title: str, description: str, metric: metrics.MetricSpec) -> table.Panel:
@@ -112,7 +119,7 @@ def _judged_matrix(id_: int, title: str, description: str, metric: metrics.Metri
     return matrix_panel(id_, title, description, RATIO, placed, "place", "droid")
 
 
-def success_matrix() -> table.Panel:
+def success_matrix(limits: BoardLimits) -> table.Panel:
     """
     Task success by pattern and droid.
     """
@@ -125,7 +132,7 @@ def success_matrix() -> table.Panel:
         _assignment_success(("pattern", "droid")),
         "pattern",
         "droid",
-    ).thresholds(low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+    ).thresholds(low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
 def assignment_timeseries() -> timeseries.Panel:

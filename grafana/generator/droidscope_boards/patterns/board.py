@@ -13,8 +13,10 @@ from droidscope_boards.patterns import assignment, efficiency, execution, obstac
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
+    from droidscope_boards.limits import BoardLimits
 
-def patterns() -> dashboard.Dashboard:
+
+def patterns(limits: BoardLimits) -> dashboard.Dashboard:
     """
     The page, from top to bottom.
     """
@@ -23,5 +25,5 @@ def patterns() -> dashboard.Dashboard:
         "Patterns",
         "Success, duration, cost and quality of each task pattern, and what holds it up.",
         [pattern_variable()],
-        [part.row() for part in (efficiency, execution, obstacles, assignment)],
+        [efficiency.row(limits), execution.row(limits), obstacles.row(), assignment.row(limits)],
     )

@@ -17,20 +17,21 @@ from droidscope_boards.panels import (
     USD,
     Column,
     PanelQuery,
-    alert_note,
     high_is_bad,
     limited,
     low_is_bad,
     table_panel,
     timeseries_panel,
 )
-from droidscope_boards.patterns.scope import DURATION, PATTERN, QUALITY, SCOPE, SUCCESS, WINDOW
+from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -38,16 +39,16 @@ def row() -> Row:
         100,
         "Efficiency",
         [
-            efficiency_table(),
-            success_timeseries(),
-            duration_timeseries(),
-            quality_timeseries(),
+            efficiency_table(limits),
+            success_timeseries(limits),
+            duration_timeseries(limits),
+            quality_timeseries(limits),
             cost_per_success_timeseries(),
         ],
     )
 
 
-def efficiency_table() -> table.Panel:
+def efficiency_table(limits: BoardLimits) -> table.Panel:
     """
     The figures of each pattern.
     """
@@ -57,20 +58,19 @@ def efficiency_table() -> table.Panel:
     return table_panel(
         1,
         "Pattern efficiency",
-        "Figures of each pattern over the chosen window. At least = lower end of the 95% Wilson "
-        "interval of success; "
-        "cost efficiency = the reference cost of a success (a budget, else the usual) over its cost, "
-        "at most 1. " + alert_note(SUCCESS),
+        "Figures of each pattern over the chosen window. At least = lower end of the 95% Wilson interval "
+        "of success; cost efficiency = the reference cost of a success (a budget, else the usual) over "
+        "its cost, at most 1. " + limits.note(limits.success),
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("Sessions", sessions, SHORT),
-            Column("Success", success, RATIO, low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET)),
+            Column("Success", success, RATIO, low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET)),
             Column("At least", wilson_lower(success, f"({sessions} > 0)"), RATIO),
             Column(
                 "Average duration",
                 SCOPE.mean(metrics.SESSION_DURATION, PATTERN, WINDOW, 'outcome="completed"'),
                 SECONDS,
-                high_is_bad(DURATION.limit),
+                high_is_bad(limits.duration.limit),
             ),
             Column("Cost efficiency", kpi(metrics.PATTERN_COST_EFFICIENCY_RATIO, PATTERN), RATIO),
             Column("Cost per success", kpi(metrics.PATTERN_COST_PER_SUCCESS, PATTERN), USD),
@@ -78,14 +78,14 @@ def efficiency_table() -> table.Panel:
                 "Quality",
                 kpi(metrics.PATTERN_CODE_QUALITY_SCORE, PATTERN),
                 SHORT,
-                low_is_bad(QUALITY.limit),
+                low_is_bad(limits.quality.limit),
             ),
         ],
         sort="At least",
     )
 
 
-def success_timeseries() -> timeseries.Panel:
+def success_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Success ratio of each pattern.
     """
@@ -96,14 +96,14 @@ def success_timeseries() -> timeseries.Panel:
         2,
         "Success rate",
         "Sessions completed of those completed, failed or lost, each point over the hour before it. "
-        + alert_note(SUCCESS),
+        + limits.note(limits.success),
         RATIO,
         PanelQuery(f"1 - {quotient(bad, ended)}", "{{pattern}}"),
     )
-    return limited(panel.max(1), low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET))
+    return limited(panel.max(1), low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def duration_timeseries() -> timeseries.Panel:
+def duration_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Mean session duration of each pattern.
     """
@@ -114,14 +114,15 @@ def duration_timeseries() -> timeseries.Panel:
     panel = timeseries_panel(
         3,
         "Session duration",
-        "Mean duration of completed sessions, each point over the hour before it. " + alert_note(DURATION),
+        "Mean duration of completed sessions, each point over the hour before it. "
+        + limits.note(limits.duration),
         SECONDS,
         PanelQuery(quotient(total, count), "{{pattern}}"),
     )
-    return limited(panel, high_is_bad(DURATION.limit))
+    return limited(panel, high_is_bad(limits.duration.limit))
 
 
-def quality_timeseries() -> timeseries.Panel:
+def quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Mean code quality of each pattern.
     """
@@ -137,7 +138,7 @@ def quality_timeseries() -> timeseries.Panel:
         SHORT,
         PanelQuery(quotient(total, count), "{{pattern}}"),
     )
-    return limited(panel.max(100), low_is_bad(QUALITY.limit))
+    return limited(panel.max(100), low_is_bad(limits.quality.limit))
 
 
 def cost_per_success_timeseries() -> timeseries.Panel:

@@ -15,19 +15,20 @@ from droidscope_boards.panels import (
     SHORT,
     Column,
     PanelQuery,
-    alert_note,
     cumulative,
     low_is_bad,
     table_panel,
     timeseries_panel,
 )
-from droidscope_boards.patterns.scope import PATTERN, SCOPE, SUCCESS, WINDOW
+from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
+    from droidscope_boards.limits import BoardLimits
 
-def row() -> Row:
+
+def row(limits: BoardLimits) -> Row:
     """
     Its panels, from left to right.
     """
@@ -35,18 +36,18 @@ def row() -> Row:
         101,
         "Execution",
         [
-            phase_table(),
+            phase_table(limits),
             failure_points_table(),
             phase_duration_timeseries(),
             phase_failures_timeseries(),
             gates_table(),
             syntheses_timeseries(),
-            conflicts_timeseries(),
+            conflicts_timeseries(limits),
         ],
     )
 
 
-def phase_table() -> table.Panel:
+def phase_table(limits: BoardLimits) -> table.Panel:
     """
     The figures of each phase.
     """
@@ -65,7 +66,7 @@ def phase_table() -> table.Panel:
                 "Success",
                 f"1 - {quotient(failed, ended)}",
                 RATIO,
-                low_is_bad(SUCCESS.limit, thresholds.SUCCESS_TARGET),
+                low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET),
             ),
             Column("Average duration", SCOPE.mean(metrics.PHASE_DURATION, by, WINDOW), SECONDS),
             Column("p95", SCOPE.quantile(0.95, metrics.PHASE_DURATION, by, WINDOW), SECONDS),
@@ -85,9 +86,8 @@ def failure_points_table() -> table.Panel:
     panel = table_panel(
         11,
         "Failure points",
-        "Failed phases, and sessions that failed outside any phase, by reason over the chosen "
-        "window: share of all "
-        "failures, and running total from the top.",
+        "Failed phases, and sessions that failed outside any phase, by reason over the chosen window: "
+        "share of all failures, and running total from the top.",
         {"pattern": "Pattern", "phase": "Phase", "reason": "Reason", "orchestrator": "Orchestrator"},
         [
             Column("Failures", f"round({failures})", SHORT),
@@ -159,15 +159,14 @@ def syntheses_timeseries() -> timeseries.Panel:
     )
 
 
-def conflicts_timeseries() -> timeseries.Panel:
+def conflicts_timeseries(limits: BoardLimits) -> timeseries.Panel:
     """
     Conflicts per hour of each pattern and type.
     """
     return timeseries_panel(
         16,
         "Conflicts per hour",
-        "Conflicts between droids' results in the hour before each point. "
-        + alert_note(thresholds.COMMUNICATION_CONFLICTS),
+        "Conflicts between droids' results in the hour before each point. " + limits.note(limits.conflicts),
         SHORT,
         PanelQuery(
             SCOPE.increase(metrics.CONFLICTS, ("pattern", "conflict_type"), "1h"),

@@ -15,7 +15,7 @@ from droidscope.errors import DroidscopeError
 from droidscope.instrument import client
 from droidscope.instrument.client import Period
 from droidscope.instrument.decorators import Operation
-from droidscope.instrument.never_raise import logger, quietly, warn_once
+from droidscope.instrument.never_raise import logger, never_raise, warn_once
 from droidscope.instrument.providers import after_fork_in_child
 from droidscope.instrument.sessions import Session
 
@@ -25,10 +25,10 @@ IDLE_SECONDS: Final = 10.0
 
 class AnalyticsOrchestrator:
     """
-    Puts each `execute_task` of the class beside it inside a session, and asks the exporter on its behalf.
+    Runs each `execute_task` of its subclass inside a session, and queries the exporter for it.
 
-    Wherever that is defined: in a base class before or after this one, or in the class itself, whether
-    or not it calls `super()`. Synchronous or not, it stays what it is, and keeps its signature.
+    `execute_task` may be defined in a base class before or after this one, or in the class itself, whether
+    or not it calls `super()`. It stays synchronous or asynchronous, and keeps its signature.
     """
 
     analytics_pattern: Any = None
@@ -41,11 +41,11 @@ class AnalyticsOrchestrator:
         super().__init_subclass__(**kwargs)
         owner = _owner(cls)
         if owner is not None and (owner is cls or not issubclass(owner, AnalyticsOrchestrator)):
-            cls.execute_task = _in_a_session(cls, getattr(owner, "execute_task"))  # type: ignore[attr-defined] # noqa: B009
+            cls.execute_task = _wrapped_in_session(cls, getattr(owner, "execute_task"))  # type: ignore[attr-defined] # noqa: B009
 
     def get_performance_dashboard(self) -> Any:  # noqa: ANN401 - JSON
         """
-        What goes on now, from the exporter at DROIDSCOPE_URL.
+        The current dashboard, from the exporter at DROIDSCOPE_URL.
 
         It waits for the answer; from a coroutine call it by `asyncio.to_thread`.
 
@@ -71,7 +71,7 @@ class AnalyticsOrchestrator:
         """
         logger.warning("%d alerts are active after a session: %s", len(alerts), alerts)
 
-    @quietly
+    @never_raise
     def _pattern_of(self, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - as the wrapped class has it
         pattern = self.analytics_pattern
         return str(pattern(*args, **kwargs) if callable(pattern) else pattern or "")
@@ -81,15 +81,15 @@ def _owner(cls: type) -> type | None:
     """
     The class whose `execute_task` an object of *cls* has.
     """
-    return next((each for each in cls.__mro__ if "execute_task" in vars(each)), None)
+    return next((base for base in cls.__mro__ if "execute_task" in vars(base)), None)
 
 
-def _in_a_session(owner: type, execute_task: Callable[..., Any]) -> Callable[..., Any]:
+def _wrapped_in_session(owner: type, execute_task: Callable[..., Any]) -> Callable[..., Any]:
     def within(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the wrapped class has it
         if _owner(type(self)) is not owner:  # called by `super()`, from within the session of a subclass
             return execute_task(self, *args, **kwargs)
         pattern = self._pattern_of(*args, **kwargs) or type(self).__name__
-        return Operation(partial(_WatchedSession, self, pattern))(execute_task)(self, *args, **kwargs)
+        return Operation(partial(_SessionWithAlerts, self, pattern))(execute_task)(self, *args, **kwargs)
 
     async def within_async(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - likewise
         return await within(self, *args, **kwargs)
@@ -97,33 +97,33 @@ def _in_a_session(owner: type, execute_task: Callable[..., Any]) -> Callable[...
     return wraps(execute_task)(within_async if iscoroutinefunction(execute_task) else within)
 
 
-class Handler(Protocol):
+class AlertHandler(Protocol):
     """
-    Someone who wants to hear of alerts.
+    Something that handles alerts.
     """
 
     def handle_alerts(self, alerts: list[Any]) -> None:
         """
-        Hear of them.
+        Handle the active alerts.
         """
 
 
-class _WatchedSession(Session):
+class _SessionWithAlerts(Session):
     __slots__ = ("_owner",)
 
-    def __init__(self, owner: Handler, pattern: str) -> None:
+    def __init__(self, owner: AlertHandler, pattern: str) -> None:
         super().__init__(pattern)
         self._owner = owner
 
-    @quietly
+    @never_raise
     def end(self, error: BaseException | None = None) -> None:
         super().end(error)
-        WATCH.look(self._owner)
+        ALERT_POLLER.request(self._owner)
 
 
-class Watch:
+class AlertPoller:
     """
-    Asks the exporter for alerts after sessions: on one daemon thread, which ends when there is nothing to do.
+    Queries the exporter for alerts after sessions, on one daemon thread that ends when it is idle.
     """
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -132,26 +132,26 @@ class Watch:
 
     def restart(self) -> None:
         """
-        Begin anew: a forked child has neither the thread nor anything to ask.
+        Begin anew: a forked child has neither the thread nor its requests.
         """
-        self._waiting: Queue[Handler] = Queue(QUEUE_LIMIT)
+        self._requests: Queue[AlertHandler] = Queue(QUEUE_LIMIT)
         self._lock = Lock()
         self._thread: Thread | None = None
 
     @property
     def thread(self) -> Thread | None:
         """
-        The thread that asks, None while there is nothing to do.
+        The thread that queries, None while there is nothing to do.
         """
         return self._thread
 
-    def look(self, handler: Handler) -> None:
+    def request(self, handler: AlertHandler) -> None:
         """
-        Have *handler* told of active alerts soon; with too many waiting, the next session's end will do.
+        Give *handler* the active alerts soon; if too many requests are waiting, this one is dropped.
         """
         with self._lock:
             try:
-                self._waiting.put_nowait(handler)
+                self._requests.put_nowait(handler)
             except Full:
                 return
             if self._thread is None:
@@ -161,24 +161,24 @@ class Watch:
     def _run(self) -> None:
         while True:
             try:
-                handler = self._waiting.get(timeout=self._idle_seconds)
+                handler = self._requests.get(timeout=self._idle_seconds)
             except Empty:
                 with self._lock:
-                    if self._waiting.empty():
+                    if self._requests.empty():
                         self._thread = None
                         return
             else:
-                hand_over_alerts(handler)
+                deliver_alerts(handler)
 
 
-@quietly
-def hand_over_alerts(handler: Handler) -> None:
+@never_raise
+def deliver_alerts(handler: AlertHandler) -> None:
     """
-    Send what waits, then give *handler* the alerts that are active, if any are.
+    Flush, then give *handler* the alerts that are active, if any are.
     """
     from droidscope.instrument.sdk import flush  # noqa: PLC0415 - an extra; a provider is set, so it is there
 
-    flush()  # else the exporter has not heard of the session that has just ended
+    flush()  # else the exporter has not received the session that has just ended
     try:
         active = client.alerts()
     except DroidscopeError as error:
@@ -188,5 +188,5 @@ def hand_over_alerts(handler: Handler) -> None:
         handler.handle_alerts(active)
 
 
-WATCH: Final = Watch()
-after_fork_in_child(WATCH.restart)
+ALERT_POLLER: Final = AlertPoller()
+after_fork_in_child(ALERT_POLLER.restart)

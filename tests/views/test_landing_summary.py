@@ -1,12 +1,12 @@
 """
-The numbers of the landing page, on the road from a request to the summary.
+The numbers of the landing page: from a request to the summary.
 """
 
 from __future__ import annotations
 
 import builders as b
-from droidscope.selfmetrics import SelfMetrics
-from droidscope.views.metrics_page import FINDINGS_SHOWN, Views
+from droidscope.views.head_reader import HeadReader
+from droidscope.views.landing_summary import INSIGHTS_LIMIT, build_summary
 from droidscope.views.view_settings import ViewSettings
 from rig import Rig
 
@@ -15,14 +15,9 @@ def summary(rig, **limits):
     """
     The summary of an exporter with these limits of droids.
     """
-    views = Views(
-        rig.pipeline,
-        rig.pipeline.store,
-        SelfMetrics("0", 0),
-        ViewSettings(droid_limits=limits),
-        wall_ns=lambda: b.NOON + rig.now,
+    return build_summary(
+        HeadReader(rig.pipeline, ViewSettings(droid_limits=limits), lambda: b.NOON + rig.now)
     )
-    return views.summary()
 
 
 def failed_sessions(pattern, count):
@@ -49,12 +44,12 @@ def test_it_has_the_alerts_of_all_orchestrators_the_most_severe_first(tmp_path):
     assert found.alerts_total == 2
 
 
-def test_it_has_the_weightiest_findings_of_the_day(tmp_path):
+def test_it_has_the_insights_of_the_day_with_the_highest_impact(tmp_path):
     """
     Five, whatever they are about, by impact; and the sessions that show them.
     """
     rig = Rig(tmp_path)
-    for n in range(FINDINGS_SHOWN + 1):
+    for n in range(INSIGHTS_LIMIT + 1):
         rig.send("traces", b.traces(*failed_sessions(f"p{n}", 5 + n)))
     rig.pass_seconds(60)
 
@@ -92,7 +87,7 @@ def test_it_has_every_droid_with_its_status(tmp_path):
     assert found.droid_statuses == {"healthy": 1, "overloaded": 1}
 
 
-def test_an_exporter_without_records_claims_nothing_but_calm(tmp_path):
+def test_an_exporter_without_records_has_no_alerts_and_insights(tmp_path):
     """
     No alert, no finding, no droid.
     """

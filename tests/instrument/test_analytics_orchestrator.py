@@ -12,7 +12,7 @@ import pytest
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import client, orchestrator
+from droidscope.instrument import analytics_orchestrator, client
 
 
 class Base:
@@ -37,12 +37,12 @@ class AsyncBase:
 
 
 @pytest.fixture
-def watched(monkeypatch):
+def alerted(monkeypatch):
     """
-    The handlers to be told of alerts, instead of the thread that would.
+    The handlers that get alerts, instead of the thread that would.
     """
     handlers = []
-    monkeypatch.setattr(orchestrator.WATCH, "look", handlers.append)
+    monkeypatch.setattr(analytics_orchestrator.ALERT_POLLER, "request", handlers.append)
     return handlers
 
 
@@ -74,7 +74,7 @@ def exporter(monkeypatch):
     server.server_close()
 
 
-def test_execute_task_is_a_session(seen, watched):
+def test_execute_task_is_a_session(seen, alerted):
     """
     Arguments and result pass; the pattern is the class by default.
     """
@@ -86,10 +86,10 @@ def test_execute_task_is_a_session(seen, watched):
 
     assert mine.execute_task("build") == "done: build"
     assert seen.one("session").attributes[names.PATTERN_ID] == "Mine"
-    assert watched == [mine]
+    assert alerted == [mine]
 
 
-async def test_an_asynchronous_execute_task_stays_one(seen, watched):
+async def test_an_asynchronous_execute_task_stays_one(seen, alerted):
     """
     The session lasts until the coroutine has ended; the pattern may be a word.
     """
@@ -102,10 +102,10 @@ async def test_an_asynchronous_execute_task_stays_one(seen, watched):
 
     assert await coroutine == "done: build"
     assert seen.one("session").attributes[names.PATTERN_ID] == "bug-fix"
-    assert len(watched) == 1
+    assert len(alerted) == 1
 
 
-@pytest.mark.usefixtures("watched")
+@pytest.mark.usefixtures("alerted")
 def test_the_pattern_may_depend_on_the_task(seen):
     """
     A method gets what `execute_task` gets; one that fails costs the pattern, not the task.
@@ -121,7 +121,7 @@ def test_the_pattern_may_depend_on_the_task(seen):
     assert [span.attributes[names.PATTERN_ID] for span in seen.spans] == ["authentication-system", "Mine"]
 
 
-@pytest.mark.usefixtures("watched")
+@pytest.mark.usefixtures("alerted")
 def test_a_failing_task_is_a_failed_session(seen):
     """
     The exception passes.
@@ -136,7 +136,7 @@ def test_a_failing_task_is_a_failed_session(seen):
     assert seen.one("session").attributes[names.SESSION_OUTCOME] == "failed"
 
 
-@pytest.mark.usefixtures("watched")
+@pytest.mark.usefixtures("alerted")
 def test_a_subclass_may_do_more_around_it(seen):
     """
     An override that calls `super()` has one session, not two.
@@ -189,7 +189,7 @@ class Alone(After):
         return f"done: {request}"
 
 
-@pytest.mark.usefixtures("watched")
+@pytest.mark.usefixtures("alerted")
 @pytest.mark.parametrize("mine", [Whole, After, Plain, Special, Alone])
 def test_execute_task_is_one_session_wherever_it_is_defined(seen, mine):
     """
@@ -215,7 +215,7 @@ class AsyncSpecial(AsyncAfter):
         return await super().execute_task(request)
 
 
-@pytest.mark.usefixtures("watched")
+@pytest.mark.usefixtures("alerted")
 @pytest.mark.parametrize("mine", [AsyncAfter, AsyncSpecial])
 async def test_an_asynchronous_execute_task_is_one_session_too(seen, mine):
     """
@@ -227,7 +227,7 @@ async def test_an_asynchronous_execute_task_is_one_session_too(seen, mine):
     assert seen.one("session").attributes[names.PATTERN_ID] == mine.__name__
 
 
-@pytest.mark.usefixtures("watched")
+@pytest.mark.usefixtures("alerted")
 def test_execute_task_may_call_itself(seen):
     """
     A session for each, one inside of the other.
@@ -248,7 +248,7 @@ def test_execute_task_keeps_its_signature():
     assert inspect.signature(After().execute_task) == inspect.signature(Base().execute_task)
 
 
-def test_without_a_provider_execute_task_is_as_ever(monkeypatch, watched):
+def test_without_a_provider_execute_task_is_as_ever(monkeypatch, alerted):
     """
     And nobody is asked for alerts.
     """
@@ -256,7 +256,7 @@ def test_without_a_provider_execute_task_is_as_ever(monkeypatch, watched):
 
     assert After().execute_task("build") == "done: build"
     assert asyncio.run(AsyncAfter().execute_task("build")) == "done: build"
-    assert not watched
+    assert not alerted
 
 
 def test_the_dashboard_and_reports_are_asked_of_the_exporter(exporter):
@@ -275,7 +275,7 @@ def test_the_dashboard_and_reports_are_asked_of_the_exporter(exporter):
 
 def test_an_exporter_without_the_page_is_named(exporter):
     """
-    The error says which page and which status.
+    The error names the page and the status.
     """
     with pytest.raises(ds.DroidscopeError, match=f"{exporter.url}/api/v1/dashboard answers with status 404"):
         ds.AnalyticsOrchestrator().get_performance_dashboard()
@@ -297,7 +297,7 @@ def test_an_exporter_that_speaks_something_else_is_named(exporter):
 
 def test_an_exporter_that_is_down_is_named(monkeypatch):
     """
-    With the variable that says where it should be.
+    With the variable of its URL.
     """
     monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
 
@@ -364,7 +364,7 @@ def test_without_alerts_there_is_nothing_to_handle(exporter):
     exporter.pages = {"/api/v1/alerts": []}
     listener = Listener()
 
-    orchestrator.hand_over_alerts(listener)
+    analytics_orchestrator.deliver_alerts(listener)
 
     assert not listener.heard
 
@@ -377,8 +377,8 @@ def test_alerts_that_cannot_be_asked_for_are_one_warning(monkeypatch, caplog):
     monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
     listener = Listener()
 
-    orchestrator.hand_over_alerts(listener)
-    orchestrator.hand_over_alerts(listener)
+    analytics_orchestrator.deliver_alerts(listener)
+    analytics_orchestrator.deliver_alerts(listener)
 
     assert not listener.heard
     assert caplog.text.count("no alerts to handle") == 1
@@ -393,26 +393,26 @@ def test_the_default_is_to_log_alerts(caplog):
     assert "1 alerts are active" in caplog.text
 
 
-def test_the_watch_is_bounded_and_ends(monkeypatch):
+def test_the_alert_poller_is_bounded_and_ends(monkeypatch):
     """
     While one handler takes its time others wait, up to a limit; then the thread ends.
     """
-    entered, may_go_on, told = threading.Event(), threading.Event(), []
+    entered, may_go_on, handled = threading.Event(), threading.Event(), []
 
     def tell(handler):
         entered.set()
         may_go_on.wait(10)
-        told.append(handler)
+        handled.append(handler)
 
-    monkeypatch.setattr(orchestrator, "hand_over_alerts", tell)
-    watch = orchestrator.Watch(idle_seconds=0.01)
-    watch.look(-1)
+    monkeypatch.setattr(analytics_orchestrator, "deliver_alerts", tell)
+    poller = analytics_orchestrator.AlertPoller(idle_seconds=0.01)
+    poller.request(-1)
     assert entered.wait(10)
-    for number in range(orchestrator.QUEUE_LIMIT + 5):
-        watch.look(number)
-    thread = watch.thread
+    for number in range(analytics_orchestrator.QUEUE_LIMIT + 5):
+        poller.request(number)
+    thread = poller.thread
     may_go_on.set()
     thread.join(10)
 
-    assert told == list(range(-1, orchestrator.QUEUE_LIMIT))
-    assert watch.thread is None
+    assert handled == list(range(-1, analytics_orchestrator.QUEUE_LIMIT))
+    assert poller.thread is None

@@ -1,0 +1,154 @@
+"""
+The dashboard: the current state, and performance over a window.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from droidscope.api.alert_handlers import AlertsParams, list_alerts
+from droidscope.api.endpoint import Endpoint
+from droidscope.api.insight_handlers import insights_in_window
+from droidscope.api.params import Window, matches
+from droidscope.api.schema import Attention, Dashboard, DroidStatusItem, OverallPerformance, SessionSummary
+from droidscope.api.serializers import to_seconds
+from droidscope.api.session_handlers import all_sessions
+from droidscope.conventions.attributes import Severity
+from droidscope.facts.facts import Key
+from droidscope.insights.alerts import ActiveAlert
+from droidscope.insights.bottlenecks import Bottleneck
+from droidscope.insights.overview import LISTED
+from droidscope.insights.recommendations import Recommendation
+from droidscope.kpi.durations import mean_session_ns, mean_task_ns
+from droidscope.kpi.efficiency import orchestrator_efficiency
+from droidscope.kpi.rankings import Outcomes, rank_patterns
+from droidscope.kpi.ratios import session_success_ratio
+from droidscope.kpi.totals import WindowTotals, by_subject
+from droidscope.units import SECOND_NS
+from droidscope.views.head_reader import HeadReader
+
+ITEMS_LIMIT: Final = 100
+"""
+Sessions, and alerts, on the dashboard.
+"""
+
+
+class DashboardParams(Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    The orchestrator, and the window of its performance.
+    """
+
+    orchestrator: str | None = None
+    window: Window = "24h"
+
+
+def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
+    """
+    The current state and the performance over the window, over all orchestrators that match.
+    """
+    now_ns = reader.now_ns()
+    running = [
+        session
+        for session in all_sessions(reader, now_ns)
+        if session.end_seconds is None and matches(params.orchestrator, session.orchestrator)
+    ]
+    totals = by_subject(_pooled_totals(reader, params, now_ns))
+    alerts = list_alerts(reader, AlertsParams(params.orchestrator, limit=ITEMS_LIMIT))
+    insights = [
+        window_insights
+        for _, window_insights in insights_in_window(reader, params.orchestrator, params.window)
+    ]
+    return Dashboard(
+        time_seconds=now_ns / SECOND_NS,
+        window=params.window,
+        session_summary=_to_session_summary(totals, len(running)),
+        current_sessions=running[:ITEMS_LIMIT],
+        overall_performance=_to_performance(
+            totals, [bottleneck for item in insights for bottleneck in item.bottlenecks]
+        ),
+        droid_status=[
+            DroidStatusItem(orchestrator[0], droid, snapshot.status)
+            for (orchestrator, droid), snapshot in reader.droids(now_ns).items()
+            if matches(params.orchestrator, orchestrator[0])
+        ],
+        alert_level=alerts.level,
+        alerts=to_attention(
+            alerts.alerts,
+            (advice for item in insights for advice in item.recommendations),
+        ),
+        efficiency_score=orchestrator_efficiency(totals.orchestrator).score,
+        efficiency_samples=totals.orchestrator.work.tasks_ended,
+    )
+
+
+def _pooled_totals(reader: HeadReader, params: DashboardParams, now_ns: int) -> Mapping[Key, int]:
+    """
+    Sums over the orchestrators that match, so that every ratio of them is one of sums.
+    """
+    pooled: dict[Key, int] = defaultdict(int)
+    for orchestrator, by_window in reader.window_totals([params.window], now_ns).items():
+        if matches(params.orchestrator, orchestrator[0]):
+            for key, amount in by_window[params.window].items():
+                pooled[key] += amount
+    return pooled
+
+
+def _to_session_summary(totals: WindowTotals, running: int) -> SessionSummary:
+    ended = totals.orchestrator.sessions
+    return SessionSummary(
+        active_sessions=running,
+        completed_sessions=ended.sessions_completed,
+        success_ratio=session_success_ratio(ended),
+        success_samples=ended.sessions_ended,
+        average_duration_seconds=to_seconds(mean_session_ns(ended)),
+    )
+
+
+def to_attention(alerts: Sequence[ActiveAlert], advice: Iterable[Recommendation]) -> Attention:
+    """
+    Alerts by severity, and the recommendations with the highest impact.
+    """
+    severe = {Severity.CRITICAL, Severity.HIGH}
+    return Attention(
+        critical=[alert for alert in alerts if alert.severity in severe],
+        warnings=[alert for alert in alerts if alert.severity not in severe],
+        recommendations=sorted(advice, key=lambda item: -item.impact_score)[:LISTED],
+    )
+
+
+def _to_performance(totals: WindowTotals, bottlenecks: Iterable[Bottleneck]) -> OverallPerformance:
+    work, ended = totals.orchestrator.work, totals.orchestrator.sessions
+    ranks = rank_patterns(
+        {
+            name: Outcomes(pattern.sessions.sessions_completed, pattern.sessions.sessions_ended)
+            for name, pattern in totals.patterns.items()
+        }
+    )
+    worst = sorted(bottlenecks, key=lambda bottleneck: -bottleneck.impact_score)[:LISTED]
+    return OverallPerformance(
+        total_tasks_completed=work.tasks_completed,
+        average_task_duration_seconds=to_seconds(mean_task_ns(work)),
+        success_ratio=session_success_ratio(ended),
+        success_samples=ended.sessions_ended,
+        most_efficient_pattern=ranks[0].subject if ranks else None,
+        current_bottlenecks=[bottleneck.description for bottleneck in worst],
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        path="dashboard",
+        params=DashboardParams,
+        answer=Dashboard,
+        title="Current state",
+        description=(
+            "Running sessions, sessions and performance in the window, droid status, alert level, alerts "
+            "and recommendations, efficiency score."
+        ),
+        handler=get_dashboard,
+    ),
+)
