@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -28,12 +29,8 @@ Distributions beside the product; their files and functions have its sizes.
 """
 TESTS: Final = ROOT / "tests"
 
-LAYERS: Final[Mapping[str, frozenset[str]]] = {}
-"""
-Room -> the rooms it may import, by the name below `droidscope`; empty until the table is decided.
-
-A module directly in the package is a room of its own name. A room may always import itself.
-"""
+ARCHITECTURE: Final = ROOT / "ARCHITECTURE.md"
+_ROW: Final = re.compile(r"^\| `(\w+)` \| .+ \| ([\w, ]*)\|$", re.MULTILINE)
 
 LARGEST_FOLDERS: Final = 8
 
@@ -56,9 +53,9 @@ class Module:
     @property
     def room(self) -> str:
         """
-        Its name or that of its folder, directly below the package; empty for the package itself.
+        Its name or that of its folder, directly below the package; `__init__` for the package itself.
         """
-        return ".".join(self.name.split(".")[1:2])
+        return ".".join(self.name.split(".")[1:2]) or "__init__"
 
     @property
     def file(self) -> str:
@@ -191,17 +188,50 @@ def import_circles(modules: Sequence[Module]) -> list[str]:
     return []
 
 
-def upward_imports(modules: Sequence[Module], layers: Mapping[str, frozenset[str]]) -> list[str]:
+def read_layers(page: str) -> dict[str, frozenset[str]]:
     """
-    The imports that *layers* does not allow; none where it is empty.
+    The rooms that each room may import, by its table: a room imports rooms of rows above its own.
+
+    Raises:
+        ValueError: If a row names a room that is not in a row above.
+    """
+    layers: dict[str, frozenset[str]] = {}
+    for room, allowed in _ROW.findall(page):
+        rooms = frozenset(filter(None, allowed.strip().split(", ")))
+        if rooms - layers.keys():
+            msg = (
+                f"{room} may import {', '.join(sorted(rooms - layers.keys()))}; expected rooms of rows above"
+            )
+            raise ValueError(msg)
+        layers[room] = rooms
+    return layers
+
+
+def imports_of_rooms(modules: Sequence[Module]) -> dict[str, dict[str, list[str]]]:
+    """
+    Room -> the other rooms it imports -> the imports, as `from -> to`.
     """
     by_name = {module.name: module for module in modules}
     known = frozenset(by_name)
+    rooms: dict[str, dict[str, list[str]]] = {module.room: {} for module in modules}
+    for module in modules:
+        for name in sorted(imports(module, known)):
+            room = by_name[name].room
+            if room != module.room:
+                rooms[module.room].setdefault(room, []).append(f"{module.name} -> {name}")
+    return rooms
+
+
+def upward_imports(modules: Sequence[Module], layers: Mapping[str, frozenset[str]]) -> list[str]:
+    """
+    The imports that *layers* does not allow.
+    """
     return [
-        f"{module.name} -> {name}"
-        for module in modules
-        for name in sorted(imports(module, known))
-        if layers and by_name[name].room not in layers.get(module.room, frozenset()) | {module.room}
+        each
+        for room, imported in imports_of_rooms(modules).items()
+        for other, several in imported.items()
+        if other not in layers.get(room, frozenset())
+        for each in several
     ]
 
 
@@ -232,7 +262,7 @@ def counts() -> list[Count]:
         Count("test files of more than 600 lines", files_longer_than(600, tests), 0),
         Count("functions of more than 40 lines", functions_longer_than(40, [*product, *addons, *tests]), 0),
         Count("import circles", import_circles(product), 0),
-        Count("upward imports", upward_imports(product, LAYERS), 0),
+        Count("upward imports", upward_imports(product, read_layers(ARCHITECTURE.read_text())), 0),
         Count(f"largest folders of the wheel, which has {wheel.total()} lines", largest),
     ]
 
@@ -251,8 +281,6 @@ def main() -> int:
         print(f"{mark}{count.what}: {len(count.items)}{allowed}")
         for item in count.items:
             print(f"    {item}")
-    if not LAYERS:
-        print("upward imports were not looked for: the table of the layers is empty")
     return int(any(count.exceeded for count in answer))
 
 

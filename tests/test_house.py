@@ -106,7 +106,6 @@ def test_an_import_that_the_table_does_not_allow_is_named(modules):
     layers = {"low": frozenset(), "top": frozenset({"low"})}
 
     assert house.upward_imports(tree, layers) == ["p.cli -> p.top.page", "p.low.a -> p.top.page"]
-    assert house.upward_imports(tree, {}) == []
 
 
 def test_the_wheel_holds_the_product_alone():
@@ -114,3 +113,27 @@ def test_the_wheel_holds_the_product_alone():
     No test, no benchmark and no rendered file is in it.
     """
     assert all(folder.split("/")[0] == "droidscope" for folder in house.wheel_lines())
+
+
+class TestLayers:
+    """
+    The table of ARCHITECTURE.md is what the code does.
+    """
+
+    def test_each_room_imports_what_its_row_says(self):
+        """
+        Neither more, which would be an import upwards, nor less, which would be a stale row.
+        """
+        layers = house.read_layers(house.ARCHITECTURE.read_text())
+        rooms = house.imports_of_rooms(house.read_modules(house.PRODUCT))
+
+        assert {room: sorted(imported) for room, imported in rooms.items()} == {
+            room: sorted(allowed) for room, allowed in layers.items()
+        }
+
+    def test_a_row_names_rooms_above_it(self):
+        """
+        So there is no circle of rooms.
+        """
+        with pytest.raises(ValueError, match=r"^head may import web; expected rooms of rows above$"):
+            house.read_layers("| `head` | in memory | web |\n| `web` | pages | head |\n")

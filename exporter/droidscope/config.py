@@ -362,7 +362,7 @@ def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> s
 
 def as_text(settings: Settings) -> str:
     """
-    The settings as a configuration file that says the same.
+    The settings as a configuration file with the same values.
     """
     plain = json.loads(settings.model_dump_json())
     for port in PORTS:

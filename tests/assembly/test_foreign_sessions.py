@@ -221,13 +221,23 @@ def test_a_session_belongs_to_who_sent_its_outermost_run():
 
 def test_the_pattern_is_the_outermost_workflow():
     """
-    Inner ones do not count; where an agent is outermost there is none.
+    Inner ones do not count; where an agent is outermost it is the lead, and the pattern has its name.
     """
     records = settled(other(workflow("outer", workflow("inner", agent("ada")))))
     bare = settled(agent("ada", tool("plan", workflow("inner"))))
 
     assert {record.place.pattern for record in records} == {"outer"}
-    assert {record.place.pattern for record in bare} == {""}
+    assert {record.place.pattern for record in bare} == {"ada"}
+
+
+def test_of_agents_side_by_side_the_first_leads():
+    """
+    Nothing encloses them, whatever ran in them; without a name there is no pattern.
+    """
+    records = settled(other(agent("bob", agent("ada"), start=5, end=90), agent("eve", start=91, end=95)))
+
+    assert {record.place.pattern for record in records} == {"bob"}
+    assert {record.place.pattern for record in settled(agent(""))} == {""}
 
 
 def test_traces_without_agents_are_ignored_and_counted():

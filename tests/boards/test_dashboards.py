@@ -184,9 +184,9 @@ def test_every_rule_of_advice_is_a_sentence(uid, title):
     """
     rules = {rule.id for rule in insight_kinds.ADVICE}
 
-    assert words(uid, title, "What to do").keys() == words(uid, title, "Why").keys() == rules
-    assert all(text.endswith(".") for text in words(uid, title, "Why").values())
-    assert words(uid, title, "About").keys() == {rule.kind for rule in insight_kinds.ADVICE}
+    assert words(uid, title, "Recommendation").keys() == words(uid, title, "Reason").keys() == rules
+    assert all(text.endswith(".") for text in words(uid, title, "Reason").values())
+    assert words(uid, title, "Type").keys() == {rule.kind for rule in insight_kinds.ADVICE}
 
 
 def test_every_kind_of_bottleneck_has_a_name():

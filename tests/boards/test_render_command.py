@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
 from droidscope.commands import droidscope
-from droidscope.conventions.thresholds import (
-    ALERTS,
-    COMMUNICATION_CONFLICTS,
-    HIGH_ERROR_RATE,
-    SECURITY_ISSUES,
-)
-from droidscope.formatting import number
+from promql import panels
 from rendered import ROOT
 
 
@@ -66,64 +62,59 @@ def test_a_hand_edited_board_is_shown_as_a_diff(render, tmp_path):
     assert '+  "editable": false' in result.output
 
 
-@pytest.fixture
-def render_with(render, tmp_path):
-    """
-    The text of all boards, rendered with a file of limits.
-    """
-
-    def text(limits):
-        file = tmp_path / "limits.yml"
-        file.write_text(limits)
-        result = render("--root", tmp_path, "--thresholds", file)
-        assert (result.exit_code, result.output) == (0, "")
-        return "".join(board.read_text() for board in sorted((tmp_path / "grafana/dashboards").iterdir()))
-
-    return text
-
-
-@pytest.mark.parametrize("threshold", ALERTS, ids=lambda threshold: threshold.name)
-def test_colours_and_descriptions_follow_the_file_of_limits(render_with, threshold):
-    """
-    Every limit that can be set is in a panel's steps or description; what is set for some alone is in none.
-    """
-    shipped = render_with("{}")
-    some = f"{threshold.name}: {{overrides: [{{orchestrator: a, severity: low, hold: 7m}}]}}"
-    assert render_with(some) == shipped
-    if "limit" in threshold.settable:
-        other = 0.123 if threshold.unit == "ratio" else 47
-        changed = render_with(f"{threshold.name}: {{limit: {other}}}")
-        assert f"{threshold.name}, {threshold.breached} {other}" in changed
-        assert f"{threshold.name}, {threshold.breached} {number(threshold.limit)}" not in changed
-        if threshold not in (SECURITY_ISSUES, COMMUNICATION_CONFLICTS):  # these two have no colours
-            assert f'"value": {other}' in changed
-
-
-def test_an_alert_that_is_off_is_not_promised(render_with):
-    """
-    The description says so instead of naming a limit.
-    """
-    text = render_with(f"{HIGH_ERROR_RATE.name}: {{enabled: false}}")
-
-    assert f"The alert {HIGH_ERROR_RATE.name} is off." in text
-    assert f"Alert: {HIGH_ERROR_RATE.name}" not in text
-
-
-def test_a_fault_in_the_file_of_limits_writes_nothing(render, tmp_path):
-    """
-    The message is that of the rules.
-    """
-    file = tmp_path / "limits.yml"
-    file.write_text(f"{HIGH_ERROR_RATE.name}: {{limit: 7}}\n")
-
-    result = render("--root", tmp_path, "--thresholds", file)
-
-    assert result.output == f"Error: {HIGH_ERROR_RATE.name}.limit is 7; expected a ratio from 0 to 1\n"
-    assert not (tmp_path / "grafana").exists()
-
-
 def test_a_missing_board_is_a_difference(render, tmp_path):
     """
     A board that was never written fails the check.
     """
     assert render("--check", "--root", tmp_path).exit_code == 1
+
+
+def success_panel(folder):
+    """
+    The success rate of the rendered Patterns board: its colour steps and its description.
+    """
+    board = json.loads((folder / "grafana/dashboards/orchestrator-patterns.json").read_text())
+    panel = next(one for one in panels(board) if one["title"] == "Success rate")
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    return [step.get("value") for step in steps], panel["description"]
+
+
+@pytest.mark.parametrize(
+    ("change", "steps", "note"),
+    [
+        ("{limit: 0.6, minimum: 8, window: 6h}", [None, 0.6, 0.85], "below 0.6 over 6h (from n = 8)."),
+        (
+            "{overrides: [{pattern: research, limit: 0.5}]}",
+            [None, 0.7, 0.85],
+            "below 0.7 over 24h (from n = 5). Some have limits of their own.",
+        ),
+        ("{enabled: false}", [None, 0.7, 0.85], "switched off."),
+    ],
+)
+def test_a_file_of_limits_changes_colours_and_descriptions(render, tmp_path, change, steps, note):
+    """
+    The same file as for the rules; a limit for some is named, since a panel has one set of colours.
+    """
+    file = tmp_path / "limits.yml"
+    file.write_text(f"OrchestratorSessionSuccessRateLow: {change}\n")
+
+    result = render("--root", tmp_path, "--thresholds", file)
+
+    assert (result.exit_code, result.output) == (0, "")
+    shown, description = success_panel(tmp_path)
+    assert shown == steps
+    assert description.endswith(f"Alert: OrchestratorSessionSuccessRateLow, {note}")
+
+
+def test_a_mistake_in_the_file_of_limits_is_an_error(render, tmp_path):
+    """
+    One line names it, and nothing is written.
+    """
+    file = tmp_path / "limits.yml"
+    file.write_text("NoSuchAlert: {limit: 1}\n")
+
+    result = render("--root", tmp_path, "--thresholds", file)
+
+    assert result.exit_code == 1
+    assert "NoSuchAlert is no alert" in result.output
+    assert not (tmp_path / "grafana").exists()

@@ -320,8 +320,8 @@ def test_records_without_a_point_take_a_bounded_room(rig, monkeypatch):
     """
     The oldest are then taken for older than the next point, as they are.
     """
-    monkeypatch.setattr(completeness, "LATER_LIMIT", 10)
-    monkeypatch.setattr(completeness, "HELD_LIMIT", 12)
+    monkeypatch.setattr(completeness, "TIMES_LIMIT", 10)
+    monkeypatch.setattr(completeness, "ALL_TIMES_LIMIT", 12)
     for instance in ("i1", "i2"):
         send_tasks(rig, *range(1, 15), instance=instance)
     held = [len(account.later) for _, account in rig.head.completeness.dump().accounts]
@@ -334,12 +334,13 @@ def test_records_without_a_point_take_a_bounded_room(rig, monkeypatch):
     assert ratios(rig) == {"atlas": 28 / 40}
 
 
-def test_processes_past_the_limit_are_forgotten_the_longest_silent_first(rig, monkeypatch):
+def test_processes_past_the_limit_are_forgotten_the_longest_silent_first(tmp_path, monkeypatch):
     """
     One that returns is judged from then on: its past is not known, and is not taken for lost.
     """
     monkeypatch.setattr(completeness, "PROCESSES_LIMIT", 1)
     monkeypatch.setattr("droidscope.completeness.client_counts.STREAMS_LIMIT", 1)
+    rig = Rig(tmp_path / "store")
     send_tasks(rig, 1)
     report(rig, 1, at=1)
     rig.pass_seconds(400)
@@ -353,6 +354,8 @@ def test_processes_past_the_limit_are_forgotten_the_longest_silent_first(rig, mo
     rig.pass_seconds(60)
 
     assert ratios(rig) == {"atlas": 1.0}
+    kept = rig.head.completeness.dump()
+    assert (len(kept.accounts), len(kept.counts)) == (1, 1)
 
 
 # --- whatever the order ------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from demo.telling import attributes, told
+from demo.recorded_series import attributes, recorded
 from droidscope import testing
 from droidscope.conventions import attributes as names
 from droidscope.conventions import metrics
@@ -41,7 +41,7 @@ def test_the_truth_is_what_the_telemetry_tells(run):
     captured, truth = run
 
     counted = {(one["name"], *list(one["labels"].values())[1:]): one["value"] for one in truth.samples()}
-    assert counted == told(captured)
+    assert counted == recorded(captured)
 
 
 def test_the_run_shows_every_family(run):

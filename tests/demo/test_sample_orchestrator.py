@@ -4,7 +4,7 @@ The sample orchestrator of the end-to-end tests tells the truth about itself.
 
 import pytest
 
-from demo.telling import told
+from demo.recorded_series import recorded
 from droidscope import testing
 from droidscope.conventions import attributes as names
 from droidscope.conventions import metrics
@@ -33,7 +33,7 @@ def test_its_truth_is_what_its_telemetry_tells(run):
     implied = (metrics.ATTEMPTS.name, ARCHITECT, "architecture", "succeeded")
 
     assert counted.pop(implied) == 12
-    assert counted == told(captured)
+    assert counted == recorded(captured)
 
 
 def test_it_emits_every_kind_of_record(run):

@@ -76,7 +76,7 @@ def test_the_table_is_aligned():
     lines = table([Service("droidscope", "http://127.0.0.1:9788", "metrics"), Service("fleet", "x", "load")])
 
     assert lines == [
-        "NAME        URL                    WHAT FOR",
+        "NAME        URL                    PURPOSE",
         "droidscope  http://127.0.0.1:9788  metrics",
         "fleet       x                      load",
     ]

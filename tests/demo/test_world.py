@@ -35,8 +35,8 @@ def attempts_of(sessions):
     return [
         (task.droid, attempt)
         for session in sessions
-        for stage in session.stages
-        for task in stage.tasks
+        for run in session.phase_runs
+        for task in run.tasks
         for attempt in task.attempts
     ]
 
@@ -102,9 +102,9 @@ def test_a_session_ends_with_its_first_failed_stage(sessions):
     for session in sessions:
         phases = session.pattern.phases
 
-        assert [stage.phase for stage in session.stages] == list(phases[: len(session.stages)])
-        assert not any(stage.error for stage in session.stages[:-1])
-        assert bool(session.error) == (session.stages[-1].error != "")
+        assert [run.phase for run in session.phase_runs] == list(phases[: len(session.phase_runs)])
+        assert not any(run.error for run in session.phase_runs[:-1])
+        assert bool(session.error) == (session.phase_runs[-1].error != "")
         assert session.error or not session.skipped
 
 
@@ -112,7 +112,7 @@ def test_attempts_stop_at_success_or_at_the_limit(sessions):
     """
     Only the last attempt of a task may succeed, and a failed task has used all it may.
     """
-    tasks = [task for session in sessions for stage in session.stages for task in stage.tasks]
+    tasks = [task for session in sessions for run in session.phase_runs for task in run.tasks]
 
     for task in tasks:
         assert all(attempt.error for attempt in task.attempts[:-1])
@@ -159,7 +159,7 @@ def test_every_outcome_of_a_query_happens(sessions):
     """
     Answered, late, unanswered and rejected; only late ones take longer than their deadline.
     """
-    queries = [q for one in sessions for stage in one.stages for task in stage.tasks for q in task.queries]
+    queries = [q for one in sessions for run in one.phase_runs for task in run.tasks for q in task.queries]
 
     assert {q.outcome for q in queries} == {
         Outcome.ANSWERED,
@@ -174,23 +174,23 @@ def test_outputs_have_the_values_of_the_reference_simulator(sessions):
     """
     Code quality is 7.5 to 9.5 of ten, coverage about 92 %, security about 9.1 of ten.
     """
-    products = [task.product for one in sessions for stage in one.stages for task in stage.tasks]
-    coverage = [p.test_coverage_percent for p in products if p.test_coverage_percent is not None]
-    security = [p.security_of_ten for p in products if p.security_of_ten is not None]
+    outputs = [task.output for one in sessions for run in one.phase_runs for task in run.tasks]
+    coverage = [p.test_coverage_percent for p in outputs if p.test_coverage_percent is not None]
+    security = [p.security_of_ten for p in outputs if p.security_of_ten is not None]
 
-    assert all(7.5 <= p.code_quality_of_ten <= 9.5 for p in products)
+    assert all(7.5 <= p.code_quality_of_ten <= 9.5 for p in outputs)
     assert mean(coverage) == pytest.approx(92, abs=1)
     assert mean(security) == pytest.approx(9.1, abs=0.1)
 
 
 def test_a_phase_stays_below_the_message_limit(sessions):
     """
-    No stage exchanges more than the 50 messages an orchestrator allows a phase.
+    No run exchanges more than the 50 messages an orchestrator allows a phase.
     """
     counts = [
-        sum(len(task.queries) + len(task.notices) for task in stage.tasks)
+        sum(len(task.queries) + len(task.notices) for task in run.tasks)
         for one in sessions
-        for stage in one.stages
+        for run in one.phase_runs
     ]
 
     assert max(counts) <= 50

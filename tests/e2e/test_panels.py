@@ -372,7 +372,7 @@ def test_assignments_are_judged_as_they_went(shown):
 
     for title, values in (("Effectiveness", lower_bounds), ("Expected success", expected)):
         found = shown.panel(PATTERNS_BOARD, f"{title} by pattern and droid", **GRPC)
-        cells = {(dict(labels)["place"], dict(labels)["droid"]): value for labels, value in found.items()}
+        cells = {(dict(labels)["row"], dict(labels)["droid"]): value for labels, value in found.items()}
         assert cells == pytest.approx(
             {(f"sample-grpc / {PATTERN}", droid): value for droid, value in values.items()}
         )

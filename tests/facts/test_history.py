@@ -12,20 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from droidscope.facts.facts import LABELS, Fact, sums
-from droidscope.facts.history import HOURS, MONTH, before, hours_over, points, sketches, split, timeline
-from droidscope.facts.packing import unpacked
+from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
+from droidscope.facts.facts import PhaseIdleTime, PhasesEnded, SessionCost, SessionsEnded, TasksEnded
+from droidscope.facts.history import HOURS, MONTH, before
+from droidscope.facts.packing import FACTS, unpacked
 from droidscope.facts.sketch import COARSE, FINE, bucket, tenths
+from droidscope.facts.sketched_facts import PhaseDurations, ScoreCounts, SessionDurations
 from droidscope.facts.windows import Windows
+from droidscope.kpi.timeline import hours_over, points, timeline
 from droidscope.units import HOUR_NS, NANO
 from facts.sketch_error import relative_error
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined
 
 NOW = 1_760_000_000_000_000_000 // HOUR_NS * HOUR_NS + 20 * NANO
-WORKED = (Fact.TASKS, "bug-fix", "coder", "testing", "completed")
-PHASE = (Fact.PHASE_TOOK, "bug-fix", "fix", "completed", "on", "70")
-SESSION = (Fact.SESSION_TOOK, "bug-fix", "completed", "70")
-IDLE = (Fact.IDLE_NS, "bug-fix", "fix")
+WORKED = TasksEnded(pattern="bug-fix", droid="coder", task_type="testing", outcome="completed")
+PHASE = PhaseDurations(pattern="bug-fix", phase="fix", outcome="completed", path="on", bucket="70")
+SESSION = SessionDurations(pattern="bug-fix", outcome="completed", bucket="70")
+IDLE = PhaseIdleTime(pattern="bug-fix", phase="fix")
 steps = Steps(HOURS, [WORKED, PHASE, SESSION, IDLE])
 
 
@@ -77,13 +80,13 @@ def test_a_snapshot_is_the_totals_and_buckets_add_up_to_them(script):
 
     copied = windows.snapshot(now_ns, HOURS.spans)
     for who, window in product([ACME, OTHER], HOURS.spans):
-        assert copied.get(who, {}).get(window, {}) == windows.totals(who, window, now_ns)
+        assert (copied[who][window].amounts if who in copied else {}) == windows.totals(who, window, now_ns)
         hours = HOURS.ranges(now_ns)[window]
         wanted = HOURS.spans[window].facts
         assert {
             key: amount
             for key, amount in sums_of(windows.buckets(who, hours)).items()
-            if key[0] in wanted and amount
+            if type(key) in wanted and amount
         } == windows.totals(who, window, now_ns)
 
 
@@ -131,14 +134,21 @@ def told(windows, start_ns, work):
         at = start_ns + hour * HOUR_NS
         for pattern, (ended, took, scored, cost) in by_pattern.items():
             for outcome in ended:
-                windows.add(ACME, at, (Fact.SESSIONS, pattern, outcome), 1)
+                windows.add(ACME, at, SessionsEnded(pattern=pattern, outcome=outcome), 1)
             for ns in took:
-                windows.add(ACME, at, (Fact.SESSION_TOOK, pattern, "completed", str(bucket(ns, COARSE))), 1)
+                windows.add(
+                    ACME,
+                    at,
+                    SessionDurations(pattern=pattern, outcome="completed", bucket=str(bucket(ns, COARSE))),
+                    1,
+                )
             for value in scored:
-                key = (Fact.SCORED, "code_quality", f"{pattern}-droid", str(bucket(tenths(value), FINE)))
+                key = ScoreCounts(
+                    score="code_quality", droid=f"{pattern}-droid", bucket=str(bucket(tenths(value), FINE))
+                )
                 windows.add(ACME, at, key, 1)
             for amount in cost:
-                windows.add(ACME, at, (Fact.COST, pattern), amount)
+                windows.add(ACME, at, SessionCost(pattern=pattern), amount)
 
 
 @settings(deadline=None)
@@ -192,9 +202,9 @@ def test_the_efficiency_of_an_hour_is_that_of_its_facts():
     Three of four tasks, all phases: 0.5 and 0.3 of the weight are there.
     """
     windows = Windows(HOURS)
-    windows.add(ACME, NOW, (Fact.TASKS, "p", "coder", "code", "completed"), 3)
-    windows.add(ACME, NOW, (Fact.TASKS, "p", "coder", "code", "failed"), 1)
-    windows.add(ACME, NOW, (Fact.PHASES, "p", "fix", "completed"), 2)
+    windows.add(ACME, NOW, TasksEnded(pattern="p", droid="coder", task_type="code", outcome="completed"), 3)
+    windows.add(ACME, NOW, TasksEnded(pattern="p", droid="coder", task_type="code", outcome="failed"), 1)
+    windows.add(ACME, NOW, PhasesEnded(pattern="p", phase="fix", outcome="completed"), 2)
     windows.advance(NOW + 1)
 
     found = points(tuple(windows.buckets(ACME, [NOW // HOUR_NS])))
@@ -221,25 +231,33 @@ def test_sketches_and_sums_are_over_the_labels_they_name(counted):
     """
     By some labels, where others have a value; the parts of a split are all there is.
     """
-    totals = {(Fact.PHASE_TOOK, *labels): n for labels, n in counted.items()} | {IDLE: 7}
+    labels_of = PhaseDurations.__struct_fields__
+    keys = {PhaseDurations(**dict(zip(labels_of, labels, strict=True))): n for labels, n in counted.items()}
+    totals = Totals(keys | {IDLE: 7})
     values = defaultdict(list)
     for (pattern, phase, outcome, _, number), n in counted.items():
         if outcome == "completed":
             values[pattern, phase] += [int(number)] * n
 
-    found = sketches(totals, Fact.PHASE_TOOK, "pattern", "phase", outcome="completed")
+    found = sketch_by(
+        totals.of(PhaseDurations),
+        lambda key: (key.pattern, key.phase),
+        where=lambda key: key.outcome == "completed",
+    )
     assert {place: (each.n, each.quantile(0.5)) for place, each in found.items()} == {
         place: (len(of), statistics.median(of)) for place, of in values.items()
     }
-    assert sum(sums(totals, Fact.PHASE_TOOK, "path").values()) == sum(counted.values())
-    by_phase = split(totals, "phase")
-    assert {key: n for of in by_phase.values() for key, n in of.items()} == totals
-    assert all(key[2] == phase for phase, of in by_phase.items() for key in of)
-    assert split(totals, "droid") == {}
+    by_path = sum_by(totals.of(PhaseDurations), lambda key: key.path)
+    assert sum(by_path.values()) == sum(counted.values())
+    parts = totals.by_pattern
+    assert {key: n for part in parts.values() for key, n in part.amounts.items()} == totals.amounts
+    assert all(key.pattern == pattern for pattern, part in parts.items() for key in part.amounts)
+    assert totals.by_droid == {}
 
 
 def test_every_fact_of_hours_can_be_split_and_sketched():
     """
     A fact that counts by bucket has that as its last label.
     """
-    assert all(labels.index("bucket") == len(labels) - 1 for labels in LABELS.values() if "bucket" in labels)
+    labels_of_facts = [fact.__struct_fields__ for fact in FACTS]
+    assert all(labels.index("bucket") == len(labels) - 1 for labels in labels_of_facts if "bucket" in labels)

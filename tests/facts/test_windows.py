@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.facts import buckets as buckets_module
 from droidscope.facts import windows as windows_module
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import ScoreSums, SessionsEnded, TasksEnded
 from droidscope.facts.window_shape import MINUTES
 from droidscope.facts.windows import Windows
 from droidscope.units import MINUTE_NS
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined, floor, reloaded
 
 NOW = 1_760_000_000_000_000_000 // MINUTE_NS * MINUTE_NS + 20_000_000_000
-COMPLETED = (Fact.TASKS, "bug-fix", "coder", "testing", "completed")
-LOST = (Fact.SESSIONS, "bug-fix", "lost")
+COMPLETED = TasksEnded(pattern="bug-fix", droid="coder", task_type="testing", outcome="completed")
+LOST = SessionsEnded(pattern="bug-fix", outcome="lost")
 
 
 def floor_minute(time_ns):
@@ -207,7 +207,10 @@ def test_packing_saves_memory():
     Minutes that left the hour are kept in a fraction of what their facts would take as JSON.
     """
     windows = Windows()
-    keys = [(Fact.TASKS, "bug-fix", f"droid-{n}", "implementation", "completed") for n in range(100)]
+    keys = [
+        TasksEnded(pattern="bug-fix", droid=f"droid-{n}", task_type="implementation", outcome="completed")
+        for n in range(100)
+    ]
     for key in keys:
         windows.add(ACME, NOW, key, 1)
     windows.advance(NOW + 1)
@@ -221,7 +224,9 @@ def test_sums_of_squares_beyond_64_bits_survive_a_checkpoint():
     """
     A thousand full scores in one minute are more than msgpack's integers can hold.
     """
-    squares = (Fact.SCORES, "code_quality", "bug-fix", "coder", "testing", "squares")
+    squares = ScoreSums(
+        score="code_quality", pattern="bug-fix", droid="coder", task_type="testing", statistic="squares"
+    )
     windows = Windows()
     windows.add(ACME, NOW, squares, 2_000 * 10**16)
     windows.add(ACME, NOW + MINUTE_NS, squares, 2**70)

@@ -9,7 +9,7 @@ import pytest
 import builders as b
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE, SECURITY_ISSUES
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import AttemptsEnded
 from droidscope.insights.alerts import alerts
 from droidscope.limits import overrides
 from droidscope.limits.variants import AlertLimits
@@ -56,7 +56,8 @@ def test_namesakes_of_two_environments_are_one(rig):
     rig.pass_seconds(MINUTE)
 
     (found,) = evidence(rig).values()
-    assert found.totals["1h"][Fact.ATTEMPTS, "coder", "code", "failed"] == 2
+    failed = AttemptsEnded(droid="coder", task_type="code", outcome="failed")
+    assert found.totals["1h"].amounts[failed] == 2
     assert found.findings["bug-fix", "coder", Severity.HIGH] == 3
 
 
@@ -97,12 +98,12 @@ def test_a_window_that_no_kpi_has_is_summed_from_its_minutes(rig):
     rig.pass_seconds(14 * MINUTE)
     rig.send("traces", in_environment("test", b.task(id="t2", start=14 * MINUTE, error="Broken")))
     rig.pass_seconds(2)
-    key = Fact.ATTEMPTS, "coder", "code", "failed"
+    key = AttemptsEnded(droid="coder", task_type="code", outcome="failed")
     (before,) = evidence(rig, limits).values()
     rig.pass_seconds(2 * MINUTE)
     (after,) = evidence(rig, limits).values()
 
-    assert (before.totals["15m"][key], after.totals["15m"][key]) == (2, 1)
+    assert (before.totals["15m"].amounts[key], after.totals["15m"].amounts[key]) == (2, 1)
 
 
 def test_an_orchestrator_of_which_nothing_has_ended_is_known(rig):
@@ -113,4 +114,4 @@ def test_an_orchestrator_of_which_nothing_has_ended_is_known(rig):
 
     ((name, found),) = evidence(rig).items()
     assert name == "atlas"
-    assert not any([*found.totals.values(), found.over_limit, found.findings])
+    assert not any([*(totals.amounts for totals in found.totals.values()), found.over_limit, found.findings])

@@ -18,7 +18,18 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import ALERTS
-from droidscope.facts.facts import LABELS, Fact, Score, of_score
+from droidscope.facts.amounts import score_sums
+from droidscope.facts.fact_key import FactKey, Score
+from droidscope.facts.fact_totals import Totals
+from droidscope.facts.facts import (
+    AttemptsEnded,
+    Conflicts,
+    QueriesEnded,
+    ResponseTime,
+    SessionsEnded,
+    SessionsOverLimit,
+    TimedResponses,
+)
 from droidscope.facts.windows import Windows
 from droidscope.insights.alerts import LEVELS, AlertInputs, alert_level, alerts, facts_by_window
 from droidscope.limits import overrides
@@ -46,7 +57,7 @@ class Event(NamedTuple):
     amount.
     """
 
-    key: tuple[str, ...]
+    key: FactKey
     n: int
     counters: tuple[tuple[str, dict[str, str], float], ...]
     minutes_ago: int = JUST_NOW
@@ -68,13 +79,13 @@ def counted(fact, spec, *labels, n=1, minutes_ago=JUST_NOW):
     """
     A fact that has a counter with the same labels.
     """
-    names = dict(zip(LABELS[fact], labels, strict=True))
+    names = dict(zip(fact.__struct_fields__, labels, strict=True))
     shown = {name: names[name] for name in spec.labels if name in names}
-    return Event((fact, *labels), n, ((spec.name, shown, n),), minutes_ago)
+    return Event(fact(**names), n, ((spec.name, shown, n),), minutes_ago)
 
 
 def sessions(outcome, n, pattern="fix", **more):
-    return counted(Fact.SESSIONS, m.SESSIONS, pattern, outcome, n=n, **more)
+    return counted(SessionsEnded, m.SESSIONS, pattern, outcome, n=n, **more)
 
 
 def recovered(n, pattern="fix"):
@@ -83,23 +94,22 @@ def recovered(n, pattern="fix"):
     """
     lost = (m.SESSIONS.name, {"pattern": pattern, "outcome": "lost"}, n)
     back = (m.SESSIONS_RECOVERED.name, {"pattern": pattern, "outcome": "completed"}, n)
-    return Event((Fact.SESSIONS, pattern, "completed"), n, (lost, back))
+    return Event(SessionsEnded(pattern=pattern, outcome="completed"), n, (lost, back))
 
 
 def over_limit(n, pattern="fix", **more):
-    return counted(Fact.OVER_LIMIT, m.SESSIONS_ENDED_OVER_LIMIT, pattern, n=n, **more)
+    return counted(SessionsOverLimit, m.SESSIONS_ENDED_OVER_LIMIT, pattern, n=n, **more)
 
 
 def attempts(outcome, n, droid="coder", task_type="code", **more):
-    return counted(Fact.ATTEMPTS, m.ATTEMPTS, droid, task_type, outcome, n=n, **more)
+    return counted(AttemptsEnded, m.ATTEMPTS, droid, task_type, outcome, n=n, **more)
 
 
 def quality(*scores, droid="coder", pattern="fix", **more):
     labels = {"pattern": pattern, "droid": droid, "task_type": "code"}
     for points in scores:
         facts = [
-            Event(key, n, (), **more)
-            for key, n in of_score(Score.CODE_QUALITY, pattern, droid, "code", points)
+            Event(key, n, (), **more) for key, n in score_sums(Score.CODE_QUALITY, **labels, points=points)
         ]
         counters = (
             (f"{m.CODE_QUALITY.name}_sum", labels, points),
@@ -114,23 +124,23 @@ def answers(n, seconds, droid="critic", **more):
     """
     labels = {"droid": droid}
     return (
-        counted(Fact.QUERIES, m.QUERIES, droid, "answered", n=n, **more),
+        counted(QueriesEnded, m.QUERIES, droid, "answered", n=n, **more),
         Event(
-            (Fact.QUERY_NS, droid),
+            ResponseTime(droid=droid),
             seconds * NANO,
             ((f"{m.QUERY_RESPONSE.name}_sum", labels, seconds),),
             **more,
         ),
-        Event((Fact.QUERIES_TIMED, droid), n, ((f"{m.QUERY_RESPONSE.name}_count", labels, n),), **more),
+        Event(TimedResponses(droid=droid), n, ((f"{m.QUERY_RESPONSE.name}_count", labels, n),), **more),
     )
 
 
 def unanswered(n, droid="critic", **more):
-    return counted(Fact.QUERIES, m.QUERIES, droid, "unanswered", n=n, **more)
+    return counted(QueriesEnded, m.QUERIES, droid, "unanswered", n=n, **more)
 
 
 def conflicts(n, pattern="fix", **more):
-    return counted(Fact.CONFLICTS, m.CONFLICTS, pattern, n=n, **more)
+    return counted(Conflicts, m.CONFLICTS, pattern, n=n, **more)
 
 
 LOW, LONG, ERRORS, QUALITY, SECURITY, SLOW, CONFLICTS = (limit.name for limit in ALERTS)
@@ -221,7 +231,7 @@ def evidence_of(case, limits=DEFAULTS):
     windows = Windows()
     for event in case.events:
         windows.add(WHO, NOW - event.minutes_ago * MINUTE_NS, event.key, event.n)
-    totals = {window: dict(windows.sums(WHO, window, NOW)) for window in facts_by_window(limits)}
+    totals = {window: Totals(dict(windows.sums(WHO, window, NOW))) for window in facts_by_window(limits)}
     return AlertInputs(totals, case.over_limit, case.findings)
 
 
@@ -488,7 +498,9 @@ def test_only_the_facts_they_name_matter():
     """
     evidence = evidence_of(CASES[-1])
     cut = {
-        window: {key: n for key, n in totals.items() if key[0] in facts_by_window(DEFAULTS)[window]}
+        window: Totals(
+            {key: n for key, n in totals.amounts.items() if type(key) in facts_by_window(DEFAULTS)[window]}
+        )
         for window, totals in evidence.totals.items()
     }
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from droidscope.facts.facts import Score, of_score
+from droidscope.facts.amounts import score_sums
+from droidscope.facts.fact_key import Score
 from droidscope.insights.assignments import assignments
 from insights import windows as k
 from insights.windows import Task, totals
@@ -27,7 +28,13 @@ def judged(work):
     minutes = [fact for task, _ in work for fact in task.minutes()]
     for task, points in work:
         if points is not None:
-            minutes += of_score(Score.CODE_QUALITY, task.pattern, task.droid, task.task_type, points)
+            minutes += score_sums(
+                Score.CODE_QUALITY,
+                pattern=task.pattern,
+                droid=task.droid,
+                task_type=task.task_type,
+                points=points,
+            )
     hours = [fact for task, _ in work for fact in task.hours()]
     return assignments(totals(minutes), totals(hours))
 

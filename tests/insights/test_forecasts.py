@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from droidscope.facts.history import HistoryPoint, HistoryPoints, Timeline
 from droidscope.insights.forecasts import (
     HORIZON,
     KPIS,
@@ -21,6 +20,7 @@ from droidscope.insights.forecasts import (
     trends,
 )
 from droidscope.kpi.forecast import crossing_ns, forecast
+from droidscope.kpi.timeline import HistoryPoint, HistoryPoints, Timeline
 from droidscope.kpi.trends import SUCCESS_RATIO, Direction, TrendSeries, pooled, trend
 from droidscope.units import HOUR_NS, NANO
 

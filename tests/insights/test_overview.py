@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from statsmodels.stats.proportion import proportion_confint
 
-from droidscope.facts.facts import Fact
+from droidscope.facts.fact_totals import Totals
+from droidscope.facts.facts import QualityIssues
 from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.insights.forecasts import Trend
 from droidscope.insights.overview import LISTED, communication_of, insights, issues
 from droidscope.insights.recommendations import recommendations
+from droidscope.kpi.totals import by_subject
 from droidscope.kpi.trends import Direction, TrendAnalysis
 from droidscope.model.examples import ExampleKind
 from insights import windows as k
@@ -86,7 +88,7 @@ def test_nothing_known_says_nothing():
     assert found.efficiency.score is None
     assert (found.efficiency.trend, found.efficiency.insufficient_data) == ("stable", True)
     assert found.droid_performance.top_performers == found.pattern_optimization.efficient_patterns == []
-    assert communication_of({}).success_ratio is None
+    assert communication_of(Totals({}), by_subject(Totals({}))).success_ratio is None
     assert found.fastest_completions == found.common_issues == []
 
 
@@ -153,13 +155,13 @@ def test_common_issues_add_up_over_droids():
     The most frequent first; what was taken back is gone.
     """
     minutes = {
-        (Fact.ISSUES, "coder", "E501"): 3,
-        (Fact.ISSUES, "tester", "E501"): 2,
-        (Fact.ISSUES, "tester", "F401"): 4,
-        (Fact.ISSUES, "tester", "gone"): -1,
+        QualityIssues(droid="coder", rule="E501"): 3,
+        QualityIssues(droid="tester", rule="E501"): 2,
+        QualityIssues(droid="tester", rule="F401"): 4,
+        QualityIssues(droid="tester", rule="gone"): -1,
     }
 
-    assert issues(minutes).most_common() == [("E501", 5), ("F401", 4)]
+    assert issues(Totals(minutes)).most_common() == [("E501", 5), ("F401", 4)]
 
 
 def test_lists_are_short():

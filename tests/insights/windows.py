@@ -11,8 +11,31 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from droidscope.facts.facts import Fact, response_credit
+from droidscope.facts.amounts import response_credit
+from droidscope.facts.fact_totals import Totals
+from droidscope.facts.facts import (
+    AttemptsEnded,
+    Failures,
+    MessagesSent,
+    PhaseIdleTime,
+    PhasesEnded,
+    PhasesOverPlan,
+    PhaseTime,
+    PhaseWaitTime,
+    QueriesEnded,
+    QueryCredit,
+    QueryWaitTime,
+    ResponseTime,
+    SessionMessages,
+    SessionsEnded,
+    SessionSequencing,
+    SessionTime,
+    Syntheses,
+    TasksEnded,
+    TimedResponses,
+)
 from droidscope.facts.sketch import COARSE, bucket
+from droidscope.facts.sketched_facts import PhaseDurations, SessionDurations, TaskDurations, TaskPathTimes
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase
 from droidscope.model.examples import ExampleSession
 
@@ -34,18 +57,23 @@ class Run(NamedTuple):
     waited_ns: int = 0
 
     def minutes(self):
-        yield (Fact.PHASES, self.pattern, self.phase, self.outcome), 1
-        yield (Fact.PHASE_NS, self.pattern, self.phase), self.took_ns
-        yield (Fact.WAIT_NS, self.pattern, self.phase), self.waited_ns
+        yield PhasesEnded(pattern=self.pattern, phase=self.phase, outcome=self.outcome), 1
+        yield PhaseTime(pattern=self.pattern, phase=self.phase), self.took_ns
+        yield PhaseWaitTime(pattern=self.pattern, phase=self.phase), self.waited_ns
 
     def hours(self):
         took = str(bucket(self.took_ns, COARSE))
-        yield (Fact.PHASE_TOOK, self.pattern, self.phase, self.outcome, self.path, took), 1
+        yield (
+            PhaseDurations(
+                pattern=self.pattern, phase=self.phase, outcome=self.outcome, path=self.path, bucket=took
+            ),
+            1,
+        )
         if self.planned_ns and self.took_ns > 1.5 * self.planned_ns:
-            place = (Fact.OVER_PLAN, self.pattern, self.phase, self.path)
-            yield (*place, "n"), 1
-            yield (*place, "took_ns"), self.took_ns
-            yield (*place, "planned_ns"), self.planned_ns
+            place = {"pattern": self.pattern, "phase": self.phase, "path": self.path}
+            yield PhasesOverPlan(**place, total="n"), 1
+            yield PhasesOverPlan(**place, total="took_ns"), self.took_ns
+            yield PhasesOverPlan(**place, total="planned_ns"), self.planned_ns
 
 
 class Task(NamedTuple):
@@ -61,15 +89,20 @@ class Task(NamedTuple):
     held_ns: int = 0
 
     def minutes(self):
-        yield (Fact.TASKS, self.pattern, self.droid, self.task_type, self.outcome), 1
+        yield (
+            TasksEnded(
+                pattern=self.pattern, droid=self.droid, task_type=self.task_type, outcome=self.outcome
+            ),
+            1,
+        )
         tried = "succeeded" if self.outcome == "completed" else "failed"
-        yield (Fact.ATTEMPTS, self.droid, self.task_type, tried), 1
+        yield AttemptsEnded(droid=self.droid, task_type=self.task_type, outcome=tried), 1
 
     def hours(self):
-        kind = (self.pattern, self.task_type, self.droid)
-        yield (Fact.TASK_TOOK, *kind, self.outcome, str(bucket(self.took_ns, COARSE))), 1
+        kind = {"pattern": self.pattern, "task_type": self.task_type, "droid": self.droid}
+        yield TaskDurations(**kind, outcome=self.outcome, bucket=str(bucket(self.took_ns, COARSE))), 1
         if self.held_ns:
-            yield (Fact.TASK_HELD, *kind, str(bucket(self.held_ns, COARSE))), 1
+            yield TaskPathTimes(**kind, bucket=str(bucket(self.held_ns, COARSE))), 1
 
 
 class Query(NamedTuple):
@@ -82,13 +115,13 @@ class Query(NamedTuple):
     waited_ns: int
 
     def minutes(self):
-        yield (Fact.QUERIES, self.droid, self.outcome), 1
-        yield (Fact.QUERY_WAIT_NS, self.droid, self.outcome), self.waited_ns
+        yield QueriesEnded(droid=self.droid, outcome=self.outcome), 1
+        yield QueryWaitTime(droid=self.droid, outcome=self.outcome), self.waited_ns
         if self.outcome in {"answered", "late"}:
-            yield (Fact.QUERY_NS, self.droid), self.waited_ns
-            yield (Fact.QUERIES_TIMED, self.droid), 1
+            yield ResponseTime(droid=self.droid), self.waited_ns
+            yield TimedResponses(droid=self.droid), 1
         if self.outcome == "answered":
-            yield (Fact.QUERY_CREDIT, self.droid), response_credit(self.waited_ns)
+            yield QueryCredit(droid=self.droid), response_credit(self.waited_ns)
 
     def hours(self):
         return ()
@@ -99,7 +132,7 @@ class Synthesis(NamedTuple):
     outcome: str
 
     def minutes(self):
-        yield (Fact.SYNTHESES, self.pattern, self.outcome), 1
+        yield Syntheses(pattern=self.pattern, outcome=self.outcome), 1
 
     def hours(self):
         return ()
@@ -120,16 +153,22 @@ class Session(NamedTuple):
         return "failed" if self.failed_at else "completed"
 
     def minutes(self):
-        yield (Fact.SESSIONS, self.pattern, self.outcome), 1
-        yield (Fact.SESSION_TIME, self.pattern), self.took_ns
+        yield SessionsEnded(pattern=self.pattern, outcome=self.outcome), 1
+        yield SessionTime(pattern=self.pattern), self.took_ns
         if self.failed_at:
-            yield (Fact.FAILURES, self.pattern, *self.failed_at), 1
+            phase, reason = self.failed_at
+            yield Failures(pattern=self.pattern, phase=phase, reason=reason), 1
         for droid, n in self.sent:
-            yield (Fact.SESSION_MESSAGES, droid, str(n)), 1
-            yield (Fact.MESSAGES, droid, "coordination", "accepted"), n
+            yield SessionMessages(droid=droid, n=str(n)), 1
+            yield MessagesSent(sender=droid, message_type="coordination", outcome="accepted"), n
 
     def hours(self):
-        yield (Fact.SESSION_TOOK, self.pattern, self.outcome, str(bucket(self.took_ns, COARSE))), 1
+        yield (
+            SessionDurations(
+                pattern=self.pattern, outcome=self.outcome, bucket=str(bucket(self.took_ns, COARSE))
+            ),
+            1,
+        )
 
 
 class Plan(NamedTuple):
@@ -146,18 +185,18 @@ class Plan(NamedTuple):
         return ()
 
     def hours(self):
-        yield (Fact.SEQUENCING, self.pattern, "n"), 1
-        yield (Fact.SEQUENCING, self.pattern, "makespan_ns"), self.makespan_ns
-        yield (Fact.SEQUENCING, self.pattern, "critical_ns"), self.critical_ns
+        yield SessionSequencing(pattern=self.pattern, total="n"), 1
+        yield SessionSequencing(pattern=self.pattern, total="makespan_ns"), self.makespan_ns
+        yield SessionSequencing(pattern=self.pattern, total="critical_ns"), self.critical_ns
         for phase, idle_ns in self.idle:
-            yield (Fact.IDLE_NS, self.pattern, phase), idle_ns
+            yield PhaseIdleTime(pattern=self.pattern, phase=phase), idle_ns
 
 
 def totals(facts):
     sums = Counter()
     for key, amount in facts:
         sums[key] += amount
-    return {key: amount for key, amount in sums.items() if amount}
+    return Totals({key: amount for key, amount in sums.items() if amount})
 
 
 def look(*happened, before=(), running=(), running_ns=0, examples=None):
@@ -171,7 +210,7 @@ def look(*happened, before=(), running=(), running_ns=0, examples=None):
         NOW,
         totals(fact for each in happened for fact in each.minutes()),
         totals(fact for each in happened for fact in each.hours()),
-        totals((key, n) for run in before for key, n in run.hours() if key[0] == Fact.PHASE_TOOK),
+        totals((key, n) for run in before for key, n in run.hours() if isinstance(key, PhaseDurations)),
         running,
         running_ns,
         lambda shows, labels: shown.get((shows, *labels), []),

@@ -11,7 +11,31 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import strategies as st
 
-from droidscope.facts.facts import Fact, Score, of_score, response_credit
+from droidscope.facts.amounts import response_credit, score_sums
+from droidscope.facts.fact_key import Score
+from droidscope.facts.fact_totals import Totals
+from droidscope.facts.facts import (
+    ActualTime,
+    AttemptsEnded,
+    CompletedSessionTime,
+    Conflicts,
+    MessagesSent,
+    PhasesEnded,
+    PhaseTime,
+    PhaseWaitTime,
+    PlannedTime,
+    QueriesEnded,
+    QueryCredit,
+    ResponseTime,
+    Retries,
+    SessionCost,
+    SessionMessages,
+    SessionsEnded,
+    Syntheses,
+    TasksEnded,
+    TaskTime,
+    TimedResponses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +58,20 @@ class Task(NamedTuple):
     security: float | None
 
     def facts(self):
-        yield (Fact.TASKS, self.pattern, self.droid, self.task_type, self.outcome), 1
+        yield (
+            TasksEnded(
+                pattern=self.pattern, droid=self.droid, task_type=self.task_type, outcome=self.outcome
+            ),
+            1,
+        )
         if self.outcome == "completed":
-            yield (Fact.TASK_NS, self.droid, self.task_type), self.duration_ns
+            yield TaskTime(droid=self.droid, task_type=self.task_type), self.duration_ns
         for score in Score:
             points = getattr(self, score)
             if points is not None:
-                yield from of_score(score, self.pattern, self.droid, self.task_type, points)
+                yield from score_sums(
+                    score, pattern=self.pattern, droid=self.droid, task_type=self.task_type, points=points
+                )
 
 
 class Attempt(NamedTuple):
@@ -50,9 +81,9 @@ class Attempt(NamedTuple):
     outcome: str
 
     def facts(self):
-        yield (Fact.ATTEMPTS, self.droid, self.task_type, self.outcome), 1
+        yield AttemptsEnded(droid=self.droid, task_type=self.task_type, outcome=self.outcome), 1
         if self.number > 1:
-            yield (Fact.RETRIES, self.droid, self.task_type), 1
+            yield Retries(droid=self.droid, task_type=self.task_type), 1
 
 
 class Session(NamedTuple):
@@ -64,16 +95,16 @@ class Session(NamedTuple):
     sent: dict[str, int]
 
     def facts(self):
-        yield (Fact.SESSIONS, self.pattern, self.outcome), 1
-        yield (Fact.COST, self.pattern), self.cost_nano_usd
+        yield SessionsEnded(pattern=self.pattern, outcome=self.outcome), 1
+        yield SessionCost(pattern=self.pattern), self.cost_nano_usd
         if self.outcome == "completed":
-            yield (Fact.SESSION_NS, self.pattern), self.duration_ns
+            yield CompletedSessionTime(pattern=self.pattern), self.duration_ns
             if self.planned_ns is not None:
-                yield (Fact.PLANNED_NS,), self.planned_ns
-                yield (Fact.ACTUAL_NS,), self.duration_ns
+                yield PlannedTime(), self.planned_ns
+                yield ActualTime(), self.duration_ns
         if len(self.sent) > 1:
             for droid, messages in self.sent.items():
-                yield (Fact.SESSION_MESSAGES, droid, str(messages)), 1
+                yield SessionMessages(droid=droid, n=str(messages)), 1
 
 
 class Phase(NamedTuple):
@@ -88,9 +119,9 @@ class Phase(NamedTuple):
         return int(self.duration_ns * self.waited_share)
 
     def facts(self):
-        yield (Fact.PHASES, self.pattern, self.phase, self.outcome), 1
-        yield (Fact.PHASE_NS, self.pattern, self.phase), self.duration_ns
-        yield (Fact.WAIT_NS, self.pattern, self.phase), self.wait_ns
+        yield PhasesEnded(pattern=self.pattern, phase=self.phase, outcome=self.outcome), 1
+        yield PhaseTime(pattern=self.pattern, phase=self.phase), self.duration_ns
+        yield PhaseWaitTime(pattern=self.pattern, phase=self.phase), self.wait_ns
 
 
 class Synthesis(NamedTuple):
@@ -98,7 +129,7 @@ class Synthesis(NamedTuple):
     outcome: str
 
     def facts(self):
-        yield (Fact.SYNTHESES, self.pattern, self.outcome), 1
+        yield Syntheses(pattern=self.pattern, outcome=self.outcome), 1
 
 
 class Message(NamedTuple):
@@ -107,7 +138,7 @@ class Message(NamedTuple):
     outcome: str
 
     def facts(self):
-        yield (Fact.MESSAGES, self.sender, self.message_type, self.outcome), 1
+        yield MessagesSent(sender=self.sender, message_type=self.message_type, outcome=self.outcome), 1
 
 
 class Query(NamedTuple):
@@ -120,19 +151,19 @@ class Query(NamedTuple):
         return self.outcome in {"answered", "late"}
 
     def facts(self):
-        yield (Fact.QUERIES, self.droid, self.outcome), 1
+        yield QueriesEnded(droid=self.droid, outcome=self.outcome), 1
         if self.outcome == "answered":
-            yield (Fact.QUERY_CREDIT, self.droid), response_credit(self.response_ns)
+            yield QueryCredit(droid=self.droid), response_credit(self.response_ns)
         if self.came:
-            yield (Fact.QUERY_NS, self.droid), self.response_ns
-            yield (Fact.QUERIES_TIMED, self.droid), 1
+            yield ResponseTime(droid=self.droid), self.response_ns
+            yield TimedResponses(droid=self.droid), 1
 
 
 class Conflict(NamedTuple):
     pattern: str
 
     def facts(self):
-        yield (Fact.CONFLICTS, self.pattern), 1
+        yield Conflicts(pattern=self.pattern), 1
 
 
 class History(NamedTuple):
@@ -161,7 +192,7 @@ class History(NamedTuple):
         sums = Counter()
         for key, amount in self.facts():
             sums[key] += amount
-        return {key: amount for key, amount in sums.items() if amount}
+        return Totals({key: amount for key, amount in sums.items() if amount})
 
 
 def of(entries, **labels):

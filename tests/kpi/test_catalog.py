@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from droidscope.conventions import metrics
 from droidscope.conventions.metrics import KPIS, UNWEIGHTED, WINDOWS, samples_of
+from droidscope.facts.facts import ScoreSums, SessionsEnded
 from droidscope.facts.windows import Windows
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, gauges
 from droidscope.units import MINUTE_NS
@@ -219,7 +220,7 @@ def test_a_weight_shows_even_where_the_score_is_withheld():
     A droid of whom only the quality is known: a quarter of the weight, no efficiency.
     """
     history = History(tasks=[Task("", "coder", "testing", "completed", 1, 90.0, None, None)])
-    score_only = [(key, amount) for key, amount in history.facts() if key[0] == "scores"]
+    score_only = [(key, amount) for key, amount in history.facts() if isinstance(key, ScoreSums)]
     windows = Windows()
     for key, amount in score_only:
         windows.add(ACME, NOW - 1, key, amount)
@@ -234,7 +235,7 @@ def test_orchestrators_are_kept_apart():
     What one orchestrator does shows under its own labels only.
     """
     windows = windows_of(FULL)
-    windows.add(("other", ""), NOW - 1, ("sessions", "bug-fix", "lost"), 1)
+    windows.add(("other", ""), NOW - 1, SessionsEnded(pattern="bug-fix", outcome="lost"), 1)
     success = {
         labels: value
         for spec, labels, value in gauges(seen(windows))

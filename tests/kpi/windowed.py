@@ -36,7 +36,7 @@ def summed(facts, shape, window, orchestrator, reach):
     wanted = shape.spans[window].facts
     sums = Counter()
     for whose, time_ns, key, amount in facts:
-        if whose == orchestrator and begin_ns <= time_ns < end_ns and (not wanted or key[0] in wanted):
+        if whose == orchestrator and begin_ns <= time_ns < end_ns and (not wanted or type(key) in wanted):
             sums[key] += amount
     return {key: amount for key, amount in sums.items() if amount}
 

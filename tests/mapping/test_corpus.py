@@ -17,7 +17,7 @@ from droidscope.model import records as r
 PATTERNS = {
     "langgraph": "software_team",
     "openai-agents": "software_team",
-    "pydantic-ai": "",
+    "pydantic-ai": "orchestrator",
     "strands": "invoke_swarm",
 }
 

@@ -12,7 +12,8 @@ import builders as b
 from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.conventions import metrics as m
 from droidscope.errors import StoreError
-from droidscope.facts.facts import OF_HOURS_ALONE, Fact
+from droidscope.facts.packing import FACTS_OF_HOURS_ALONE
+from droidscope.facts.sketched_facts import ScoreCounts
 from droidscope.mapping.mapper import Mapper
 from droidscope.model.examples import ExampleKind
 from droidscope.series.label_limits import SeriesLimits
@@ -146,7 +147,7 @@ def test_the_scripts_have_sessions_with_digests_exhibits_and_late_records(tmp_pa
     rig.pass_seconds(20)
 
     history = rig.head.history.totals(("atlas",), "7d", b.NOON + rig.now)
-    assert {key[0] for key in history} == OF_HOURS_ALONE - {Fact.SCORED}
+    assert {type(key) for key in history} == FACTS_OF_HOURS_ALONE - {ScoreCounts}
     assert {key[0] for _, key in dict(rig.head.examples.dump())} >= {
         ExampleKind.SLOW_PHASE,
         ExampleKind.SLOW_TASK,
@@ -205,11 +206,11 @@ def test_what_fell_out_for_want_of_room_is_counted_before_the_crash_and_after(tm
     rig = Rig(tmp_path / "store", foreign=ForeignSettings(max_traces=1))
     rig.send("traces", foreign_traces(foreign("one", trace=1, span_id=b"\1" * 8)))
     rig.send("traces", foreign_traces(foreign("two", trace=2, span_id=b"\2" * 8)))
-    before = rig.value(m.SESSIONS, "", "completed")
+    before = rig.value(m.SESSIONS, "one", "completed")
 
     rig.crash()
 
-    assert before == rig.value(m.SESSIONS, "", "completed") == 1
+    assert before == rig.value(m.SESSIONS, "one", "completed") == 1
 
 
 def test_looking_takes_no_label_places(tmp_path):
@@ -328,7 +329,7 @@ def test_other_resource_labels_after_a_restart_rename_all_there_is(tmp_path, bef
         (m.TASKS, ("coder", "code", "completed"), 1),
         (m.SESSIONS, ("bug-fix", "completed"), 1),
         (m.SESSIONS, ("bug-fix", "lost"), 1),
-        (m.SESSIONS, ("", "completed"), 1),
+        (m.SESSIONS, ("planner", "completed"), 1),
     ]:
         assert rig.head.series.value(spec, who, labels) == value
         assert {len(found) for found in rig.head.series.label_sets(spec, 0)} == {len(who) + len(spec.labels)}

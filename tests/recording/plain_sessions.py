@@ -12,14 +12,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import builders as b
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import PhaseIdleTime, PhasesOverPlan, SessionSequencing
 from droidscope.facts.sketch import COARSE, bucket
+from droidscope.facts.sketched_facts import PhaseDurations, TaskPathTimes
 from rig import Rig
 
 HOUR = 3600
 MINUTE = 60
 ATLAS = ("atlas",)
-FROM_DIGESTS = {Fact.PHASE_TOOK, Fact.OVER_PLAN, Fact.TASK_HELD, Fact.SEQUENCING, Fact.IDLE_NS}
+FROM_DIGESTS = {PhaseDurations, PhasesOverPlan, TaskPathTimes, SessionSequencing, PhaseIdleTime}
 
 
 def opened(directory):
@@ -234,17 +235,23 @@ def facts_of(session):
         if phase.outcome not in {"completed", "failed"}:
             continue
         took = str(bucket(phase.seconds * b.SECOND, COARSE))
-        facts[Fact.PHASE_TOOK, session.pattern, phase.name, phase.outcome, path, took] += 1
+        facts[
+            PhaseDurations(
+                pattern=session.pattern, phase=phase.name, outcome=phase.outcome, path=path, bucket=took
+            )
+        ] += 1
         planned = phase.planned or max(run.planned for run in runs_of(session, phase.name))
         if planned and phase.seconds > 1.5 * planned:
-            place = (Fact.OVER_PLAN, session.pattern, phase.name, path)
-            facts[*place, "n"] += 1
-            facts[*place, "took_ns"] += phase.seconds * b.SECOND
-            facts[*place, "planned_ns"] += planned * b.SECOND
+            place = {"pattern": session.pattern, "phase": phase.name, "path": path}
+            facts[PhasesOverPlan(**place, total="n")] += 1
+            facts[PhasesOverPlan(**place, total="took_ns")] += phase.seconds * b.SECOND
+            facts[PhasesOverPlan(**place, total="planned_ns")] += planned * b.SECOND
     for task in session.tasks:
         if by_task[task.id]:
             held = str(bucket(by_task[task.id] * b.SECOND, COARSE))
-            facts[Fact.TASK_HELD, session.pattern, "code", task.droid, held] += 1
+            facts[
+                TaskPathTimes(pattern=session.pattern, task_type="code", droid=task.droid, bucket=held)
+            ] += 1
     facts.update(sequencing_of(session))
     return +facts
 
@@ -278,16 +285,18 @@ def sequencing_of(session):
         return {}
     critical = nx.dag_longest_path_length(graph)
     makespan = max(end for _, end in spans.values()) - min(start for start, _ in spans.values())
-    place = (Fact.SEQUENCING, session.pattern)
+    pattern = session.pattern
     facts = {
-        (*place, "n"): 1,
-        (*place, "makespan_ns"): makespan * b.SECOND,
-        (*place, "critical_ns"): min(makespan, critical) * b.SECOND,
+        SessionSequencing(pattern=pattern, total="n"): 1,
+        SessionSequencing(pattern=pattern, total="makespan_ns"): makespan * b.SECOND,
+        SessionSequencing(pattern=pattern, total="critical_ns"): min(makespan, critical) * b.SECOND,
     }
     for name in names:
         ready = [spans[other][1] for other in declared[name] & names]
         if ready and spans[name][0] > max(ready):
-            facts[Fact.IDLE_NS, session.pattern, name] = (spans[name][0] - max(ready)) * b.SECOND
+            facts[PhaseIdleTime(pattern=session.pattern, phase=name)] = (
+                spans[name][0] - max(ready)
+            ) * b.SECOND
     return facts
 
 
@@ -337,7 +346,7 @@ def totals(rig, window="7d"):
     What the history has of digests.
     """
     found = rig.head.history.totals(ATLAS, window, b.NOON + 2 * HOUR * b.SECOND)
-    return {key: amount for key, amount in found.items() if key[0] in FROM_DIGESTS}
+    return {key: amount for key, amount in found.items() if type(key) in FROM_DIGESTS}
 
 
 def send(rig, *spans):

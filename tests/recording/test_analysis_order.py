@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import builders as b
-from droidscope.facts.facts import Fact
 from droidscope.facts.history import HOURS
+from droidscope.facts.sketched_facts import TaskPathTimes
 from droidscope.recording.phase_recorder import RUNS_LIMIT
 from recording.plain_sessions import (
     FULL_STACK,
@@ -144,7 +144,7 @@ def test_of_two_tasks_with_one_id_the_last_to_end_holds(rig, turned):
     send(rig, *(spans[::-1] if turned else spans), b.session(seconds=20))
     rig.pass_seconds(2)
 
-    held = {key[3]: amount for key, amount in totals(rig).items() if key[0] == Fact.TASK_HELD}
+    held = {key.droid: amount for key, amount in totals(rig).items() if isinstance(key, TaskPathTimes)}
     assert held == {"tester": 1}
 
 

@@ -54,7 +54,7 @@ def test_any_window_has_its_five_weightiest_at_any_time(script):
     for number, (passed, age, weight) in enumerate(script):
         now += passed
         shown.append(ExampleSession(f"s{number}", "", now - age, weight))
-        examples.show(KEY, shown[-1], now)
+        examples.add(KEY, shown[-1], now)
         needed = [
             each
             for each in shown
@@ -73,7 +73,7 @@ def test_where_too_many_are_needed_the_lightest_are_missing(pairs):
     examples, shown = ExampleSessions(), []
     for number, (age, weight) in enumerate(pairs):
         shown.append(ExampleSession(f"s{number}", "", b.NOON - age, float(weight)))
-        examples.show(KEY, shown[-1], b.NOON)
+        examples.add(KEY, shown[-1], b.NOON)
 
     assert all(len(of) <= KEPT for _, of in examples.dump())
     assert examples.of(KEY, 0) == heaviest(shown, 0)
@@ -87,7 +87,7 @@ def test_the_order_in_which_they_are_shown_does_not_matter(order):
     in_order, shuffled = ExampleSessions(), ExampleSessions()
     for examples, script in ((in_order, sorted(order)), (shuffled, order)):
         for number, age, weight in script:
-            examples.show(KEY, ExampleSession(f"s{number}", "", b.NOON - age * HOUR, float(weight)), b.NOON)
+            examples.add(KEY, ExampleSession(f"s{number}", "", b.NOON - age * HOUR, float(weight)), b.NOON)
 
     assert in_order.dump() == shuffled.dump()
 
@@ -98,7 +98,7 @@ def test_of_one_session_the_weightier_example_stays():
     """
     examples = ExampleSessions()
     for weight in (2.0, 1.0, 3.0):
-        examples.show(KEY, ExampleSession("s1", "", b.NOON, weight), b.NOON)
+        examples.add(KEY, ExampleSession("s1", "", b.NOON, weight), b.NOON)
 
     assert [each.weight for each in examples.of(KEY, 0)] == [3.0]
 
@@ -108,10 +108,10 @@ def test_what_is_hidden_is_shown_no_longer_until_it_is_shown_again():
     A session that turns out not to be an example, and then is one after all.
     """
     examples, example = ExampleSessions(), ExampleSession("s1", "", b.NOON, 1.0)
-    examples.show(KEY, example, b.NOON)
-    examples.hide(KEY, "s1")
+    examples.add(KEY, example, b.NOON)
+    examples.remove(KEY, "s1")
     hidden = examples.of(KEY, 0), examples.dump()
-    examples.show(KEY, example, b.NOON)
+    examples.add(KEY, example, b.NOON)
 
     assert hidden == ([], [])
     assert examples.of(KEY, 0) == [example]
@@ -122,10 +122,10 @@ def test_what_is_too_old_for_any_window_leaves_with_the_next():
     A week and an hour later, for a window of findings begins at a full hour.
     """
     examples = ExampleSessions()
-    examples.show(KEY, ExampleSession("old", "", b.NOON, 9.0), b.NOON)
+    examples.add(KEY, ExampleSession("old", "", b.NOON, 9.0), b.NOON)
     later = b.NOON + (7 * 24 + 1) * HOUR
-    examples.show(KEY, ExampleSession("s1", "", later, 1.0), later)
-    examples.show(KEY, ExampleSession("s2", "", later + 1, 1.0), later + 1)
+    examples.add(KEY, ExampleSession("s1", "", later, 1.0), later)
+    examples.add(KEY, ExampleSession("s2", "", later + 1, 1.0), later + 1)
 
     assert [each.session for each in examples.of(KEY, 0)] == ["s2", "s1"]
 
@@ -137,7 +137,7 @@ def test_the_subject_shown_longest_ago_is_forgotten(monkeypatch):
     monkeypatch.setattr(exhibits_module, "KEYS_LIMIT", 1)
     examples = ExampleSessions()
     for key in (KEY, OTHER):
-        examples.show(key, ExampleSession("s1", "", b.NOON, 1.0), b.NOON)
+        examples.add(key, ExampleSession("s1", "", b.NOON, 1.0), b.NOON)
 
     assert [key for key, _ in examples.dump()] == [OTHER]
 
@@ -148,7 +148,7 @@ def test_a_reader_has_a_copy_of_its_own():
     """
     examples = ExampleSessions()
     copied = examples.copy()
-    examples.show(KEY, ExampleSession("s1", "", b.NOON, 1.0), b.NOON)
+    examples.add(KEY, ExampleSession("s1", "", b.NOON, 1.0), b.NOON)
 
     assert copied.of(KEY, 0) == []
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import builders as b
 from droidscope.conventions import metrics as m
+from droidscope.facts.facts import SessionsEnded
 from droidscope.head.live import live_gauges, progress_ratio, session_state
 from rig import Rig
 
@@ -228,7 +229,7 @@ def test_a_session_whose_process_is_killed_is_active_then_silent_then_lost_and_c
     changes = [now for before, now in zip([(0, ""), *seen], seen, strict=False) if before[1] != now[1]]
     assert changes == [(1, "running"), (10, "silent"), (60, "lost")]
     found = rig.head.windows.totals(("atlas",), "1h", b.NOON + rig.now)
-    assert found["sessions", "bug-fix", "lost"] == 1
+    assert found[SessionsEnded(pattern="bug-fix", outcome="lost")] == 1
 
 
 def test_a_slow_session_that_still_says_it_lives_is_never_silent_or_lost(rig):

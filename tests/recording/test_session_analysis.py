@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 
 import builders as b
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import Failures, PhaseIdleTime, SessionMessages, SessionSequencing
 from droidscope.model.examples import ExampleKind
 from droidscope.recording import session_analysis as analysis_module
 from recording.plain_sessions import (
@@ -98,9 +98,9 @@ def test_the_worked_session_of_88_minutes(tmp_path):
     ]
     found = rig.head.history.totals(ATLAS, "24h", b.NOON + rig.now)
     whole = 88 * MINUTE * b.SECOND
-    assert found[Fact.SEQUENCING, "full-stack-feature", "critical_ns"] == whole
-    assert found[Fact.SEQUENCING, "full-stack-feature", "makespan_ns"] == whole
-    assert not [key for key in found if key[0] == Fact.IDLE_NS]
+    assert found[SessionSequencing(pattern="full-stack-feature", total="critical_ns")] == whole
+    assert found[SessionSequencing(pattern="full-stack-feature", total="makespan_ns")] == whole
+    assert not [key for key in found if isinstance(key, PhaseIdleTime)]
     assert [(e.phase, e.state, e.droids, e.quality) for e in analysis.phases][2] == (
         "implementation",
         "completed",
@@ -147,7 +147,11 @@ def test_a_lost_session_has_no_digest_until_it_ends_after_all(tmp_path):
 
 def failures(rig):
     found = rig.head.windows.totals(ATLAS, "7d", b.NOON + rig.now + b.SECOND)
-    return {key[1:]: amount for key, amount in found.items() if key[0] == Fact.FAILURES}
+    return {
+        (key.pattern, key.phase, key.reason): amount
+        for key, amount in found.items()
+        if isinstance(key, Failures)
+    }
 
 
 def test_a_recovered_session_that_failed_counts_one_failure(tmp_path):
@@ -226,7 +230,7 @@ def test_a_straggler_of_a_forgotten_session_leaves_its_digest_as_it_was(rig):
 
     assert (rig.head.analyses.find("s1"), totals(rig)) == before
     counted = rig.head.windows.totals(ATLAS, "7d", b.NOON + rig.now)
-    assert not [key for key in counted if key[0] == Fact.SESSION_MESSAGES]
+    assert not [key for key in counted if isinstance(key, SessionMessages)]
 
 
 def test_times_without_sense_are_digested_and_survive_a_restart(rig):
@@ -266,7 +270,7 @@ def test_a_session_of_many_phases_is_digested_at_once_and_shown_in_part(rig):
     (analysis,) = rig.head.analyses.find("s1")
     assert [each.phase for each in analysis.phases] == [each.name for each in phases[:200]]
     found = rig.head.history.totals(ATLAS, "7d", b.NOON + rig.now)
-    assert found[Fact.SEQUENCING, "bug-fix", "critical_ns"] == 4999 * b.SECOND
+    assert found[SessionSequencing(pattern="bug-fix", total="critical_ns")] == 4999 * b.SECOND
     assert spent < 5
 
 

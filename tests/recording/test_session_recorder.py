@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import builders as b
 from droidscope.conventions import metrics as m
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import MessagesSent, SessionsOverLimit
 from droidscope.kpi.catalog import gauges
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings, Price
@@ -487,8 +487,8 @@ def test_unknown_message_types_are_other_everywhere(rig):
     assert "orchestrator.message.type is 'gossip-0'; expected one of query" in receipt.message
     assert rig.value(m.MESSAGES, "a", "other", "accepted") == 5
     totals = rig.head.windows.totals(("atlas",), "1h", b.NOON + 10 * b.SECOND)
-    assert {key: n for key, n in totals.items() if key[0] == "messages"} == {
-        ("messages", "a", "other", "accepted"): 5
+    assert {key: n for key, n in totals.items() if isinstance(key, MessagesSent)} == {
+        MessagesSent(sender="a", message_type="other", outcome="accepted"): 5
     }
 
 
@@ -559,5 +559,5 @@ def test_a_session_that_ended_over_its_limit_is_a_fact_of_its_hour(rig):
     rig.send("traces", b.traces(b.session(start=-121 * 60, seconds=121 * 60)))
 
     totals = rig.head.windows.totals(("atlas",), "1h", b.NOON + 60 * b.SECOND)
-    assert totals[Fact.OVER_LIMIT, "bug-fix"] == 1
+    assert totals[SessionsOverLimit(pattern="bug-fix")] == 1
     assert rig.value(m.SESSIONS_ENDED_OVER_LIMIT, "bug-fix") == 1

@@ -9,7 +9,7 @@ import pytest
 import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import SessionMessages
 from droidscope.sessions.settings import HeadSettings
 from rig import Rig
 
@@ -41,7 +41,7 @@ def messages_of(rig, window="7d"):
     The count of sessions by messages sent, per droid.
     """
     totals = rig.head.windows.totals(("atlas",), window, b.NOON + rig.now + 1)
-    return {key[1:]: amount for key, amount in totals.items() if key[0] == Fact.SESSION_MESSAGES}
+    return {(key.droid, key.n): amount for key, amount in totals.items() if isinstance(key, SessionMessages)}
 
 
 def test_a_session_that_was_alive_is_lost_after_an_hour_while_others_arrive(rig):

@@ -34,6 +34,11 @@ KEYS: dict[str, str] = {}
 """
 Labels and JSON keys renamed since, by their first name.
 """
+LEAD_AGENTS: dict[str, str] = {"pydantic-ai-demo": "orchestrator"}
+"""
+Orchestrators whose sessions no workflow encloses, with the agent that leads them: it is their pattern, which
+was empty in the first version.
+"""
 BEGUN_ANEW: frozenset[str] = frozenset()
 """
 Families, by their first name, that begin anew since their bounds have changed; the CHANGELOG lists them.
@@ -147,10 +152,20 @@ def of_today(first):
     The series of the first version under the names of today.
     """
     return {
-        (sample.replace(family, FAMILIES.get(family, family), 1), frozenset(map(renamed, labels))): value
+        (sample.replace(family, FAMILIES.get(family, family), 1), frozenset(map(renamed, led(labels)))): value
         for (family, sample, labels), value in first.items()
         if family not in BEGUN_ANEW
     }
+
+
+def led(labels):
+    """
+    Labels with the pattern that sessions led by an agent have now.
+    """
+    labels = dict(labels)
+    if labels.get("pattern") == "" and labels.get("orchestrator") in LEAD_AGENTS:
+        labels["pattern"] = LEAD_AGENTS[labels["orchestrator"]]
+    return labels.items()
 
 
 def renamed(item):
@@ -182,7 +197,7 @@ def differences(first, now, path, key=""):
     if isinstance(first, dict) and isinstance(now, dict):
         return [
             difference
-            for name, value in first.items()
+            for name, value in led(first)
             for difference in differences(value, now.get(KEYS.get(name, name)), f"{path}/{name}", name)
         ]
     if isinstance(first, list) and isinstance(now, list) and len(first) == len(now):

@@ -1,3 +1,3 @@
 """
-The simulated fleet: a world of patterns and droids, orchestrators that live in it, and the demo around them.
+A simulated fleet of orchestrators, and the demo that runs it with an exporter, Prometheus and Alertmanager.
 """

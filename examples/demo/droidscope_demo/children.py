@@ -22,7 +22,7 @@ TAIL_LINES: Final = 15
 
 class DemoError(DroidscopeError):
     """
-    The demo cannot go on; the message says which part of it and shows its last output.
+    The demo cannot go on; the message names the part of it that failed, with its last output.
     """
 
 
@@ -37,7 +37,7 @@ class Child:
         with log.open("wb") as output:
             # In a session of its own, so that a Ctrl-C reaches the demo alone and it can stop its
             # children in order.
-            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed command line
                 command,
                 env=env,
                 stdin=subprocess.DEVNULL,

@@ -17,13 +17,20 @@ import click
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Sessions each, with --once.",
+    help="Sessions of each orchestrator, with --once.",
 )
 @click.option(
-    "--speed", type=click.FloatRange(0.1, 1000), default=20.0, show_default=True, help="Minutes a second."
+    "--speed",
+    type=click.FloatRange(0.1, 1000),
+    default=20.0,
+    show_default=True,
+    help="Simulated minutes a second.",
 )
 @click.option(
-    "--seed", default=1, show_default=True, help="What the fleet does; the same seed does the same."
+    "--seed",
+    default=1,
+    show_default=True,
+    help="Seed of the simulation; the same seed gives the same sessions.",
 )
 @click.option(
     "--concurrency", type=click.IntRange(1, 100), default=3, show_default=True, help="Sessions at a time."
@@ -34,7 +41,7 @@ import click
     type=click.IntRange(0, 30),
     default=14,
     show_default=True,
-    help="Days of sessions to tell the exporter of first, so that there is something to compare with.",
+    help="Days of past sessions to send first, so that there are baselines and trends.",
 )
 @click.option("--to", metavar="URL", help="Only the fleet, reporting to a running exporter's OTLP/HTTP port.")
 @click.option("--no-prometheus", is_flag=True, help="Start neither Prometheus nor Alertmanager.")
@@ -43,7 +50,7 @@ def demo(*, no_prometheus: bool, **options: Any) -> None:  # noqa: ANN401 - the 
     Run the exporter with a simulated fleet of orchestrators, until Ctrl-C.
 
     Prometheus and Alertmanager run too where they are installed, with the shipped configuration.
-    Everything is on loopback and in the directory .demo.
+    Everything listens on loopback and keeps its data in the directory .demo.
     """
     from droidscope_demo.runner import DemoOptions, run_demo  # noqa: PLC0415 - --help does without it
 

@@ -3,8 +3,8 @@ One orchestrator of the simulated fleet as a process of its own, since `service.
 
     python -m droidscope_demo.fleet --service atlas --seed 1
 
-It sends OTLP where the standard OTEL_* variables say. On SIGTERM or SIGINT it begins nothing more,
-finishes the open sessions at once, sends what is left and ends.
+It sends OTLP where the standard OTEL_* variables say. On SIGTERM or SIGINT it starts no more
+sessions, finishes the open ones at once, sends what is left and ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_MINUTE: Final = 0.05
 """
-Seconds of ours that a minute of the world takes, unless told otherwise.
+Real seconds a simulated minute, by default.
 """
 
 FLUSH_SECONDS: Final = 10.0
@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run one orchestrator until its sessions are done or it is stopped.
 
     Returns:
-        The exit code: 1 if sending what was left took longer than `FLUSH_SECONDS`, else 0. The SDK
-        does not tell whether an exporter that was down has lost some; its log does.
+        The exit code: 1 if sending what was left took longer than `FLUSH_SECONDS`, else 0. Whether an
+        exporter that was down has lost some is not in the SDK's answer but in its log.
     """
     options = _parser().parse_args(arguments)
     truth = Truth(options.service)
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.truth:
         truth.write(options.truth)
     if not sent:
-        sys.stderr.write(f"{options.service}: the end came before all telemetry was sent\n")
+        sys.stderr.write(f"{options.service}: ended before all telemetry was sent\n")
     return 0 if sent else 1
 
 

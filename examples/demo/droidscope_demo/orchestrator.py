@@ -1,5 +1,5 @@
 """
-An orchestrator of the simulated fleet: plays scripts through the instrumentation and counts what it did.
+An orchestrator of the simulated fleet: runs scripts through the instrumentation and counts what it did.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from droidscope_demo.script import (
         Attempt,
         Conflict,
+        GateResult,
         Notice,
-        Product,
+        PhaseRun,
         Query,
         Session,
-        Stage,
         Task,
+        TaskOutput,
         ToolCall,
-        Verdict,
     )
     from droidscope_demo.truth import Truth
     from droidscope_demo.world import Pattern, Phase
 
-KEPT_DEADLINE_SECONDS: Final = 30.0
+SHORTEST_MET_DEADLINE_SECONDS: Final = 30.0
 """
-Least deadline of a query that is answered in time, so that a busy machine cannot make it late.
+Shortest deadline of a query that is answered in time, so that a busy machine cannot make it late.
 """
-MISSED_DEADLINE_SECONDS: Final = 1.0
+LONGEST_MISSED_DEADLINE_SECONDS: Final = 1.0
 """
-Greatest deadline of a query that is answered late, so that a stop has not long to wait for it.
+Longest deadline of a query that is answered late, so that a stop need not wait long for it.
 """
 LATE_MARGIN_SECONDS: Final = 0.002
 """
-What a late answer takes beyond its deadline at least, whatever the resolution of the clocks.
+By how much a late answer is late at least, whatever the resolution of the clocks.
 """
 
 
@@ -64,7 +64,7 @@ class ToolError(Exception):
 
 
 @contextmanager
-def naming_failure(activity: WithOutcome) -> Iterator[None]:
+def with_error_type(activity: WithOutcome) -> Iterator[None]:
     """
     Give *activity* the `error.type` of a `DroidError` that leaves the block.
     """
@@ -77,39 +77,39 @@ def naming_failure(activity: WithOutcome) -> Iterator[None]:
 
 class Clock:
     """
-    The world's time, compressed; once hurried, the world's work takes no time any more.
+    Simulated time, faster than real time; after `stop_waiting` simulated work takes no time.
     """
 
     def __init__(self, seconds_per_minute: float) -> None:
         self._seconds_per_minute = seconds_per_minute
-        self._hurried = asyncio.Event()
+        self._no_waiting = asyncio.Event()
 
     def seconds(self, minutes: float) -> float:
         """
-        Seconds of ours that *minutes* of the world take.
+        Real seconds that so many simulated *minutes* take.
         """
         return minutes * self._seconds_per_minute
 
     async def spend(self, minutes: float) -> None:
         """
-        Let *minutes* of the world pass, unless hurried.
+        Wait for so many simulated *minutes*; return at once after `stop_waiting`.
         """
         try:
             async with asyncio.timeout(self.seconds(minutes)):
-                await self._hurried.wait()
+                await self._no_waiting.wait()
         except TimeoutError:
             return
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """
-        End all spending of time, now and later.
+        End all waits, now and later.
         """
-        self._hurried.set()
+        self._no_waiting.set()
 
 
 class Orchestrator:
     """
-    Runs sessions, several at a time; *truth* counts each thing when it is done.
+    Runs sessions, several at a time; *truth* counts each operation when it has ended.
 
     *seed* and a session's number determine the session, whatever else runs.
     """
@@ -127,16 +127,16 @@ class Orchestrator:
         shared = iter(numbers)
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
-                group.create_task(self._work_off(shared))
+                group.create_task(self._run_sessions(shared))
 
     def stop(self) -> None:
         """
-        Begin no more sessions and finish the open ones at once.
+        Start no more sessions and finish the open ones at once.
         """
         self._stopping = True
-        self._clock.hurry()
+        self._clock.stop_waiting()
 
-    async def _work_off(self, numbers: Iterator[int]) -> None:
+    async def _run_sessions(self, numbers: Iterator[int]) -> None:
         while not self._stopping and (number := next(numbers, None)) is not None:
             await self.play(draw_session(self._seed, number))
 
@@ -155,8 +155,8 @@ class Orchestrator:
         )
         outcome = Outcome.COMPLETED
         try:
-            with operation as activity, naming_failure(activity):
-                await self._go_through(session)
+            with operation as activity, with_error_type(activity):
+                await self._run_phases(session)
         except DroidError:
             outcome = Outcome.FAILED
         self._truth.add(metrics.SESSIONS, pattern.id, outcome)
@@ -165,11 +165,11 @@ class Orchestrator:
     def _planned(self, budget_minutes: int) -> float:
         return self._clock.seconds(world.TYPICAL_SHARE * budget_minutes)
 
-    async def _go_through(self, session: Session) -> None:
+    async def _run_phases(self, session: Session) -> None:
         pattern = session.pattern
         try:
-            for done, stage in enumerate(session.stages, 1):
-                await self._phase(pattern, stage)
+            for done, run in enumerate(session.phase_runs, 1):
+                await self._phase(pattern, run)
                 ds.progress(done / len(pattern.phases))
         finally:
             self._skip(pattern, session.skipped)
@@ -177,8 +177,8 @@ class Orchestrator:
 
     # --- phases --------------------------------------------------------------------------------
 
-    async def _phase(self, pattern: Pattern, stage: Stage) -> None:
-        phase = stage.phase
+    async def _phase(self, pattern: Pattern, run: PhaseRun) -> None:
+        phase = run.phase
         operation = ds.phase(
             phase.id,
             name=phase.name,
@@ -186,8 +186,8 @@ class Orchestrator:
             planned=self._planned(phase.budget_minutes),
         )
         try:
-            with operation as activity, naming_failure(activity):
-                await self._work_on(pattern, stage)
+            with operation as activity, with_error_type(activity):
+                await self._run_tasks(pattern, run)
         except DroidError as error:
             self._truth.add(metrics.PHASES, pattern.id, phase.id, Outcome.FAILED)
             self._truth.add(metrics.FAILURES, pattern.id, phase.id, error.type)
@@ -195,19 +195,19 @@ class Orchestrator:
         self._truth.add(metrics.PHASES, pattern.id, phase.id, Outcome.COMPLETED)
         self._truth.observe(metrics.PHASE_DURATION, pattern.id, phase.id)
 
-    async def _work_on(self, pattern: Pattern, stage: Stage) -> None:
-        if stage.blocked_minutes:
-            with ds.blocked(stage.block_reason):
-                await self._clock.spend(stage.blocked_minutes)
+    async def _run_tasks(self, pattern: Pattern, run: PhaseRun) -> None:
+        if run.blocked_minutes:
+            with ds.blocked(run.block_reason):
+                await self._clock.spend(run.blocked_minutes)
         async with asyncio.TaskGroup() as group:
-            for task in stage.tasks:
+            for task in run.tasks:
                 group.create_task(self._task(pattern, task))
-        for conflict in stage.conflicts:
-            self._disagree(pattern, stage.phase, conflict)
-        if stage.error:
-            raise DroidError(stage.error)
-        for verdict in stage.verdicts:
-            self._judge(pattern, verdict)
+        for conflict in run.conflicts:
+            self._record_conflict(pattern, run.phase, conflict)
+        if run.error:
+            raise DroidError(run.error)
+        for result in run.gate_results:
+            self._evaluate_gate(pattern, result)
 
     def _skip(self, pattern: Pattern, phases: Iterable[Phase]) -> None:
         for phase in phases:
@@ -215,18 +215,18 @@ class Orchestrator:
                 activity.skip()
             self._truth.add(metrics.PHASES, pattern.id, phase.id, Outcome.SKIPPED)
 
-    def _disagree(self, pattern: Pattern, phase: Phase, conflict: Conflict) -> None:
+    def _record_conflict(self, pattern: Pattern, phase: Phase, conflict: Conflict) -> None:
         ds.conflict(conflict.type, severity=conflict.severity)
         self._truth.add(metrics.CONFLICTS, pattern.id, phase.id, conflict.type)
 
-    def _judge(self, pattern: Pattern, verdict: Verdict) -> None:
-        gate, score = verdict.gate, ds.ten(verdict.score_of_ten)
+    def _evaluate_gate(self, pattern: Pattern, result: GateResult) -> None:
+        gate, score = result.gate, ds.ten(result.score_of_ten)
         with ds.gate(gate.id, category=gate.category, severity=gate.severity) as activity:
-            if verdict.passed:
+            if result.passed:
                 activity.passed(score)
             else:
                 activity.failed(score)
-        outcome = Outcome.PASSED if verdict.passed else Outcome.FAILED
+        outcome = Outcome.PASSED if result.passed else Outcome.FAILED
         self._truth.add(metrics.GATE_RESULTS, pattern.id, gate.id, outcome)
 
     async def _synthesize(self, session: Session) -> None:
@@ -239,26 +239,26 @@ class Orchestrator:
 
     async def _task(self, pattern: Pattern, task: Task) -> None:
         """
-        One droid's share of a phase; its failure stays here, the phase looks at the script.
+        One droid's task in a phase. A failure is not raised: the phase reads it from the script.
         """
         droid = task.droid.name
         outcome = Outcome.COMPLETED
         try:
-            with ds.task(droid, task.type) as activity, naming_failure(activity):
-                await self._talk(task)
-                await self._try(pattern, task)
-                _hand_over(task.product)
+            with ds.task(droid, task.type) as activity, with_error_type(activity):
+                await self._exchange_messages(task)
+                await self._run_attempts(pattern, task)
+                _report_output(task.output)
         except DroidError:
             outcome = Outcome.FAILED
         else:
-            self._count_product(pattern, task)
+            self._count_output(pattern, task)
             self._truth.observe(metrics.TASK_DURATION, droid, task.type)
         self._truth.add(metrics.TASKS, droid, task.type, outcome)
         self._truth.add(metrics.ASSIGNMENTS, pattern.id, droid, outcome)
 
-    async def _try(self, pattern: Pattern, task: Task) -> None:
+    async def _run_attempts(self, pattern: Pattern, task: Task) -> None:
         """
-        Attempt after attempt, until one succeeds.
+        Run the attempts, until one succeeds.
 
         Raises:
             DroidError: If none does.
@@ -274,15 +274,15 @@ class Orchestrator:
             raise DroidError(task.error)
 
     async def _attempt(self, pattern: Pattern, task: Task, attempt: Attempt) -> None:
-        with ds.attempt() as activity, naming_failure(activity):
+        with ds.attempt() as activity, with_error_type(activity):
             for call in attempt.tools:
-                await self._use(task.droid.name, call)
+                await self._call_tool(task.droid.name, call)
             await self._clock.spend(attempt.minutes)
-            self._consume(pattern, task, attempt)
+            self._record_usage(pattern, task, attempt)
             if attempt.error:
                 raise DroidError(attempt.error)
 
-    async def _use(self, droid: str, call: ToolCall) -> None:
+    async def _call_tool(self, droid: str, call: ToolCall) -> None:
         with suppress(ToolError), ds.tool(call.tool):
             await self._clock.spend(call.minutes)
             if call.failed:
@@ -290,7 +290,7 @@ class Orchestrator:
         outcome = Outcome.FAILED if call.failed else Outcome.SUCCEEDED
         self._truth.add(metrics.TOOL_CALLS, droid, call.tool, outcome)
 
-    def _consume(self, pattern: Pattern, task: Task, attempt: Attempt) -> None:
+    def _record_usage(self, pattern: Pattern, task: Task, attempt: Attempt) -> None:
         droid, model = task.droid.name, world.MODELS[task.droid.model]
         cost_usd = round(model.cost_usd(attempt.input_tokens, attempt.output_tokens), 6)
         ds.output(
@@ -303,35 +303,35 @@ class Orchestrator:
         self._truth.add(metrics.TOKENS, droid, model.name, "output", amount=attempt.output_tokens)
         self._truth.add(metrics.COST, pattern.id, droid, model.name, amount=cost_usd)
 
-    def _count_product(self, pattern: Pattern, task: Task) -> None:
-        droid, product = task.droid.name, task.product
-        self._truth.add(metrics.FILES_CREATED, droid, amount=product.files_created)
+    def _count_output(self, pattern: Pattern, task: Task) -> None:
+        droid, output = task.droid.name, task.output
+        self._truth.add(metrics.FILES_CREATED, droid, amount=output.files_created)
         self._truth.observe(metrics.CODE_QUALITY, pattern.id, droid, task.type)
-        if product.test_coverage_percent is not None:
+        if output.test_coverage_percent is not None:
             self._truth.observe(metrics.TEST_COVERAGE, droid)
-        if product.security_of_ten is not None:
+        if output.security_of_ten is not None:
             self._truth.observe(metrics.SECURITY, droid)
-        for severity, number in product.findings:
+        for severity, number in output.findings:
             self._truth.add(metrics.SECURITY_FINDINGS, droid, severity, amount=number)
 
     # --- messages ------------------------------------------------------------------------------
 
-    async def _talk(self, task: Task) -> None:
+    async def _exchange_messages(self, task: Task) -> None:
         for notice in task.notices:
-            self._tell(task.droid.name, notice)
+            self._send_notice(task.droid.name, notice)
         for query in task.queries:
-            await self._ask(task.droid.name, query)
+            await self._send_query(task.droid.name, query)
 
-    def _tell(self, sender: str, notice: Notice) -> None:
+    def _send_notice(self, sender: str, notice: Notice) -> None:
         ds.tell(sender, notice.receiver or None, notice.type, rejected=notice.outcome is Outcome.REJECTED)
         self._truth.add(metrics.MESSAGES, sender, notice.type, notice.outcome)
         self._truth.add(metrics.MESSAGE_EDGES, sender, notice.receiver)
 
-    async def _ask(self, sender: str, query: Query) -> None:
+    async def _send_query(self, sender: str, query: Query) -> None:
         deadline = self._deadline(query)
         with ds.ask(sender, query.receiver, deadline=deadline) as activity:
             if query.outcome is Outcome.LATE:
-                # Not to be hurried: an answer that comes at once would not be late.
+                # Waits even after `stop`: an answer that comes at once would not be late.
                 await asyncio.gather(
                     self._clock.spend(query.minutes), asyncio.sleep(deadline + LATE_MARGIN_SECONDS)
                 )
@@ -346,8 +346,8 @@ class Orchestrator:
     def _deadline(self, query: Query) -> float:
         deadline = self._clock.seconds(query.deadline_minutes)
         if query.outcome is Outcome.LATE:
-            return min(deadline, MISSED_DEADLINE_SECONDS)
-        return max(deadline, KEPT_DEADLINE_SECONDS)
+            return min(deadline, LONGEST_MISSED_DEADLINE_SECONDS)
+        return max(deadline, SHORTEST_MET_DEADLINE_SECONDS)
 
     def _count_query(self, sender: str, query: Query) -> None:
         self._truth.add(metrics.MESSAGES, sender, MessageType.QUERY, query.outcome)
@@ -357,14 +357,14 @@ class Orchestrator:
             self._truth.observe(metrics.QUERY_RESPONSE, query.receiver)
 
 
-def _hand_over(product: Product) -> None:
-    coverage, security = product.test_coverage_percent, product.security_of_ten
+def _report_output(output: TaskOutput) -> None:
+    coverage, security = output.test_coverage_percent, output.security_of_ten
     ds.output(
-        files_created=product.files_created,
-        code_quality=ds.ten(product.code_quality_of_ten),
+        files_created=output.files_created,
+        code_quality=ds.ten(output.code_quality_of_ten),
         test_coverage=None if coverage is None else ds.percent(coverage),
         security=None if security is None else ds.ten(security),
-        findings=dict(product.findings) or None,
+        findings=dict(output.findings) or None,
     )
 
 

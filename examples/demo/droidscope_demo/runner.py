@@ -37,7 +37,7 @@ LIVE_SECONDS: Final = 1.0
 PLAIN_SECONDS: Final = 2.0
 SETTLE_SECONDS: Final = servers.BIRTH_HOLD_SECONDS + 1
 """
-From the fleet's last flush to the last look at the numbers, so that no new series is held back any more.
+From the fleet's last flush to the last reading of the numbers, so that no new series is held back.
 """
 
 DROID_LIMIT: Final = 3
@@ -51,11 +51,11 @@ EXPORTER_COMMAND: Final = (sys.executable, "-m", "droidscope", "serve")
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """
-    What a user may choose.
+    The options of the demo.
 
     *once* ends after *sessions* sessions of every orchestrator; *seconds* ends the demo after that
-    long. *speed* is how many simulated minutes pass a second. *concurrency* is how many sessions an
-    orchestrator runs at a time. *past_days* is how many days of sessions the exporter is told of before
+    long. *speed* is in simulated minutes a second. *concurrency* is how many sessions an
+    orchestrator runs at a time. *past_days* is how many days of past sessions the exporter gets before
     the demo begins. *to* is the OTLP/HTTP endpoint of a running exporter: then the
     fleet alone runs. *directory* takes the data of each run, *truth* what each orchestrator really did.
     """
@@ -97,7 +97,7 @@ def run_demo(options: DemoOptions) -> int:
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
     """
-    An event that SIGINT and SIGTERM set, instead of what they did before.
+    An event that SIGINT and SIGTERM set; their former handlers return at the end.
     """
     stopping = threading.Event()
 
@@ -114,7 +114,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 def remove_stale(directory: Path) -> None:
     """
-    Remove what runs of the demo that are over have left in *directory*, and nothing else.
+    Remove the folders of demo runs that have ended from *directory*, and nothing else.
     """
     for run in directory.glob("run-*"):
         pid = run.name.removeprefix("run-")
@@ -124,7 +124,7 @@ def remove_stale(directory: Path) -> None:
 
 def _is_running(pid: int) -> bool:
     if pid == os.getpid():
-        return False  # our number, but not yet our run
+        return False  # the id of this process, reused after an earlier run
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -186,18 +186,18 @@ class Demo:
         )
         self._servers.append(exporter)
         await_ready(exporter, web, "/-/ready", PATIENCE_SECONDS, self._stopping.is_set)
-        self._tell_past()  # before Prometheus looks: it would take all of it for the work of a moment
+        self._send_past()  # before the first scrape: Prometheus would take all of it for one increase
         return [
             Service("droidscope", _url(web), "live page, API, /metrics"),
             Service("OTLP", _url(self._ports.http), f"telemetry over HTTP; gRPC on port {self._ports.grpc}"),
             *(self._start_prometheus() if self._options.prometheus else ()),
         ]
 
-    def _tell_past(self) -> None:
+    def _send_past(self) -> None:
         days = self._options.past_days
         if not days:
             return
-        self._screen.line(f"telling the exporter of the {days} days before ...")
+        self._screen.line(f"sending the sessions of the last {days} days ...")
         pace = 1 / self._options.speed
         for service in self._options.services:
             path = self._directory / f"traces-past-{service}.otlp"
@@ -208,7 +208,7 @@ class Demo:
     def _report_moved_ports(self) -> None:
         for name in Ports.__slots__:
             wanted, chosen = getattr(self._options.ports, name), getattr(self._ports, name)
-            if wanted != chosen:
+            if wanted not in {0, chosen}:
                 self._screen.line(f"port {wanted} ({name}) is taken; using {chosen}")
 
     def _start_prometheus(self) -> list[Service]:
@@ -245,7 +245,7 @@ class Demo:
             self._ports.alertmanager,
         )
         self._start_server("alertmanager", command, self._ports.alertmanager)
-        return [Service("Alertmanager", _url(self._ports.alertmanager), "who is told of which alert")]
+        return [Service("Alertmanager", _url(self._ports.alertmanager), "routes and sent notifications")]
 
     def _start_server(self, name: str, command: Sequence[str], port: int) -> None:
         child = self._start(name, command)

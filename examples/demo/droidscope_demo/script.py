@@ -2,7 +2,7 @@
 What is going to happen in one session, drawn from a seeded generator before any of it happens.
 
 A script is plain frozen data: the same seed gives the same session, however the fleet's clock and
-the event loop interleave. Durations are minutes of the world; `fleet` plays them.
+the event loop interleave. Durations are simulated minutes; `orchestrator` runs them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NOTICE_TYPES: Final[tuple[NoticeType, ...]] = ("coordination", "discovery")
 @dataclass(frozen=True, slots=True)
 class Query:
     """
-    A question to another droid: *minutes* pass until its answer, or until the asker gives up.
+    A query to another droid: *minutes* pass until its answer, or until the sender gives up.
     """
 
     receiver: str
@@ -76,9 +76,9 @@ class ToolCall:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """
-    One try; *error* is the `error.type` it fails with, empty where it succeeds.
+    One attempt; *error* is the `error.type` it fails with, empty where it succeeds.
 
-    *minutes* is its work beside its tool calls.
+    *minutes* is its duration without its tool calls.
     """
 
     minutes: float
@@ -89,9 +89,9 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class TaskOutput:
     """
-    What a task that succeeds hands over; scores of ten or percent as their name says, None where not given.
+    The output of a task that succeeds; its scores are of ten or in percent, None where not given.
     """
 
     files_created: int
@@ -104,7 +104,7 @@ class Product:
 @dataclass(frozen=True, slots=True)
 class Task:
     """
-    A droid's work in a phase: it talks, then tries until it succeeds or may not try again.
+    A droid's work in a phase: it exchanges messages, then makes attempts until one succeeds or none is left.
     """
 
     droid: Droid
@@ -112,7 +112,7 @@ class Task:
     queries: tuple[Query, ...]
     notices: tuple[Notice, ...]
     attempts: tuple[Attempt, ...]
-    product: Product
+    output: TaskOutput
 
     @property
     def error(self) -> str:
@@ -133,7 +133,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateResult:
     """
     A gate's score of ten and whether it passed.
     """
@@ -144,7 +144,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class PhaseRun:
     """
     One run of a phase; *blocked_minutes* is 0 where nothing blocks it.
     """
@@ -152,7 +152,7 @@ class Stage:
     phase: Phase
     tasks: tuple[Task, ...]
     conflicts: tuple[Conflict, ...]
-    verdicts: tuple[Verdict, ...]
+    gate_results: tuple[GateResult, ...]
     blocked_minutes: float
     block_reason: str
 
@@ -167,12 +167,12 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class Session:
     """
-    A session: its stages up to the one that fails, if one does.
+    A session: its phase_runs up to the one that fails, if one does.
     """
 
     id: str
     pattern: Pattern
-    stages: tuple[Stage, ...]
+    phase_runs: tuple[PhaseRun, ...]
     missing_components: int
 
     @property
@@ -180,28 +180,28 @@ class Session:
         """
         The `error.type` the session fails with, empty where it completes.
         """
-        return self.stages[-1].error
+        return self.phase_runs[-1].error
 
     @property
     def skipped(self) -> tuple[Phase, ...]:
         """
-        The phases that a failure leaves undone.
+        The phases that do not run because of a failure.
         """
-        return self.pattern.phases[len(self.stages) :]
+        return self.pattern.phases[len(self.phase_runs) :]
 
     @property
     def conflicts(self) -> int:
         """
-        Conflicts met in all stages.
+        Conflicts in all phase_runs.
         """
-        return sum(len(stage.conflicts) for stage in self.stages)
+        return sum(len(run.conflicts) for run in self.phase_runs)
 
     @property
     def gates_passed(self) -> bool:
         """
         Whether every gate passed when it was last evaluated.
         """
-        latest = {one.gate.id: one.passed for stage in self.stages for one in stage.verdicts}
+        latest = {one.gate.id: one.passed for run in self.phase_runs for one in run.gate_results}
         return all(latest.values())
 
 
@@ -209,35 +209,35 @@ def draw_session(seed: str, number: int) -> Session:
     """
     The session *number* of the orchestrator whose seed is *seed*; always the same one.
     """
-    random = Random(f"{seed}/{number}")  # noqa: S311 - a simulation, nothing to guess
+    random = Random(f"{seed}/{number}")  # noqa: S311 - a simulation, no secret
     patterns = tuple(world.PATTERNS.values())
     pattern = random.choices(patterns, [pattern.weight for pattern in patterns])[0]
     return Session(
         id=f"{random.getrandbits(64):016x}",
         pattern=pattern,
-        stages=_stages(random, pattern),
+        phase_runs=_phase_runs(random, pattern),
         missing_components=int(_happens(random, 0.02)),
     )
 
 
-def _stages(random: Random, pattern: Pattern) -> tuple[Stage, ...]:
+def _phase_runs(random: Random, pattern: Pattern) -> tuple[PhaseRun, ...]:
     assigned = [phase.assign(random) for phase in pattern.phases]
     peers = tuple({droid.name: droid for droids in assigned for droid in droids}.values())
-    stages: list[Stage] = []
+    phase_runs: list[PhaseRun] = []
     for phase, droids in zip(pattern.phases, assigned, strict=True):
-        stages.append(_stage(random, phase, droids, peers))
-        if stages[-1].error:
+        phase_runs.append(_phase_run(random, phase, droids, peers))
+        if phase_runs[-1].error:
             break
-    return tuple(stages)
+    return tuple(phase_runs)
 
 
-def _stage(random: Random, phase: Phase, droids: Sequence[Droid], peers: Sequence[Droid]) -> Stage:
+def _phase_run(random: Random, phase: Phase, droids: Sequence[Droid], peers: Sequence[Droid]) -> PhaseRun:
     blocked = _happens(random, 0.06)
-    return Stage(
+    return PhaseRun(
         phase=phase,
         tasks=tuple(_task(random, phase, droid, peers) for droid in droids),
         conflicts=_conflicts(random, among=len(droids)),
-        verdicts=tuple(_verdict(random, gate) for gate in phase.gates),
+        gate_results=tuple(_gate_result(random, gate) for gate in phase.gates),
         blocked_minutes=random.uniform(2, 15) if blocked else 0.0,
         block_reason=random.choice(world.BLOCK_REASONS) if blocked else "",
     )
@@ -251,7 +251,7 @@ def _task(random: Random, phase: Phase, droid: Droid, peers: Sequence[Droid]) ->
         queries=tuple(_query(random, random.choice(others)) for _ in range(random.randint(0, 3))),
         notices=tuple(_notice(random, others) for _ in range(random.randint(2, 8))),
         attempts=_attempts(random, droid),
-        product=_product(random, phase, droid),
+        output=_output(random, phase, droid),
     )
 
 
@@ -312,11 +312,11 @@ def _error(random: Random, droid: Droid) -> str:
     return random.choice((TIMEOUT_ERROR, *droid.errors, *droid.errors))
 
 
-def _product(random: Random, phase: Phase, droid: Droid) -> Product:
+def _output(random: Random, phase: Phase, droid: Droid) -> TaskOutput:
     builds = phase.task_type == "implementation"
     tests = droid.name == "test-automator"
     audits = droid.name == "security-auditor"
-    return Product(
+    return TaskOutput(
         files_created=random.randint(1, 12) if builds or tests else random.randint(0, 2),
         code_quality_of_ten=round(random.uniform(7.5, 9.5), 1),
         test_coverage_percent=_bounded(random.gauss(92, 4), 100) if tests else None,
@@ -335,16 +335,16 @@ def _findings(random: Random) -> tuple[tuple[Severity, int], ...]:
 
 
 def _conflicts(random: Random, among: int) -> tuple[Conflict, ...]:
-    # Droids that work side by side disagree more often than one that follows another.
+    # Droids that work in parallel conflict more often than those that follow each other.
     if not _happens(random, 0.04 * among):
         return ()
     severity = random.choices(tuple(Severity), (1, 3, 5, 4))[0]
     return (Conflict(random.choice(world.CONFLICT_TYPES), severity),)
 
 
-def _verdict(random: Random, gate: Gate) -> Verdict:
+def _gate_result(random: Random, gate: Gate) -> GateResult:
     score = _bounded(random.gauss(8.9, 0.6), 10)
-    return Verdict(gate, score, passed=10 * score >= gate.pass_score)
+    return GateResult(gate, score, passed=10 * score >= gate.pass_score)
 
 
 def _happens(random: Random, probability: float) -> bool:

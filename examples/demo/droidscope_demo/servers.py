@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOOPBACK: Final = "127.0.0.1"
 SCRAPE_SECONDS: Final = 2
 """
-Between scrapes: shorter than in earnest, since the demo's sessions take seconds.
+Between scrapes: shorter than in production, since the demo's sessions take seconds.
 """
 BIRTH_HOLD_SECONDS: Final = 2 * SCRAPE_SECONDS + 1
 """

@@ -1,5 +1,5 @@
 """
-What the demo shows: a table of what runs where, and a line of what goes on.
+What the demo prints: a table of the services, and a line with the current numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Service(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """
-    Totals over all orchestrators; *alerts* are the names that fire, None where nobody says.
+    Totals over all orchestrators; *alerts* are the names of firing alerts, None without Prometheus.
     """
 
     active: int
@@ -51,9 +51,9 @@ class Numbers:
 
 def table(services: Sequence[Service]) -> list[str]:
     """
-    Aligned lines, the head first.
+    Aligned lines, the heading first.
     """
-    rows = [Service("NAME", "URL", "WHAT FOR"), *services]
+    rows = [Service("NAME", "URL", "PURPOSE"), *services]
     name, url = (max(len(row[column]) for row in rows) for column in (0, 1))
     return [f"{row.name:<{name}}  {row.url:<{url}}  {row.purpose}" for row in rows]
 
@@ -96,14 +96,16 @@ def _sum(totals: Mapping[tuple[str, str], int], name: str) -> int:
 
 def _firing(body: str) -> tuple[str, ...]:
     alerts = json.loads(body)["data"]["alerts"]
-    # A watchdog fires always, with a severity that is none of ours.
-    ours = (one["labels"] for one in alerts if one["state"] == "firing")
-    return tuple(sorted({labels["alertname"] for labels in ours if labels.get("severity") in set(Severity)}))
+    # The watchdog fires always, with a severity of its own.
+    labelled = (one["labels"] for one in alerts if one["state"] == "firing")
+    return tuple(
+        sorted({labels["alertname"] for labels in labelled if labels.get("severity") in set(Severity)})
+    )
 
 
 class Screen:
     """
-    Where the demo writes: on a terminal the live line overwrites itself, elsewhere lines follow each other.
+    The demo's output: on a terminal the live line overwrites itself, elsewhere lines follow each other.
 
     Colours appear on a terminal only, and not with NO_COLOR set.
     """

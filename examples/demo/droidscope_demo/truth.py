@@ -1,5 +1,5 @@
 """
-What the fleet really did, counted beside the telemetry and never through it.
+Ground truth: what the fleet did, counted beside the telemetry and never through it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Series(NamedTuple):
 
 class Truth:
     """
-    A tally in the terms of the metric catalogue, so that it compares one to one with /metrics.
+    Counts by the names and labels of the metric catalogue, so that they compare one to one with /metrics.
 
     *orchestrator* is the service name, the first label of every series.
     """
@@ -46,7 +46,7 @@ class Truth:
         """
         Count *amount* more of *spec*; *labels* are the values of its own labels, in its order.
 
-        Nothing is no series.
+        An amount of 0 makes no series.
         """
         if not amount:
             return
@@ -60,7 +60,7 @@ class Truth:
 
     def counter(self, spec: MetricSpec, *labels: str) -> float:
         """
-        What *spec* must show for these label values; 0 where nothing was counted.
+        The expected value of *spec* for these label values; 0 where nothing was counted.
         """
         return self._values.get(self._series(spec.name, spec, labels), 0)
 

@@ -1,10 +1,10 @@
 """
-The world the fleet lives in: patterns, droids, gates and vocabularies, as real orchestrators have them.
+The simulated world: patterns, droids, gates and vocabularies, as real orchestrators have them.
 
-Patterns, time-outs, retry rules, gates and types are facts about those orchestrators. How well each
-droid does is invented, so that the demo has something to show: a droid whose retries hide its
-failures (frontend-developer), a slow one (database-admin), one that lets others wait
-(security-auditor) and one that breaks its pattern (payment-integration).
+Patterns, time-outs, retry rules, gates and types are those of these orchestrators. How well each
+droid performs is invented, so that the demo has something to show: a droid whose retries hide its
+failures (frontend-developer), a slow one (database-admin), one that answers slowly
+(security-auditor) and one that makes its pattern fail (payment-integration).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Phase:
     """
     A phase: its droids work in parallel.
 
-    *auto_select* names those of whom one is chosen per session; then *droids* is empty. *gates* are
+    *auto_select* are those of which one is chosen per session; then *droids* is empty. *gates* are
     evaluated at the end of the phase.
     """
 

@@ -5,7 +5,7 @@ The dashboard: the current state, and performance over a window.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -18,7 +18,8 @@ from droidscope.api.schema import Attention, Dashboard, DroidStatusItem, Overall
 from droidscope.api.serializers import to_seconds
 from droidscope.api.session_handlers import all_sessions
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import Key
+from droidscope.facts.fact_key import FactKey
+from droidscope.facts.fact_totals import Totals
 from droidscope.insights.alerts import ActiveAlert
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.overview import LISTED
@@ -85,16 +86,16 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
     )
 
 
-def _pooled_totals(reader: HeadReader, params: DashboardParams, now_ns: int) -> Mapping[Key, int]:
+def _pooled_totals(reader: HeadReader, params: DashboardParams, now_ns: int) -> Totals:
     """
     Sums over the orchestrators that match, so that every ratio of them is one of sums.
     """
-    pooled: dict[Key, int] = defaultdict(int)
+    pooled: dict[FactKey, int] = defaultdict(int)
     for orchestrator, by_window in reader.window_totals([params.window], now_ns).items():
         if matches(params.orchestrator, orchestrator[0]):
-            for key, amount in by_window[params.window].items():
+            for key, amount in by_window[params.window].amounts.items():
                 pooled[key] += amount
-    return pooled
+    return Totals(pooled)
 
 
 def _to_session_summary(totals: WindowTotals, running: int) -> SessionSummary:

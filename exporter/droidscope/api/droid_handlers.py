@@ -4,7 +4,6 @@ Droids and their KPIs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -14,13 +13,13 @@ from droidscope.api.kpi_schema import to_droid_kpis
 from droidscope.api.params import Limit, Window, matches
 from droidscope.api.schema import DroidItem, DroidList, QueryOutcomes, TaskTypeResults
 from droidscope.api.serializers import to_seconds
-from droidscope.facts.facts import Fact, Key, sums
-from droidscope.facts.history import split
+from droidscope.facts.fact_totals import Totals, sum_by
+from droidscope.facts.facts import MessagesSent
 from droidscope.insights.overview import LISTED, Issue, issues
 from droidscope.kpi.durations import mean_response_ns, mean_task_ns
 from droidscope.kpi.quality import mean_score
 from droidscope.kpi.ratios import error_ratio, retry_ratio, task_completion_ratio
-from droidscope.kpi.totals import DroidTotals, by_subject
+from droidscope.kpi.totals import DroidTotals, droid_totals
 from droidscope.units import SECOND_NS
 from droidscope.views.droid_status import DroidSnapshot
 from droidscope.views.head_reader import HeadReader
@@ -41,11 +40,11 @@ class DroidsParams(Struct, frozen=True, forbid_unknown_fields=True):
 
 class _DroidWindow(NamedTuple):
     """
-    A droid's totals over a window, and the facts that name it.
+    What a droid's facts of a window add up to, and those facts.
     """
 
     totals: DroidTotals
-    facts: Mapping[Key, int]
+    facts: Totals
 
 
 def list_droids(reader: HeadReader, params: DroidsParams) -> DroidList:
@@ -70,18 +69,16 @@ def list_droids(reader: HeadReader, params: DroidsParams) -> DroidList:
             reader.resource_labels(orchestrator),
             droid,
             snapshots.get((orchestrator, droid), _INACTIVE),
-            windows.get((orchestrator, droid), _DroidWindow(DroidTotals(), {})),
+            windows.get((orchestrator, droid), _DroidWindow(DroidTotals(), Totals({}))),
         )
         for orchestrator, droid in wanted[: params.limit]
     ]
     return DroidList(now_ns / SECOND_NS, params.window, len(wanted), droids)
 
 
-def _droid_windows(facts: Mapping[Key, int]) -> dict[str, _DroidWindow]:
-    by_droid = split(facts, "droid", "sender")
+def _droid_windows(facts: Totals) -> dict[str, _DroidWindow]:
     return {
-        droid: _DroidWindow(totals, by_droid.get(droid, {}))
-        for droid, totals in by_subject(facts).droids.items()
+        droid: _DroidWindow(droid_totals(of_droid), of_droid) for droid, of_droid in facts.by_droid.items()
     }
 
 
@@ -99,7 +96,7 @@ def _to_droid_item(
         tasks_failed=totals.work.tasks_failed,
         average_task_duration_seconds=to_seconds(mean_task_ns(totals.work)),
         messages_sent=totals.mail.sent,
-        messages_by_type=_messages_by_type(window.facts, droid),
+        messages_by_type=_messages_by_type(window.facts),
         messages_received=totals.mail.received,
         queries=QueryOutcomes(
             answered=totals.queries.queries_answered,
@@ -109,21 +106,21 @@ def _to_droid_item(
         ),
         average_response_time_seconds=to_seconds(mean_response_ns(totals.queries)),
         files_created=totals.files_created,
-        by_task_type=_by_task_type(window.facts, droid),
+        by_task_type=_by_task_type(window.facts),
         common_issues=[Issue(*issue) for issue in issues(window.facts).most_common(LISTED)],
         kpis=to_droid_kpis(totals),
     )
 
 
-def _messages_by_type(facts: Mapping[Key, int], droid: str) -> dict[str, int]:
-    sent = sums(facts, Fact.MESSAGES, "sender", "message_type")
-    return {type_: n for (sender, type_), n in sorted(sent.items()) if sender == droid and n}
+def _messages_by_type(facts: Totals) -> dict[str, int]:
+    sent = sum_by(facts.of(MessagesSent), lambda key: key.message_type)
+    return {type_: n for type_, n in sorted(sent.items()) if n}
 
 
-def _by_task_type(facts: Mapping[Key, int], droid: str) -> dict[str, TaskTypeResults]:
+def _by_task_type(facts: Totals) -> dict[str, TaskTypeResults]:
     return {
-        task_type: _to_task_type_results(by_subject(type_facts).droids[droid])
-        for task_type, type_facts in sorted(split(facts, "task_type").items())
+        task_type: _to_task_type_results(droid_totals(of_type))
+        for task_type, of_type in sorted(facts.by_task_type.items())
     }
 
 

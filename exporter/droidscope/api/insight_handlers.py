@@ -14,12 +14,11 @@ from droidscope.api.kpi_schema import to_orchestrator_kpis
 from droidscope.api.params import Limit, Window, matches
 from droidscope.api.schema import BottleneckList, InsightsList, OrchestratorInsights, RecommendationList
 from droidscope.conventions.insight_kinds import BottleneckKind, RecommendationKind
-from droidscope.facts.history import Timeline
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.forecasts import TrendWindow, droid_trends, predictions, trends
 from droidscope.insights.overview import insights
 from droidscope.insights.recommendations import Recommendation
-from droidscope.kpi.totals import by_subject
+from droidscope.kpi.timeline import Timeline
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
 from droidscope.views.head_reader import HeadReader
@@ -163,7 +162,7 @@ def _to_orchestrator_insights(
     return OrchestratorInsights(
         orchestrator=orchestrator[0],
         labels=labels,
-        kpis=to_orchestrator_kpis(by_subject(window_insights.window.minutes).orchestrator),
+        kpis=to_orchestrator_kpis(window_insights.window.subjects.orchestrator),
         insights=insights(window_insights.window, window_insights.recommendations, kpi_trends),
         trends=kpi_trends,
         droid_quality_trends=droid_trends(timeline, trend),

@@ -15,8 +15,9 @@ from droidscope.api.params import Limit, Window, matches
 from droidscope.api.schema import PatternItem, PatternList, PhasePerformance
 from droidscope.api.serializers import by_pattern, to_seconds
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import Fact, Key, sums
-from droidscope.facts.history import sketches, split
+from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
+from droidscope.facts.facts import Failures, PhasesEnded, PhaseTime, PhaseWaitTime
+from droidscope.facts.sketched_facts import PhaseDurations
 from droidscope.insights.assignments import Assignment, assignments
 from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.recommendations import Recommendation
@@ -49,8 +50,8 @@ class _PatternWindow(NamedTuple):
 
     pattern: str
     totals: PatternTotals
-    minutes: Mapping[Key, int]
-    hours: Mapping[Key, int]
+    minutes: Totals
+    hours: Totals
     bottlenecks: list[Bottleneck]
     recommendations: list[Recommendation]
     assignments: list[Assignment]
@@ -82,23 +83,22 @@ def list_patterns(reader: HeadReader, params: PatternsParams) -> PatternList:
 
 
 def _pattern_windows(
-    facts: Mapping[Key, int], insights: WindowInsights | None, references_usd: Mapping[str, float]
+    facts: Totals, insights: WindowInsights | None, references_usd: Mapping[str, float]
 ) -> Iterator[_PatternWindow]:
     """
     The patterns that the facts of one orchestrator's window name; *references_usd* is what a success may
     cost, by pattern.
     """
-    hours = insights.window.hours if insights else {}
+    hours = insights.window.hours if insights else Totals({})
     assigned = by_pattern(assignments(facts, hours))
     bottlenecks = by_pattern(insights.bottlenecks if insights else ())
     recommendations = by_pattern(insights.recommendations if insights else ())
-    minutes_by_pattern, hours_by_pattern = split(facts, "pattern"), split(hours, "pattern")
     for pattern, totals in sorted(by_subject(facts, references_usd).patterns.items()):
         yield _PatternWindow(
             pattern=pattern,
             totals=totals,
-            minutes=minutes_by_pattern.get(pattern, {}),
-            hours=hours_by_pattern.get(pattern, {}),
+            minutes=facts.by_pattern[pattern],
+            hours=hours.by_pattern.get(pattern, Totals({})),
             bottlenecks=bottlenecks[pattern],
             recommendations=recommendations[pattern],
             assignments=assigned[pattern],
@@ -110,7 +110,7 @@ def _to_pattern_item(
 ) -> PatternItem:
     with reader.locked_head() as (head, _):
         name = head.names.of(orchestrator, window.pattern)
-    failures = sums(window.minutes, Fact.FAILURES, "phase", "reason")
+    failures = sum_by(window.minutes.of(Failures), lambda key: (key.phase, key.reason))
     return PatternItem(
         orchestrator=orchestrator[0],
         labels=reader.resource_labels(orchestrator),
@@ -119,9 +119,7 @@ def _to_pattern_item(
         executions=window.totals.sessions.sessions_ended,
         average_duration_seconds=to_seconds(mean_session_ns(window.totals.sessions)),
         kpis=to_pattern_kpis(window.totals),
-        failure_points=failure_points(
-            {(phase, reason): n for (phase, reason), n in failures.items() if n > 0}
-        ),
+        failure_points=failure_points({point: n for point, n in failures.items() if n > 0}),
         phases=_phase_performance(window.minutes, window.hours),
         bottlenecks=[bottleneck.description for bottleneck in window.bottlenecks],
         optimization_opportunities=[
@@ -136,18 +134,22 @@ def _to_pattern_item(
     )
 
 
-def _phase_performance(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[PhasePerformance]:
+def _phase_performance(minutes: Totals, hours: Totals) -> list[PhasePerformance]:
     """
     The phases of one pattern, from the facts that name it.
     """
-    ended = sums(minutes, Fact.PHASES, "phase", "outcome")
-    phase_ns = sums(minutes, Fact.PHASE_NS, "phase")
-    wait_ns = sums(minutes, Fact.WAIT_NS, "phase")
-    durations = sketches(hours, Fact.PHASE_TOOK, "phase", outcome=Outcome.COMPLETED)
+    ended = sum_by(minutes.of(PhasesEnded), lambda key: (key.phase, key.outcome))
+    phase_ns = sum_by(minutes.of(PhaseTime), lambda key: key.phase)
+    wait_ns = sum_by(minutes.of(PhaseWaitTime), lambda key: key.phase)
+    durations = sketch_by(
+        hours.of(PhaseDurations),
+        lambda key: key.phase,
+        where=lambda key: key.outcome == Outcome.COMPLETED,
+    )
     performance = []
     for phase in sorted({phase for phase, _ in ended}):
         completed, failed = (ended[phase, outcome] for outcome in (Outcome.COMPLETED, Outcome.FAILED))
-        median_ns = durations[phase,].quantile(0.5) if (phase,) in durations else None
+        median_ns = durations[phase].quantile(0.5) if phase in durations else None
         performance.append(
             PhasePerformance(
                 phase_id=phase,
@@ -155,7 +157,7 @@ def _phase_performance(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> 
                 failed=failed,
                 success_ratio=ratio(completed, completed + failed),
                 median_duration_seconds=to_seconds(median_ns),
-                wait_ratio=ratio(wait_ns[phase,], phase_ns[phase,]),
+                wait_ratio=ratio(wait_ns[phase], phase_ns[phase]),
             )
         )
     return performance

@@ -15,7 +15,7 @@ class OpenTrace(Struct, rename={"recognised": "telling"}):
     A trace with foreign steps that is not over.
 
     *rooted*: a foreign span without a parent has arrived, so the outermost has ended. *links* are
-    the ids by which it may share a session with other traces. *inside* says that a step carries
+    the ids by which it may share a session with other traces. *inside*: a step carries
     droidscope's own ids, *recognised* that one is more than `OTHER`. *start_ns* is the earliest,
     *droids* are the agents of the runs that have ended.
     """

@@ -40,10 +40,11 @@ def session_records(
 
 def _pattern(tops: list[SpanNode]) -> str:
     """
-    The name of the outermost workflow, "" where an agent is outermost.
+    The name of the outermost workflow, or of the lead agent where an agent is outermost: the first that
+    nothing else encloses. "" where neither is known.
     """
     outermost = min(tops, key=rank, default=None)
-    return outermost.step.name if outermost and outermost.role is Role.WORKFLOW else ""
+    return outermost.step.name if outermost else ""
 
 
 def _framed(

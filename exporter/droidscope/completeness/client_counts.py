@@ -1,5 +1,5 @@
 """
-What the instrumentation says it has emitted, added up over processes and their restarts.
+What the instrumentation reports as emitted, added up over processes and their restarts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Streams of which the count is known; the longest silent one is forgotten.
 
 class StreamCount(NamedTuple):
     """
-    The highest count of a stream, and the exporter's uptime when it was last heard of.
+    The highest count of a stream, and the exporter's uptime when it was last seen.
     """
 
     highest: int
@@ -33,7 +33,7 @@ class StreamCount(NamedTuple):
 class Increase(NamedTuple):
     """
     By how much a stream's count grew, and whether nothing was known of it before. *forgotten_clock*
-    is when a stream that was forgotten for it had last been heard of, None if none was.
+    is when a stream that was forgotten for it had last been seen, None if none was.
     """
 
     amount: int

@@ -1,10 +1,10 @@
 """
-How much of what the instrumentation says it has emitted has arrived, process by process.
+How much of what the instrumentation reports as emitted has arrived, process by process.
 
-A point says how many records of a kind a process had emitted by the point's own time, and a record
+A point reports how many records of a kind a process had emitted by the point's own time, and a record
 is counted only once it has ended: so what ended by that time, and nothing that ended later, should
-have arrived soon after the point did. Where it cannot be told which of two sides of a point a record
-is on, it counts as arrived: a ratio below 1 is always a loss.
+have arrived soon after the point did. Where it is not known on which side of a point a record is, it
+counts as arrived: a ratio below 1 is always a loss.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import ClassVar, Final, NamedTuple, get_args
+from typing import ClassVar, Final, NamedTuple
 
 from msgspec import Struct, field
 
 from droidscope.bounded import BoundedMap
 from droidscope.completeness.client_counts import ClientCounts, Increase, Stream, StreamCount
 from droidscope.conventions import metrics as m
-from droidscope.conventions.attributes import CONFLICT_RECORD, Kind
 from droidscope.model.labels import Relabel, unchanged
-from droidscope.model.records import AnyRecord, Emitted, Record
+from droidscope.model.records import CLIENT_KINDS, Emitted, Record
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.settings import HeadSettings
 from droidscope.units import MINUTE_NS, SECOND_NS
@@ -31,14 +30,6 @@ Process = tuple[str, str, str]
 Name of the orchestrator whose sessions the records are of, process instance, and kind of record.
 """
 
-CLIENT_KINDS: Final[dict[type, str]] = {
-    type_: tag
-    for type_ in get_args(AnyRecord)
-    if (tag := str(type_.__struct_config__.tag)) in {*Kind, CONFLICT_RECORD}
-}
-"""
-The records that the instrumentation counts, by type.
-"""
 _KINDS: Final = frozenset(CLIENT_KINDS.values())
 
 SILENT_NS: Final = 24 * 60 * MINUTE_NS
@@ -49,8 +40,8 @@ PROCESSES_LIMIT: Final = 50_000
 """
 Processes, by kind, of which something is known; the longest silent one is forgotten.
 """
-LATER_LIMIT: Final = 10_000
-HELD_LIMIT: Final = 500_000
+TIMES_LIMIT: Final = 10_000
+ALL_TIMES_LIMIT: Final = 500_000
 """
 Times of records newer than the newest point: of one process and kind, and of all together.
 """
@@ -59,9 +50,9 @@ POINTS_TO_JUDGE: Final = 12
 At most two points are kept of each such share of the time until one is judged; further ones replace
 the one before.
 """
-UNHEARD_NS: Final = 5 * MINUTE_NS
+EARLIER_START_NS: Final = 5 * MINUTE_NS
 """
-A counter that began so long before the first point ever was at work before the exporter listened.
+A counter that began so long before the first point ever was counting before the exporter received.
 """
 UNCERTAIN_NS: Final = SECOND_NS
 """
@@ -71,7 +62,7 @@ By so much of its time a point may lag behind what it has counted.
 
 class CountPoint(Struct, array_like=True, gc=False):
     """
-    What had been *emitted* by *time_ns*, the process's own Unix time, as was heard at the uptime
+    What had been *emitted* by *time_ns*, the process's own Unix time, received at the uptime
     *clock_ns*; and what is *stored* that ended by then, but after the point before.
     """
 
@@ -81,17 +72,17 @@ class CountPoint(Struct, array_like=True, gc=False):
     stored: int
 
 
-class Account(Struct):
+class Account(Struct, rename={"last_seen_clock": "heard_clock"}):
     """
     What a process emitted and what of it is stored, of one kind.
 
     The first of *points* may have been judged, the others are still to be. *later* are the ends of
     the records newer than all points, in no order, and *earlier* counts more such records, older
-    than those. What ended before *since_ns* is not asked for. *heard_clock* is the uptime at the
-    last sign of the process.
+    than those. What ended before *since_ns* is not asked for. *last_seen_clock* is the uptime
+    at the last sign of the process.
     """
 
-    heard_clock: int = 0
+    last_seen_clock: int = 0
     since_ns: int = 0
     points: list[CountPoint] = field(default_factory=list)
     earlier: int = 0
@@ -107,19 +98,19 @@ class Account(Struct):
             self.points[bisect_left(self.points, end_ns, key=attrgetter("time_ns"))].stored += 1
             return
         self.later.append(end_ns)
-        if len(self.later) > LATER_LIMIT:
+        if len(self.later) > TIMES_LIMIT:
             self.later.sort()
-            self._let_go(LATER_LIMIT // 2)
+            self._count_earlier(TIMES_LIMIT // 2)
 
-    def _let_go(self, count: int) -> None:
+    def _count_earlier(self, count: int) -> None:
         self.earlier += count
         del self.later[:count]
 
-    def let_go_of_all(self) -> None:
+    def drop_times(self) -> None:
         """
-        Take every record there is for older than the next point.
+        Take every record there is for older than the next point, and keep no times.
         """
-        self._let_go(len(self.later))
+        self._count_earlier(len(self.later))
 
     def begin(self, since_ns: int) -> None:
         """
@@ -160,13 +151,13 @@ class Account(Struct):
         How much is stored of how much was emitted by the newest point that arrived by *clock_ns*;
         None if there is none.
         """
-        found, stored = None, 0
+        judged, stored = None, 0
         for point in self.points:
             if point.clock_ns > clock_ns:
                 break
             stored += point.stored
-            found = min(stored, point.emitted), point.emitted
-        return found
+            judged = min(stored, point.emitted), point.emitted
+        return judged
 
 
 class Judgement(NamedTuple):
@@ -204,10 +195,9 @@ class Completeness:
         self._recorder = recorder
         self._counts = ClientCounts()
         self._accounts: BoundedMap[Process, Account] = BoundedMap(PROCESSES_LIMIT)
-        self._since_ns: int | None = (
-            None  # Unix time; a counter that began before may have been at work unheard
-        )
-        self._held = 0
+        # Unix time: of a counter that began before, some counts may not have been received.
+        self._since_ns: int | None = None
+        self._times = 0
 
     def stored(self, record: Record, instance: str) -> None:
         """
@@ -217,42 +207,42 @@ class Completeness:
         if kind is None:
             return
         account = self._account((record.place.orchestrator[0], instance, kind))
-        held = len(account.later)
+        before = len(account.later)
         account.store(record.end_ns)
-        self._held += len(account.later) - held
-        if self._held > HELD_LIMIT:
+        self._times += len(account.later) - before
+        if self._times > ALL_TIMES_LIMIT:
             self._make_room()
 
     def emitted(self, point: Emitted) -> None:
         """
-        Take in what a process says, and count by how much that is more than was known.
+        Take in what a process reports, and count by how much that is more than was known.
         """
         clock_ns, labels = self._recorder.clock_ns, (point.orchestrator[0], point.kind)
         growth = self._counts.take(point, clock_ns)
         self._recorder.count_own(m.CLIENT_RECORDS_EMITTED, labels, growth.amount)
         if self._since_ns is None:
-            self._since_ns = self._recorder.wall_ns - UNHEARD_NS
+            self._since_ns = self._recorder.wall_ns - EARLIER_START_NS
         if growth.forgotten_clock is not None:
-            self._forgot(growth.forgotten_clock)
+            self._forget_before(growth.forgotten_clock)
         if point.kind in _KINDS:
             self._report(point, growth)
         self._forget_silent()
 
     def _report(self, point: Emitted, growth: Increase) -> None:
         account = self._account((point.orchestrator[0], point.instance, point.kind))
-        held, amount = len(account.later), growth.amount
-        if self._unheard(point, growth):
+        before, amount = len(account.later), growth.amount
+        if self._may_have_missed(point, growth):
             amount = 0
             if not account.points:
                 account.begin(point.time_ns - UNCERTAIN_NS)
         account.report(point, amount, self._recorder.clock_ns, self._settings.records_lost_after_ns)
-        self._held += len(account.later) - held
+        self._times += len(account.later) - before
 
-    def _unheard(self, point: Emitted, growth: Increase) -> bool:
+    def _may_have_missed(self, point: Emitted, growth: Increase) -> bool:
         """
-        Whether some of what a point counts may have been emitted when nothing was heard or kept of it.
+        Whether some of what a point counts may have been emitted when nothing was received or kept of it.
         """
-        # By its age: the clock of the process may differ from ours.
+        # By its age: the clock of the process may differ from the exporter's.
         began_ns = self._recorder.wall_ns - (point.time_ns - point.start_ns)
         return self._since_ns is not None and began_ns < self._since_ns and (growth.first or point.delta)
 
@@ -265,12 +255,12 @@ class Completeness:
                 self._forget(dropped[1])
         else:
             self._accounts.move_to_end(process)
-        account.heard_clock = self._recorder.clock_ns
+        account.last_seen_clock = self._recorder.clock_ns
         return account
 
     def _forget_silent(self) -> None:
         horizon = self._recorder.clock_ns - SILENT_NS
-        while self._accounts and next(iter(self._accounts.values())).heard_clock < horizon:
+        while self._accounts and next(iter(self._accounts.values())).last_seen_clock < horizon:
             _, account = self._accounts.popitem(last=False)
             self._forget(account)
 
@@ -278,23 +268,23 @@ class Completeness:
         """
         Go on without a process that has been dropped, the longest silent one.
         """
-        self._held -= len(account.later)
-        self._forgot(account.heard_clock)
+        self._times -= len(account.later)
+        self._forget_before(account.last_seen_clock)
 
-    def _forgot(self, heard_clock: int) -> None:
-        wall_ns = self._recorder.wall_ns - (self._recorder.clock_ns - heard_clock)
+    def _forget_before(self, last_seen_clock: int) -> None:
+        wall_ns = self._recorder.wall_ns - (self._recorder.clock_ns - last_seen_clock)
         self._since_ns = max(self._since_ns or 0, wall_ns)
 
     def _make_room(self) -> None:
         """
-        Let go of half of the times held, of the longest silent first: their next points are the surest
-        to be later than all of their records.
+        Drop half of all times, those of the longest silent processes first: their next points are the
+        most likely to be later than all of their records.
         """
         for account in self._accounts.values():
-            if self._held <= HELD_LIMIT // 2:
+            if self._times <= ALL_TIMES_LIMIT // 2:
                 break
-            self._held -= len(account.later)
-            account.let_go_of_all()
+            self._times -= len(account.later)
+            account.drop_times()
 
     def judged(self, clock_ns: int) -> Iterator[Judgement]:
         """
@@ -302,9 +292,9 @@ class Completeness:
         """
         for (orchestrator, _, _), account in self._accounts.items():
             if account.points and account.points[-1].clock_ns >= clock_ns - SILENT_NS:
-                found = account.judged(clock_ns - self._settings.records_lost_after_ns)
-                if found is not None and found[1]:
-                    yield Judgement(orchestrator, *found)
+                judged = account.judged(clock_ns - self._settings.records_lost_after_ns)
+                if judged is not None and judged[1]:
+                    yield Judgement(orchestrator, *judged)
 
     def dump(self) -> CompletenessDump:
         """
@@ -319,4 +309,4 @@ class Completeness:
         self._counts.load(dump.counts, relabel)
         self._accounts = BoundedMap(PROCESSES_LIMIT, dump.accounts)
         self._since_ns = dump.since_ns
-        self._held = sum(len(account.later) for account in self._accounts.values())
+        self._times = sum(len(account.later) for account in self._accounts.values())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from droidscope.facts.facts import Key
-from droidscope.facts.packing import Totals, packed_totals, unpacked
+from droidscope.facts.fact_key import FactKey
+from droidscope.facts.packing import Amounts, packed_amounts, unpacked
 from droidscope.model.labels import OrchestratorLabels
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class Buckets:
     """
 
     def __init__(self, shape: WindowShape) -> None:
-        self.totals: dict[str, Totals] = {window: {} for window in shape.spans}
+        self.totals: dict[str, Amounts] = {window: {} for window in shape.spans}
         self._shape = shape
-        self._windows_of: dict[str, tuple[str, ...]] = {}
-        self._open: dict[int, Totals] = {}
+        self._windows_of: dict[type[FactKey], tuple[str, ...]] = {}
+        self._open: dict[int, Amounts] = {}
         self._packed: dict[int, bytes] = {}
 
     @property
@@ -53,16 +53,16 @@ class Buckets:
         What a bucket holds, b"" if nothing.
         """
         amounts = self._open.get(bucket)
-        return packed_totals(amounts) if amounts else self._packed.get(bucket, b"")
+        return packed_amounts(amounts) if amounts else self._packed.get(bucket, b"")
 
-    def add(self, bucket: int, key: Key, amount: int, ranges: Ranges) -> None:
+    def add(self, bucket: int, key: FactKey, amount: int, ranges: Ranges) -> None:
         """
         Add to one sum of a bucket, and to the totals of the windows that now cover it.
         """
         if bucket in self._packed:
             self._open[bucket] = unpacked(self._packed.pop(bucket))
         _add(self._open.setdefault(bucket, {}), key, amount)
-        for window in self._windows(key[0]):
+        for window in self._windows(type(key)):
             if bucket in ranges[window]:
                 _add(self.totals[window], key, amount)
 
@@ -88,8 +88,8 @@ class Buckets:
         """
         Everything, for a checkpoint.
         """
-        buckets = {bucket: packed_totals(amounts) for bucket, amounts in self._open.items()}
-        totals = {window: packed_totals(amounts) for window, amounts in self.totals.items()}
+        buckets = {bucket: packed_amounts(amounts) for bucket, amounts in self._open.items()}
+        totals = {window: packed_amounts(amounts) for window, amounts in self.totals.items()}
         return BucketsDump(orchestrator, self._packed | buckets, totals)
 
     @classmethod
@@ -106,7 +106,7 @@ class Buckets:
         buckets._packed = dict(dump.buckets)
         return buckets
 
-    def _windows(self, fact: str) -> tuple[str, ...]:
+    def _windows(self, fact: type[FactKey]) -> tuple[str, ...]:
         windows = self._windows_of.get(fact)
         if windows is None:
             windows = self._windows_of[fact] = self._shape.windows_of(fact)
@@ -138,10 +138,10 @@ class Buckets:
         for bucket in [bucket for bucket in self._open if bucket < before]:
             amounts = self._open.pop(bucket)
             if amounts:
-                self._packed[bucket] = packed_totals(amounts)
+                self._packed[bucket] = packed_amounts(amounts)
 
 
-def _add(totals: Totals, key: Key, amount: int) -> None:
+def _add(totals: Amounts, key: FactKey, amount: int) -> None:
     """
     Add *amount* to one sum; what becomes zero vanishes.
     """
@@ -152,7 +152,7 @@ def _add(totals: Totals, key: Key, amount: int) -> None:
         totals.pop(key, None)
 
 
-def _add_all(totals: Totals, amounts: Totals, sign: int, facts: frozenset[str]) -> None:
+def _add_all(totals: Amounts, amounts: Amounts, sign: int, facts: frozenset[type[FactKey]]) -> None:
     for key, amount in amounts.items():
-        if not facts or key[0] in facts:
+        if not facts or type(key) in facts:
             _add(totals, key, sign * amount)

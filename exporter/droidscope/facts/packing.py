@@ -1,35 +1,62 @@
 """
-Sums of facts in few bytes: what is kept of buckets that are over, and of checkpoints.
+Facts on the wire: what is kept of buckets that are over, and of checkpoints, in few bytes.
 """
 
 from __future__ import annotations
 
 import zlib
-from typing import Any, TypeVar
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from droidscope.facts.facts import Key
+from droidscope.facts import facts, sketched_facts
+from droidscope.facts.fact_key import FactKey, Kept
 
 T = TypeVar("T")
-Totals = dict[Key, int]
+Amounts = dict[FactKey, int]
 """
 Sums by fact and labels.
 """
 
+FACTS: Final[tuple[type[FactKey], ...]] = tuple(
+    declared
+    for module in (facts, sketched_facts)
+    for declared in vars(module).values()
+    if isinstance(declared, type) and issubclass(declared, FactKey) and declared.__module__ == module.__name__
+)
+"""
+Every kind of fact, in the order of their declarations.
+"""
+FACTS_OF_HOURS_ALONE: Final = frozenset(fact for fact in FACTS if fact.kept is Kept.BY_HOUR)
+"""
+The kinds that no minute window has.
+"""
 
-def packed_totals(totals: Totals) -> bytes:
+if TYPE_CHECKING:
+    AnyFact = FactKey
+else:
+    AnyFact = reduce(or_, FACTS)
+"""
+A key of any kind, for what is decoded.
+"""
+
+_Items = list[tuple[AnyFact, int]]
+
+
+def packed_amounts(amounts: Amounts) -> bytes:
     """
     Sums in few bytes.
     """
-    return pack(list(totals.items()))
+    return pack(list(amounts.items()))
 
 
-def unpacked(packed: bytes) -> Totals:
+def unpacked(packed: bytes) -> Amounts:
     """
     What packed sums are; none where there is nothing.
     """
-    return dict(unpack(packed, list[tuple[Key, int]])) if packed else {}
+    return dict(unpack(packed, _Items)) if packed else {}
 
 
 def pack(items: list[Any]) -> bytes:

@@ -15,6 +15,8 @@ from droidscope.units import MINUTE_NS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from droidscope.facts.fact_key import FactKey
+
 
 Ranges = dict[str, range]
 """
@@ -30,7 +32,7 @@ class WindowSpan(NamedTuple):
 
     first: int
     stop: int = 0
-    facts: frozenset[str] = frozenset()
+    facts: frozenset[type[FactKey]] = frozenset()
 
 
 class WindowShape(NamedTuple):
@@ -59,7 +61,7 @@ class WindowShape(NamedTuple):
             for window, span in self.spans.items()
         }
 
-    def windows_of(self, fact: str) -> tuple[str, ...]:
+    def windows_of(self, fact: type[FactKey]) -> tuple[str, ...]:
         """
         The windows that have totals of a fact.
         """

@@ -15,14 +15,16 @@ Definition: docs/kpis.md#conventions
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import Struct
 
 from droidscope.facts.buckets import Buckets, BucketsDump
-from droidscope.facts.facts import Key
-from droidscope.facts.packing import Totals, pack, unpack, unpacked
+from droidscope.facts.fact_key import FactKey
+from droidscope.facts.fact_totals import Totals
+from droidscope.facts.packing import Amounts, AnyFact, pack, unpack, unpacked
 from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape, WindowSpan
 from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
 from droidscope.units import SECOND_NS, duration_seconds
@@ -35,9 +37,13 @@ AHEAD_LIMIT: Final = 100_000
 Facts that may wait for the clock.
 """
 
-Ahead = tuple[int, OrchestratorLabels, Key, int]
+Ahead = tuple[int, OrchestratorLabels, AnyFact, int]
 """
 What waits for the clock: end in nanoseconds, orchestrator, key, amount.
+"""
+_Waiting = tuple[int, int, OrchestratorLabels, FactKey, int]
+"""
+The same in a heap, with a number after the end that tells apart what ended at once.
 """
 
 
@@ -70,10 +76,11 @@ class Windows:
         self._oldest = -shape.reach
         self._edges = (0, 0)
         self._held: dict[OrchestratorLabels, Buckets] = defaultdict(self._new_buckets)
-        self._ahead: list[Ahead] = []
-        self._fresh: dict[tuple[OrchestratorLabels, int], Totals] = {}
+        self._ahead: list[_Waiting] = []
+        self._numbers = count()
+        self._fresh: dict[tuple[OrchestratorLabels, int], Amounts] = {}
 
-    def add(self, orchestrator: OrchestratorLabels, end_ns: int, key: Key, amount: int) -> None:
+    def add(self, orchestrator: OrchestratorLabels, end_ns: int, key: FactKey, amount: int) -> None:
         """
         Add *amount* to a fact about what ended at *end_ns*; a negative amount takes back.
 
@@ -89,7 +96,7 @@ class Windows:
         elif amount > 0 and len(self._ahead) >= AHEAD_LIMIT:
             self._settle(orchestrator, self._reached_ns - 1, key, amount)
         else:
-            heappush(self._ahead, (end_ns, orchestrator, key, amount))
+            heappush(self._ahead, (end_ns, next(self._numbers), orchestrator, key, amount))
 
     def advance(self, now_ns: int) -> None:
         """
@@ -107,10 +114,10 @@ class Windows:
         self._now_ns = now_ns
         self._reached_ns = max(self._reached_ns, now_ns)
         while self._ahead and self._ahead[0][0] < self._reached_ns:
-            end_ns, orchestrator, key, amount = heappop(self._ahead)
+            end_ns, _, orchestrator, key, amount = heappop(self._ahead)
             self._settle(orchestrator, end_ns, key, amount)
 
-    def totals(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[Key, int]:
+    def totals(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[FactKey, int]:
         """
         Sums over what ended in [floor_minute(now - window), now), without those that are zero.
 
@@ -123,7 +130,7 @@ class Windows:
         self.advance(now_ns)
         return self.latest(orchestrator, window)
 
-    def sums(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[Key, int]:
+    def sums(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[FactKey, int]:
         """
         The same as `totals` for any *window*, such as `15m` or `2d`, within the longest one.
 
@@ -134,12 +141,12 @@ class Windows:
         self.advance(now_ns)
         span = WindowSpan(-(-duration_seconds(window) * SECOND_NS // self.shape.bucket_ns))
         numbers = WindowShape(self.shape.bucket_ns, {window: span}).ranges(now_ns)[window]
-        sums: Counter[Key] = Counter()
+        sums: Counter[FactKey] = Counter()
         for packed in self.buckets(orchestrator, numbers):
             sums.update(unpacked(packed))
         return sums
 
-    def latest(self, orchestrator: OrchestratorLabels, window: str) -> Mapping[Key, int]:
+    def latest(self, orchestrator: OrchestratorLabels, window: str) -> Mapping[FactKey, int]:
         """
         The same as of when the clock was last set.
         """
@@ -154,8 +161,8 @@ class Windows:
         self.advance(now_ns)
         windows = tuple(windows)
         return {
-            who: {window: dict(self.latest(who, window)) for window in windows}
-            for who in self.orchestrators()
+            orchestrator: {window: Totals(dict(self.latest(orchestrator, window))) for window in windows}
+            for orchestrator in self.orchestrators()
         }
 
     def buckets(self, orchestrator: OrchestratorLabels, numbers: Iterable[int]) -> list[bytes]:
@@ -183,8 +190,10 @@ class Windows:
         held, self._held = self._held, defaultdict(self._new_buckets)
         for orchestrator, buckets in held.items():
             self._held[relabel(orchestrator)].merge(buckets, self._ranges)
-        self._ahead = [(end_ns, relabel(who), key, amount) for end_ns, who, key, amount in self._ahead]
-        heapify(self._ahead)
+        self._ahead = [
+            (end_ns, number, relabel(orchestrator), key, amount)
+            for end_ns, number, orchestrator, key, amount in self._ahead
+        ]
 
     def dump(self) -> WindowsDump:
         """
@@ -195,7 +204,7 @@ class Windows:
             self._now_ns,
             self._reached_ns,
             [buckets.dump(orchestrator) for orchestrator, buckets in self._held.items()],
-            pack(self._ahead),
+            pack([(end_ns, *fact) for end_ns, _, *fact in self._ahead]),
         )
 
     def load(self, dump: WindowsDump, relabel: Relabel = unchanged) -> None:
@@ -212,7 +221,10 @@ class Windows:
         self._edges = dump.now_ns // self._bucket_ns, -(-dump.now_ns // self._bucket_ns)
         self._oldest = self._edges[0] - self.shape.reach
         self._fresh.clear()
-        self._ahead = unpack(dump.ahead, list[Ahead])
+        self._ahead = [
+            (end_ns, next(self._numbers), orchestrator, key, amount)
+            for end_ns, orchestrator, key, amount in unpack(dump.ahead, list[Ahead])
+        ]
         self._held.clear()
         for buckets in dump.buckets:
             self._held[buckets.orchestrator] = Buckets.load(buckets, self.shape)
@@ -222,7 +234,7 @@ class Windows:
     def _new_buckets(self) -> Buckets:
         return Buckets(self.shape)
 
-    def _settle(self, orchestrator: OrchestratorLabels, end_ns: int, key: Key, amount: int) -> None:
+    def _settle(self, orchestrator: OrchestratorLabels, end_ns: int, key: FactKey, amount: int) -> None:
         bucket = end_ns // self._bucket_ns
         if bucket < self._oldest:
             return

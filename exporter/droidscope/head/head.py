@@ -115,7 +115,7 @@ class Head:
         """
         Do all that is due by now: settle foreign sessions; close, mark as lost and forget the native ones.
         """
-        self._recorder.at(clock_ns, wall_ns)
+        self._recorder.set_time(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
         self.history.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns), repeat(None))

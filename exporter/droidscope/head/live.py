@@ -91,9 +91,9 @@ class _Labelled:
         self._series = series
 
     def __call__(self, session: SessionState, **labels: str) -> tuple[str, ...]:
-        who = session.orchestrator
-        shown = (self._series.shown(who, name, value) for name, value in labels.items())
-        return (*self._series.shown_orchestrator(who), *shown)
+        orchestrator = session.orchestrator
+        shown = (self._series.shown(orchestrator, name, value) for name, value in labels.items())
+        return (*self._series.shown_orchestrator(orchestrator), *shown)
 
 
 def foreign_sessions(head: Head) -> Iterator[SessionState]:
@@ -216,8 +216,8 @@ def _by_session(
         shown[session.orchestrator] += 1
         if shown[session.orchestrator] > SHOWN_SESSIONS:
             continue
-        *who, pattern, phase = labelled(session, pattern=session.pattern, phase=session.phase)
-        labels = (*who, label_text(session.id), pattern)
+        *orchestrator, pattern, phase = labelled(session, pattern=session.pattern, phase=session.phase)
+        labels = (*orchestrator, label_text(session.id), pattern)
         yield m.ACTIVE_SESSION_INFO, (*labels, phase), 1
         yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))

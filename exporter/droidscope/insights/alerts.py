@@ -30,7 +30,9 @@ from droidscope.conventions.thresholds import (
     SpecAlertCategory,
     Threshold,
 )
-from droidscope.facts.facts import Fact, Key, Score, Statistic, sums
+from droidscope.facts import facts as f
+from droidscope.facts.fact_key import FactKey, Score, Statistic
+from droidscope.facts.fact_totals import Totals, sum_by
 from droidscope.formatting import full_duration, percent
 from droidscope.limits import sentences
 from droidscope.limits.sentences import sentence, subject_text
@@ -56,7 +58,7 @@ class AlertInputs(NamedTuple):
     reports, by pattern, droid and severity.
     """
 
-    totals: Mapping[str, Mapping[Key, int]]
+    totals: Mapping[str, Totals]
     over_limit: Mapping[str, int]
     findings: Mapping[tuple[str, str, Severity], int]
 
@@ -125,12 +127,12 @@ def alert_severities(orchestrator: str, limits: AlertLimits) -> list[tuple[str, 
     ]
 
 
-def facts_by_window(limits: AlertLimits) -> dict[str, frozenset[Fact]]:
+def facts_by_window(limits: AlertLimits) -> dict[str, frozenset[type[FactKey]]]:
     """
     The facts that alerts read, by window; totals may be cut down to these.
     """
-    facts: defaultdict[str, frozenset[Fact]] = defaultdict(frozenset)
-    facts[RECENT_FAILURE_WINDOW] |= {Fact.SESSIONS}
+    facts: defaultdict[str, frozenset[type[FactKey]]] = defaultdict(frozenset)
+    facts[RECENT_FAILURE_WINDOW] |= {f.SessionsEnded}
     for spec_alert in _SPEC_ALERTS:
         for variant in limits.variants(spec_alert.threshold):
             facts[variant.threshold.window] |= spec_alert.facts
@@ -219,7 +221,7 @@ def _low_success_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_
             )
 
 
-def _sessions(totals: Mapping[Key, int]) -> tuple[Counter[str], Counter[str]]:
+def _sessions(totals: Totals) -> tuple[Counter[str], Counter[str]]:
     """
     Sessions ended or lost by pattern, and those of them that did not complete.
 
@@ -227,18 +229,18 @@ def _sessions(totals: Mapping[Key, int]) -> tuple[Counter[str], Counter[str]]:
     """
     ended: Counter[str] = Counter()
     unsuccessful: Counter[str] = Counter()
-    for (pattern, outcome), n in sums(totals, Fact.SESSIONS, "pattern", "outcome").items():
-        ended[pattern] += n
-        if outcome != Outcome.COMPLETED:
-            unsuccessful[pattern] += n
+    for key, n in totals.of(f.SessionsEnded).items():
+        ended[key.pattern] += n
+        if key.outcome != Outcome.COMPLETED:
+            unsuccessful[key.pattern] += n
     return ended, unsuccessful
 
 
 def _long_duration(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    ended = {key[0]: n for key, n in sums(evidence.totals[limit.window], Fact.OVER_LIMIT, "pattern").items()}
+    ended = sum_by(evidence.totals[limit.window].of(f.SessionsOverLimit), lambda key: key.pattern)
     for pattern in sorted({*evidence.over_limit, *ended}):
         # As in the rule, those that ended count where none runs.
-        n = evidence.over_limit.get(pattern) or ended.get(pattern, 0)
+        n = evidence.over_limit.get(pattern) or ended[pattern]
         if n >= 1:
             yield _Breach(
                 n,
@@ -249,7 +251,8 @@ def _long_duration(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Bre
 
 
 def _high_error_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    attempts = sums(evidence.totals[limit.window], Fact.ATTEMPTS, "droid", "outcome")
+    totals = evidence.totals[limit.window]
+    attempts = sum_by(totals.of(f.AttemptsEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(attempts):
         n = attempts[droid, Outcome.SUCCEEDED] + attempts[droid, Outcome.FAILED]
         ratio = attempts[droid, Outcome.FAILED] / n if n >= limit.minimum else 0
@@ -264,7 +267,8 @@ def _high_error_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_B
 
 
 def _low_code_quality(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    scores = sums(evidence.totals[limit.window], Fact.SCORES, "droid", "score", "statistic")
+    totals = evidence.totals[limit.window]
+    scores = sum_by(totals.of(f.ScoreSums), lambda key: (key.droid, key.score, key.statistic))
     for droid in _subjects(scores):
         n = scores[droid, Score.CODE_QUALITY, Statistic.N]
         total = scores[droid, Score.CODE_QUALITY, Statistic.SUM]
@@ -294,11 +298,11 @@ def _security_issues(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_B
 
 def _slow_responses(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
-    answers = sums(totals, Fact.QUERIES_TIMED, "droid")
-    waited_ns = sums(totals, Fact.QUERY_NS, "droid")
-    for (droid,), n in sorted(answers.items()):
-        if n >= limit.minimum and waited_ns[droid,] > limit.limit * SECOND_NS * n:
-            mean_seconds = waited_ns[droid,] / (n * SECOND_NS)
+    answers = sum_by(totals.of(f.TimedResponses), lambda key: key.droid)
+    response_ns = sum_by(totals.of(f.ResponseTime), lambda key: key.droid)
+    for droid, n in sorted(answers.items()):
+        if n >= limit.minimum and response_ns[droid] > limit.limit * SECOND_NS * n:
+            mean_seconds = response_ns[droid] / (n * SECOND_NS)
             yield _Breach(
                 mean_seconds,
                 limit.limit,
@@ -309,7 +313,8 @@ def _slow_responses(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Br
 
 
 def _unanswered_queries(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    queries = sums(evidence.totals[limit.window], Fact.QUERIES, "droid", "outcome")
+    totals = evidence.totals[limit.window]
+    queries = sum_by(totals.of(f.QueriesEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(queries):
         n = queries[droid, Outcome.UNANSWERED]
         if n >= 1:
@@ -322,7 +327,8 @@ def _unanswered_queries(evidence: AlertInputs, limit: SpecThreshold) -> Iterator
 
 
 def _communication_conflicts(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    for (pattern,), n in sorted(sums(evidence.totals[limit.window], Fact.CONFLICTS, "pattern").items()):
+    conflicts = sum_by(evidence.totals[limit.window].of(f.Conflicts), lambda key: key.pattern)
+    for pattern, n in sorted(conflicts.items()):
         if n > limit.limit:
             yield _Breach(
                 n,
@@ -340,29 +346,29 @@ class _SpecAlert(NamedTuple):
     threshold: SpecThreshold
     sentence: str
     judge: Callable[[AlertInputs, SpecThreshold], Iterator[_Breach]]
-    facts: frozenset[Fact] = frozenset()
+    facts: frozenset[type[FactKey]] = frozenset()
 
 
 _SPEC_ALERTS: Final = (
-    _SpecAlert(LOW_SUCCESS_RATE, sentences.LOW_SUCCESS_RATE, _low_success_rate, frozenset({Fact.SESSIONS})),
-    _SpecAlert(LONG_DURATION, sentences.LONG_DURATION, _long_duration, frozenset({Fact.OVER_LIMIT})),
-    _SpecAlert(HIGH_ERROR_RATE, sentences.HIGH_ERROR_RATE, _high_error_rate, frozenset({Fact.ATTEMPTS})),
-    _SpecAlert(LOW_CODE_QUALITY, sentences.LOW_CODE_QUALITY, _low_code_quality, frozenset({Fact.SCORES})),
+    _SpecAlert(LOW_SUCCESS_RATE, sentences.LOW_SUCCESS_RATE, _low_success_rate, frozenset({f.SessionsEnded})),
+    _SpecAlert(LONG_DURATION, sentences.LONG_DURATION, _long_duration, frozenset({f.SessionsOverLimit})),
+    _SpecAlert(HIGH_ERROR_RATE, sentences.HIGH_ERROR_RATE, _high_error_rate, frozenset({f.AttemptsEnded})),
+    _SpecAlert(LOW_CODE_QUALITY, sentences.LOW_CODE_QUALITY, _low_code_quality, frozenset({f.ScoreSums})),
     _SpecAlert(SECURITY_ISSUES, sentences.SECURITY_ISSUES, _security_issues),
     _SpecAlert(
         RESPONSE_TIME_HIGH,
         sentences.SLOW_RESPONSES,
         _slow_responses,
-        frozenset({Fact.QUERY_NS, Fact.QUERIES_TIMED}),
+        frozenset({f.ResponseTime, f.TimedResponses}),
     ),
     _SpecAlert(
-        RESPONSE_TIME_HIGH, sentences.UNANSWERED_QUERIES, _unanswered_queries, frozenset({Fact.QUERIES})
+        RESPONSE_TIME_HIGH, sentences.UNANSWERED_QUERIES, _unanswered_queries, frozenset({f.QueriesEnded})
     ),
     _SpecAlert(
         COMMUNICATION_CONFLICTS,
         sentences.COMMUNICATION_CONFLICTS,
         _communication_conflicts,
-        frozenset({Fact.CONFLICTS}),
+        frozenset({f.Conflicts}),
     ),
 )
 

@@ -7,14 +7,15 @@ Definition: docs/kpis.md#patterns
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import Fact, Key, Score, Statistic, sums
-from droidscope.facts.history import sketches
+from droidscope.facts.fact_key import Score, Statistic
+from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
+from droidscope.facts.facts import ScoreSums, TasksEnded
 from droidscope.facts.sketch import COARSE, Sketch
+from droidscope.facts.sketched_facts import TaskDurations
 from droidscope.kpi.assignment import Effectiveness, assignment_effectiveness
 from droidscope.kpi.totals import ScoreTotals
 from droidscope.units import SECOND_NS
@@ -35,7 +36,7 @@ class Assignment(Struct, frozen=True):
     effectiveness: Effectiveness | None
 
 
-def assignments(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[Assignment]:
+def assignments(minutes: Totals, hours: Totals) -> list[Assignment]:
     """
     The assignments of a window, by pattern, the most effective droid first.
 
@@ -45,53 +46,94 @@ def assignments(minutes: Mapping[Key, int], hours: Mapping[Key, int]) -> list[As
 
     Definition: docs/kpis.md#patterns
     """
-    ended: defaultdict[tuple[str, str], int] = defaultdict(int)
-    completed: defaultdict[tuple[str, str], int] = defaultdict(int)
-    of_droid: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for (pattern, droid, outcome), n in sums(minutes, Fact.TASKS, "pattern", "droid", "outcome").items():
-        success = n if outcome == Outcome.COMPLETED else 0
-        ended[pattern, droid] += n
-        completed[pattern, droid] += success
-        of_droid[droid][0] += success
-        of_droid[droid][1] += n
-    took = sketches(hours, Fact.TASK_TOOK, "pattern", "droid", outcome=Outcome.COMPLETED)
-    by_all: defaultdict[str, Sketch] = defaultdict(lambda: Sketch(bits=COARSE))
-    for (pattern, _), sketch in took.items():
-        by_all[pattern].merge(sketch)
+    tasks = minutes.of(TasksEnded)
+    ended = sum_by(tasks, lambda key: (key.pattern, key.droid))
+    completed = sum_by(tasks, lambda key: (key.pattern, key.droid), where=_is_completed)
+    of_droid = sum_by(tasks, lambda key: key.droid)
+    completed_of_droid = sum_by(tasks, lambda key: key.droid, where=_is_completed)
+    durations = sketch_by(
+        hours.of(TaskDurations),
+        lambda key: (key.pattern, key.droid),
+        where=lambda key: key.outcome == Outcome.COMPLETED,
+    )
+    of_pattern = _by_pattern(durations)
     quality = _quality(minutes)
-    found = []
-    for (pattern, droid), n in ended.items():
-        if n <= 0:
-            continue
-        sketch = took.get((pattern, droid), Sketch(bits=COARSE))
-        median_ns = sketch.quantile(0.5)
-        successes, tasks = of_droid[droid]
-        judged = assignment_effectiveness(
-            completed=completed[pattern, droid],
+    return sorted(
+        (
+            _assignment(
+                pattern,
+                droid,
+                completed=completed[pattern, droid],
+                n=n,
+                droid_ratio=completed_of_droid[droid] / of_droid[droid],
+                durations=durations.get((pattern, droid), Sketch(bits=COARSE)),
+                of_pattern=of_pattern[pattern],
+                code_quality=quality.get((pattern, droid), ScoreTotals()),
+            )
+            for (pattern, droid), n in ended.items()
+            if n > 0
+        ),
+        key=_rank,
+    )
+
+
+def _is_completed(key: TasksEnded) -> bool:
+    return key.outcome == Outcome.COMPLETED
+
+
+def _assignment(
+    pattern: str,
+    droid: str,
+    *,
+    completed: int,
+    n: int,
+    droid_ratio: float,
+    durations: Sketch,
+    of_pattern: Sketch,
+    code_quality: ScoreTotals,
+) -> Assignment:
+    median_ns = durations.quantile(0.5)
+    return Assignment(
+        pattern=pattern,
+        droid=droid,
+        tasks=n,
+        completed=completed,
+        completion_ratio=completed / n,
+        median_duration_seconds=None if median_ns is None else median_ns / SECOND_NS,
+        effectiveness=assignment_effectiveness(
+            completed=completed,
             n=n,
-            droid_ratio=successes / tasks,
+            droid_ratio=droid_ratio,
             median_ns=median_ns,
-            pattern_median_ns=by_all[pattern].quantile(0.5),
-            code_quality=quality.get((pattern, droid), ScoreTotals()),
-        )
-        seconds = None if median_ns is None else median_ns / SECOND_NS
-        share = completed[pattern, droid] / n
-        found.append(Assignment(pattern, droid, n, completed[pattern, droid], share, seconds, judged))
-    return sorted(found, key=_rank)
+            pattern_median_ns=of_pattern.quantile(0.5),
+            code_quality=code_quality,
+        ),
+    )
 
 
-def _rank(each: Assignment) -> tuple[str, float, str]:
-    return each.pattern, -(each.effectiveness.lower_bound if each.effectiveness else -1), each.droid
+def _rank(assignment: Assignment) -> tuple[str, float, str]:
+    effectiveness = assignment.effectiveness
+    return assignment.pattern, -(effectiveness.lower_bound if effectiveness else -1), assignment.droid
 
 
-def _quality(minutes: Mapping[Key, int]) -> dict[tuple[str, str], ScoreTotals]:
-    found: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    for (score, pattern, droid, statistic), amount in sums(
-        minutes, Fact.SCORES, "score", "pattern", "droid", "statistic"
-    ).items():
-        if score == Score.CODE_QUALITY:
-            found[pattern, droid][statistic] = amount
+def _by_pattern(durations: dict[tuple[str, str], Sketch]) -> defaultdict[str, Sketch]:
+    sketches: defaultdict[str, Sketch] = defaultdict(lambda: Sketch(bits=COARSE))
+    for (pattern, _), sketch in durations.items():
+        sketches[pattern].merge(sketch)
+    return sketches
+
+
+def _quality(minutes: Totals) -> dict[tuple[str, str], ScoreTotals]:
+    scores = sum_by(
+        minutes.of(ScoreSums),
+        lambda key: (key.pattern, key.droid, key.statistic),
+        where=lambda key: key.score == Score.CODE_QUALITY,
+    )
     return {
-        place: ScoreTotals(*(amounts.get(statistic, 0) for statistic in Statistic))
-        for place, amounts in found.items()
+        (pattern, droid): ScoreTotals(
+            n=scores[pattern, droid, Statistic.N],
+            sum=scores[pattern, droid, Statistic.SUM],
+            squares=scores[pattern, droid, Statistic.SQUARES],
+        )
+        for pattern, droid in {(pattern, droid) for pattern, droid, _ in scores}
     }

@@ -15,10 +15,11 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from droidscope.conventions.thresholds import EFFICIENCY_LOW, LOW_CODE_QUALITY, SUCCESS_TARGET
-from droidscope.facts.facts import Score
-from droidscope.facts.history import DAY_HOURS, HistoryPoint, HistoryPoints, Timeline
+from droidscope.facts.fact_key import Score
+from droidscope.facts.history import DAY_HOURS
 from droidscope.formatting import duration, percent, rounded
 from droidscope.kpi.forecast import Forecast, crossing_ns, forecast
+from droidscope.kpi.timeline import HistoryPoint, HistoryPoints, Timeline
 from droidscope.kpi.trends import (
     DURATION,
     SCORE,

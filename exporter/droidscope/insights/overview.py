@@ -13,8 +13,9 @@ from typing import Final
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import Fact, Key, sums
-from droidscope.facts.history import sketches
+from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
+from droidscope.facts.facts import MessagesSent, QualityIssues
+from droidscope.facts.sketched_facts import SessionDurations
 from droidscope.insights.analysis_window import AnalysisWindow
 from droidscope.insights.forecasts import Trend
 from droidscope.insights.recommendations import Recommendation
@@ -33,7 +34,7 @@ from droidscope.kpi.rankings import (
     rank_patterns,
 )
 from droidscope.kpi.statistics import median_of_counts
-from droidscope.kpi.totals import DroidTotals, PatternTotals, QueryTotals, WindowTotals, by_subject
+from droidscope.kpi.totals import DroidTotals, PatternTotals, QueryTotals, WindowTotals
 from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind
 from droidscope.units import SECOND_NS
@@ -157,7 +158,7 @@ def insights(look: AnalysisWindow, advice: Sequence[Recommendation], trends: Ite
 
     Definition: docs/kpis.md#rankings-and-insights
     """
-    facts = by_subject(look.minutes)
+    facts = look.subjects
     by_kpi = {trend.kpi: trend for trend in trends}
     return Insights(
         _efficiency(facts, advice, by_kpi.get("efficiency_score")),
@@ -169,49 +170,53 @@ def insights(look: AnalysisWindow, advice: Sequence[Recommendation], trends: Ite
                 for kpi in ("code_quality_score", "test_coverage_score", "security_score")
             )
         ),
-        communication_of(look.minutes),
+        communication_of(look.minutes, facts),
         _completions(look),
-        [Issue(*each) for each in issues(look.minutes).most_common(LISTED)],
+        [Issue(*issue) for issue in issues(look.minutes).most_common(LISTED)],
     )
 
 
-def communication_of(minutes: Mapping[Key, int]) -> Communication:
+def communication_of(minutes: Totals, facts: WindowTotals) -> Communication:
     """
     The communication of a window.
 
+    Args:
+        minutes: The totals of the window.
+        facts: The same by subject.
+
     Definition: docs/kpis.md#communication-per-orchestrator
     """
-    facts = by_subject(minutes)
-    traffic = facts.orchestrator.traffic
-    queries = [each.queries for each in facts.droids.values()]
+    traffic, messages = facts.orchestrator.traffic, minutes.of(MessagesSent)
+    queries = [droid.queries for droid in facts.droids.values()]
     answers = QueryTotals(
-        query_ns=sum(each.query_ns for each in queries),
-        queries_timed=sum(each.queries_timed for each in queries),
+        query_ns=sum(of_droid.query_ns for of_droid in queries),
+        queries_timed=sum(of_droid.queries_timed for of_droid in queries),
     )
     mean_ns = mean_response_ns(answers)
     return Communication(
-        traffic.messages,
-        {type_: n for (type_,), n in sums(minutes, Fact.MESSAGES, "message_type").items() if n},
-        {sender: n for (sender,), n in sums(minutes, Fact.MESSAGES, "sender").items() if n},
-        None if mean_ns is None else mean_ns / SECOND_NS,
-        communication.success_ratio(traffic),
-        communication.conflict_ratio(traffic),
-        communication.efficiency_ratio(traffic),
-        communication.wait_ratio(traffic),
+        total_messages=traffic.messages,
+        messages_by_type=_present(sum_by(messages, lambda key: key.message_type)),
+        messages_by_droid=_present(sum_by(messages, lambda key: key.sender)),
+        average_response_time_seconds=None if mean_ns is None else mean_ns / SECOND_NS,
+        success_ratio=communication.success_ratio(traffic),
+        conflict_ratio=communication.conflict_ratio(traffic),
+        communication_efficiency_ratio=communication.efficiency_ratio(traffic),
+        wait_ratio=communication.wait_ratio(traffic),
     )
 
 
-def issues(minutes: Mapping[Key, int]) -> Counter[str]:
+def _present(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: n for name, n in counts.items() if n}
+
+
+def issues(minutes: Totals) -> Counter[str]:
     """
     How many issues of each rule the quality reports of a window gave.
 
     Definition: docs/kpis.md#rankings-and-insights
     """
-    found: Counter[str] = Counter()
-    for (rule,), n in sums(minutes, Fact.ISSUES, "rule").items():
-        if n > 0:
-            found[rule] += n
-    return found
+    by_rule = sum_by(minutes.of(QualityIssues), lambda key: key.rule)
+    return Counter({rule: n for rule, n in by_rule.items() if n > 0})
 
 
 def _efficiency(
@@ -265,12 +270,12 @@ def _ranked(rank: Rank) -> Ranked:
 
 
 def _completions(look: AnalysisWindow) -> list[Completion]:
-    medians = {
-        pattern: sketch.quantile(0.5)
-        for (pattern,), sketch in sketches(
-            look.hours, Fact.SESSION_TOOK, "pattern", outcome=Outcome.COMPLETED
-        ).items()
-    }
+    sketches = sketch_by(
+        look.hours.of(SessionDurations),
+        lambda key: key.pattern,
+        where=lambda key: key.outcome == Outcome.COMPLETED,
+    )
+    medians = {pattern: sketch.quantile(0.5) for pattern, sketch in sketches.items()}
     shown = {
         each.session: (pattern, each, median_ns)
         for pattern, median_ns in medians.items()

@@ -16,7 +16,8 @@ from msgspec import Struct
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import RecommendationKind
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
-from droidscope.facts.facts import Fact, sums
+from droidscope.facts import facts as f
+from droidscope.facts.fact_totals import Totals, sum_by
 from droidscope.formatting import counted, duration, named, percent, rounded
 from droidscope.insights import advice
 from droidscope.insights.analysis_window import AnalysisWindow, SessionRef, sessions
@@ -36,7 +37,7 @@ from droidscope.kpi.improvement import (
 from droidscope.kpi.patterns import FailurePoint, failure_points
 from droidscope.kpi.rankings import Outcomes
 from droidscope.kpi.statistics import median_of_counts, wilson_interval
-from droidscope.kpi.totals import DroidTotals, PatternTotals, by_subject
+from droidscope.kpi.totals import DroidTotals, PatternTotals
 from droidscope.model.examples import ExampleKind
 from droidscope.units import SECOND_NS
 
@@ -94,7 +95,7 @@ def recommendations(look: AnalysisWindow, found: Iterable[Bottleneck]) -> list[R
 
     Definition: docs/kpis.md#recommendations
     """
-    facts = by_subject(look.minutes)
+    facts = look.subjects
     advice = (
         *_patterns(look, facts.patterns),
         *_assignments(look),
@@ -111,16 +112,14 @@ def recommendations(look: AnalysisWindow, found: Iterable[Bottleneck]) -> list[R
 
 def _patterns(look: AnalysisWindow, patterns: dict[str, PatternTotals]) -> Iterator[Recommendation]:
     all_sessions = sum(each.sessions.sessions_ended for each in patterns.values())
-    failures = _by_pattern(sums(look.minutes, Fact.FAILURES, "pattern", "phase", "reason"))
+    failures = _failures(look.minutes)
     for pattern, each in patterns.items():
         completed, n = each.sessions.sessions_completed, each.sessions.sessions_ended
         urgency = pattern_urgency(completed, n)
         if urgency is None:
             continue
         rule = advice.REVIEW_FAILURE_POINTS if urgency is Urgency.REVIEW else advice.WATCH_FAILURE_POINTS
-        points = failure_points(
-            {(phase, reason): count for (phase, reason), count in failures[pattern].items() if count > 0}
-        )
+        points = failure_points(failures[pattern])
         success = completed / n
         yield Recommendation(
             rule.kind,
@@ -142,14 +141,15 @@ def _patterns(look: AnalysisWindow, patterns: dict[str, PatternTotals]) -> Itera
         )
 
 
-def _by_pattern(totals: Mapping[tuple[str, ...], int]) -> defaultdict[str, dict[tuple[str, ...], int]]:
+def _failures(minutes: Totals) -> defaultdict[str, dict[tuple[str, str], int]]:
     """
-    Sums by the labels after the pattern's, of each pattern.
+    How many failures of each phase there are for each reason, by pattern.
     """
-    found: defaultdict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
-    for (pattern, *rest), amount in totals.items():
-        found[pattern][tuple(rest)] = amount
-    return found
+    failures: defaultdict[str, dict[tuple[str, str], int]] = defaultdict(dict)
+    for key, n in minutes.of(f.Failures).items():
+        if n > 0:
+            failures[key.pattern][key.phase, key.reason] = n
+    return failures
 
 
 def _steps(rule: advice.Rule, points: list[FailurePoint]) -> list[str]:
@@ -196,12 +196,11 @@ def _failed_sessions(look: AnalysisWindow, pattern: str, points: list[FailurePoi
 
 def _assignments(look: AnalysisWindow) -> Iterator[Recommendation]:
     kinds: defaultdict[tuple[str, str], dict[str, Outcomes]] = defaultdict(dict)
-    for (pattern, task_type, droid, outcome), n in sums(
-        look.minutes, Fact.TASKS, "pattern", "task_type", "droid", "outcome"
-    ).items():
-        known = kinds[pattern, task_type].get(droid, Outcomes(0, 0))
-        successes = known.successes + (n if outcome == Outcome.COMPLETED else 0)
-        kinds[pattern, task_type][droid] = Outcomes(successes, known.n + n)
+    for key, n in look.minutes.of(f.TasksEnded).items():
+        droids = kinds[key.pattern, key.task_type]
+        known = droids.get(key.droid, Outcomes(0, 0))
+        successes = known.successes + (n if key.outcome == Outcome.COMPLETED else 0)
+        droids[key.droid] = Outcomes(successes, known.n + n)
     all_tasks = sum(each.n for droids in kinds.values() for each in droids.values())
     for (pattern, task_type), droids in kinds.items():
         better = _surest(droids)
@@ -273,17 +272,19 @@ def _reassignment(
 
 def _sequences(look: AnalysisWindow) -> Iterator[Recommendation]:
     rule = advice.RUN_IN_PARALLEL
-    totals = sums(look.hours, Fact.SEQUENCING, "pattern", "total")
-    idle = _by_pattern(sums(look.hours, Fact.IDLE_NS, "pattern", "phase"))
+    totals = sum_by(look.hours.of(f.SessionSequencing), lambda key: (key.pattern, key.total))
+    idle_ns = sum_by(look.hours.of(f.PhaseIdleTime), lambda key: (key.pattern, key.phase))
     for pattern in sorted({pattern for pattern, _ in totals}):
         n, makespan_ns, critical_ns = (
-            totals[pattern, total] for total in ("n", "makespan_ns", "critical_ns")
+            totals[pattern, "n"],
+            totals[pattern, "makespan_ns"],
+            totals[pattern, "critical_ns"],
         )
         share = sequencing_ratio(makespan_ns, critical_ns)
         impact = None if share is None else sequencing_impact(share)
         if share is None or impact is None:
             continue
-        waited = {phase: wait_ns for (phase,), wait_ns in idle[pattern].items() if wait_ns > 0}
+        waited = {phase: ns for (of, phase), ns in idle_ns.items() if of == pattern and ns > 0}
         late = sorted(waited, key=lambda phase: (-waited[phase], phase))
         where = ", ".join(f"{phase} ({duration(waited[phase] / n / SECOND_NS)} earlier)" for phase in late)
         yield Recommendation(

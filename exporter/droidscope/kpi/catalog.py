@@ -12,13 +12,13 @@ from droidscope.conventions import metrics
 from droidscope.conventions.metrics import KPIS, WINDOWS, MetricSpec, samples_of
 from droidscope.kpi import communication, efficiency, patterns, quality, ratios
 from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from droidscope.facts.facts import Key
-    from droidscope.model.labels import OrchestratorLabels
+    from droidscope.facts.fact_totals import Totals
 
 Facts = TypeVar("Facts")
 Gauge = tuple[MetricSpec, tuple[str, ...], float]
@@ -188,7 +188,7 @@ _SAMPLES: Final = {spec: samples_of(spec) for spec in KPIS}
 
 
 def gauges(
-    totals: Mapping[OrchestratorLabels, Mapping[str, Mapping[Key, int]]],
+    totals: Mapping[OrchestratorLabels, Mapping[str, Totals]],
     budgets_usd: Mapping[str, float] | None = None,
     references_usd: Mapping[OrchestratorLabels, Mapping[str, float]] | None = None,
 ) -> Iterator[Gauge]:

@@ -6,16 +6,19 @@ All fields are sums over the window: counts, nanoseconds (`_ns`), or the units o
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from droidscope.conventions.attributes import MessageType, Outcome
-from droidscope.facts.facts import LABELS, OF_HOURS_ALONE, Fact, Key, Score, Statistic
+from droidscope.facts import facts as f
+from droidscope.facts.fact_key import Score, Statistic
+from droidscope.facts.fact_totals import sum_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from droidscope.facts.fact_totals import Sums, Totals
 
 
 class TaskTotals(Struct, frozen=True):
@@ -205,125 +208,176 @@ class WindowTotals(NamedTuple):
     patterns: dict[str, PatternTotals]
 
 
-def by_subject(totals: Mapping[Key, int], references_usd: Mapping[str, float] | None = None) -> WindowTotals:
+def by_subject(totals: Totals, references_usd: Mapping[str, float] | None = None) -> WindowTotals:
     """
-    Group *totals* by subject; every droid and pattern that any fact names becomes one. Facts that
-    minute windows do not have are left out.
+    Group *totals* by subject; every droid and pattern that any fact names becomes one.
 
     Args:
         totals: What a window holds of one orchestrator.
         references_usd: What a success may cost, by pattern.
     """
-    everything: _Measures = defaultdict(int)
-    droids: defaultdict[str, _Measures] = defaultdict(lambda: defaultdict(int))
-    patterns: defaultdict[str, _Measures] = defaultdict(lambda: defaultdict(int))
-    messages: defaultdict[str, dict[int, int]] = defaultdict(dict)
-
-    for key, amount in totals.items():
-        route = _ROUTES.get(key[0])
-        if route is None:
-            continue
-        measure = route.measure(key)
-        everything[measure] += amount
-        if route.droid:
-            droids[key[route.droid]][measure] += amount
-        if route.pattern:
-            patterns[key[route.pattern]][measure] += amount
-        if key[0] == Fact.SESSION_MESSAGES:
-            _, droid, sent = key
-            messages[droid][int(sent)] = amount
-
     references = references_usd or {}
     return WindowTotals(
-        _orchestrator(everything),
-        {droid: _droid(measures, messages[droid]) for droid, measures in droids.items()},
-        {pattern: _pattern(measures, references.get(pattern)) for pattern, measures in patterns.items()},
+        orchestrator_totals(totals),
+        {droid: droid_totals(of_droid) for droid, of_droid in totals.by_droid.items()},
+        {
+            pattern: pattern_totals(of_pattern, references.get(pattern))
+            for pattern, of_pattern in totals.by_pattern.items()
+        },
     )
 
 
-_QUERY_OUTCOMES: Final = (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED)
-_Measures = defaultdict[str, int]
-"""
-Sums by measure: the name of a field above, or one that no subject needs.
-"""
-
-
-class _Route(NamedTuple):
+def orchestrator_totals(totals: Totals) -> OrchestratorTotals:
     """
-    Where a fact's amounts go: positions of droid and pattern in its key (0: it has none), and
-    the measure they add to.
+    What the facts of an orchestrator add up to.
     """
-
-    droid: int
-    pattern: int
-    measure: Callable[[Key], str]
-
-
-def _measure_of(fact: Fact) -> Callable[[Key], str]:
-    if fact is Fact.MESSAGES:
-        return _message_measure
-    if fact is Fact.SCORES:
-        return lambda key: f"{key[1]}_{key[-1]}"
-    if "outcome" in LABELS[fact]:
-        return lambda key: f"{fact}_{key[-1]}"
-    return lambda _: fact.value
-
-
-def _message_measure(key: Key) -> str:
-    _, _, message_type, outcome = key
-    good = Outcome.ANSWERED if message_type == MessageType.QUERY else Outcome.ACCEPTED
-    return "messages_delivered" if outcome == good else "messages_undelivered"
-
-
-def _position(label: str, fact: Fact) -> int:
-    labels = LABELS[fact]
-    if label == "droid" and fact is Fact.MESSAGES:
-        label = "sender"
-    return labels.index(label) + 1 if label in labels else 0
-
-
-_ROUTES: Final[dict[str, _Route]] = {
-    fact: _Route(_position("droid", fact), _position("pattern", fact), _measure_of(fact))
-    for fact in Fact
-    if fact not in OF_HOURS_ALONE
-}
-
-
-def _orchestrator(measures: _Measures) -> OrchestratorTotals:
     return OrchestratorTotals(
-        work=convert(measures, TaskTotals),
-        sessions=convert(measures, SessionTotals),
-        flow=convert(measures, PhaseTotals),
-        traffic=convert(measures, MessageTotals),
+        work=task_totals(totals),
+        sessions=session_totals(totals),
+        flow=phase_totals(totals),
+        traffic=message_totals(totals),
     )
 
 
-def _droid(measures: _Measures, session_messages: dict[int, int]) -> DroidTotals:
+def droid_totals(totals: Totals) -> DroidTotals:
+    """
+    What the facts of a droid add up to.
+    """
+    scores = _scores(totals)
     return DroidTotals(
-        work=convert(measures, TaskTotals),
-        queries=convert(measures, QueryTotals),
-        mail=DroidMessageTotals(
-            measures["messages_delivered"] + measures["messages_undelivered"],
-            measures[Fact.RECEIVED],
-            sum(measures[f"{Fact.QUERY_WAIT_NS}_{outcome}"] for outcome in _QUERY_OUTCOMES),
-            measures[f"{Fact.QUERY_WAIT_NS}_{Outcome.UNANSWERED}"],
-        ),
-        files_created=measures[Fact.FILES],
-        session_messages=session_messages,
-        code_quality=_scores(measures, Score.CODE_QUALITY),
-        test_coverage=_scores(measures, Score.TEST_COVERAGE),
-        security=_scores(measures, Score.SECURITY),
+        work=task_totals(totals),
+        queries=query_totals(totals),
+        mail=droid_message_totals(totals),
+        files_created=sum(totals.of(f.FilesCreated).values()),
+        session_messages={int(key.n): amount for key, amount in totals.of(f.SessionMessages).items()},
+        code_quality=score_totals(scores, Score.CODE_QUALITY),
+        test_coverage=score_totals(scores, Score.TEST_COVERAGE),
+        security=score_totals(scores, Score.SECURITY),
     )
 
 
-def _pattern(measures: _Measures, reference_usd: float | None) -> PatternTotals:
+def pattern_totals(totals: Totals, reference_usd: float | None = None) -> PatternTotals:
+    """
+    What the facts of a pattern add up to.
+    """
     return PatternTotals(
-        sessions=convert(measures, SessionTotals),
-        cost=measures[Fact.COST],
+        sessions=session_totals(totals),
+        cost=sum(totals.of(f.SessionCost).values()),
         reference_usd=reference_usd,
-        code_quality=_scores(measures, Score.CODE_QUALITY),
+        code_quality=score_totals(_scores(totals), Score.CODE_QUALITY),
     )
 
 
-def _scores(measures: _Measures, score: Score) -> ScoreTotals:
-    return ScoreTotals(*(measures[f"{score}_{statistic}"] for statistic in Statistic))
+# --- one part of a subject ----------------------------------------------------------------------------
+
+
+def task_totals(totals: Totals) -> TaskTotals:
+    """
+    Tasks and attempts of a subject.
+    """
+    tasks = sum_by(totals.of(f.TasksEnded), lambda key: key.outcome)
+    attempts = sum_by(totals.of(f.AttemptsEnded), lambda key: key.outcome)
+    return TaskTotals(
+        tasks_completed=tasks[Outcome.COMPLETED],
+        tasks_failed=tasks[Outcome.FAILED],
+        task_ns=sum(totals.of(f.TaskTime).values()),
+        attempts_succeeded=attempts[Outcome.SUCCEEDED],
+        attempts_failed=attempts[Outcome.FAILED],
+        retries=sum(totals.of(f.Retries).values()),
+    )
+
+
+def session_totals(totals: Totals) -> SessionTotals:
+    """
+    Sessions of a subject.
+    """
+    sessions = sum_by(totals.of(f.SessionsEnded), lambda key: key.outcome)
+    return SessionTotals(
+        sessions_completed=sessions[Outcome.COMPLETED],
+        sessions_failed=sessions[Outcome.FAILED],
+        sessions_lost=sessions[Outcome.LOST],
+        session_ns=sum(totals.of(f.CompletedSessionTime).values()),
+    )
+
+
+def phase_totals(totals: Totals) -> PhaseTotals:
+    """
+    Phases, plans and syntheses of a subject.
+    """
+    phases = sum_by(totals.of(f.PhasesEnded), lambda key: key.outcome)
+    syntheses = sum_by(totals.of(f.Syntheses), lambda key: key.outcome)
+    return PhaseTotals(
+        phases_completed=phases[Outcome.COMPLETED],
+        phases_failed=phases[Outcome.FAILED],
+        planned_ns=sum(totals.of(f.PlannedTime).values()),
+        actual_ns=sum(totals.of(f.ActualTime).values()),
+        syntheses_integrated=syntheses[Outcome.INTEGRATED],
+        syntheses_conflict=syntheses[Outcome.CONFLICT],
+        syntheses_gate_failed=syntheses[Outcome.GATE_FAILED],
+    )
+
+
+def message_totals(totals: Totals) -> MessageTotals:
+    """
+    Messages and conflicts of a subject.
+    """
+    messages = sum_by(totals.of(f.MessagesSent), is_delivered)
+    return MessageTotals(
+        messages_delivered=messages[True],
+        messages_undelivered=messages[False],
+        conflicts=sum(totals.of(f.Conflicts).values()),
+        wait_ns=sum(totals.of(f.PhaseWaitTime).values()),
+        phase_ns=sum(totals.of(f.PhaseTime).values()),
+    )
+
+
+def is_delivered(key: f.MessagesSent) -> bool:
+    """
+    Whether messages were delivered: queries answered in time, others accepted.
+    """
+    good = Outcome.ANSWERED if key.message_type == MessageType.QUERY else Outcome.ACCEPTED
+    return key.outcome == good
+
+
+def query_totals(totals: Totals) -> QueryTotals:
+    """
+    Queries put to a subject.
+    """
+    queries = sum_by(totals.of(f.QueriesEnded), lambda key: key.outcome)
+    return QueryTotals(
+        queries_answered=queries[Outcome.ANSWERED],
+        queries_late=queries[Outcome.LATE],
+        queries_unanswered=queries[Outcome.UNANSWERED],
+        queries_rejected=queries[Outcome.REJECTED],
+        query_credit=sum(totals.of(f.QueryCredit).values()),
+        query_ns=sum(totals.of(f.ResponseTime).values()),
+        queries_timed=sum(totals.of(f.TimedResponses).values()),
+    )
+
+
+def droid_message_totals(totals: Totals) -> DroidMessageTotals:
+    """
+    Messages a droid sent and was sent.
+    """
+    wait_ns = sum_by(totals.of(f.QueryWaitTime), lambda key: key.outcome)
+    return DroidMessageTotals(
+        sent=sum(totals.of(f.MessagesSent).values()),
+        received=sum(totals.of(f.MessagesReceived).values()),
+        query_wait_ns=wait_ns.total(),
+        vain_wait_ns=wait_ns[Outcome.UNANSWERED],
+    )
+
+
+def score_totals(scores: Sums[tuple[Score, Statistic]], score: Score) -> ScoreTotals:
+    """
+    The scores of one kind, out of sums by kind and statistic.
+    """
+    return ScoreTotals(
+        n=scores[score, Statistic.N],
+        sum=scores[score, Statistic.SUM],
+        squares=scores[score, Statistic.SQUARES],
+    )
+
+
+def _scores(totals: Totals) -> Sums[tuple[Score, Statistic]]:
+    return sum_by(totals.of(f.ScoreSums), lambda key: (key.score, key.statistic))

@@ -100,7 +100,7 @@ class AlertLimits(NamedTuple):
         """
         The variants of one alert, those where it is off left out.
         """
-        everywhere, overrides = self.adjustments.get(threshold.name, Adjustment())
+        everywhere, overrides = self._adjustment(threshold)
         variants = []
         for orchestrators in _split(override.orchestrator for override in overrides):
             matching = [one for one in overrides if one.orchestrator in (None, orchestrators.name)]
@@ -110,16 +110,31 @@ class AlertLimits(NamedTuple):
                     variants.append(LimitVariant(replace(threshold, **changes), orchestrators, patterns))
         return variants
 
+    def is_enabled(self, threshold: Threshold[Category]) -> bool:
+        """
+        Whether an alert can fire where no override says otherwise.
+        """
+        return bool(self._adjustment(threshold).everywhere.get("enabled", True))
+
+    def has_overrides(self, threshold: Threshold[Category]) -> bool:
+        """
+        Whether some orchestrators or patterns have limits of their own.
+        """
+        return bool(self._adjustment(threshold).overrides)
+
     def of_orchestrator(
         self, threshold: Threshold[Category], orchestrator: str | None = None
     ) -> Threshold[Category]:
         """
         The threshold of an orchestrator, or of those without their own; of an alert that is off, too.
         """
-        everywhere, overrides = self.adjustments.get(threshold.name, Adjustment())
+        everywhere, overrides = self._adjustment(threshold)
         changes = _merged(everywhere, overrides, orchestrator, None)
         changes.pop("enabled", None)
         return replace(threshold, **changes)
+
+    def _adjustment(self, threshold: Threshold[Category]) -> Adjustment:
+        return self.adjustments.get(threshold.name, Adjustment())
 
 
 def _split(names: Iterable[str | None]) -> list[NameSet]:

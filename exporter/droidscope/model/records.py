@@ -7,10 +7,12 @@ the record's own. An empty string means "not given", None "not known".
 
 from __future__ import annotations
 
+from typing import Final, get_args
+
 from msgspec import Struct
 from msgspec.structs import replace
 
-from droidscope.conventions.attributes import Outcome, Severity
+from droidscope.conventions.attributes import CONFLICT_RECORD, Kind, Outcome, Severity
 from droidscope.model.labels import OrchestratorLabels, Relabel
 
 
@@ -277,6 +279,15 @@ AnyRecord = (
     | Unblocked
     | Emitted
 )
+
+CLIENT_KINDS: Final[dict[type, str]] = {
+    type_: tag
+    for type_ in get_args(AnyRecord)
+    if (tag := str(type_.__struct_config__.tag)) in {*Kind, CONFLICT_RECORD}
+}
+"""
+The records that the instrumentation counts, by type.
+"""
 
 
 def relabelled(record: AnyRecord, relabel: Relabel) -> AnyRecord:

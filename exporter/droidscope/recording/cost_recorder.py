@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from droidscope.conventions import metrics as m
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import SessionCost
 from droidscope.model.records import Place, Usage
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.settings import Price
@@ -46,14 +46,15 @@ class CostRecorder:
                 self._recorder.count(m.TOKENS, place.orchestrator, labels, amount=tokens)
 
     def _count_cost(self, place: Place, end_ns: int, usage: Usage) -> None:
-        who, cost_usd = place.orchestrator, self._cost_usd(usage)
+        orchestrator, cost_usd = place.orchestrator, self._cost_usd(usage)
         if cost_usd is None:
             tokens = usage.input + usage.output + usage.cache_read + usage.cache_write
-            self._recorder.count(m.UNPRICED_TOKENS, who, (usage.model,), amount=tokens)
+            self._recorder.count(m.UNPRICED_TOKENS, orchestrator, (usage.model,), amount=tokens)
         else:
             labels = (place.pattern, place.droid, usage.model)
-            self._recorder.count(m.COST, who, labels, amount=float(cost_usd))
-            self._recorder.fact(who, end_ns, (Fact.COST, place.pattern), round(cost_usd * NANO))
+            self._recorder.count(m.COST, orchestrator, labels, amount=float(cost_usd))
+            key = SessionCost(pattern=place.pattern)
+            self._recorder.add_fact(orchestrator, end_ns, key, round(cost_usd * NANO))
 
     def _cost_usd(self, usage: Usage) -> float | None:
         """

@@ -1,5 +1,5 @@
 """
-The exhibits that are kept: of each subject the sessions that show best what is said of it.
+Example sessions: for each subject of an insight, the sessions that show it best.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from droidscope.units import HOUR_NS, MINUTE_NS
 
 ExampleKey = tuple[OrchestratorLabels, tuple[str, ...]]
 """
-An orchestrator's label values; what is shown, and labels of the subject.
+An orchestrator's label values; the kind of example, and labels of the subject.
 """
 
 SHOWN: Final = 5
 """
-Sessions that a finding shows.
+Sessions that an insight shows.
 """
 KEPT: Final = 25
 """
@@ -27,21 +27,21 @@ Sessions that are kept of one subject.
 """
 KEYS_LIMIT: Final = 10_000
 """
-Subjects of which sessions are known; the one shown longest ago is forgotten.
+Subjects of which sessions are kept; the one added to longest ago is forgotten.
 """
 _LONGEST_NS: Final = max(WINDOWS.values()) * MINUTE_NS + HOUR_NS
 """
-How far a window of findings may reach back: it begins at a full hour.
+How far a window of insights may reach back: it begins at a full hour.
 """
 
 
 class ExampleSessions:
     """
-    The five weightiest sessions of each subject since any time in the longest window.
+    The five sessions of most weight of each subject since any time in the longest window.
 
-    One is let go of only if five younger ones outweigh it, so that no window will ever miss it; but
-    where `KEPT` are not enough for that, the lightest is. One that is hidden does not bring back
-    those that had given way to it.
+    One is dropped only if five younger ones outweigh it, so that no window will ever miss it; but
+    where `KEPT` are not enough for that, the lightest is. Removing one does not bring back those that
+    were dropped for it.
     """
 
     dump_type: ClassVar = list[tuple[ExampleKey, list[ExampleSession]]]
@@ -49,24 +49,24 @@ class ExampleSessions:
     def __init__(self) -> None:
         self._by_key: BoundedMap[ExampleKey, list[ExampleSession]] = BoundedMap(KEYS_LIMIT)
 
-    def show(self, key: ExampleKey, example: ExampleSession, now_ns: int) -> None:
+    def add(self, key: ExampleKey, example: ExampleSession, now_ns: int) -> None:
         """
-        Show a session; of what was shown of it before under the same key the weightier stays.
+        Add a session; if it is there already under the same key, the weightier of the two stays.
         """
         known = self._by_key.get(key, [])
-        before = next((each for each in known if each.session == example.session), None)
+        before = next((other for other in known if other.session == example.session), None)
         if before is not None and _rank(before) <= _rank(example):
             return
-        others = [each for each in known if each is not before and each.time_ns >= now_ns - _LONGEST_NS]
+        others = [other for other in known if other is not before and other.time_ns >= now_ns - _LONGEST_NS]
         self._by_key[key] = _needed([*others, example])
 
-    def hide(self, key: ExampleKey, session: str) -> None:
+    def remove(self, key: ExampleKey, session: str) -> None:
         """
-        Show a session no longer.
+        Remove a session.
         """
         if key not in self._by_key:
             return
-        others = [each for each in self._by_key[key] if each.session != session]
+        others = [example for example in self._by_key[key] if example.session != session]
         if others:
             self._by_key.replace(key, others)
         else:
@@ -74,9 +74,9 @@ class ExampleSessions:
 
     def of(self, key: ExampleKey, since_ns: int) -> list[ExampleSession]:
         """
-        Sessions shown of a subject, at most five since *since_ns*, the weightiest first.
+        The examples of a subject, at most five since *since_ns*, the weightiest first.
         """
-        return [each for each in self._by_key.get(key, ()) if each.time_ns >= since_ns][:SHOWN]
+        return [example for example in self._by_key.get(key, ()) if example.time_ns >= since_ns][:SHOWN]
 
     def copy(self) -> ExampleSessions:
         """
@@ -108,8 +108,8 @@ def _needed(examples: list[ExampleSession]) -> list[ExampleSession]:
     """
     Those that are not outweighed by five younger ones, the weightiest first.
     """
-    found: list[ExampleSession] = []
+    needed: list[ExampleSession] = []
     for example in sorted(examples, key=_rank):
-        if sum(each.time_ns >= example.time_ns for each in found) < SHOWN:
-            found.append(example)
-    return found[:KEPT]
+        if sum(heavier.time_ns >= example.time_ns for heavier in needed) < SHOWN:
+            needed.append(example)
+    return needed[:KEPT]

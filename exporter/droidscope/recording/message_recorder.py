@@ -9,9 +9,11 @@ from typing import Final
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import MessageType, Outcome
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS
-from droidscope.facts.facts import Fact, response_credit
+from droidscope.facts import facts as f
+from droidscope.facts.amounts import response_credit
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.recording.phase_recorder import PhaseRecorder
 from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import SessionState
@@ -19,6 +21,10 @@ from droidscope.units import DAY_NS, NANO, SECOND_NS
 
 _YEAR_NS: Final = 365 * DAY_NS
 _SLOW_NS: Final = RESPONSE_LIMIT_SECONDS * SECOND_NS
+_CAME: Final = frozenset({Outcome.ANSWERED, Outcome.LATE})
+"""
+Outcomes of queries to which an answer came.
+"""
 
 
 class MessageRecorder:
@@ -34,41 +40,51 @@ class MessageRecorder:
         """
         A message was accepted or not; a query was answered or not.
         """
-        who = record.place.orchestrator
+        orchestrator, end_ns = record.place.orchestrator, record.end_ns
         labels = (record.sender, record.type, record.outcome)
-        self._recorder.count(m.MESSAGES, who, labels, record)
-        self._recorder.count(m.MESSAGE_EDGES, who, (record.sender, record.receiver), record)
-        self._recorder.fact(who, record.end_ns, (Fact.MESSAGES, *labels), 1)
+        self._recorder.count(m.MESSAGES, orchestrator, labels, record)
+        self._recorder.count(m.MESSAGE_EDGES, orchestrator, (record.sender, record.receiver), record)
+        sent = f.MessagesSent(sender=record.sender, message_type=record.type, outcome=record.outcome)
+        self._recorder.add_fact(orchestrator, end_ns, sent, 1)
         if record.receiver:
-            self._recorder.fact(who, record.end_ns, (Fact.RECEIVED, record.receiver), 1)
+            self._recorder.add_fact(orchestrator, end_ns, f.MessagesReceived(droid=record.receiver), 1)
         session.sent[record.sender] = session.sent.get(record.sender, 0) + 1
         if record.type == MessageType.QUERY:
             self._query(record, session)
             self._phases.waited(record, session)
 
     def _query(self, record: r.Message, session: SessionState) -> None:
-        who, droid = record.place.orchestrator, record.receiver
-        if self._recorder.expects(who, "query", droid):
-            for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
-                self._recorder.ensure(m.QUERIES, who, (droid, outcome))
-            self._recorder.ensure(m.QUERY_CREDIT, who, (droid,))
-        self._recorder.count(m.QUERIES, who, (droid, record.outcome), record)
-        self._recorder.fact(who, record.end_ns, (Fact.QUERIES, droid, record.outcome), 1)
-        waited = (Fact.QUERY_WAIT_NS, droid, record.outcome)
-        self._recorder.fact(who, record.end_ns, waited, record.duration_ns)
-        unanswered = record.outcome is Outcome.UNANSWERED
+        orchestrator, droid, outcome = record.place.orchestrator, record.receiver, record.outcome
+        if self._recorder.expects(orchestrator, "query", droid):
+            self._ensure_queries(orchestrator, droid)
+        self._recorder.count(m.QUERIES, orchestrator, (droid, outcome), record)
+        self._add_facts(record)
+        unanswered = outcome is Outcome.UNANSWERED
         if unanswered or record.duration_ns > _SLOW_NS:
             # One that nobody answered shows more than any that took long.
             weight = record.duration_ns + unanswered * _YEAR_NS
-            self._recorder.show(session, ExampleKind.QUERY, {"droid": droid}, weight, record.end_ns)
-        if record.outcome in {Outcome.ANSWERED, Outcome.LATE}:
+            self._recorder.add_example(session, ExampleKind.QUERY, {"droid": droid}, weight, record.end_ns)
+        if outcome in _CAME:
             self._recorder.observe_duration(m.QUERY_RESPONSE, (droid,), record)
-            self._recorder.fact(who, record.end_ns, (Fact.QUERY_NS, droid), record.duration_ns)
-            self._recorder.fact(who, record.end_ns, (Fact.QUERIES_TIMED, droid), 1)
-        if record.outcome is Outcome.ANSWERED:
-            credit = response_credit(record.duration_ns)
-            self._recorder.count(m.QUERY_CREDIT, who, (droid,), record, credit / NANO)
-            self._recorder.fact(who, record.end_ns, (Fact.QUERY_CREDIT, droid), credit)
+        if outcome is Outcome.ANSWERED:
+            credit = response_credit(record.duration_ns) / NANO
+            self._recorder.count(m.QUERY_CREDIT, orchestrator, (droid,), record, credit)
+
+    def _ensure_queries(self, orchestrator: OrchestratorLabels, droid: str) -> None:
+        for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
+            self._recorder.ensure(m.QUERIES, orchestrator, (droid, outcome))
+        self._recorder.ensure(m.QUERY_CREDIT, orchestrator, (droid,))
+
+    def _add_facts(self, query: r.Message) -> None:
+        orchestrator, end_ns, droid = query.place.orchestrator, query.end_ns, query.receiver
+        add, outcome, duration_ns = self._recorder.add_fact, query.outcome, query.duration_ns
+        add(orchestrator, end_ns, f.QueriesEnded(droid=droid, outcome=outcome), 1)
+        add(orchestrator, end_ns, f.QueryWaitTime(droid=droid, outcome=outcome), duration_ns)
+        if outcome in _CAME:
+            add(orchestrator, end_ns, f.ResponseTime(droid=droid), duration_ns)
+            add(orchestrator, end_ns, f.TimedResponses(droid=droid), 1)
+        if outcome is Outcome.ANSWERED:
+            add(orchestrator, end_ns, f.QueryCredit(droid=droid), response_credit(duration_ns))
 
     def gate(self, record: r.Gate, session: SessionState) -> None:
         """
@@ -84,21 +100,22 @@ class MessageRecorder:
         """
         The results of a session were put together.
         """
-        labels = (session.pattern, synthesis_outcome(record))
-        self._recorder.count(m.SYNTHESES, record.place.orchestrator, labels, record)
-        self._recorder.fact(record.place.orchestrator, record.end_ns, (Fact.SYNTHESES, *labels), 1)
-        if labels[1] is not Outcome.INTEGRATED:
-            where = {"pattern": session.pattern}
-            self._recorder.show(session, ExampleKind.SYNTHESIS, where, record.end_ns, record.end_ns)
+        orchestrator, outcome = record.place.orchestrator, synthesis_outcome(record)
+        self._recorder.count(m.SYNTHESES, orchestrator, (session.pattern, outcome), record)
+        key = f.Syntheses(pattern=session.pattern, outcome=outcome)
+        self._recorder.add_fact(orchestrator, record.end_ns, key, 1)
+        if outcome is not Outcome.INTEGRATED:
+            subject = {"pattern": session.pattern}
+            self._recorder.add_example(session, ExampleKind.SYNTHESIS, subject, record.end_ns, record.end_ns)
 
     def conflict(self, record: r.Conflict, session: SessionState) -> None:
         """
         Droids disagree.
         """
-        who, labels = record.place.orchestrator, (session.pattern, record.place.phase, record.type)
+        orchestrator, labels = record.place.orchestrator, (session.pattern, record.place.phase, record.type)
         session.conflicts.add(record.id)
-        self._recorder.count(m.CONFLICTS, who, labels, record)
-        self._recorder.fact(who, record.end_ns, (Fact.CONFLICTS, session.pattern), 1)
+        self._recorder.count(m.CONFLICTS, orchestrator, labels, record)
+        self._recorder.add_fact(orchestrator, record.end_ns, f.Conflicts(pattern=session.pattern), 1)
         self._phases.conflict(record, session)
 
     def settle(self, session: SessionState) -> None:
@@ -118,10 +135,11 @@ class MessageRecorder:
             return
         for sign, facts in ((-1, session.counted_messages), (1, now)):
             for droid, sent in facts:
-                key = (Fact.SESSION_MESSAGES, droid, str(sent))
-                self._recorder.fact(session.orchestrator, session.end_ns, key, sign)
+                key = f.SessionMessages(droid=droid, n=str(sent))
+                self._recorder.add_fact(session.orchestrator, session.end_ns, key, sign)
                 if sign > 0 and sent > MESSAGES_PLATEAU[1]:
-                    self._recorder.show(session, ExampleKind.MESSAGES, {"droid": droid}, sent, session.end_ns)
+                    subject = {"droid": droid}
+                    self._recorder.add_example(session, ExampleKind.MESSAGES, subject, sent, session.end_ns)
         session.counted_messages = now
 
 
@@ -135,7 +153,7 @@ def _messages_sent(session: SessionState) -> list[tuple[str, int]]:
 
 def synthesis_outcome(synthesis: r.Synthesis) -> Outcome:
     """
-    Conflict before gate_failed before integrated; gates not spoken of count as passed.
+    Conflict before gate_failed before integrated; gates that are not mentioned count as passed.
 
     Definition: docs/kpis.md#entities-and-outcomes
     """

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import Fact, Score, of_score
-from droidscope.facts.sketch import FINE, tenths
+from droidscope.facts.amounts import score_sums
+from droidscope.facts.fact_key import Score
+from droidscope.facts.facts import FilesCreated, QualityIssues
+from droidscope.facts.sketch import tenths
+from droidscope.facts.sketched_facts import ScoreCounts
 from droidscope.model.records import NO_OUTPUT, Output, Record
 from droidscope.recording.recorder import Labels, Recorder
 from droidscope.recording.security_findings import OpenSecurityFindings
@@ -19,9 +22,9 @@ ISSUES_DIGITS: Final = 6
 """
 Digits a report's number of issues may have.
 """
-UNSAID: Final = (None, ())
+UNKNOWN: Final = (None, ())
 """
-What an output's attribute is when nothing was said of it.
+What an output's attribute is when nothing was reported of it.
 """
 
 
@@ -42,9 +45,8 @@ class OutputRecorder:
         droid = (place.droid,)
         if output.files_created:
             self._recorder.count(m.FILES_CREATED, place.orchestrator, droid, record, output.files_created)
-            self._recorder.fact(
-                place.orchestrator, record.end_ns, (Fact.FILES, place.droid), output.files_created
-            )
+            files = FilesCreated(droid=place.droid)
+            self._recorder.add_fact(place.orchestrator, record.end_ns, files, output.files_created)
         if output.code_quality is not None:
             labels = (place.pattern, place.droid, place.task_type)
             self._score(record, m.CODE_QUALITY, labels, Score.CODE_QUALITY, output.code_quality)
@@ -55,22 +57,26 @@ class OutputRecorder:
         if output.findings is not None:
             self._findings(record, output.findings)
         for rule, count in issues_of(output):
-            self._recorder.fact(place.orchestrator, record.end_ns, (Fact.ISSUES, place.droid, rule), count)
+            issues = QualityIssues(droid=place.droid, rule=rule)
+            self._recorder.add_fact(place.orchestrator, record.end_ns, issues, count)
 
     def _score(self, record: Record, spec: m.MetricSpec, labels: Labels, score: Score, points: float) -> None:
         place = record.place
         self._recorder.observe(spec, place.orchestrator, labels, points)
-        for key, amount in of_score(score, place.pattern, place.droid, place.task_type, points):
-            self._recorder.fact(place.orchestrator, record.end_ns, key, amount)
-        key = (Fact.SCORED, score, place.droid)
-        self._recorder.sketch(place.orchestrator, record.end_ns, key, tenths(points), bits=FINE)
+        for key, amount in score_sums(
+            score, pattern=place.pattern, droid=place.droid, task_type=place.task_type, points=points
+        ):
+            self._recorder.add_fact(place.orchestrator, record.end_ns, key, amount)
+        bucket = ScoreCounts.bucket_of(tenths(points))
+        counts = ScoreCounts(score=score, droid=place.droid, bucket=bucket)
+        self._recorder.add_fact(place.orchestrator, record.end_ns, counts, 1)
 
     def _findings(self, record: Record, findings: dict[Severity, int]) -> None:
         place = record.place
-        who, (pattern, droid) = self._recorder.admitted(
-            place.orchestrator, ("pattern", "droid"), [place.pattern, place.droid]
+        orchestrator, (pattern, droid) = self._recorder.admitted(
+            place.orchestrator, ("pattern", "droid"), (place.pattern, place.droid)
         )
-        self._open_findings.report((who, pattern, droid), record.end_ns, findings)
+        self._open_findings.report((orchestrator, pattern, droid), record.end_ns, findings)
         for severity in Severity:
             count = findings.get(severity, 0)
             labels = (place.droid, severity)
@@ -93,13 +99,13 @@ def issues_of(output: Output) -> Iterator[tuple[str, int]]:
 
 def merged(preferred: Output, other: Output | None) -> Output:
     """
-    The preferred output, attribute by attribute; the other fills what it does not say.
+    The preferred output, attribute by attribute; the other fills what it lacks.
     """
     if other is None or other == NO_OUTPUT:
         return preferred
     return Output(
         **{
-            name: other_value if value in UNSAID else value
+            name: other_value if value in UNKNOWN else value
             for name, value, other_value in _pairs(preferred, other)
         }
     )
@@ -107,10 +113,10 @@ def merged(preferred: Output, other: Output | None) -> Output:
 
 def without(output: Output, known: Output) -> Output:
     """
-    What *output* says that *known* does not.
+    What *output* has that *known* lacks.
     """
     return Output(
-        **{name: value for name, value, known_value in _pairs(output, known) if known_value in UNSAID}
+        **{name: value for name, value, known_value in _pairs(output, known) if known_value in UNKNOWN}
     )
 
 

@@ -1,5 +1,5 @@
 """
-What phases usually take, for whoever asks how far a running session is and whether it is stuck.
+How long phases usually take: how far a running session is and whether it is stuck follow from it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from collections import defaultdict
 from typing import Final, NamedTuple
 
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import Fact
-from droidscope.facts.history import MONTH, sketches
+from droidscope.facts.fact_totals import Totals, sketch_by
+from droidscope.facts.history import MONTH
+from droidscope.facts.sketched_facts import PhaseDurations
 from droidscope.facts.windows import Windows
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.series.series_registry import SeriesRegistry
@@ -48,20 +49,24 @@ class PhaseBaselines:
         if self._read_ns is not None and 0 <= now_ns - self._read_ns < _STALE_NS:
             return
         self._read_ns = now_ns
-        found: defaultdict[tuple[OrchestratorLabels, str], dict[str, PhaseBaseline]] = defaultdict(dict)
-        for who in self._history.orchestrators():
-            totals = self._history.latest(who, MONTH)
-            took = sketches(totals, Fact.PHASE_TOOK, "pattern", "phase", outcome=Outcome.COMPLETED)
-            for (pattern, phase), sketch in took.items():
+        baselines: defaultdict[tuple[OrchestratorLabels, str], dict[str, PhaseBaseline]] = defaultdict(dict)
+        for orchestrator in self._history.orchestrators():
+            totals = Totals(self._history.latest(orchestrator, MONTH))
+            sketches = sketch_by(
+                totals.of(PhaseDurations),
+                lambda key: (key.pattern, key.phase),
+                where=lambda key: key.outcome == Outcome.COMPLETED,
+            )
+            for (pattern, phase), sketch in sketches.items():
                 median_ns, p95_ns = sketch.quantile(0.5), sketch.quantile(0.95)
                 if median_ns is not None and p95_ns is not None:
-                    found[who, pattern][phase] = PhaseBaseline(median_ns, p95_ns)
-        self._by_pattern = dict(found)
+                    baselines[orchestrator, pattern][phase] = PhaseBaseline(median_ns, p95_ns)
+        self._by_pattern = dict(baselines)
 
     def of(self, session: SessionState) -> dict[str, PhaseBaseline]:
         """
         The usual times of the phases of a session's pattern, by phase.
         """
-        who = self._series.shown_orchestrator(session.orchestrator)
+        orchestrator = self._series.shown_orchestrator(session.orchestrator)
         pattern = self._series.shown(session.orchestrator, "pattern", session.pattern)
-        return self._by_pattern.get((who, pattern), {})
+        return self._by_pattern.get((orchestrator, pattern), {})

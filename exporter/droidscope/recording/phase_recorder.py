@@ -9,7 +9,7 @@ from typing import Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
-from droidscope.facts.facts import Fact
+from droidscope.facts import facts as f
 from droidscope.kpi.bottleneck_impact import WAIT_LIMIT
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
@@ -43,29 +43,35 @@ class PhaseRecorder:
         """
         A phase has ended.
         """
-        who, phase = record.place.orchestrator, self._state(record, session)
-        labels = (session.pattern, record.place.phase)
+        orchestrator, end_ns, name = record.place.orchestrator, record.end_ns, record.place.phase
+        phase, labels = self._state(record, session), (session.pattern, name)
         if phase.blocked:
             self.may_fail(record, session, "blocked")
         phase.running = phase.blocked = False
         run = self._ran(record, session, phase)
-        session.finished_phases.add(record.place.phase)
-        self._recorder.count(m.PHASES, who, (*labels, record.outcome), record)
-        self._recorder.fact(who, record.end_ns, (Fact.PHASES, *labels, record.outcome), 1)
-        self._recorder.fact(who, record.end_ns, (Fact.PHASE_NS, *labels), record.duration_ns)
-        self._count_waits(session, record.place.phase, run, covered_ns(phase.waits, run.interval))
+        session.finished_phases.add(name)
+        self._recorder.count(m.PHASES, orchestrator, (*labels, record.outcome), record)
+        ended = f.PhasesEnded(pattern=session.pattern, phase=name, outcome=record.outcome)
+        self._recorder.add_fact(orchestrator, end_ns, ended, 1)
+        time = f.PhaseTime(pattern=session.pattern, phase=name)
+        self._recorder.add_fact(orchestrator, end_ns, time, record.duration_ns)
+        self._count_waits(session, name, run, covered_ns(phase.waits, run.interval))
         if record.blocked_ns:
             blocked_seconds = record.blocked_ns / SECOND_NS
-            self._recorder.count(m.PHASE_BLOCKED_SECONDS, who, labels, record, blocked_seconds)
+            self._recorder.count(m.PHASE_BLOCKED_SECONDS, orchestrator, labels, record, blocked_seconds)
         if record.outcome is Outcome.COMPLETED:
             self._recorder.observe_duration(m.PHASE_DURATION, labels, record)
         elif record.outcome is Outcome.FAILED:
-            session.failed_phases += 1
-            reason = record.error_type or phase.failure[-1] or "exception"
-            self._recorder.count(m.FAILURES, who, (*labels, reason), record)
-            self._recorder.fact(who, record.end_ns, (Fact.FAILURES, *labels, reason), 1)
-            where = {"pattern": session.pattern, "phase": record.place.phase, "reason": reason}
-            self._recorder.show(session, ExampleKind.FAILURE, where, record.end_ns, record.end_ns)
+            self._failed(record, session, record.error_type or phase.failure[-1] or "exception")
+
+    def _failed(self, record: r.Phase, session: SessionState, reason: str) -> None:
+        orchestrator, name = record.place.orchestrator, record.place.phase
+        session.failed_phases += 1
+        self._recorder.count(m.FAILURES, orchestrator, (session.pattern, name, reason), record)
+        failure = f.Failures(pattern=session.pattern, phase=name, reason=reason)
+        self._recorder.add_fact(orchestrator, record.end_ns, failure, 1)
+        subject = {"pattern": session.pattern, "phase": name, "reason": reason}
+        self._recorder.add_example(session, ExampleKind.FAILURE, subject, record.end_ns, record.end_ns)
 
     def _ran(self, record: r.Phase, session: SessionState, phase: PhaseState) -> PhaseRun:
         """
@@ -85,7 +91,7 @@ class PhaseRecorder:
 
     def started(self, record: r.Started, session: SessionState) -> None:
         """
-        A phase has begun, unless it is told after its end.
+        A phase has begun, unless its start arrives after its end.
         """
         phase = self._state(record, session)
         phase.running = phase.interval is None or record.start_ns > phase.interval[1]
@@ -171,11 +177,12 @@ class PhaseRecorder:
         """
         Add to the time of a run that waiting queries cover.
         """
-        self._recorder.fact(session.orchestrator, run.end_ns, (Fact.WAIT_NS, session.pattern, name), more_ns)
+        waited = f.PhaseWaitTime(pattern=session.pattern, phase=name)
+        self._recorder.add_fact(session.orchestrator, run.end_ns, waited, more_ns)
         run.waited_ns += more_ns
         if more_ns and run.waited_ns > WAIT_LIMIT * run.took_ns:
-            where = {"pattern": session.pattern, "phase": name}
-            self._recorder.show(session, ExampleKind.WAIT, where, run.waited_ns, run.end_ns)
+            subject = {"pattern": session.pattern, "phase": name}
+            self._recorder.add_example(session, ExampleKind.WAIT, subject, run.waited_ns, run.end_ns)
 
 
 def _order(run: PhaseRun) -> tuple[int, int, str, int]:

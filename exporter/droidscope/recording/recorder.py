@@ -1,16 +1,19 @@
 """
-The recorder: where all that is counted goes, at the time at which it is.
+The recorder: writes counts, observations, facts and examples to where they are kept, at one time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from droidscope.conventions.metrics import MetricSpec
-from droidscope.facts.facts import LABELS, OF_HOURS, OF_HOURS_ALONE, Fact, Key
-from droidscope.facts.sketch import COARSE, bucket
+from droidscope.facts.fact_key import FactKey, Kept
 from droidscope.facts.windows import Windows
 from droidscope.model.examples import ExampleKind, ExampleSession
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.records import Record
 from droidscope.recording.example_sessions import ExampleKey, ExampleSessions
 from droidscope.series.cells import Exemplar
@@ -34,19 +37,19 @@ class _Admitted(NamedTuple):
     A fact's orchestrator and key as the series have them, and which windows it belongs to.
     """
 
-    who: Labels
-    key: Key
+    orchestrator: OrchestratorLabels
+    key: FactKey
     by_minute: bool
     by_hour: bool
 
 
 class Recorder:
     """
-    Counts into *series*, adds to the minutes of *windows* and the hours of *history*, and shows
-    *exhibits*.
+    Counts into *series*, adds facts to the minutes of *windows* and the hours of *history*, and keeps
+    *examples*.
 
-    Everywhere, *who* is an orchestrator's label values, *labels* those of the spec or fact. `at`
-    says what time it is for all that follows: *clock_ns* and *wall_ns*.
+    Everywhere, *orchestrator* is an orchestrator's label values, *labels* those of the spec. `set_time`
+    sets the time of all that follows: *clock_ns* and *wall_ns*.
     """
 
     def __init__(
@@ -58,13 +61,13 @@ class Recorder:
         self.clock_ns = 0
         self.wall_ns = 0
         self._series = series
-        self._admitted: dict[tuple[Labels, Key], _Admitted] = {}
+        self._admitted: dict[tuple[OrchestratorLabels, FactKey], _Admitted] = {}
         self._example_keys: dict[ExampleKey, ExampleKey] = {}
         self._expected: set[tuple[str, ...]] = set()
         self._record: Record | None = None
         self._exemplar: Exemplar | None = None
 
-    def at(self, clock_ns: int, wall_ns: int) -> None:
+    def set_time(self, clock_ns: int, wall_ns: int) -> None:
         """
         Set the time: the exporter's uptime and Unix time, in nanoseconds.
         """
@@ -76,7 +79,7 @@ class Recorder:
     def count(
         self,
         spec: MetricSpec,
-        who: Labels,
+        orchestrator: OrchestratorLabels,
         labels: Labels,
         record: Record | None = None,
         amount: float = 1,
@@ -85,7 +88,7 @@ class Recorder:
         Add to a counter; *record* is the event's example.
         """
         self._series.count(
-            spec, who, labels, amount, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
+            spec, orchestrator, labels, amount, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
         )
 
     def count_own(self, spec: MetricSpec, labels: Labels, amount: int = 1) -> None:
@@ -94,31 +97,36 @@ class Recorder:
         """
         self._series.count(spec, (), labels, amount, clock_ns=self.clock_ns)
 
-    def ensure(self, spec: MetricSpec, who: Labels, labels: Labels) -> None:
+    def ensure(self, spec: MetricSpec, orchestrator: OrchestratorLabels, labels: Labels) -> None:
         """
         Expose a label set at 0 before its first event, and keep it from being idle.
         """
-        self._series.ensure(spec, who, labels, clock_ns=self.clock_ns)
+        self._series.ensure(spec, orchestrator, labels, clock_ns=self.clock_ns)
 
-    def expects(self, who: Labels, *what: str) -> bool:
+    def expects(self, orchestrator: OrchestratorLabels, *what: str) -> bool:
         """
         Whether the label sets of *what* are to be ensured: once at a clock, since to ensure them
         again would change nothing.
         """
-        key = who + what
+        key = orchestrator + what
         if key in self._expected:
             return False
         self._expected.add(key)
         return True
 
     def observe(
-        self, spec: MetricSpec, who: Labels, labels: Labels, value: float, record: Record | None = None
+        self,
+        spec: MetricSpec,
+        orchestrator: OrchestratorLabels,
+        labels: Labels,
+        value: float,
+        record: Record | None = None,
     ) -> None:
         """
         Add an observation, in the unit of *spec*; *record* is its example.
         """
         self._series.observe(
-            spec, who, labels, value, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
+            spec, orchestrator, labels, value, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
         )
 
     def observe_duration(self, spec: MetricSpec, labels: Labels, record: Record) -> None:
@@ -127,66 +135,67 @@ class Recorder:
         """
         self.observe(spec, record.place.orchestrator, labels, record.duration_ns / SECOND_NS, record)
 
-    def fact(self, who: Labels, end_ns: int, key: Key, amount: int) -> None:
+    def add_fact(self, orchestrator: OrchestratorLabels, end_ns: int, key: FactKey, amount: int) -> None:
         """
         Add to the minute, the hour or both in which something ended; labels as the series have
         them, so that no value from outside is without a limit.
         """
         if not amount:
             return
-        known = self._admitted.get((who, key))
-        if known is None:
-            known = self._admitted[who, key] = self._admit(who, key)
-        of, admitted, by_minute, by_hour = known
+        admitted = self._admitted.get((orchestrator, key))
+        if admitted is None:
+            admitted = self._admitted[orchestrator, key] = self._admit(orchestrator, key)
+        shown, shown_key, by_minute, by_hour = admitted
         if by_minute:
-            self.windows.add(of, end_ns, admitted, amount)
+            self.windows.add(shown, end_ns, shown_key, amount)
         if by_hour:
-            self.history.add(of, end_ns, admitted, amount)
+            self.history.add(shown, end_ns, shown_key, amount)
 
-    def sketch(self, who: Labels, end_ns: int, key: Key, value: int, bits: int = COARSE) -> None:
-        """
-        Count a value by its bucket; *key* is the fact's without that.
-        """
-        self.fact(who, end_ns, (*key, str(bucket(value, bits))), 1)
-
-    def show(
-        self, session: SessionState, what: ExampleKind, labels: dict[str, str], weight: float, end_ns: int
+    def add_example(
+        self, session: SessionState, kind: ExampleKind, labels: dict[str, str], weight: float, end_ns: int
     ) -> None:
         """
-        Show a session as an example of something that ended then, or now if that lies ahead.
+        Keep a session as an example of something that ended then, or now if that lies ahead.
         """
         example = ExampleSession(session.id, session.trace_id, min(end_ns, self.wall_ns), float(weight))
-        self._examples.show(self._example_key(session, what, labels), example, self.wall_ns)
+        self._examples.add(self._example_key(session, kind, labels), example, self.wall_ns)
 
-    def hide(self, session: SessionState, what: ExampleKind, labels: dict[str, str]) -> None:
+    def remove_example(self, session: SessionState, kind: ExampleKind, labels: dict[str, str]) -> None:
         """
-        Have a session be no example of something any longer.
+        Keep a session as an example of something no longer.
         """
-        self._examples.hide(self._example_key(session, what, labels), session.id)
+        self._examples.remove(self._example_key(session, kind, labels), session.id)
 
-    def _example_key(self, session: SessionState, what: ExampleKind, labels: dict[str, str]) -> ExampleKey:
-        said = (session.orchestrator, (what, *labels.values()))
-        key = self._example_keys.get(said)
+    def _example_key(self, session: SessionState, kind: ExampleKind, labels: dict[str, str]) -> ExampleKey:
+        given = (session.orchestrator, (kind, *labels.values()))
+        key = self._example_keys.get(given)
         if key is None:
             if len(self._example_keys) >= ADMITTED_LIMIT:
                 self._example_keys.clear()
-            who, values = self.admitted(session.orchestrator, tuple(labels), list(labels.values()))
-            key = self._example_keys[said] = who, (what, *values)
+            orchestrator, values = self.admitted(session.orchestrator, tuple(labels), tuple(labels.values()))
+            key = self._example_keys[given] = orchestrator, (kind, *values)
         return key
 
-    def _admit(self, who: Labels, key: Key) -> _Admitted:
+    def _admit(self, orchestrator: OrchestratorLabels, key: FactKey) -> _Admitted:
         if len(self._admitted) >= ADMITTED_LIMIT:
             self._admitted.clear()
-        fact, *labels = key
-        who, admitted = self.admitted(who, LABELS[Fact(fact)], labels)
-        return _Admitted(who, (fact, *admitted), fact not in OF_HOURS_ALONE, fact in OF_HOURS)
+        names = key.__struct_fields__
+        shown, labels = self.admitted(orchestrator, names, structs.astuple(key))
+        return _Admitted(
+            shown,
+            structs.replace(key, **dict(zip(names, labels, strict=True))),
+            by_minute=Kept.BY_MINUTE in key.kept,
+            by_hour=Kept.BY_HOUR in key.kept,
+        )
 
-    def admitted(self, who: Labels, names: Labels, values: list[str]) -> tuple[Labels, Labels]:
+    def admitted(
+        self, orchestrator: OrchestratorLabels, names: Labels, values: Sequence[str]
+    ) -> tuple[OrchestratorLabels, Labels]:
         """
         An orchestrator's label values and *values* of the labels *names*, as the series have them.
         """
-        return self._series.shown_orchestrator(who), tuple(
-            self._series.label(who, name, value) if name in _LIMITED else value
+        return self._series.shown_orchestrator(orchestrator), tuple(
+            self._series.label(orchestrator, name, value) if name in _LIMITED else value
             for name, value in zip(names, values, strict=True)
         )
 

@@ -1,7 +1,7 @@
 """
 Counts the records: each one changes its session, the cumulative series and the facts of its minute.
 
-Here is the life of a session, and who counts what. The order of arrival changes no total, except
+Here is the life of a session, and which recorder counts what. The order of arrival changes no total, except
 where `docs/metrics.md` says that a counter cannot be taken back.
 """
 
@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
-from droidscope.completeness.completeness import CLIENT_KINDS
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.facts.facts import Fact
+from droidscope.facts import facts as f
+from droidscope.facts.sketched_facts import SessionDurations
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
 from droidscope.recording.cost_recorder import CostRecorder
@@ -35,13 +35,13 @@ _STILL: Final = (r.Conflict, r.Alive, r.Blocked)
 """
 Records that do not show that a session moves.
 """
-_DIGESTED: Final = (r.Session, r.Phase, r.Task, r.Attempt, r.Message, r.Conflict)
+_ANALYSED: Final = (r.Session, r.Phase, r.Task, r.Attempt, r.Message, r.Conflict)
 """
 Records that change what only a whole ended session shows.
 """
-DIGEST_NS: Final = 1_000_000
+ANALYSIS_NS: Final = 1_000_000
 """
-How long late records wait for others before their session is digested again, for each thing it holds:
+How long late records wait for others before their session is analysed again, for each thing it holds:
 many times what that takes.
 """
 
@@ -68,20 +68,20 @@ class SessionRecorder:
         self._analyses = analyses
         self._names = names
         self._phases = PhaseRecorder(recorder)
-        self._talk = MessageRecorder(recorder, self._phases)
+        self._messages = MessageRecorder(recorder, self._phases)
         outputs, spending = OutputRecorder(recorder, findings), CostRecorder(recorder, settings.prices)
-        self._work = TaskRecorder(recorder, self._phases, outputs, spending)
+        self._tasks = TaskRecorder(recorder, self._phases, outputs, spending)
         self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
             r.Session: self._session,
             r.Phase: self._phases.phase,
-            r.Task: self._work.task,
-            r.Attempt: self._work.attempt,
-            r.ToolCall: self._work.tool_call,
-            r.ModelRequest: self._work.model_request,
-            r.Message: self._talk.message,
-            r.Gate: self._talk.gate,
-            r.Synthesis: self._talk.synthesis,
-            r.Conflict: self._talk.conflict,
+            r.Task: self._tasks.task,
+            r.Attempt: self._tasks.attempt,
+            r.ToolCall: self._tasks.tool_call,
+            r.ModelRequest: self._tasks.model_request,
+            r.Message: self._messages.message,
+            r.Gate: self._messages.gate,
+            r.Synthesis: self._messages.synthesis,
+            r.Conflict: self._messages.conflict,
             r.Started: self._started,
             r.Progress: self._progress,
             r.Alive: self._alive,
@@ -111,8 +111,8 @@ class SessionRecorder:
             session.moved_clock = clock_ns
         self._by_type[type(record)](record, session)
         is_closed = session.outcome is not None and session.close_clock is None
-        if is_closed and session.analysis_clock is None and isinstance(record, _DIGESTED):
-            session.analysis_clock = clock_ns + self._settings.close_after_ns + session.size * DIGEST_NS
+        if is_closed and session.analysis_clock is None and isinstance(record, _ANALYSED):
+            session.analysis_clock = clock_ns + self._settings.close_after_ns + session.size * ANALYSIS_NS
             self._sessions.schedule(session)
         self._sessions.measure(session)
         self._make_room()
@@ -121,7 +121,7 @@ class SessionRecorder:
     def _count_stored(self, record: r.Record) -> None:
         kind = _KINDS[type(record)]
         self._stored[kind] += 1
-        if record.place.native and type(record) in CLIENT_KINDS:
+        if record.place.native and type(record) in r.CLIENT_KINDS:
             self._stored_of_clients[record.place.orchestrator[0], kind] += 1
 
     def post(self) -> None:
@@ -147,49 +147,55 @@ class SessionRecorder:
     # --- how a session ends --------------------------------------------------------------------
 
     def _opened(self, session: SessionState) -> None:
-        who, pattern = session.orchestrator, session.pattern
-        self._recorder.count(m.SESSIONS_STARTED, who, (pattern,))
-        if not self._recorder.expects(who, "session", pattern):
+        orchestrator, pattern = session.orchestrator, session.pattern
+        self._recorder.count(m.SESSIONS_STARTED, orchestrator, (pattern,))
+        if not self._recorder.expects(orchestrator, "session", pattern):
             return
         for outcome in (Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST):
-            self._recorder.ensure(m.SESSIONS, who, (pattern, outcome))
-        self._recorder.ensure(m.SESSIONS_ENDED_OVER_LIMIT, who, (pattern,))
+            self._recorder.ensure(m.SESSIONS, orchestrator, (pattern, outcome))
+        self._recorder.ensure(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (pattern,))
 
     def _session(self, record: r.Session, session: SessionState) -> None:
-        who, labels = session.orchestrator, (session.pattern, record.outcome)
+        orchestrator, labels = session.orchestrator, (session.pattern, record.outcome)
         session.span_id, session.error_type = record.span_id, record.error_type
-        self._names.learn(who, session.pattern, record.pattern_name)
+        self._names.learn(orchestrator, session.pattern, record.pattern_name)
         if session.outcome is Outcome.LOST:
-            self._talk.withdraw(session)
-            self._recorder.count(m.SESSIONS_RECOVERED, who, labels, record)
-            self._recorder.fact(who, session.end_ns, (Fact.SESSIONS, session.pattern, Outcome.LOST), -1)
+            self._messages.withdraw(session)
+            self._recorder.count(m.SESSIONS_RECOVERED, orchestrator, labels, record)
+            lost = f.SessionsEnded(pattern=session.pattern, outcome=Outcome.LOST)
+            self._recorder.add_fact(orchestrator, session.end_ns, lost, -1)
         else:
-            self._recorder.count(m.SESSIONS, who, labels, record)
+            self._recorder.count(m.SESSIONS, orchestrator, labels, record)
         self._end(session, record.outcome, record.end_ns)
         session.start_ns = record.start_ns
         self._recorder.observe_duration(m.SESSION_DURATION, labels, record)
-        self._recorder.fact(who, record.end_ns, (Fact.SESSION_TIME, session.pattern), record.duration_ns)
-        took = (Fact.SESSION_TOOK, session.pattern, record.outcome)
-        self._recorder.sketch(who, record.end_ns, took, record.duration_ns)
+        self._add_durations(record, session)
         if record.duration_ns > self._settings.limit_of(session.pattern):
-            self._recorder.count(m.SESSIONS_ENDED_OVER_LIMIT, who, (session.pattern,), record)
-            self._recorder.fact(who, record.end_ns, (Fact.OVER_LIMIT, session.pattern), 1)
-        if record.outcome is Outcome.COMPLETED:
-            self._completed(record, session)
+            self._recorder.count(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (session.pattern,), record)
+            over_limit = f.SessionsOverLimit(pattern=session.pattern)
+            self._recorder.add_fact(orchestrator, record.end_ns, over_limit, 1)
 
-    def _completed(self, record: r.Session, session: SessionState) -> None:
-        who, when = session.orchestrator, record.end_ns
-        self._recorder.fact(who, when, (Fact.SESSION_NS, session.pattern), record.duration_ns)
+    def _add_durations(self, record: r.Session, session: SessionState) -> None:
+        orchestrator, end_ns, duration_ns = session.orchestrator, record.end_ns, record.duration_ns
+        add, pattern = self._recorder.add_fact, session.pattern
+        add(orchestrator, end_ns, f.SessionTime(pattern=pattern), duration_ns)
+        bucket = SessionDurations.bucket_of(duration_ns)
+        durations = SessionDurations(pattern=pattern, outcome=record.outcome, bucket=bucket)
+        add(orchestrator, end_ns, durations, 1)
+        if record.outcome is not Outcome.COMPLETED:
+            return
+        add(orchestrator, end_ns, f.CompletedSessionTime(pattern=pattern), duration_ns)
         if record.planned_ns is not None:
-            self._recorder.fact(who, when, (Fact.PLANNED_NS,), record.planned_ns)
-            self._recorder.fact(who, when, (Fact.ACTUAL_NS,), record.duration_ns)
+            add(orchestrator, end_ns, f.PlannedTime(), record.planned_ns)
+            add(orchestrator, end_ns, f.ActualTime(), duration_ns)
 
     def _end(self, session: SessionState, outcome: Outcome, end_ns: int) -> None:
         session.outcome = outcome
         session.end_ns = end_ns
         session.end_clock = self._recorder.clock_ns
         session.attempts.clear()
-        self._recorder.fact(session.orchestrator, end_ns, (Fact.SESSIONS, session.pattern, outcome), 1)
+        ended = f.SessionsEnded(pattern=session.pattern, outcome=outcome)
+        self._recorder.add_fact(session.orchestrator, end_ns, ended, 1)
         session.close_clock = self._recorder.clock_ns + self._settings.close_after_ns
         self._sessions.schedule(session)
 
@@ -199,7 +205,7 @@ class SessionRecorder:
         """
         self._recorder.count(m.SESSIONS, session.orchestrator, (session.pattern, Outcome.LOST))
         self._end(session, Outcome.LOST, self._recorder.wall_ns)
-        self._work.spend_rest(session)
+        self._tasks.spend_rest(session)
 
     def close(self, session: SessionState) -> None:
         """
@@ -219,7 +225,7 @@ class SessionRecorder:
         if session.whole or session.blamed is not None:
             self._blame(session, (session.end_ns, _reason(session)) if _failed_alone(session) else None)
         if session.whole:
-            self._talk.settle(session)
+            self._messages.settle(session)
             self._analyses.make(session)
         self._sessions.measure(session)
 
@@ -233,13 +239,13 @@ class SessionRecorder:
             if blame is None:
                 continue
             end_ns, reason = blame
-            key = (Fact.FAILURES, session.pattern, "", reason)
-            self._recorder.fact(session.orchestrator, end_ns, key, sign)
-            where = {"pattern": session.pattern, "phase": "", "reason": reason}
+            failure = f.Failures(pattern=session.pattern, phase="", reason=reason)
+            self._recorder.add_fact(session.orchestrator, end_ns, failure, sign)
+            subject = {"pattern": session.pattern, "phase": "", "reason": reason}
             if sign > 0:
-                self._recorder.show(session, ExampleKind.FAILURE, where, end_ns, end_ns)
+                self._recorder.add_example(session, ExampleKind.FAILURE, subject, end_ns, end_ns)
             else:
-                self._recorder.hide(session, ExampleKind.FAILURE, where)
+                self._recorder.remove_example(session, ExampleKind.FAILURE, subject)
         session.blamed = now
 
     def _finish(self, session: SessionState) -> None:
@@ -256,7 +262,7 @@ class SessionRecorder:
         Let go of a session that ended long ago, and count what its unended tasks have spent.
         """
         self._finish(session)
-        self._work.spend_rest(session)
+        self._tasks.spend_rest(session)
         self._sessions.forget(session)
 
     # --- while it runs -------------------------------------------------------------------------
@@ -268,7 +274,7 @@ class SessionRecorder:
         elif record.what == Kind.PHASE:
             self._phases.started(record, session)
         elif record.what in {Kind.TASK, Kind.ATTEMPT} and session.running:
-            self._work.started(record, session)
+            self._tasks.started(record, session)
 
     def _progress(self, record: r.Progress, session: SessionState) -> None:
         if record.ratio is not None:

@@ -10,7 +10,8 @@ import msgspec
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.facts.facts import Fact
+from droidscope.facts.facts import AttemptsEnded, Retries, TasksEnded, TaskTime
+from droidscope.facts.sketched_facts import TaskDurations
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
 from droidscope.recording.cost_recorder import CostRecorder
@@ -74,7 +75,7 @@ class TaskRecorder:
             session.tasks_failed += 1
             place = record.place
             labels = {"pattern": place.pattern, "task_type": place.task_type, "droid": place.droid}
-            self._recorder.show(session, ExampleKind.FAILED_TASK, labels, record.end_ns, record.end_ns)
+            self._recorder.add_example(session, ExampleKind.FAILED_TASK, labels, record.end_ns, record.end_ns)
             self._phases.may_fail(record, session, "task", record.error_type)
         if not record.attempts and not task.tried:
             task.counted_as_attempt = True
@@ -88,7 +89,7 @@ class TaskRecorder:
 
     def _ended(self, record: r.Task, task: TaskState) -> None:
         """
-        Note where and when a task was done, which its attempts may have told otherwise.
+        Note where and when a task was done, which its attempts may have reported otherwise.
         """
         place, run = record.place, (record.start_ns + record.duration_ns, record.start_ns)
         if not task.ended or run > (task.end_ns, task.start_ns):
@@ -97,16 +98,24 @@ class TaskRecorder:
         task.ended = True
 
     def _count_task(self, record: r.Task) -> None:
-        place, who = record.place, record.place.orchestrator
-        labels = (place.droid, place.task_type)
-        self._recorder.count(m.TASKS, who, (*labels, record.outcome), record)
-        self._recorder.count(m.ASSIGNMENTS, who, (place.pattern, place.droid, record.outcome), record)
-        self._recorder.fact(who, record.end_ns, (Fact.TASKS, place.pattern, *labels, record.outcome), 1)
-        if record.outcome is Outcome.COMPLETED:
-            self._recorder.observe_duration(m.TASK_DURATION, labels, record)
-            self._recorder.fact(who, record.end_ns, (Fact.TASK_NS, *labels), record.duration_ns)
-        took = (Fact.TASK_TOOK, place.pattern, place.task_type, place.droid, record.outcome)
-        self._recorder.sketch(who, record.end_ns, took, record.duration_ns)
+        place, orchestrator, outcome = record.place, record.place.orchestrator, record.outcome
+        pattern, droid, task_type = place.pattern, place.droid, place.task_type
+        self._recorder.count(m.TASKS, orchestrator, (droid, task_type, outcome), record)
+        self._recorder.count(m.ASSIGNMENTS, orchestrator, (pattern, droid, outcome), record)
+        ended = TasksEnded(pattern=pattern, droid=droid, task_type=task_type, outcome=outcome)
+        self._recorder.add_fact(orchestrator, record.end_ns, ended, 1)
+        if outcome is Outcome.COMPLETED:
+            self._recorder.observe_duration(m.TASK_DURATION, (droid, task_type), record)
+            time = TaskTime(droid=droid, task_type=task_type)
+            self._recorder.add_fact(orchestrator, record.end_ns, time, record.duration_ns)
+        durations = TaskDurations(
+            pattern=pattern,
+            task_type=task_type,
+            droid=droid,
+            outcome=outcome,
+            bucket=TaskDurations.bucket_of(record.duration_ns),
+        )
+        self._recorder.add_fact(orchestrator, record.end_ns, durations, 1)
 
     def _produced(self, record: r.Record, session: SessionState, output: r.Output) -> None:
         self._outputs.produced(record, output)
@@ -140,9 +149,14 @@ class TaskRecorder:
         if not (task.counted_as_attempt and record.number == 1):
             self._count_attempt(record, record.outcome)
         if record.number > 1:
-            who, labels = record.place.orchestrator, (record.place.droid, record.place.task_type)
-            self._recorder.count(m.RETRIES, who, labels, record)
-            self._recorder.fact(who, record.end_ns, (Fact.RETRIES, *labels), 1)
+            orchestrator, droid, task_type = (
+                record.place.orchestrator,
+                record.place.droid,
+                record.place.task_type,
+            )
+            self._recorder.count(m.RETRIES, orchestrator, (droid, task_type), record)
+            retries = Retries(droid=droid, task_type=task_type)
+            self._recorder.add_fact(orchestrator, record.end_ns, retries, 1)
 
     def _attempt_of_open(self, record: r.Attempt, task: TaskState) -> None:
         """
@@ -168,9 +182,10 @@ class TaskRecorder:
             self._spending.spend(record.place, record.end_ns, [record.usage])
 
     def _count_attempt(self, record: r.Record, outcome: Outcome) -> None:
-        who, labels = record.place.orchestrator, (record.place.droid, record.place.task_type, outcome)
-        self._recorder.count(m.ATTEMPTS, who, labels, record)
-        self._recorder.fact(who, record.end_ns, (Fact.ATTEMPTS, *labels), 1)
+        orchestrator, droid, task_type = record.place.orchestrator, record.place.droid, record.place.task_type
+        self._recorder.count(m.ATTEMPTS, orchestrator, (droid, task_type, outcome), record)
+        ended = AttemptsEnded(droid=droid, task_type=task_type, outcome=outcome)
+        self._recorder.add_fact(orchestrator, record.end_ns, ended, 1)
 
     def tool_call(self, record: r.ToolCall, _session: SessionState) -> None:
         """
@@ -212,12 +227,12 @@ class TaskRecorder:
         """
         Expose what the task of a place may count.
         """
-        who, labels = place.orchestrator, (place.droid, place.task_type)
-        if not self._recorder.expects(who, "task", place.pattern, *labels):
+        orchestrator, labels = place.orchestrator, (place.droid, place.task_type)
+        if not self._recorder.expects(orchestrator, "task", place.pattern, *labels):
             return
         for outcome in (Outcome.COMPLETED, Outcome.FAILED):
-            self._recorder.ensure(m.TASKS, who, (*labels, outcome))
-            self._recorder.ensure(m.ASSIGNMENTS, who, (place.pattern, place.droid, outcome))
+            self._recorder.ensure(m.TASKS, orchestrator, (*labels, outcome))
+            self._recorder.ensure(m.ASSIGNMENTS, orchestrator, (place.pattern, place.droid, outcome))
         for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-            self._recorder.ensure(m.ATTEMPTS, who, (*labels, outcome))
-        self._recorder.ensure(m.RETRIES, who, labels)
+            self._recorder.ensure(m.ATTEMPTS, orchestrator, (*labels, outcome))
+        self._recorder.ensure(m.RETRIES, orchestrator, labels)

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.facts.packing import AnyFact
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, SessionKey
 from droidscope.model.records import Output, Usage
@@ -44,7 +45,7 @@ class TaskState(Struct):
     *tried* are its ended attempts by span id, the newest ones; *last_attempt* is the highest
     attempt number of which an output came; *counted_as_attempt* is set once the ended task itself
     counted as its only attempt. *output* is what is known so far, once it has ended what was
-    counted; *declared_usage* says that it gave its usage itself. Of several tasks with one id,
+    counted; *declared_usage* is set where it gave its usage itself. Of several tasks with one id,
     *start_ns* and *end_ns* are of the one that ended last.
     """
 
@@ -181,7 +182,7 @@ class SessionState(
     end_clock: int = 0
     close_clock: int | None = None
     analysis_clock: int | None = None
-    analysis_facts: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
+    analysis_facts: list[tuple[int, AnyFact, int]] = field(default_factory=list)
     shown: list[tuple[ExampleKind, dict[str, str]]] = field(default_factory=list)
     whole: bool = True
     blamed: tuple[int, str] | None = None

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
-from droidscope.facts.facts import Fact, Key
+from droidscope.facts.fact_key import FactKey
+from droidscope.facts.fact_totals import Totals
 from droidscope.facts.windows import Windows
 from droidscope.head.head import Head
 from droidscope.head.live import foreign_sessions
@@ -54,17 +55,21 @@ def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) ->
 
 
 def _totals(
-    windows: Windows, facts_read: Mapping[str, frozenset[Fact]], now_ns: int
-) -> dict[str, dict[str, Counter[Key]]]:
-    totals: dict[str, dict[str, Counter[Key]]] = defaultdict(
-        lambda: {window: Counter() for window in facts_read}
-    )
+    windows: Windows, facts: Mapping[str, frozenset[type[FactKey]]], now_ns: int
+) -> defaultdict[str, dict[str, Totals]]:
+    amounts: dict[str, dict[str, Counter[FactKey]]] = {}
     windows.advance(now_ns)
     for orchestrator in windows.orchestrators():
-        for window, facts in facts_read.items():
+        by_window = amounts.setdefault(orchestrator[0], {window: Counter() for window in facts})
+        for window, read in facts.items():
             sums = windows.sums(orchestrator, window, now_ns)
             # `update` of a Counter adds: orchestrators of one name are one.
-            totals[orchestrator[0]][window].update({key: sums[key] for key in sums if key[0] in facts})
+            by_window[window].update({key: amount for key, amount in sums.items() if type(key) in read})
+    totals: defaultdict[str, dict[str, Totals]] = defaultdict(
+        lambda: {window: Totals({}) for window in facts}
+    )
+    for name, by_window in amounts.items():
+        totals[name] = {window: Totals(sums) for window, sums in by_window.items()}
     return totals
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from droidscope.facts.facts import Key
+from droidscope.facts.fact_totals import Totals
 from droidscope.head.head import Head
 from droidscope.insights.alerts import ActiveAlert, alerts
 from droidscope.model.labels import OrchestratorLabels
@@ -58,7 +58,7 @@ class HeadReader:
 
     def window_totals(
         self, windows: Iterable[str], now_ns: int | None = None
-    ) -> dict[OrchestratorLabels, dict[str, dict[Key, int]]]:
+    ) -> dict[OrchestratorLabels, dict[str, Totals]]:
         """
         A copy of the totals of facts by orchestrator and window, at a Unix time or as of now.
         """

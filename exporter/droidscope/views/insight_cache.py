@@ -18,8 +18,8 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from droidscope.conventions import metrics as m
 from droidscope.conventions.metrics import ASSIGNMENT_WINDOW, WINDOWS
 from droidscope.exposition.text import GaugeSample
-from droidscope.facts.facts import Key
-from droidscope.facts.history import HOURS, Timeline, before, hours_over, timeline
+from droidscope.facts.fact_totals import Totals
+from droidscope.facts.history import HOURS, before
 from droidscope.head.head import Head
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase
 from droidscope.insights.assignments import Assignment, assignments
@@ -27,6 +27,7 @@ from droidscope.insights.bottlenecks import Bottleneck, bottlenecks
 from droidscope.insights.forecasts import TREND_BUCKETS, TrendWindow, daily_costs, droid_trends
 from droidscope.insights.recommendations import Recommendation, recommendations
 from droidscope.kpi.patterns import reference_cost_usd
+from droidscope.kpi.timeline import Timeline, hours_over, timeline
 from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.model.labels import OrchestratorLabels
@@ -202,7 +203,7 @@ class InsightCache:
             hours = head.history.snapshot(now_ns, hours_windows)
             examples = head.examples.copy()
             running, running_ns = _running(head, now_ns)
-        nothing: dict[str, dict[Key, int]] = {window: {} for window in hours_windows}
+        nothing = {window: Totals({}) for window in hours_windows}
         return {
             (orchestrator, window): AnalysisWindow(
                 orchestrator=orchestrator[0],

@@ -1,3 +1,3 @@
 """
-Grafana's dashboards, one function a panel.
+The Grafana dashboards, one function for each panel.
 """

@@ -21,11 +21,6 @@ def boards() -> None:
 
 
 @boards.command()
-@click.option(
-    "--thresholds",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="YAML file of other limits (docs/alerts.md).",
-)
 @click.option("--check", is_flag=True, help="Compare instead of writing; exit code 1 if anything differs.")
 @click.option(
     "--root",
@@ -33,7 +28,12 @@ def boards() -> None:
     default=Path(),
     help="Folder that has or gets grafana/dashboards/ [here].",
 )
-def render(*, thresholds: Path | None, check: bool, root: Path) -> None:
+@click.option(
+    "--thresholds",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="YAML file of other limits, as for `rules render` (docs/alerts.md).",
+)
+def render(*, check: bool, root: Path, thresholds: Path | None) -> None:
     """
     Write grafana/dashboards/ from the metric catalogue and the thresholds.
     """

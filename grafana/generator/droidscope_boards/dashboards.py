@@ -11,17 +11,18 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from droidscope.limits.variants import AlertLimits
 from droidscope.rules.render import Files
 from droidscope_boards.droids.board import droids
-from droidscope_boards.limits import board_limits
+from droidscope_boards.limits import panel_limits
 from droidscope_boards.overview.board import overview
 from droidscope_boards.patterns.board import patterns
 
 
 def render_dashboards(limits: AlertLimits | None = None) -> Files:
     """
-    The boards as classic JSON, each in a file named by its uid; *limits* are the defaults if None.
+    The boards as classic JSON, each in a file named by its uid.
+
+    *limits* are those of `overrides.load`, or the defaults.
     """
-    used = board_limits(limits or AlertLimits())
-    boards = [page(used).build() for page in (overview, droids, patterns)]
+    boards = [page(panel_limits(limits)).build() for page in (overview, droids, patterns)]
     return {f"grafana/dashboards/{board.uid}.json": _text(board) for board in boards}
 
 

@@ -1,7 +1,7 @@
 """
-The tables of what the exporter finds by itself, as they stand on all boards: bottlenecks, and advice.
+Tables of bottlenecks and recommendations, which several boards have.
 
-Series carry ids; the boards say them in the words of `conventions.findings`.
+Series have ids as labels; the boards show the texts of `conventions.insight_kinds` instead.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import insight_kinds, metrics
 from droidscope.conventions.scoring import SLOW_FACTOR
-from droidscope_boards.panels import SHORT, Column, named, table_panel
+from droidscope_boards.styles import SHORT, named
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table
@@ -23,29 +24,29 @@ The subjects that are a chosen pattern or in one; with all chosen also droids.
 """
 
 _KINDS: Final = named(insight_kinds.BOTTLENECKS)
-_ABOUT: Final = named(insight_kinds.RECOMMENDATIONS)
-_WHAT: Final = named({rule.id: rule.what for rule in insight_kinds.ADVICE})
-_WHEN: Final = named({rule.id: rule.when for rule in insight_kinds.ADVICE})
+_TYPES: Final = named(insight_kinds.RECOMMENDATIONS)
+_RECOMMENDATIONS: Final = named({rule.id: rule.what for rule in insight_kinds.ADVICE})
+_REASONS: Final = named({rule.id: rule.when for rule in insight_kinds.ADVICE})
 
 
 def impact(scope: Scope, by: tuple[str, ...], subject: str) -> str:
     """
-    Impact of the bottlenecks of *subject*, of each by the labels *by* the worst.
+    Largest impact of the bottlenecks of *subject*, a matcher, by the labels *by*.
     """
     return scope.kpi(metrics.BOTTLENECK_IMPACT, by, "$window", subject)
 
 
 def bottlenecks_table(id_: int, scope: Scope, subject: str) -> table.Panel:
     """
-    What costs most, by impact.
+    Bottlenecks, the largest impact first.
     """
     by = ("orchestrator", "kind", "subject")
     return table_panel(
         id_,
         "Bottlenecks",
-        "What slows the work down over the chosen window. Impact = 100 x the share of the outcome that it "
-        "costs, time lost of session time or syntheses not integrated of all; sessions that show it: "
-        f"/api/v1/bottlenecks. A phase is slow from {SLOW_FACTOR:g} times what is usual for it.",
+        "Bottlenecks of the chosen window. Impact = 100 x the share that is lost: of session time, or of "
+        "syntheses. Sessions that show it: /api/v1/bottlenecks. A phase is slow from "
+        f"{SLOW_FACTOR:g} times its usual duration.",
         {"kind": "Kind", "subject": "Subject", "orchestrator": "Orchestrator"},
         [Column("Impact", impact(scope, by, subject), SHORT, bar=100)],
         sort="Impact",
@@ -56,26 +57,26 @@ def bottlenecks_table(id_: int, scope: Scope, subject: str) -> table.Panel:
 
 def recommendations_table(id_: int, title: str, scope: Scope, subject: str, limit: int = 20) -> table.Panel:
     """
-    What to do and why, what matters most first.
+    Recommendations, the largest impact first.
     """
     by = ("orchestrator", "kind", "subject", "rule")
     advised = scope.kpi(metrics.RECOMMENDATION_IMPACT, by, "$window", subject)
     return table_panel(
         id_,
         title,
-        "What would help most over the chosen window, and why. Impact, 0 to 100, is that of the finding "
-        "behind it: the share of the outcome that is lost; each with its evidence and the improvement to "
-        "expect: /api/v1/recommendations.",
+        "Recommendations from the chosen window. Impact, 0 to 100, is that of the bottleneck or weakness "
+        "behind it: the share of the outcome that is lost. With evidence and expected improvement: "
+        "/api/v1/recommendations.",
         {
-            "rule": "What to do",
+            "rule": "Recommendation",
             "subject": "Subject",
-            "why": "Why",
-            "kind": "About",
+            "why": "Reason",
+            "kind": "Type",
             "orchestrator": "Orchestrator",
         },
-        # A column is a label: the rule's id is said in two ways, so it is there twice.
+        # A column is a label: two texts of the rule need its id twice.
         [Column("Impact", f'label_join({advised}, "why", "", "rule")', SHORT, bar=100)],
         sort="Impact",
         limit=limit,
-        names={"What to do": _WHAT, "Why": _WHEN, "About": _ABOUT},
+        names={"Recommendation": _RECOMMENDATIONS, "Reason": _REASONS, "Type": _TYPES},
     )

@@ -1,5 +1,5 @@
 """
-The limits that colours and descriptions of panels are made from.
+Limits in colours and descriptions of panels: the defaults, or those of a user's file.
 """
 
 from __future__ import annotations
@@ -11,47 +11,73 @@ from droidscope.conventions.thresholds import NO_WINDOW, SpecAlertCategory, Thre
 from droidscope.formatting import number
 from droidscope.limits.variants import AlertLimits
 
-SpecThreshold = Threshold[SpecAlertCategory]
 
-
-class BoardLimits(NamedTuple):
+class PanelLimit(NamedTuple):
     """
-    The thresholds of the specification's alerts for all orchestrators: a panel has one colour for a value.
+    The limit of one alert, as it holds wherever no orchestrator or pattern has its own.
 
-    *off* are names of alerts that nobody has.
+    *is_enabled* is whether the alert can fire there, *has_overrides* whether some have limits of their own:
+    a panel has one set of colours, so those are only named.
     """
 
-    success: SpecThreshold
-    duration: SpecThreshold
-    errors: SpecThreshold
-    quality: SpecThreshold
-    security: SpecThreshold
-    response: SpecThreshold
-    conflicts: SpecThreshold
-    off: frozenset[str] = frozenset()
+    threshold: Threshold[SpecAlertCategory]
+    is_enabled: bool = True
+    has_overrides: bool = False
 
-    def note(self, threshold: SpecThreshold) -> str:
+    @property
+    def limit(self) -> float:
+        """
+        The limit, in the unit of its alert.
+        """
+        return self.threshold.limit
+
+    @property
+    def note(self) -> str:
         """
         The sentence of a description that names the alert and its limit.
         """
-        if threshold.name in self.off:
-            return f"The alert {threshold.name} is off."
-        volume = f" (from n = {threshold.minimum})" if threshold.minimum else ""
-        window = f" over {threshold.window}" if threshold.window != NO_WINDOW else ""
-        return f"Alert: {threshold.name}, {threshold.breached} {number(threshold.limit)}{window}{volume}."
+        name, own = self.threshold.name, " Some have limits of their own." if self.has_overrides else ""
+        if not self.is_enabled:
+            return f"Alert: {name}, switched off.{own}"
+        volume = f" (from n = {self.threshold.minimum})" if self.threshold.minimum else ""
+        window = f" over {self.threshold.window}" if self.threshold.window != NO_WINDOW else ""
+        limit = f"{self.threshold.breached} {number(self.limit)}"
+        return f"Alert: {name}, {limit}{window}{volume}.{own}"
 
 
-def board_limits(limits: AlertLimits) -> BoardLimits:
+class PanelLimits(NamedTuple):
     """
-    What *limits* set for all; limits of some orchestrators or patterns are left out.
+    The limits that the boards show.
     """
-    return BoardLimits(
-        success=limits.of_orchestrator(thresholds.LOW_SUCCESS_RATE),
-        duration=limits.of_orchestrator(thresholds.LONG_DURATION),
-        errors=limits.of_orchestrator(thresholds.HIGH_ERROR_RATE),
-        quality=limits.of_orchestrator(thresholds.LOW_CODE_QUALITY),
-        security=limits.of_orchestrator(thresholds.SECURITY_ISSUES),
-        response=limits.of_orchestrator(thresholds.RESPONSE_TIME_HIGH),
-        conflicts=limits.of_orchestrator(thresholds.COMMUNICATION_CONFLICTS),
-        off=frozenset(threshold.name for threshold in thresholds.ALERTS if not limits.variants(threshold)),
+
+    success: PanelLimit
+    duration: PanelLimit
+    errors: PanelLimit
+    quality: PanelLimit
+    findings: PanelLimit
+    response: PanelLimit
+    conflicts: PanelLimit
+
+
+def panel_limits(limits: AlertLimits | None = None) -> PanelLimits:
+    """
+    What the boards show under *limits*, those of `overrides.load`, or by default.
+    """
+    adjusted = limits or AlertLimits()
+    return PanelLimits(
+        success=_panel_limit(adjusted, thresholds.LOW_SUCCESS_RATE),
+        duration=_panel_limit(adjusted, thresholds.LONG_DURATION),
+        errors=_panel_limit(adjusted, thresholds.HIGH_ERROR_RATE),
+        quality=_panel_limit(adjusted, thresholds.LOW_CODE_QUALITY),
+        findings=_panel_limit(adjusted, thresholds.SECURITY_ISSUES),
+        response=_panel_limit(adjusted, thresholds.RESPONSE_TIME_HIGH),
+        conflicts=_panel_limit(adjusted, thresholds.COMMUNICATION_CONFLICTS),
+    )
+
+
+def _panel_limit(limits: AlertLimits, threshold: Threshold[SpecAlertCategory]) -> PanelLimit:
+    return PanelLimit(
+        limits.of_orchestrator(threshold),
+        is_enabled=limits.is_enabled(threshold),
+        has_overrides=limits.has_overrides(threshold),
     )

@@ -1,3 +1,3 @@
 """
-The Droids board: each droid's work, its communication, the quality of its outputs, and its usage.
+The Droids board: work, communication, output quality and usage of each droid.
 """

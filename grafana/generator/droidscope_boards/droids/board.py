@@ -13,12 +13,12 @@ from droidscope_boards.layout import board, droid_variable
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def droids(limits: BoardLimits) -> dashboard.Dashboard:
+def droids(limits: PanelLimits) -> dashboard.Dashboard:
     """
-    The page, from top to bottom.
+    The board, from top to bottom.
     """
     return board(
         DROIDS_BOARD,

@@ -1,5 +1,5 @@
 """
-Who talks to whom, and who answers how fast.
+Messages between droids, and response times.
 """
 
 from __future__ import annotations
@@ -9,27 +9,19 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics
 from droidscope_boards.droids.scope import SCOPE
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    SECONDS,
-    SHORT,
-    PanelQuery,
-    heatmap_panel,
-    high_is_bad,
-    limited,
-    matrix_panel,
-    node_graph_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, heatmap_panel, limited, node_graph_panel, timeseries_panel
+from droidscope_boards.styles import SECONDS, SHORT, high_is_bad
+from droidscope_boards.tables import matrix_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import heatmap, nodegraph, table, timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         102,
@@ -47,7 +39,7 @@ def row(limits: BoardLimits) -> Row:
 
 def messages_graph() -> nodegraph.Panel:
     """
-    Who writes to whom.
+    Messages by sender and receiver, as a graph.
     """
     joined = f'label_join({_edges()}, "id", "->", "source", "target")'
     return node_graph_panel(
@@ -89,15 +81,16 @@ def messages_timeseries() -> timeseries.Panel:
     )
 
 
-def queries_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def queries_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Queries per hour by outcome.
     """
     return timeseries_panel(
         33,
         "Queries per hour",
-        "Queries put to the chosen droids in the hour before each point, by what became of them; answered "
-        "means in time. " + limits.note(limits.response) + " It also fires on any query left unanswered.",
+        "Queries to the chosen droids in the hour before each point, by outcome; answered means in time. "
+        + limits.response.note
+        + " It also fires on any query left unanswered.",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.QUERIES, ("outcome",), "1h"), "{{outcome}}"),
     )
@@ -110,21 +103,21 @@ def response_heatmap() -> heatmap.Panel:
     return heatmap_panel(
         34,
         "Response times",
-        "Answers to queries by how long they took; the colour is how many.",
+        "Response times of answered queries; the colour is the number of answers.",
         SECONDS,
         PanelQuery(SCOPE.increase(metrics.QUERY_RESPONSE, ("le",), "$__rate_interval", part="bucket")),
     )
 
 
-def response_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def response_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Response time: mean, p50, p95.
     """
     panel = timeseries_panel(
         35,
         "Response time",
-        "Time to the answer of a query put to the chosen droids, each point over the hour before it; "
-        "quantiles from buckets. " + limits.note(limits.response),
+        "Response time of queries to the chosen droids, each point over the hour before it; quantiles "
+        "from buckets. " + limits.response.note,
         SECONDS,
         PanelQuery(SCOPE.mean(metrics.QUERY_RESPONSE, (), "1h"), "mean"),
         PanelQuery(SCOPE.quantile(0.5, metrics.QUERY_RESPONSE, (), "1h"), "p50"),

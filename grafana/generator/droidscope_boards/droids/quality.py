@@ -1,5 +1,5 @@
 """
-How good what droids make is.
+Quality of the droids' outputs.
 """
 
 from __future__ import annotations
@@ -11,36 +11,22 @@ from droidscope.rules import recordings
 from droidscope.rules.promql import quotient
 from droidscope_boards.droids.scope import DROID, SCOPE
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    GREEN,
-    QUIET,
-    RATIO,
-    RED,
-    SHORT,
-    STATE,
-    Column,
-    PanelQuery,
-    bar_gauge_panel,
-    high_is_bad,
-    limited,
-    low_is_bad,
-    named,
-    table_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, bar_gauge_panel, limited, timeseries_panel
+from droidscope_boards.styles import GREEN, QUIET, RATIO, RED, SHORT, STATE, high_is_bad, low_is_bad, named
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import bargauge, table, timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
 _DIRECTIONS: Final = named({"1": ("improving", GREEN), "0": ("stable", QUIET), "-1": ("declining", RED)})
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         103,
@@ -57,7 +43,7 @@ def row(limits: BoardLimits) -> Row:
     )
 
 
-def code_quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def code_quality_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Mean code quality of each droid.
     """
@@ -69,16 +55,16 @@ def code_quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
         40,
         "Code quality over time",
         "Mean code quality score of each droid's tasks, 0 to 100, each point over the hour before it. "
-        + limits.note(limits.quality),
+        + limits.quality.note,
         SHORT,
         PanelQuery(quotient(total, count), "{{droid}}"),
     )
     return limited(panel.max(100), low_is_bad(limits.quality.limit))
 
 
-def trend_table(limits: BoardLimits) -> table.Panel:
+def trend_table(limits: PanelLimits) -> table.Panel:
     """
-    Where each droid's code quality goes, and how restless it is.
+    Trend and volatility of each droid's code quality.
     """
     specs = (
         ("Trend", metrics.DROID_QUALITY_DIRECTION, STATE, _DIRECTIONS),
@@ -94,10 +80,10 @@ def trend_table(limits: BoardLimits) -> table.Panel:
         table_panel(
             46,
             "Code quality trend",
-            "Where code quality goes: medians by the hour over 7 days, by the day over 30. Improving or "
+            "Trend of code quality: hourly medians over 7 days, daily ones over 30. Improving or "
             "declining: Mann-Kendall p < 0.05 and 2 points or more, from 8 medians; points a week = "
             "Theil-Sen slope; volatility = SD of first differences / sqrt(2), in points, from 4. "
-            + limits.note(limits.quality),
+            + limits.quality.note,
             {"droid": "Droid", "orchestrator": "Orchestrator"},
             columns,
             sort="Points a week, 7d",
@@ -142,13 +128,13 @@ def consistency_bars() -> bargauge.Panel:
         43,
         "Quality consistency",
         "1 - SD / 50 of a droid's code quality scores over the chosen window, from 3 scores; 100% "
-        "is always alike.",
+        "means equal scores.",
         RATIO,
         PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_QUALITY_CONSISTENCY_RATIO, DROID)})", "{{droid}}"),
     ).max(1)
 
 
-def findings_table(limits: BoardLimits) -> table.Panel:
+def findings_table(limits: PanelLimits) -> table.Panel:
     """
     Security findings open now.
     """
@@ -157,7 +143,7 @@ def findings_table(limits: BoardLimits) -> table.Panel:
         44,
         "Open security findings",
         "Findings of each droid's latest report in a pattern, by severity as reported. "
-        + limits.note(limits.security),
+        + limits.findings.note,
         {
             "droid": "Droid",
             "pattern": "Pattern",
@@ -178,7 +164,7 @@ def findings_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         45,
         "Security findings reported per hour",
-        "Findings that reports of the hour before each point named, by severity.",
+        "Findings in the reports of the hour before each point, by severity.",
         SHORT,
         PanelQuery(
             SCOPE.increase(metrics.SECURITY_FINDINGS, ("finding_severity",), "1h"), "{{finding_severity}}"

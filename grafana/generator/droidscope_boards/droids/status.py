@@ -1,5 +1,5 @@
 """
-How each droid is, and how much it has to do.
+Status and load of each droid.
 """
 
 from __future__ import annotations
@@ -10,26 +10,16 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.formatting import number
 from droidscope_boards.droids.scope import DROID, SCOPE
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    GREEN,
-    ORANGE,
-    QUIET,
-    RED,
-    SHORT,
-    PanelQuery,
-    dashed,
-    named,
-    state_timeline_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, dashed, state_timeline_panel, timeseries_panel
+from droidscope_boards.styles import GREEN, ORANGE, QUIET, RED, SHORT, named
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import statetimeline, timeseries
 
     from droidscope.conventions.insight_kinds import DroidStatus
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
-# Where two exporters differ, the one that sees the droid work knows better: it has the higher number.
+# Where two exporters differ, the one that sees the droid work is right: it has the higher number.
 _LEVELS: Final[dict[DroidStatus, tuple[int, str]]] = {
     "offline": (1, QUIET),
     "healthy": (2, GREEN),
@@ -38,18 +28,18 @@ _LEVELS: Final[dict[DroidStatus, tuple[int, str]]] = {
 }
 STATUSES: Final = named({str(level): (status, color) for status, (level, color) in _LEVELS.items()})
 """
-The words for the levels of `status`.
+The names of the levels of `status`.
 """
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(105, "Status and load", [status_timeline(limits), load_timeseries()])
 
 
-def status_timeline(limits: BoardLimits) -> statetimeline.Panel:
+def status_timeline(limits: PanelLimits) -> statetimeline.Panel:
     """
     Status of each droid over time.
     """
@@ -94,7 +84,7 @@ def status() -> str:
 
 def load() -> str:
     """
-    Attempts in flight of each droid, of as many as it may have.
+    Attempts in flight of each droid as a share of its limit; absent without one.
     """
     active, limit = (
         SCOPE.newest(metric, DROID) for metric in (metrics.ATTEMPTS_ACTIVE, metrics.DROID_CONCURRENCY_LIMIT)

@@ -1,5 +1,5 @@
 """
-How each droid does each type of task.
+KPIs of the droids by type of task.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.rules.promql import quotient
 from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW, errors, task_success
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import RATIO, SECONDS, SHORT, Column, high_is_bad, low_is_bad, table_panel
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, high_is_bad, low_is_bad
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(101, "By task type", [task_type_table(limits)])
 
 
-def task_type_table(limits: BoardLimits) -> table.Panel:
+def task_type_table(limits: PanelLimits) -> table.Panel:
     """
     Work of each droid by task type.
     """
@@ -34,7 +35,7 @@ def task_type_table(limits: BoardLimits) -> table.Panel:
     return table_panel(
         20,
         "Performance by task type",
-        "Tasks of each droid and type over the chosen window: counts are by Prometheus, so give or take one.",
+        "Tasks of each droid and type over the chosen window; counted by Prometheus, so maybe off by one.",
         {"droid": "Droid", "task_type": "Task type", "orchestrator": "Orchestrator"},
         [
             Column("Tasks", f"round({SCOPE.increase(metrics.TASKS, by, WINDOW)})", SHORT),

@@ -1,5 +1,5 @@
 """
-What droids use: tokens, money, tools.
+Usage of tokens, cost and tool calls.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from droidscope.conventions import metrics
 from droidscope.rules.promql import quotient
 from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import RATIO, SHORT, USD, Column, PanelQuery, table_panel, timeseries_panel
+from droidscope_boards.panels import PanelQuery, timeseries_panel
+from droidscope_boards.styles import RATIO, SHORT, USD
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 def row() -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(104, "Usage", [tokens_timeseries(), cost_timeseries(), tools_table()])
 
@@ -30,7 +32,7 @@ def tokens_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         50,
         "Tokens per hour",
-        "Tokens the chosen droids used in the hour before each point, by direction.",
+        "Tokens the chosen droids used in the hour before each point, by direction (input or output).",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.TOKENS, ("direction",), "1h"), "{{direction}}"),
     )

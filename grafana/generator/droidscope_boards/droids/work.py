@@ -1,5 +1,5 @@
 """
-How each droid does.
+KPIs of the droids.
 """
 
 from __future__ import annotations
@@ -13,31 +13,21 @@ from droidscope.rules.promql import quotient
 from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW, errors, task_success
 from droidscope_boards.droids.status import STATUSES, load, status
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    STATE,
-    Column,
-    PanelQuery,
-    bar_gauge_panel,
-    high_is_bad,
-    limited,
-    low_is_bad,
-    stat_panel,
-    table_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, bar_gauge_panel, limited, stat_panel, timeseries_panel
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, STATE, high_is_bad, low_is_bad
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
@@ -66,13 +56,13 @@ def tasks_stat() -> stat.Panel:
     return stat_panel(
         1,
         "Tasks",
-        "Tasks the chosen droids ended over the chosen window. Counted by Prometheus, so give or take one.",
+        "Tasks that ended over the chosen window. Counted by Prometheus, so it may be off by one.",
         SHORT,
         PanelQuery(f"round({ended})"),
     )
 
 
-def success_stat(limits: BoardLimits) -> stat.Panel:
+def success_stat(limits: PanelLimits) -> stat.Panel:
     """
     Tasks completed of tasks ended.
     """
@@ -98,27 +88,27 @@ def duration_stat() -> stat.Panel:
     )
 
 
-def quality_stat(limits: BoardLimits) -> stat.Panel:
+def quality_stat(limits: PanelLimits) -> stat.Panel:
     """
     Mean code quality.
     """
     return stat_panel(
         4,
         "Code quality",
-        "Mean code quality score of tasks over the chosen window, 0 to 100. " + limits.note(limits.quality),
+        "Mean code quality score of tasks over the chosen window, 0 to 100. " + limits.quality.note,
         SHORT,
         PanelQuery(SCOPE.mean(metrics.CODE_QUALITY, (), WINDOW)),
     ).thresholds(low_is_bad(limits.quality.limit))
 
 
-def error_stat(limits: BoardLimits) -> stat.Panel:
+def error_stat(limits: PanelLimits) -> stat.Panel:
     """
     Failed attempts of attempts.
     """
     return stat_panel(
         5,
         "Error rate",
-        "Failed attempts of attempts over the chosen window. " + limits.note(limits.errors),
+        "Failed attempts of attempts over the chosen window. " + limits.errors.note,
         RATIO,
         PanelQuery(errors(())),
     ).thresholds(high_is_bad(limits.errors.limit))
@@ -137,54 +127,42 @@ def attempts_active_stat() -> stat.Panel:
     )
 
 
-def droid_table(limits: BoardLimits) -> table.Panel:
+def droid_table(limits: PanelLimits) -> table.Panel:
     """
     All KPIs of each droid.
     """
-    kpi = SCOPE.kpi
     return table_panel(
         10,
         "KPIs of each droid",
-        f"KPIs of each droid over the chosen window. Efficiency = 100 x ({EFFICIENCY_FORMULA}), its "
-        "weights shared out over the parts that are known. Status is over 24 h; load = attempts in flight / "
-        "the droid's limit (setting droid_limits; absent without one). " + limits.note(limits.errors),
+        f"KPIs of each droid over the chosen window. Efficiency = 100 x ({EFFICIENCY_FORMULA}), "
+        "its weights redistributed over the parts that are known. Status is over 24 h; load = attempts in "
+        "flight / the droid's limit (setting droid_limits; absent without one). " + limits.errors.note,
         {"droid": "Droid", "orchestrator": "Orchestrator"},
-        [
-            Column(
-                "Efficiency",
-                kpi(metrics.DROID_EFFICIENCY_SCORE, DROID),
-                SHORT,
-                low_is_bad(thresholds.EFFICIENCY_LOW),
-            ),
-            Column("Tasks", kpi(metrics.samples_of(metrics.DROID_TASK_COMPLETION_RATIO), DROID), SHORT),
-            Column(
-                "Task success",
-                kpi(metrics.DROID_TASK_COMPLETION_RATIO, DROID),
-                RATIO,
-                low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET),
-            ),
-            Column("Average duration", SCOPE.mean(metrics.TASK_DURATION, DROID, WINDOW), SECONDS),
-            Column(
-                "Quality",
-                kpi(metrics.DROID_CODE_QUALITY_SCORE, DROID),
-                SHORT,
-                low_is_bad(limits.quality.limit),
-            ),
-            Column(
-                "Collaboration",
-                kpi(metrics.DROID_COLLABORATION_SCORE, DROID),
-                SHORT,
-                low_is_bad(thresholds.EFFICIENCY_LOW),
-            ),
-            Column("Errors", kpi(metrics.DROID_ERROR_RATIO, DROID), RATIO, high_is_bad(limits.errors.limit)),
-            Column("Retries", kpi(metrics.DROID_RETRY_RATIO, DROID), RATIO),
-            Column("Response", kpi(metrics.DROID_RESPONSE_SCORE, DROID), SHORT),
-            Column("Status", status(), STATE, names=STATUSES),
-            Column("In flight", SCOPE.newest(metrics.ATTEMPTS_ACTIVE, DROID), SHORT),
-            Column("Load", load(), RATIO, high_is_bad(1), bar=1),
-        ],
+        [*_score_columns(limits), *_status_columns()],
         sort="Efficiency",
     )
+
+
+def _score_columns(limits: PanelLimits) -> Iterator[Column]:
+    kpi = SCOPE.kpi
+    efficient = low_is_bad(thresholds.EFFICIENCY_LOW)
+    success = low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET)
+    good = low_is_bad(limits.quality.limit)
+    yield Column("Efficiency", kpi(metrics.DROID_EFFICIENCY_SCORE, DROID), SHORT, efficient)
+    yield Column("Tasks", kpi(metrics.samples_of(metrics.DROID_TASK_COMPLETION_RATIO), DROID), SHORT)
+    yield Column("Task success", kpi(metrics.DROID_TASK_COMPLETION_RATIO, DROID), RATIO, success)
+    yield Column("Average duration", SCOPE.mean(metrics.TASK_DURATION, DROID, WINDOW), SECONDS)
+    yield Column("Quality", kpi(metrics.DROID_CODE_QUALITY_SCORE, DROID), SHORT, good)
+    yield Column("Collaboration", kpi(metrics.DROID_COLLABORATION_SCORE, DROID), SHORT, efficient)
+    yield Column("Errors", kpi(metrics.DROID_ERROR_RATIO, DROID), RATIO, high_is_bad(limits.errors.limit))
+    yield Column("Retries", kpi(metrics.DROID_RETRY_RATIO, DROID), RATIO)
+    yield Column("Response", kpi(metrics.DROID_RESPONSE_SCORE, DROID), SHORT)
+
+
+def _status_columns() -> Iterator[Column]:
+    yield Column("Status", status(), STATE, names=STATUSES)
+    yield Column("In flight", SCOPE.newest(metrics.ATTEMPTS_ACTIVE, DROID), SHORT)
+    yield Column("Load", load(), RATIO, high_is_bad(1), bar=1)
 
 
 def efficiency_bars() -> bargauge.Panel:
@@ -231,7 +209,7 @@ def efficiency_timeseries() -> timeseries.Panel:
     return limited(panel.max(100), low_is_bad(thresholds.EFFICIENCY_LOW))
 
 
-def error_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def error_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Error ratio over time.
     """
@@ -241,7 +219,7 @@ def error_timeseries(limits: BoardLimits) -> timeseries.Panel:
     panel = timeseries_panel(
         14,
         "Error rate over time",
-        "Failed attempts of attempts, each point over the hour before it. " + limits.note(limits.errors),
+        "Failed attempts of attempts, each point over the hour before it. " + limits.errors.note,
         RATIO,
         PanelQuery(quotient(failed, attempts), "{{droid}}"),
     )

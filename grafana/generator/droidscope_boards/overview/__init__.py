@@ -1,3 +1,3 @@
 """
-The Overview board: how the orchestrators do today, what runs now, trends, the best, and alerts.
+The Overview board: KPIs of today, running sessions, trends, top performers, alerts and telemetry.
 """

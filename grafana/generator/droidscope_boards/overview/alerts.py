@@ -1,5 +1,5 @@
 """
-What is wrong, and what to do.
+Firing alerts, and recommendations.
 """
 
 from __future__ import annotations
@@ -11,16 +11,9 @@ from droidscope.conventions.attributes import Severity
 from droidscope_boards.insight_panels import OF_PATTERN, recommendations_table
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import SCOPE
-from droidscope_boards.panels import (
-    ORANGE,
-    RED,
-    SHORT,
-    YELLOW,
-    PanelQuery,
-    label_table_panel,
-    named,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, timeseries_panel
+from droidscope_boards.styles import ORANGE, RED, SHORT, YELLOW, named
+from droidscope_boards.tables import label_table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
@@ -47,7 +40,7 @@ _ALERT_KEYS: Final = {
 
 def row() -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         104,
@@ -60,34 +53,34 @@ def critical_alerts_table() -> table.Panel:
     """
     Critical and high alerts firing.
     """
-    return _alert_table(40, "Critical", Severity.CRITICAL, Severity.HIGH)
+    return _alert_table(40, "Critical and high alerts", Severity.CRITICAL, Severity.HIGH)
 
 
 def warnings_table() -> table.Panel:
     """
     Medium and low alerts firing.
     """
-    return _alert_table(41, "Warnings", Severity.MEDIUM, Severity.LOW)
+    return _alert_table(41, "Medium and low alerts", Severity.MEDIUM, Severity.LOW)
 
 
 def recommendations() -> table.Panel:
     """
-    What would help most.
+    The recommendations with the largest impact.
     """
     return recommendations_table(42, "Recommendations", SCOPE, OF_PATTERN, limit=10).span(24)
 
 
 def breaches_timeseries() -> timeseries.Panel:
     """
-    Breached limits over time, by alert.
+    The exporter's own alerts over time.
     """
     return timeseries_panel(
         43,
-        "Limits breached",
-        "How many patterns, droids or findings breach the limit of each alert, as the exporter judges it: "
-        "at once, where an alert of Prometheus holds for a while first. The variable pattern does not apply.",
+        "Active alerts of the exporter",
+        "Patterns, droids or findings beyond the limit of each alert, evaluated by the exporter itself: "
+        "without a hold time, unlike the alerts of Prometheus. The variable pattern does not apply.",
         SHORT,
-        # Each exporter judges what it has received itself.
+        # Each exporter evaluates what it has received itself.
         PanelQuery(
             SCOPE.newest(metrics.ALERTS_ACTIVE, ("orchestrator", "alert")) + " > 0",
             "{{orchestrator}} {{alert}}",
@@ -99,7 +92,7 @@ def _alert_table(id_: int, title: str, *severities: Severity) -> table.Panel:
     return label_table_panel(
         id_,
         title,
-        f"Alerts of severity {' or '.join(severities)} that fire now; what each means is in its runbook.",
+        f"Alerts of severity {' or '.join(severities)} that fire now; their runbooks explain them.",
         _ALERT_KEYS,
         f"max by ({', '.join(_ALERT_KEYS)}) ({firing(*severities)})",
         {"Severity": _SEVERITIES},
@@ -110,7 +103,7 @@ def firing(*severities: Severity) -> str:
     """
     The alerts of *severities* that fire now.
     """
-    # Alerts about the exporter itself have no orchestrator, and show whichever is chosen.
+    # Alerts about the exporter itself have no orchestrator: they show for any choice.
     return (
         f'ALERTS{{alertstate="firing", severity=~"{"|".join(severities)}", orchestrator=~"$orchestrator|"}}'
     )

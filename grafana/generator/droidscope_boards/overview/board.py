@@ -13,12 +13,12 @@ from droidscope_boards.overview import alerts, now, telemetry, today, top, trend
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def overview(limits: BoardLimits) -> dashboard.Dashboard:
+def overview(limits: PanelLimits) -> dashboard.Dashboard:
     """
-    The page, from top to bottom.
+    The board, from top to bottom.
     """
     return board(
         OVERVIEW_BOARD,

@@ -1,5 +1,5 @@
 """
-What runs now.
+Running sessions and phases.
 """
 
 from __future__ import annotations
@@ -9,26 +9,19 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import SCOPE
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    Column,
-    PanelQuery,
-    high_is_bad,
-    table_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, timeseries_panel
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, high_is_bad
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         101,
@@ -37,7 +30,7 @@ def row(limits: BoardLimits) -> Row:
     )
 
 
-def active_sessions_table(limits: BoardLimits) -> table.Panel:
+def active_sessions_table(limits: PanelLimits) -> table.Panel:
     """
     The running sessions.
     """
@@ -47,9 +40,9 @@ def active_sessions_table(limits: BoardLimits) -> table.Panel:
     return table_panel(
         10,
         "Running now",
-        "Running sessions, the longest first; at most 100 of the oldest an orchestrator. Progress is what "
-        "the orchestrator reported, else finished phases by their usual duration. "
-        + limits.note(limits.duration),
+        "Running sessions, the longest first; at most the 100 oldest of each orchestrator. Progress is "
+        "what the orchestrator reported, else finished phases by their usual duration. "
+        + limits.duration.note,
         {"session_id": "Session", "orchestrator": "Orchestrator", "pattern": "Pattern", "phase": "Phase"},
         [
             Column(
@@ -66,9 +59,9 @@ def active_sessions_table(limits: BoardLimits) -> table.Panel:
     )
 
 
-def sessions_running_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def sessions_running_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
-    Running sessions, and those in trouble.
+    Running sessions, and those silent, stalled or over their time limit.
     """
     states = (
         ("running", metrics.SESSIONS_ACTIVE),
@@ -80,7 +73,7 @@ def sessions_running_timeseries(limits: BoardLimits) -> timeseries.Panel:
         11,
         "Running sessions",
         "Sessions running; of them silent (nothing arrives), stalled (alive, no progress) and over their "
-        "time limit. " + limits.note(limits.duration),
+        "time limit. " + limits.duration.note,
         SHORT,
         *(PanelQuery(f"sum({SCOPE.select(metric)})", legend) for legend, metric in states),
     )

@@ -1,5 +1,5 @@
 """
-Whether telemetry arrives.
+Completeness of telemetry, and what the exporters receive and reject.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import FLEET, SCOPE
-from droidscope_boards.panels import RATIO, PanelQuery, limited, low_is_bad, timeseries_panel
+from droidscope_boards.panels import PanelQuery, limited, timeseries_panel
+from droidscope_boards.styles import RATIO, low_is_bad
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import timeseries
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def row() -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         105,
@@ -33,8 +34,8 @@ def completeness_timeseries() -> timeseries.Panel:
     panel = timeseries_panel(
         50,
         "Completeness",
-        "Records stored of those our instrumentation says it emitted, over the life of each process that "
-        "reported within the last 24 h; below 100% telemetry is lost on the way.",
+        "Share of the records emitted by the instrumentation that is stored, over the life of each process "
+        "that reported within the last 24 h; below 100 %, telemetry is lost on the way.",
         RATIO,
         PanelQuery(SCOPE.lowest(metrics.COMPLETENESS, FLEET), "{{orchestrator}}"),
     )
@@ -48,7 +49,7 @@ def received_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         51,
         "Received",
-        "Spans, log records and metric points received by the exporters, by signal and what became of them.",
+        "Spans, log records and metric points received by the exporters, by signal and outcome.",
         "cps",
         PanelQuery(SCOPE.rate(metrics.RECEIVED, ("signal", "outcome")), "{{signal}} {{outcome}}"),
     )
@@ -56,12 +57,12 @@ def received_timeseries() -> timeseries.Panel:
 
 def rejected_timeseries() -> timeseries.Panel:
     """
-    Items refused a second, by reason.
+    Items rejected a second, by reason.
     """
     return timeseries_panel(
         52,
-        "Refused",
-        "Requests and items the exporters refused, by reason.",
+        "Rejected",
+        "Requests and items that the exporters rejected, by reason.",
         "cps",
         PanelQuery(SCOPE.rate(metrics.REJECTED, ("reason",)), "{{reason}}"),
     )

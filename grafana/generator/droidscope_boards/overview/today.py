@@ -1,5 +1,5 @@
 """
-How the day goes so far.
+KPIs since midnight.
 """
 
 from __future__ import annotations
@@ -10,28 +10,18 @@ from droidscope.conventions import metrics, thresholds
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.alerts import LEVELS, firing
 from droidscope_boards.overview.scope import FLEET, SCOPE
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    STATE,
-    PanelQuery,
-    high_is_bad,
-    low_is_bad,
-    named,
-    stat_panel,
-    today_panel,
-)
+from droidscope_boards.panels import PanelQuery, stat_panel, today_panel
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, STATE, high_is_bad, low_is_bad, named
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import stat
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
@@ -68,34 +58,33 @@ def completed_today_stat() -> stat.Panel:
     return today_panel(
         2,
         "Completed today",
-        "Sessions completed since midnight. Counted by Prometheus, so give or take one; reports are exact.",
+        "Sessions completed since midnight. Counted by Prometheus, so it may be off by one.",
         SHORT,
         PanelQuery(f"round({completed})"),
     )
 
 
-def success_rate_today_stat(limits: BoardLimits) -> stat.Panel:
+def success_rate_today_stat(limits: PanelLimits) -> stat.Panel:
     """
     Success ratio since midnight.
     """
     return today_panel(
         3,
         "Success rate today",
-        "Sessions completed of those completed, failed or lost since midnight. "
-        + limits.note(limits.success),
+        "Sessions completed of those completed, failed or lost since midnight. " + limits.success.note,
         RATIO,
         PanelQuery(SCOPE.success((), "$__range")),
     ).thresholds(low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def average_duration_today_stat(limits: BoardLimits) -> stat.Panel:
+def average_duration_today_stat(limits: PanelLimits) -> stat.Panel:
     """
     Mean duration since midnight.
     """
     return today_panel(
         4,
         "Average duration today",
-        "Mean duration of the sessions completed since midnight. " + limits.note(limits.duration),
+        "Mean duration of the sessions completed since midnight. " + limits.duration.note,
         SECONDS,
         PanelQuery(SCOPE.mean(metrics.SESSION_DURATION, (), "$__range", 'outcome="completed"')),
     ).thresholds(high_is_bad(limits.duration.limit))
@@ -109,7 +98,7 @@ def efficiency_stat() -> stat.Panel:
         5,
         "Efficiency",
         "100 x (0.5 task completion + 0.3 phase success + 0.2 plan adherence) over the chosen window, 0 "
-        "to 100, one figure an orchestrator.",
+        "to 100, one value for each orchestrator.",
         SHORT,
         PanelQuery(SCOPE.kpi(metrics.EFFICIENCY_SCORE, FLEET), "{{orchestrator}}"),
     ).thresholds(low_is_bad(thresholds.EFFICIENCY_LOW))

@@ -13,17 +13,18 @@ from droidscope.rules.alerts import DROIDS_BOARD, PATTERNS_BOARD
 from droidscope.rules.promql import wilson_lower
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import SCOPE
-from droidscope_boards.panels import RATIO, SHORT, Column, linked, low_is_bad, table_panel
+from droidscope_boards.styles import RATIO, SHORT, low_is_bad
+from droidscope_boards.tables import Column, linked, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         103, "Top performers", [top_droids_table(), top_patterns_table(limits), top_assignments_table()]
@@ -51,7 +52,7 @@ def top_droids_table() -> table.Panel:
     return linked(panel.span(8), "Droid", DROIDS_BOARD, "droid")
 
 
-def top_patterns_table(limits: BoardLimits) -> table.Panel:
+def top_patterns_table(limits: PanelLimits) -> table.Panel:
     """
     The most successful patterns.
     """
@@ -59,15 +60,15 @@ def top_patterns_table(limits: BoardLimits) -> table.Panel:
     panel = table_panel(
         31,
         "Most successful patterns",
-        "Patterns by what their success is at least (lower end of the 95% Wilson interval) over the "
-        f"chosen window, from {RANKING_MINIMUM} sessions ended. " + limits.note(limits.success),
+        "Patterns by the lower bound of their success rate (95% Wilson interval) over the chosen window, "
+        f"from {RANKING_MINIMUM} sessions ended. " + limits.success.note,
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
-            Column("At least", wilson_lower(success, sessions), RATIO),
+            Column("Success, lower bound", wilson_lower(success, sessions), RATIO),
             Column("Success", success, RATIO, low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET)),
             Column("Sessions", sessions, SHORT),
         ],
-        sort="At least",
+        sort="Success, lower bound",
         limit=10,
     )
     return linked(panel.span(8), "Pattern", PATTERNS_BOARD, "pattern")
@@ -75,21 +76,21 @@ def top_patterns_table(limits: BoardLimits) -> table.Panel:
 
 def top_assignments_table() -> table.Panel:
     """
-    The droids that do the tasks of a pattern best.
+    The most effective assignments of droids to patterns.
     """
     by = ("orchestrator", "pattern", "droid")
     at_least, tasks = SCOPE.ranked(metrics.ASSIGNMENT_EFFECTIVENESS, by, ASSIGNMENT_WINDOW)
     panel = table_panel(
         32,
         "Most effective assignments",
-        "Droids by what the success of their tasks in a pattern is at least (lower end of the 95% Wilson "
+        "Droids by the lower bound of the success rate of their tasks in a pattern (95% Wilson "
         f"interval) over {ASSIGNMENT_WINDOW}, from {RANKING_MINIMUM} tasks ended.",
         {"droid": "Droid", "pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
-            Column("At least", at_least, RATIO),
+            Column("Success, lower bound", at_least, RATIO),
             Column("Tasks", tasks, SHORT),
         ],
-        sort="At least",
+        sort="Success, lower bound",
         limit=10,
     )
     return linked(panel.span(8), "Droid", DROIDS_BOARD, "droid")

@@ -1,5 +1,5 @@
 """
-How it went: success, duration, quality, errors, cost.
+Trends of success, duration, quality, errors and cost.
 """
 
 from __future__ import annotations
@@ -11,27 +11,18 @@ from droidscope.rules import recordings
 from droidscope.rules.promql import quotient
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import FLEET, SCOPE
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    USD,
-    PanelQuery,
-    high_is_bad,
-    limited,
-    low_is_bad,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, limited, timeseries_panel
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, USD, high_is_bad, low_is_bad
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         102,
@@ -47,7 +38,7 @@ def row(limits: BoardLimits) -> Row:
     )
 
 
-def success_rate_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def success_rate_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Success ratio of each orchestrator.
     """
@@ -58,14 +49,14 @@ def success_rate_timeseries(limits: BoardLimits) -> timeseries.Panel:
         20,
         "Success rate",
         "Sessions completed of those completed, failed or lost, each point over the hour before it. "
-        + limits.note(limits.success),
+        + limits.success.note,
         RATIO,
         PanelQuery(f"1 - {quotient(bad, ended)}", "{{orchestrator}}"),
     )
     return limited(panel.max(1), low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def duration_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def duration_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Session duration: mean, p50, p95.
     """
@@ -77,7 +68,7 @@ def duration_timeseries(limits: BoardLimits) -> timeseries.Panel:
         21,
         "Session duration",
         "Duration of completed sessions, each point over the hour before it; quantiles from buckets. "
-        + limits.note(limits.duration),
+        + limits.duration.note,
         SECONDS,
         PanelQuery(quotient(total, count), "mean"),
         *(
@@ -88,7 +79,7 @@ def duration_timeseries(limits: BoardLimits) -> timeseries.Panel:
     return limited(panel, high_is_bad(limits.duration.limit))
 
 
-def quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def quality_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Mean code quality of each orchestrator.
     """
@@ -100,14 +91,14 @@ def quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
         22,
         "Code quality",
         "Mean code quality score of tasks, 0 to 100, each point over the hour before it. "
-        + limits.note(limits.quality),
+        + limits.quality.note,
         SHORT,
         PanelQuery(quotient(total, count), "{{orchestrator}}"),
     )
     return limited(panel.max(100), low_is_bad(limits.quality.limit))
 
 
-def error_rate_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def error_rate_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Failed attempts of attempts, each orchestrator.
     """
@@ -118,7 +109,7 @@ def error_rate_timeseries(limits: BoardLimits) -> timeseries.Panel:
         23,
         "Error rate",
         "Failed attempts of attempts by all droids, each point over the hour before it; the variable "
-        "pattern does not apply. The alert is per droid. " + limits.note(limits.errors),
+        "pattern does not apply. The alert is per droid. " + limits.errors.note,
         RATIO,
         PanelQuery(quotient(failed, attempts), "{{orchestrator}}"),
     )
@@ -132,7 +123,7 @@ def sessions_ended_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         24,
         "Sessions ended per hour",
-        "Sessions that ended in the hour before each point, by outcome; lost ones fell silent for too long.",
+        "Sessions that ended in the hour before each point, by outcome; lost ones were silent for too long.",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.SESSIONS, ("outcome",), "1h"), "{{outcome}}"),
     )
@@ -145,8 +136,8 @@ def cost_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         25,
         "Cost per hour",
-        "Cost of model usage in the hour before each point, as reported or priced; unpriced tokens "
-        "cost nothing here.",
+        "Cost of model usage in the hour before each point, as reported or priced; tokens without a price "
+        "are not included.",
         USD,
         PanelQuery(SCOPE.increase(metrics.COST, FLEET, "1h"), "{{orchestrator}}"),
     )

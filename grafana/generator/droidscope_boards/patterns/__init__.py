@@ -1,3 +1,3 @@
 """
-The Patterns board: how well each pattern works, what holds it up, and which droids suit it.
+The Patterns board: efficiency, execution, bottlenecks and droid assignment of each pattern.
 """

@@ -1,5 +1,5 @@
 """
-Which droids suit which pattern.
+Effectiveness of droids by pattern.
 """
 
 from __future__ import annotations
@@ -10,33 +10,26 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.conventions.metrics import ASSIGNMENT_WINDOW
 from droidscope.rules.promql import quotient, wilson_lower
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    RATIO,
-    SHORT,
-    Column,
-    PanelQuery,
-    low_is_bad,
-    matrix_panel,
-    table_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, timeseries_panel
 from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
+from droidscope_boards.styles import RATIO, SHORT, low_is_bad
+from droidscope_boards.tables import Column, matrix_panel, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
 _EXPECTED: Final = (
     f"Expected = (tasks completed + 5 x the droid's overall ratio) / (tasks ended + 5) over "
-    f"{ASSIGNMENT_WINDOW}: what its next task there will most likely be worth."
+    f"{ASSIGNMENT_WINDOW}: the success to expect of its next task there."
 )
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         102,
@@ -51,18 +44,17 @@ def row(limits: BoardLimits) -> Row:
     )
 
 
-def assignment_table(limits: BoardLimits) -> table.Panel:
+def assignment_table(limits: PanelLimits) -> table.Panel:
     """
-    How each droid does in each pattern.
+    KPIs of each droid in each pattern.
     """
     by = (*PATTERN, "droid")
     tasks = SCOPE.increase(metrics.ASSIGNMENTS, by, WINDOW)
     return table_panel(
         20,
         "Assignment effectiveness",
-        "Tasks of each droid in each pattern over the chosen window. Rows rank by what their success is "
-        "at least: the lower end of its 95% Wilson interval, so that few tasks do not top the list. "
-        + _EXPECTED,
+        "Tasks of each droid in each pattern over the chosen window, ranked by the lower bound of the "
+        "success rate (95% Wilson interval), so that a few good tasks do not top the list. " + _EXPECTED,
         {"pattern": "Pattern", "droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column("Tasks", f"round({tasks})", SHORT),
@@ -72,7 +64,7 @@ def assignment_table(limits: BoardLimits) -> table.Panel:
                 RATIO,
                 low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET),
             ),
-            Column("At least", wilson_lower(_assignment_success(by), f"({tasks} > 0)"), RATIO),
+            Column("Success, lower bound", wilson_lower(_assignment_success(by), f"({tasks} > 0)"), RATIO),
             Column("Expected, 7 days", SCOPE.kpi(metrics.ASSIGNMENT_EXPECTED, by, ASSIGNMENT_WINDOW), RATIO),
             Column(
                 "Quality",
@@ -81,7 +73,7 @@ def assignment_table(limits: BoardLimits) -> table.Panel:
                 low_is_bad(limits.quality.limit),
             ),
         ],
-        sort="At least",
+        sort="Success, lower bound",
     )
 
 
@@ -89,21 +81,21 @@ def effectiveness_matrix() -> table.Panel:
     """
     Effectiveness by pattern and droid.
     """
-    return _judged_matrix(
+    return _assignment_matrix(
         23,
         "Effectiveness by pattern and droid",
-        "What a droid's success in a pattern is at least: the lower end of the 95% Wilson interval of its "
-        f"tasks completed of those ended over {ASSIGNMENT_WINDOW}, from 3 tasks. Few tasks prove little, so "
-        "it starts low and rises as they come.",
+        "Lower bound of a droid's success rate in a pattern (95% Wilson interval of its tasks completed of "
+        f"those ended) over {ASSIGNMENT_WINDOW}, from 3 tasks. Few tasks are weak evidence, so it starts low "
+        "and rises with their number.",
         metrics.ASSIGNMENT_EFFECTIVENESS,
     )
 
 
-def expected_matrix(limits: BoardLimits) -> table.Panel:
+def expected_matrix(limits: PanelLimits) -> table.Panel:
     """
     Expected success by pattern and droid.
     """
-    return _judged_matrix(
+    return _assignment_matrix(
         24,
         "Expected success by pattern and droid",
         _EXPECTED + " From 3 tasks.",
@@ -111,15 +103,15 @@ def expected_matrix(limits: BoardLimits) -> table.Panel:
     ).thresholds(low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def _judged_matrix(id_: int, title: str, description: str, metric: metrics.MetricSpec) -> table.Panel:
+def _assignment_matrix(id_: int, title: str, description: str, metric: metrics.MetricSpec) -> table.Panel:
     by = ("orchestrator", "pattern", "droid")
-    # What several orchestrators are judged by is not summed, so each has rows of its own.
-    judged = SCOPE.kpi(metric, by, ASSIGNMENT_WINDOW)
-    placed = f'label_join({judged}, "place", " / ", "orchestrator", "pattern")'
-    return matrix_panel(id_, title, description, RATIO, placed, "place", "droid")
+    # Values of several orchestrators cannot be summed, so each has rows of its own.
+    values = SCOPE.kpi(metric, by, ASSIGNMENT_WINDOW)
+    with_row_names = f'label_join({values}, "row", " / ", "orchestrator", "pattern")'
+    return matrix_panel(id_, title, description, RATIO, with_row_names, "row", "droid")
 
 
-def success_matrix(limits: BoardLimits) -> table.Panel:
+def success_matrix(limits: PanelLimits) -> table.Panel:
     """
     Task success by pattern and droid.
     """

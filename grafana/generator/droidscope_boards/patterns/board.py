@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 from droidscope.rules.alerts import PATTERNS_BOARD
 from droidscope_boards.layout import board, pattern_variable
-from droidscope_boards.patterns import assignment, efficiency, execution, obstacles
+from droidscope_boards.patterns import assignment, bottlenecks, efficiency, execution
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def patterns(limits: BoardLimits) -> dashboard.Dashboard:
+def patterns(limits: PanelLimits) -> dashboard.Dashboard:
     """
-    The page, from top to bottom.
+    The board, from top to bottom.
     """
     return board(
         PATTERNS_BOARD,
         "Patterns",
-        "Success, duration, cost and quality of each task pattern, and what holds it up.",
+        "Success, duration, cost and quality of each task pattern, and its bottlenecks.",
         [pattern_variable()],
-        [efficiency.row(limits), execution.row(limits), obstacles.row(), assignment.row(limits)],
+        [efficiency.row(limits), execution.row(limits), bottlenecks.row(), assignment.row(limits)],
     )

@@ -1,5 +1,5 @@
 """
-How well each pattern works, and what a success costs.
+Efficiency of patterns, and cost per success.
 """
 
 from __future__ import annotations
@@ -10,30 +10,20 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient, wilson_lower
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    USD,
-    Column,
-    PanelQuery,
-    high_is_bad,
-    limited,
-    low_is_bad,
-    table_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, limited, timeseries_panel
 from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, USD, high_is_bad, low_is_bad
+from droidscope_boards.tables import Column, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         100,
@@ -48,9 +38,9 @@ def row(limits: BoardLimits) -> Row:
     )
 
 
-def efficiency_table(limits: BoardLimits) -> table.Panel:
+def efficiency_table(limits: PanelLimits) -> table.Panel:
     """
-    The figures of each pattern.
+    KPIs of each pattern.
     """
     kpi = SCOPE.kpi
     success = kpi(metrics.PATTERN_SUCCESS_RATIO, PATTERN)
@@ -58,14 +48,14 @@ def efficiency_table(limits: BoardLimits) -> table.Panel:
     return table_panel(
         1,
         "Pattern efficiency",
-        "Figures of each pattern over the chosen window. At least = lower end of the 95% Wilson interval "
-        "of success; cost efficiency = the reference cost of a success (a budget, else the usual) over "
-        "its cost, at most 1. " + limits.note(limits.success),
+        "KPIs of each pattern over the chosen window. Lower bound: of the 95% Wilson interval of success; "
+        "cost efficiency = the reference cost of a success (a budget, else its usual cost) / its cost, "
+        "at most 1. " + limits.success.note,
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("Sessions", sessions, SHORT),
             Column("Success", success, RATIO, low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET)),
-            Column("At least", wilson_lower(success, f"({sessions} > 0)"), RATIO),
+            Column("Success, lower bound", wilson_lower(success, f"({sessions} > 0)"), RATIO),
             Column(
                 "Average duration",
                 SCOPE.mean(metrics.SESSION_DURATION, PATTERN, WINDOW, 'outcome="completed"'),
@@ -81,11 +71,11 @@ def efficiency_table(limits: BoardLimits) -> table.Panel:
                 low_is_bad(limits.quality.limit),
             ),
         ],
-        sort="At least",
+        sort="Success, lower bound",
     )
 
 
-def success_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def success_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Success ratio of each pattern.
     """
@@ -96,14 +86,14 @@ def success_timeseries(limits: BoardLimits) -> timeseries.Panel:
         2,
         "Success rate",
         "Sessions completed of those completed, failed or lost, each point over the hour before it. "
-        + limits.note(limits.success),
+        + limits.success.note,
         RATIO,
         PanelQuery(f"1 - {quotient(bad, ended)}", "{{pattern}}"),
     )
     return limited(panel.max(1), low_is_bad(limits.success.limit, thresholds.SUCCESS_TARGET))
 
 
-def duration_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def duration_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Mean session duration of each pattern.
     """
@@ -114,15 +104,14 @@ def duration_timeseries(limits: BoardLimits) -> timeseries.Panel:
     panel = timeseries_panel(
         3,
         "Session duration",
-        "Mean duration of completed sessions, each point over the hour before it. "
-        + limits.note(limits.duration),
+        "Mean duration of completed sessions, each point over the hour before it. " + limits.duration.note,
         SECONDS,
         PanelQuery(quotient(total, count), "{{pattern}}"),
     )
     return limited(panel, high_is_bad(limits.duration.limit))
 
 
-def quality_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def quality_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Mean code quality of each pattern.
     """
@@ -148,7 +137,7 @@ def cost_per_success_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         5,
         "Cost per success",
-        "Cost of all executions, failed ones too, over the successful ones, each point over the "
+        "Cost of all executions, failed ones too, per successful one, each point over the "
         "chosen window before it.",
         USD,
         PanelQuery(SCOPE.kpi(metrics.PATTERN_COST_PER_SUCCESS, PATTERN), "{{pattern}}"),

@@ -1,5 +1,5 @@
 """
-Where patterns spend their time, and where they fail.
+Durations and failures of phases, gates, syntheses and conflicts.
 """
 
 from __future__ import annotations
@@ -9,28 +9,20 @@ from typing import TYPE_CHECKING
 from droidscope.conventions import metrics, thresholds
 from droidscope.rules.promql import at_least, quotient
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import (
-    RATIO,
-    SECONDS,
-    SHORT,
-    Column,
-    PanelQuery,
-    cumulative,
-    low_is_bad,
-    table_panel,
-    timeseries_panel,
-)
+from droidscope_boards.panels import PanelQuery, timeseries_panel
 from droidscope_boards.patterns.scope import PATTERN, SCOPE, WINDOW
+from droidscope_boards.styles import RATIO, SECONDS, SHORT, low_is_bad
+from droidscope_boards.tables import Column, cumulative, table_panel
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
 
-    from droidscope_boards.limits import BoardLimits
+    from droidscope_boards.limits import PanelLimits
 
 
-def row(limits: BoardLimits) -> Row:
+def row(limits: PanelLimits) -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
         101,
@@ -47,9 +39,9 @@ def row(limits: BoardLimits) -> Row:
     )
 
 
-def phase_table(limits: BoardLimits) -> table.Panel:
+def phase_table(limits: PanelLimits) -> table.Panel:
     """
-    The figures of each phase.
+    KPIs of each phase.
     """
     by = (*PATTERN, "phase")
     ended = SCOPE.increase(metrics.PHASES, by, WINDOW, 'outcome=~"completed|failed"')
@@ -58,7 +50,7 @@ def phase_table(limits: BoardLimits) -> table.Panel:
     return table_panel(
         10,
         "Phase performance",
-        "Phases over the chosen window: skipped ones aside, durations of completed ones, p95 from buckets.",
+        "Phases over the chosen window, without skipped ones; durations of completed ones, p95 from buckets.",
         {"pattern": "Pattern", "phase": "Phase", "orchestrator": "Orchestrator"},
         [
             Column("Phases", f"round({ended})", SHORT),
@@ -78,7 +70,7 @@ def phase_table(limits: BoardLimits) -> table.Panel:
 
 def failure_points_table() -> table.Panel:
     """
-    Where and why sessions fail, the commonest first.
+    Where and why sessions fail, the most frequent first.
     """
     by = (*PATTERN, "phase", "reason")
     failures = f"({SCOPE.increase(metrics.FAILURES, by, WINDOW)} {at_least(1)})"
@@ -87,7 +79,7 @@ def failure_points_table() -> table.Panel:
         11,
         "Failure points",
         "Failed phases, and sessions that failed outside any phase, by reason over the chosen window: "
-        "share of all failures, and running total from the top.",
+        "share of all failures, and cumulative share.",
         {"pattern": "Pattern", "phase": "Phase", "reason": "Reason", "orchestrator": "Orchestrator"},
         [
             Column("Failures", f"round({failures})", SHORT),
@@ -95,7 +87,7 @@ def failure_points_table() -> table.Panel:
         ],
         sort="Share",
     )
-    return panel.with_transformation(cumulative("Share", "Running total"))
+    return panel.with_transformation(cumulative("Share", "Cumulative share"))
 
 
 def phase_duration_timeseries() -> timeseries.Panel:
@@ -159,14 +151,14 @@ def syntheses_timeseries() -> timeseries.Panel:
     )
 
 
-def conflicts_timeseries(limits: BoardLimits) -> timeseries.Panel:
+def conflicts_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Conflicts per hour of each pattern and type.
     """
     return timeseries_panel(
         16,
         "Conflicts per hour",
-        "Conflicts between droids' results in the hour before each point. " + limits.note(limits.conflicts),
+        "Conflicts between droids' results in the hour before each point. " + limits.conflicts.note,
         SHORT,
         PanelQuery(
             SCOPE.increase(metrics.CONFLICTS, ("pattern", "conflict_type"), "1h"),

@@ -1,5 +1,5 @@
 """
-What captured telemetry tells, in the terms of the metric catalogue: the judge of every truth.
+The series that captured telemetry amounts to, by the metric catalogue: what every truth is compared with.
 """
 
 from collections import Counter
@@ -11,15 +11,15 @@ from droidscope.conventions.attributes import Kind, Outcome, Severity
 
 def attributes(captured, kind):
     """
-    The attributes of each span of one kind, with the outcome its status tells beside them.
+    The attributes of each span of one kind, and whether its status is an error.
     """
     for span in captured.records(kind):
         yield {**span.attributes, "failed": not span.status.is_ok}
 
 
-def told(captured):
+def recorded(captured):
     """
-    The series that the telemetry tells of, by family name and label values.
+    The series of the telemetry, by family name and label values.
     """
     counts = Counter()
     for count in (

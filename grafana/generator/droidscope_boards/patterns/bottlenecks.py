@@ -1,5 +1,5 @@
 """
-What holds patterns up, and what would help.
+Bottlenecks of patterns, and recommendations.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from droidscope_boards.insight_panels import OF_PATTERN, bottlenecks_table, impact, recommendations_table
 from droidscope_boards.layout import Row
-from droidscope_boards.panels import SHORT, PanelQuery, timeseries_panel
+from droidscope_boards.panels import PanelQuery, timeseries_panel
 from droidscope_boards.patterns.scope import SCOPE
+from droidscope_boards.styles import SHORT
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import table, timeseries
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
 
 def row() -> Row:
     """
-    Its panels, from left to right.
+    The row and its panels, from left to right.
     """
     return Row(
-        103, "Bottlenecks and opportunities", [bottlenecks(), impact_timeseries(), opportunities_table()]
+        103,
+        "Bottlenecks and opportunities",
+        [bottlenecks_of_patterns(), impact_timeseries(), opportunities_table()],
     )
 
 
-def bottlenecks() -> table.Panel:
+def bottlenecks_of_patterns() -> table.Panel:
     """
     The bottlenecks of the chosen patterns.
     """
@@ -38,7 +41,7 @@ def impact_timeseries() -> timeseries.Panel:
     return timeseries_panel(
         31,
         "Worst bottleneck of each kind",
-        "Impact of the bottleneck of each kind that costs most, each point over the chosen window before it, "
+        "Largest impact of each kind of bottleneck, each point over the chosen window before it, "
         "0 to 100: 100 x the share of the outcome that is lost.",
         SHORT,
         PanelQuery(impact(SCOPE, ("orchestrator", "kind"), OF_PATTERN), "{{orchestrator}} {{kind}}"),
@@ -47,6 +50,6 @@ def impact_timeseries() -> timeseries.Panel:
 
 def opportunities_table() -> table.Panel:
     """
-    What would help the chosen patterns.
+    The recommendations for the chosen patterns.
     """
     return recommendations_table(32, "Optimisation opportunities", SCOPE, OF_PATTERN)
