@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import fleet_thresholds, metrics
+from droidscope.conventions import increases as i
 from droidscope.rules.alerts.rule import (
     COUNT,
     DURATION,
@@ -69,7 +70,7 @@ def _slow(limit: Limit, scope: Scope) -> AlertRule:
 
 
 def _spending(limit: Limit, scope: Scope) -> AlertRule:
-    spent = scope.recorded_sum(HOUR.cost, EVERYONE)
+    spent = scope.recorded_sum(HOUR[i.COST], EVERYONE)
     hours = f"({spent} > 0)[7d:1h] offset 1h"
     return AlertRule(
         limit,
@@ -101,7 +102,7 @@ def _unpriced(limit: Limit, scope: Scope) -> AlertRule:
 
 def _cost_per_success(limit: Limit, scope: Scope) -> AlertRule:
     cost, sessions, unsuccessful = (
-        scope.recorded(rule) for rule in (DAY.cost, DAY.sessions, DAY.sessions_unsuccessful)
+        scope.recorded(rule) for rule in (DAY[i.COST], DAY[i.SESSIONS], DAY[i.SESSIONS_UNSUCCESSFUL])
     )
     successes = f"({sessions} - {unsuccessful})"
     # Seven days, each as it was recorded, the newest ending a day ago or earlier.
