@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions import fleet_thresholds, metrics
+from droidscope.conventions import increases as i
 from droidscope.formatting import number
 from droidscope.limits.sentences import limit_text
 from droidscope.limits.variants import AnyThreshold
@@ -59,7 +60,7 @@ def _slow(limit: AnyThreshold, scope: Scope) -> AlertRule:
 
 
 def _spending(limit: AnyThreshold, scope: Scope) -> AlertRule:
-    spent = scope.recorded_sum(HOUR.cost, limit.by)
+    spent = scope.recorded_sum(HOUR[i.COST], limit.by)
     hours = f"({spent} > 0)[7d:1h] offset 1h"
     return AlertRule(
         limit,
@@ -89,7 +90,7 @@ def _unpriced(limit: AnyThreshold, scope: Scope) -> AlertRule:
 
 def _cost_per_success(limit: AnyThreshold, scope: Scope) -> AlertRule:
     cost, sessions, unsuccessful = (
-        scope.recorded(rule) for rule in (DAY.cost, DAY.sessions, DAY.sessions_unsuccessful)
+        scope.recorded(rule) for rule in (DAY[i.COST], DAY[i.SESSIONS], DAY[i.SESSIONS_UNSUCCESSFUL])
     )
     successes = f"({sessions} - {unsuccessful})"
     # Seven days, each as it was recorded, the newest ending a day ago or earlier.
