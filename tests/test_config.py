@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from droidscope.commands import droidscope
 from droidscope.config import PORTS, Address, Settings, as_text, load
 from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE
+from droidscope.conventions.thresholds import HIGH_ERROR_RATE
 from droidscope.errors import ConfigError
+from droidscope.limits.variants import AlertLimits
 
 
 @pytest.fixture
@@ -62,12 +66,12 @@ def test_lists_and_mappings_of_the_environment_are_yaml():
     As they would stand in the file.
     """
     environ = {
-        "DROIDSCOPE_SECURITY_ALERT_SEVERITIES": "[critical, high]",
+        "DROIDSCOPE_RESOURCE_LABELS": "{zone: cloud.availability_zone}",
         "DROIDSCOPE_DROID_LIMITS": "{coder: 3}",
     }
     settings = load(environ=environ)
 
-    assert settings.security_alert_severities == ["critical", "high"]
+    assert settings.resource_labels == {"zone": "cloud.availability_zone"}
     assert settings.droid_limits == {"coder": 3}
 
 
@@ -307,6 +311,34 @@ def test_a_former_setting_is_an_error_that_names_what_to_use(write, former, now)
     assert fault_of(file) == f"{former} ({file}) {sentence}"
     assert fault_of(environ={f"DROIDSCOPE_{former.upper()}": "1"}).endswith(sentence)
     assert fault_of(flags={former: 1}) == f"{former} (flag) {sentence}"
+
+
+def test_other_limits_of_alerts_are_in_a_file_of_their_own(write, tmp_path):
+    """
+    The setting names it; without it limits are the defaults.
+    """
+    limits = tmp_path / "limits.yml"
+    limits.write_text(f"{HIGH_ERROR_RATE.name}: {{limit: 0.5}}\n")
+    settings = load(write(f"thresholds: {limits}\n"))
+
+    assert settings.alert_limits().of_orchestrator(HIGH_ERROR_RATE, "atlas").limit == 0.5
+    assert load(environ={}).alert_limits() == AlertLimits()
+
+
+@pytest.mark.parametrize("command", [["config", "check"], ["serve"], ["rules", "render"]])
+def test_a_fault_in_the_file_of_limits_stops_every_command_that_reads_it(tmp_path, command):
+    """
+    With one message: key, value and what was expected.
+    """
+    limits = tmp_path / "limits.yml"
+    limits.write_text(f"{HIGH_ERROR_RATE.name}: {{limit: 7}}\n")
+    place = ["--root" if command[0] == "rules" else "--store", str(tmp_path / "place")]
+
+    result = CliRunner().invoke(droidscope, [*command, *place, "--thresholds", str(limits)])
+
+    sentence = f"{HIGH_ERROR_RATE.name}.limit is 7; expected a ratio from 0 to 1"
+    assert (result.exit_code, result.output) == (1, f"Error: {sentence}\n")
+    assert not (tmp_path / "place").exists()
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path):

@@ -61,12 +61,16 @@ class Exporter:
     *announce* gets the one line that says it is ready.
 
     Raises:
+        ConfigError: If the file of limits has a fault.
         StoreError: If the store cannot be used.
     """
 
     def __init__(self, settings: Settings, announce: Callable[[str], None] = print) -> None:
         self._settings = settings
         self._announce = announce
+        shown = view_settings(
+            settings
+        )  # first, since a fault in the file of limits must leave the store alone
         self._ready = threading.Event()
         self._phase = "starting: the log is being replayed"
         self.meter = SelfMetrics(__version__, settings.queue_limit_bytes)
@@ -80,7 +84,6 @@ class Exporter:
             queue_limit_bytes=settings.queue_limit_bytes,
         )
         self.meter.queue_bytes(lambda: self.pipeline.queued_bytes)
-        shown = view_settings(settings)
         self._reader = HeadReader(self.pipeline, shown)
         parts = MetricsPageParts(self._reader, self.store, self.meter)
         self._page = Page(parts.by_name(renderer := Renderer(shown.resource_labels)), renderer)

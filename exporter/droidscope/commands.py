@@ -73,6 +73,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--listen", metavar="ADDR", help="Address of pages, API and /metrics [127.0.0.1:9788]."),
         click.option("--otlp-http", metavar="ADDR", help="Address for OTLP over HTTP [127.0.0.1:4318]."),
         click.option("--otlp-grpc", metavar="ADDR", help="Address for OTLP over gRPC [127.0.0.1:4317]."),
+        click.option("--thresholds", type=FILE, help="YAML file of other limits (docs/alerts.md)."),
         click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Lowest level to log [info]."),
     ]
     for option in reversed(options):
@@ -112,7 +113,7 @@ def check(file: Path | None, **flags: object) -> None:
     """
     Validate the settings as `serve` does; exit code 1 and one line for each fault.
     """
-    config.load(file, flags)
+    config.load(file, flags).alert_limits()
     click.echo("configuration is valid")
 
 
@@ -202,7 +203,7 @@ def render(
     """
     if receivers and webhook:
         raise click.UsageError("--receivers and --webhook exclude each other")
-    from droidscope.rules import overrides  # noqa: PLC0415 - only this command needs it
+    from droidscope.limits import overrides  # noqa: PLC0415 - only this command needs it
     from droidscope.rules.alerts import Links  # noqa: PLC0415 - likewise
     from droidscope.rules.render import (  # noqa: PLC0415 - likewise
         drift,

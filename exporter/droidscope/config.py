@@ -27,10 +27,12 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT, Severity
+from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT
 from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
+from droidscope.limits import overrides
+from droidscope.limits.variants import AlertLimits
 from droidscope.yaml_file import read_mapping
 
 ENV_PREFIX: Final = "DROIDSCOPE_"
@@ -232,10 +234,8 @@ class Settings(BaseModel):
         default_factory=dict,
         description="US dollars a success of a pattern may cost; cost efficiency compares with it.",
     )
-    security_alert_severities: list[Severity] = Field(
-        default_factory=lambda: list(Severity),
-        min_length=1,
-        description="Severities of open security findings for which the exporter's own alert fires.",
+    thresholds: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+        None, description="File of other limits for alerts; rules and boards are rendered with the same file."
     )
     droid_limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
@@ -258,6 +258,15 @@ class Settings(BaseModel):
         ge=1,
         description="Series of a metric per orchestrator; what exceeds them is counted as `other`.",
     )
+
+    def alert_limits(self) -> AlertLimits:
+        """
+        The limits in force for alerts.
+
+        Raises:
+            ConfigError: One line for each fault of the file *thresholds*.
+        """
+        return overrides.load(self.thresholds) if self.thresholds else AlertLimits()
 
     @model_validator(mode="after")
     def _loopback_unless_insecure(self) -> Settings:

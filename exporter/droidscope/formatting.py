@@ -54,7 +54,7 @@ def percent(ratio: float) -> str:
     """
     A measured ratio as a percentage with four significant digits: `42%`, `33.33%`.
     """
-    return f"{100 * ratio:.4g}%"
+    return f"{100 * ratio:.4g}%" if 100 * abs(ratio) >= _SMALLEST else "0%"
 
 
 def exact_percent(ratio: float) -> str:

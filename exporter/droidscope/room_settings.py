@@ -88,7 +88,7 @@ def view_settings(settings: Settings) -> ViewSettings:
         budgets_usd=settings.pattern_budgets,
         resource_labels=tuple(settings.resource_labels),
         droid_limits=settings.droid_limits,
-        finding_severities=tuple(settings.security_alert_severities),
+        alert_limits=settings.alert_limits(),
     )
 
 

@@ -22,3 +22,12 @@ NANO: Final = 1_000_000_000
 """
 Parts of a whole response credit, and of a US dollar, in which they are summed.
 """
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def duration_seconds(text: str) -> int:
+    """
+    Seconds of a Prometheus duration of one unit: `15m` is 900.
+    """
+    return int(text[:-1]) * _SECONDS[text[-1]]

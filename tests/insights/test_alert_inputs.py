@@ -8,8 +8,11 @@ import pytest
 
 import builders as b
 from droidscope.conventions.attributes import Severity
+from droidscope.conventions.thresholds import HIGH_ERROR_RATE, SECURITY_ISSUES
 from droidscope.facts.facts import AttemptsEnded
 from droidscope.insights.alerts import alerts
+from droidscope.limits import overrides
+from droidscope.limits.variants import AlertLimits
 from droidscope.mapping.mapper import Mapper
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings
@@ -32,8 +35,8 @@ def rig(tmp_path):
     )
 
 
-def evidence(rig):
-    return read_alert_inputs(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now)
+def evidence(rig, limits=None):
+    return read_alert_inputs(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now, limits)
 
 
 def in_environment(name, *spans):
@@ -76,13 +79,31 @@ def test_only_findings_of_the_chosen_severities_alert(rig):
     """
     rig.send("traces", b.traces(b.task(output__findings__critical=1, output__findings__low=2)))
 
+    worst = overrides.parse({SECURITY_ISSUES.name: {"finding_severities": ["critical", "high"]}})
+
     some, every = (
-        read_alert_inputs(rig.head, rig.pipeline.uptime_ns(), b.NOON + rig.now, chosen)["atlas"]
-        for chosen in ([Severity.CRITICAL, Severity.HIGH], list(Severity))
+        alerts("atlas", evidence(rig, limits)["atlas"], b.NOON, limits) for limits in (worst, AlertLimits())
     )
 
-    assert [each.finding_severity for each in alerts("atlas", some, b.NOON)] == ["critical"]
-    assert [each.finding_severity for each in alerts("atlas", every, b.NOON)] == ["critical", "low"]
+    assert [each.finding_severity for each in some] == ["critical"]
+    assert [each.finding_severity for each in every] == ["critical", "low"]
+
+
+def test_a_window_that_no_kpi_has_is_summed_from_its_minutes(rig):
+    """
+    What ended before it is out, what ended within it is in, over all environments.
+    """
+    limits = overrides.parse({HIGH_ERROR_RATE.name: {"window": "15m"}})
+    rig.send("traces", in_environment("prod", b.task(error="Broken")))
+    rig.pass_seconds(14 * MINUTE)
+    rig.send("traces", in_environment("test", b.task(id="t2", start=14 * MINUTE, error="Broken")))
+    rig.pass_seconds(2)
+    key = AttemptsEnded(droid="coder", task_type="code", outcome="failed")
+    (before,) = evidence(rig, limits).values()
+    rig.pass_seconds(2 * MINUTE)
+    (after,) = evidence(rig, limits).values()
+
+    assert (before.totals["15m"].amounts[key], after.totals["15m"].amounts[key]) == (2, 1)
 
 
 def test_an_orchestrator_of_which_nothing_has_ended_is_known(rig):

@@ -4,7 +4,6 @@ The exporter's own alerts: above and below each limit, and always what the shipp
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -32,12 +31,16 @@ from droidscope.facts.facts import (
     TimedResponses,
 )
 from droidscope.facts.windows import Windows
-from droidscope.insights.alerts import FACTS, LEVELS, AlertInputs, alert_level, alerts
+from droidscope.insights.alerts import LEVELS, AlertInputs, alert_level, alerts, facts_by_window
+from droidscope.limits import overrides
+from droidscope.limits.variants import AlertLimits
+from droidscope.rules.alerts import Links, alert_groups
 from droidscope.units import MINUTE_NS, NANO
-from rendered import ROOT, alert_rules, run
+from rendered import run
 
 NOW = 1_790_000_000 * NANO // MINUTE_NS * MINUTE_NS
 WHO = ("atlas",)
+DEFAULTS = AlertLimits()
 BEFORE = 2
 """
 Minutes in which the rules see every counter at 0.
@@ -206,6 +209,7 @@ CASES = [
     Case("slow and unanswered", (*answers(3, 1236), unanswered(2)), (SLOW, SLOW)),
     Case("unanswered more than an hour ago", (unanswered(3, minutes_ago=75),)),
     Case("a conflict", (conflicts(1),), (CONFLICTS,)),
+    Case("a conflict in another pattern", (conflicts(1, pattern="build"),), (CONFLICTS,)),
     Case("a conflict of more than an hour ago", (conflicts(1, minutes_ago=75),)),
     Case(
         "everything at once",
@@ -223,16 +227,16 @@ CASES = [
 ]
 
 
-def evidence_of(case):
+def evidence_of(case, limits=DEFAULTS):
     windows = Windows()
     for event in case.events:
         windows.add(WHO, NOW - event.minutes_ago * MINUTE_NS, event.key, event.n)
-    totals = {window: Totals(dict(windows.totals(WHO, window, NOW))) for window in FACTS}
+    totals = {window: Totals(dict(windows.sums(WHO, window, NOW))) for window in facts_by_window(limits)}
     return AlertInputs(totals, case.over_limit, case.findings)
 
 
-def judged(case):
-    return alerts(*WHO, evidence_of(case), NOW)
+def judged(case, limits=DEFAULTS):
+    return alerts(*WHO, evidence_of(case, limits), NOW, limits)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -279,13 +283,13 @@ def stepped(by_minute, now):
         value, last = value + by_minute[minute], minute
 
 
-def rule_test(case):
+def rule_test(case, limits):
     """
     A promtool test that expects of the rules what the exporter says, sentence for sentence.
     """
     expected = defaultdict(list)
-    for alert in judged(case):
-        expected[alert.name].append(expectation(alert))
+    for alert in judged(case, limits):
+        expected[alert.name].append(expectation(alert, limits))
     return {
         "name": case.name,
         "interval": "1m",
@@ -297,8 +301,8 @@ def rule_test(case):
     }
 
 
-def expectation(alert):
-    rule = rule_of(alert)
+def expectation(alert, limits):
+    rule = rule_of(alert, limits)
     subject = {
         name: getattr(alert, name) for name in ("orchestrator", "pattern", "droid", "finding_severity")
     }
@@ -313,29 +317,112 @@ def expectation(alert):
     }
 
 
-def rule_of(alert):
+def rule_of(alert, limits):
     """
-    The shipped rule of an alert; where two have its name, that of its cause.
+    The rule of an alert: that of its variant, and where two have its name, of its cause.
     """
-    rules = [rule for rule in alert_rules() if rule["alert"] == alert.name]
+    (threshold,) = (threshold for threshold in ALERTS if threshold.name == alert.name)
+    (override,) = (
+        variant.label
+        for variant in limits.variants(threshold)
+        if variant.covers(alert.orchestrator, alert.pattern or "")
+    )
     cause = "unanswered" if alert.unit == "queries" else "slow"
-    return next(rule for rule in rules if rule["labels"].get("cause", cause) == cause)
+    (rule,) = (
+        rule
+        for group in alert_groups(Links(), limits)["groups"]
+        for rule in group["rules"]
+        if rule["alert"] == alert.name
+        and rule["labels"].get("override", "") == override
+        and rule["labels"].get("cause", cause) == cause
+    )
+    return rule
+
+
+CHANGES = {
+    "as shipped": {},
+    "other limits": {
+        LOW: {"limit": 0.5},
+        ERRORS: {"limit": 0.5},
+        QUALITY: {"limit": 10},
+        SECURITY: {"limit": 3},
+        SLOW: {"limit": 1000},
+        CONFLICTS: {"limit": 2.7},
+    },
+    "other minimums": {
+        LOW: {"minimum": 4},
+        ERRORS: {"minimum": 9},
+        QUALITY: {"minimum": 4},
+        SLOW: {"minimum": 2},
+    },
+    "other windows": {
+        LOW: {"window": "2h"},
+        LONG: {"window": "2h"},
+        ERRORS: {"window": "90m"},
+        QUALITY: {"window": "15m"},
+        SLOW: {"window": "80m"},
+        CONFLICTS: {"window": "2h"},
+    },
+    "other severities": {
+        LOW: {"severity": "low"},
+        SECURITY: {"severity": "high", "finding_severities": ["critical", "medium"]},
+        CONFLICTS: {"overrides": [{"pattern": "fix", "severity": "critical"}]},
+    },
+    "limits of one orchestrator": {
+        LOW: {"limit": 0.1, "overrides": [{"orchestrator": "atlas", "limit": 0.6, "minimum": 9}]},
+        ERRORS: {"overrides": [{"orchestrator": "atlas", "limit": 0.1}]},
+        QUALITY: {"limit": 99, "overrides": [{"orchestrator": "atlas", "limit": 10}]},
+        SLOW: {"overrides": [{"orchestrator": "atlas", "window": "2h", "limit": 200}]},
+    },
+    "limits of one pattern": {
+        LOW: {"overrides": [{"pattern": "bad", "limit": 0.0}, {"pattern": "", "minimum": 6}]},
+        LONG: {"overrides": [{"pattern": "fix", "window": "2h"}]},
+        SECURITY: {"overrides": [{"pattern": "fix", "finding_severities": ["critical"]}]},
+        CONFLICTS: {"overrides": [{"orchestrator": "atlas", "pattern": "fix", "limit": 2}]},
+    },
+    "some off": {
+        LOW: {"enabled": False},
+        ERRORS: {"overrides": [{"orchestrator": "atlas", "enabled": False}]},
+        LONG: {"overrides": [{"pattern": "fix", "enabled": False}]},
+        CONFLICTS: {"enabled": False, "overrides": [{"pattern": "fix", "enabled": True}]},
+    },
+}
 
 
 @pytest.mark.server("promtool")
-def test_the_rules_agree(tmp_path):
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_the_rules_agree(changes, tmp_path):
     """
     On the series that follow from the same facts, Prometheus fires what the exporter says, and nothing
-    else: the same subjects, severities, actions and sentences.
+    else: the same subjects, severities, actions and sentences, whatever a file of limits changes.
     """
-    rules = os.path.relpath(ROOT / "prometheus/rules/alerts.yml", tmp_path)
-    document = {"rule_files": [rules], "evaluation_interval": "1m", "tests": list(map(rule_test, CASES))}
+    limits = overrides.parse(changes)
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(alert_groups(Links(), limits)))
+    cases = [rule_test(case, limits) for case in CASES]
+    document = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": cases}
     tests = tmp_path / "agreement.yml"
     tests.write_text(yaml.safe_dump(document))
 
     done = run("promtool", "test", "rules", tests)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("changes", list(CHANGES.values())[1:], ids=list(CHANGES)[1:])
+def test_each_change_changes_a_verdict(changes):
+    """
+    Otherwise the agreement under it would prove nothing.
+    """
+    limits = overrides.parse(changes)
+    differing = {
+        threshold.name
+        for threshold in ALERTS
+        for case in CASES
+        if [alert for alert in judged(case) if alert.name == threshold.name]
+        != [alert for alert in judged(case, limits) if alert.name == threshold.name]
+    }
+
+    assert differing == set(changes)
 
 
 def test_an_alert_says_what_it_rests_on():
@@ -411,7 +498,9 @@ def test_only_the_facts_they_name_matter():
     """
     evidence = evidence_of(CASES[-1])
     cut = {
-        window: Totals({key: n for key, n in totals.amounts.items() if type(key) in FACTS[window]})
+        window: Totals(
+            {key: n for key, n in totals.amounts.items() if type(key) in facts_by_window(DEFAULTS)[window]}
+        )
         for window, totals in evidence.totals.items()
     }
 

@@ -331,7 +331,7 @@ def test_what_has_no_name_is_said_to_have_none():
     """
     (found,) = bottlenecks(look(HOUR, Run("", "", 100, waited_ns=50)))
 
-    assert found.description.startswith("Phase (none) of pattern (none) waited for answers for 50 %")
+    assert found.description.startswith("Phase (none) of pattern (none) waited for answers for 50%")
 
 
 def test_large_numbers_are_written_out():
@@ -342,4 +342,4 @@ def test_large_numbers_are_written_out():
 
     (found,) = bottlenecks(look(HOUR, Run("p", "build", hours, waited_ns=hours)))
 
-    assert "100 % of its time, 2000 h in all" in found.description
+    assert "100% of its time, 83d 8h in all" in found.description

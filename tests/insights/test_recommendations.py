@@ -241,7 +241,7 @@ def test_what_fixing_a_failure_point_gains_is_said_from_ten_failures(bad, said):
     if said:
         assert found.expected_improvement.estimate == pytest.approx(0.5)
         assert found.expected_improvement.text.startswith(
-            "Fixing build: Broken removes at most 100 % of the failures (72.2 % to 100 %)"
+            "Fixing build: Broken removes at most 100% of the failures (72.25% to 100%)"
         )
 
 
@@ -260,8 +260,8 @@ def test_advice_names_the_top_failure_points_and_shows_their_sessions():
     )
 
     assert found.recommendations[0] == (
-        "Review its top failure points: the session itself: lost (33.3 %), build: Broken (27.8 %), "
-        "plan: a (22.2 %)."
+        "Review its top failure points: the session itself: lost (33.33%), build: Broken (27.78%), "
+        "plan: a (22.22%)."
     )
     assert found.recommendations[1] == "Add a quality gate before phase build."
     assert [(ref.session_id, ref.trace_id) for ref in found.sessions] == [("s1", "trace of s1")]
@@ -275,7 +275,7 @@ def test_odd_names_are_said_as_they_are(odd):
     (found,) = advice(*failed(12, (odd, odd), pattern=odd))
 
     assert odd in found.description
-    assert f"{odd}: {odd} (100 %)" in found.recommendations[0]
+    assert f"{odd}: {odd} (100%)" in found.recommendations[0]
 
 
 # --- assignment ---------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_phases_may_wait_for_a_tenth_of_the_makespan(critical, advised):
     assert bool(found) is advised
     for each in found:
         assert each.recommendations == [
-            "Start these as soon as what they depend on has ended: ship (6 s earlier), test (5 s earlier)."
+            "Start these as soon as what they depend on has ended: ship (6s earlier), test (5s earlier)."
         ]
         assert each.sessions
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from droidscope.kpi.statistics import Z_95, clip, median_of_counts, population_sd, ratio, wilson_interval
+from droidscope.conventions.scoring import Z_95
+from droidscope.kpi.statistics import clip, median_of_counts, population_sd, ratio, wilson_interval
 
 outcomes = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 

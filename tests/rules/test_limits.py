@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from droidscope.commands import droidscope
 from droidscope.conventions import metrics
+from droidscope.conventions.attributes import Severity
 from droidscope.conventions.former_names import FORMER_ALERT_NAMES
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.errors import ConfigError
-from droidscope.rules import overrides
+from droidscope.limits import overrides
+from droidscope.limits.variants import Adjustment, AlertLimits
 from droidscope.rules.alerts import KINDS, Links, alert_groups, alerts_of
-from droidscope.rules.rule_variants import RuleLimits
+from droidscope.rules.promql import matchers
 from rendered import ROOT, alert_rules, run
 
 LOW = LOW_SUCCESS_RATE.name
@@ -126,7 +128,7 @@ def test_the_closer_limit_wins():
           - {{pattern: fix, limit: 0.5}}
           - {{orchestrator: atlas, pattern: fix, limit: 0.4}}
     """
-    cells = overrides.parse(yaml.safe_load(text)).cells(LOW_SUCCESS_RATE)
+    cells = overrides.parse(yaml.safe_load(text)).variants(LOW_SUCCESS_RATE)
 
     assert [(cell.label, cell.threshold.limit, cell.threshold.hold) for cell in cells] == [
         ("", 0.7, "5m"),
@@ -158,7 +160,7 @@ def test_names_are_taken_literally():
     name = '.*"\\'
     limits = overrides.parse({LOW: {"overrides": [{"pattern": name, "limit": 0.5}]}})
 
-    assert limits.cells(LOW_SUCCESS_RATE)[1].matchers == ('pattern=".*\\"\\\\"',)
+    assert matchers(limits.variants(LOW_SUCCESS_RATE)[1]) == ('pattern=".*\\"\\\\"',)
 
 
 places = st.sampled_from([None, "a", "b", "c"])
@@ -168,7 +170,7 @@ specials = st.lists(
 
 
 @given(specials)
-def test_everyone_is_in_exactly_one_cell(chosen):
+def test_everyone_is_in_exactly_one_variant(chosen):
     """
     Whatever is overridden, each pair of names has one rule, with the limit of the closest override; where
     that is off, none.
@@ -179,36 +181,59 @@ def test_everyone_is_in_exactly_one_cell(chosen):
         for orchestrator, pattern, limit in chosen
         if orchestrator or pattern
     ]
-    cells = overrides.parse({LOW: {"overrides": listed}}).cells(LOW_SUCCESS_RATE)
+    variants = overrides.parse({LOW: {"overrides": listed}}).variants(LOW_SUCCESS_RATE)
     given_limits = {(one["orchestrator"], one["pattern"]): one for one in listed}
 
     for orchestrator in "abcd":
         for pattern in "abcd":
-            holding = [cell.threshold.limit for cell in cells if holds(cell, orchestrator, pattern)]
+            holding = [one.threshold.limit for one in variants if one.covers(orchestrator, pattern)]
+            selecting = [one.threshold.limit for one in variants if selects(one, orchestrator, pattern)]
             changes = {}
             for place in ((orchestrator, None), (None, pattern), (orchestrator, pattern)):
                 changes |= given_limits.get(place, {})
             expected = changes.get("limit", LOW_SUCCESS_RATE.limit)
-            assert holding == ([expected] if changes.get("enabled", True) else [])
+            assert holding == selecting == ([expected] if changes.get("enabled", True) else [])
 
 
-def holds(cell, orchestrator, pattern):
+def selects(variant, orchestrator, pattern):
     names = {"orchestrator": orchestrator, "pattern": pattern}
-    for matcher in cell.matchers:
+    for matcher in matchers(variant):
         label, sign, value = re.fullmatch(r'(\w+)(!?=)"(.*)"', matcher).groups()
         if (names[label] == value) != (sign == "="):
             return False
     return True
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.threshold.name)
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if "orchestrator" in kind.subject], ids=lambda kind: kind.threshold.name
+    ("field", "value"),
+    [("limit", 7.125), ("minimum", 77), ("window", "5h"), ("finding_severities", (Severity.LOW,))],
+)
+def test_what_can_be_set_is_what_the_condition_reads(kind, field, value):
+    """
+    A field that a file may change makes another condition, and one that it may not makes none.
+    """
+    name = kind.threshold.name
+    kinds = [one for one in KINDS if one.threshold.name == name]
+    changed = AlertLimits({name: Adjustment({field: value})})
+
+    expressions = [
+        [rule.expr for one in kinds for rule in alerts_of(one, limits)] for limits in (AlertLimits(), changed)
+    ]
+
+    assert (expressions[0] != expressions[1]) == (field in kind.threshold.settable)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in KINDS if "orchestrator" in kind.threshold.by],
+    ids=lambda kind: kind.threshold.name,
 )
 def test_every_alert_of_an_orchestrator_can_have_limits_of_some(kind):
     """
     Each selector of the special rule is narrowed, so that nothing of others gets in.
     """
-    chosen = {label: "x" for label in ("orchestrator", "pattern") if label in kind.subject}
+    chosen = {label: "x" for label in ("orchestrator", "pattern") if label in kind.threshold.by}
     limits = overrides.parse({kind.threshold.name: {"overrides": [{**chosen, "hold": "3h"}]}})
 
     special = alerts_of(kind, limits)[-1]
@@ -375,7 +400,7 @@ def test_an_empty_file_changes_nothing(tmp_path):
     """
     (tmp_path / "limits.yml").write_text("# nothing yet\n")
 
-    assert overrides.load(tmp_path / "limits.yml") == RuleLimits()
+    assert overrides.load(tmp_path / "limits.yml") == AlertLimits()
 
 
 def test_a_file_that_is_not_there(tmp_path):

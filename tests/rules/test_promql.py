@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from droidscope.conventions import metrics
-from droidscope.rules.promql import Scope, at_least, number
+from droidscope.rules.promql import Scope, at_least, more_than
 
 ALL = Scope()
 
@@ -62,9 +62,8 @@ def test_a_name_the_catalogue_does_not_have_is_an_error(query, sentence):
         query()
 
 
-def test_numbers_are_written_as_people_write_them():
+def test_counts_have_half_a_unit_of_slack():
     """
-    Floating point noise and trailing zeros stay out of rules and sentences.
+    An `increase` of whole events is no whole number; a limit between two counts is as the lower one.
     """
-    assert [number(1 - 0.7), number(7200), number(0.25)] == ["0.3", "7200", "0.25"]
-    assert at_least(5) == "> 4.5"
+    assert [at_least(5), more_than(5), more_than(5.7)] == ["> 4.5", "> 5.5", "> 5.5"]

@@ -12,8 +12,8 @@ import yaml
 
 from droidscope.conventions import fleet_thresholds, metrics
 from droidscope.conventions.metrics import CATALOGUE, KPIS, samples_of
+from droidscope.limits.variants import Adjustment, AlertLimits
 from droidscope.rules.alerts import DOWN, INSTANCE_DOWN, WATCHDOG, Links, alert_groups
-from droidscope.rules.rule_variants import Adjustment, RuleLimits
 from every_series import samples
 from rendered import ROOT, alert_rules, run
 
@@ -143,7 +143,7 @@ def test_too_many_series(tmp_path):
     With a limit of 40, since promtool refuses queries of thousands of series.
     """
     name = fleet_thresholds.SERIES_LIMIT_NEAR.name
-    rules = alert_groups(Links(), RuleLimits({name: Adjustment({"limit": 40})}))
+    rules = alert_groups(Links(), AlertLimits({name: Adjustment({"limit": 40})}))
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules))
     rule = next(rule for rule in alert_rules() if rule["alert"] == name)
     expected = {

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from droidscope.conventions import fleet_thresholds, thresholds
+from droidscope.formatting import number
 from droidscope.rules import recordings
 from droidscope.rules.alerts import WATCHDOG
-from droidscope.rules.promql import number
 from droidscope.rules.recorded_kpis import KPIS
 from droidscope.series.label_limits import SeriesLimits
 from rendered import ROOT, alert_rules, boards, recording_rules, run
@@ -124,7 +124,7 @@ def test_severity_action_and_hold_are_those_of_the_threshold(limit):
         (thresholds.HIGH_ERROR_RATE, number(thresholds.HIGH_ERROR_RATE.limit), "25%"),
         (thresholds.LOW_CODE_QUALITY, number(thresholds.LOW_CODE_QUALITY.limit), "60"),
         (thresholds.SECURITY_ISSUES, number(thresholds.SECURITY_ISSUES.limit), "0"),
-        (thresholds.RESPONSE_TIME_HIGH, number(thresholds.RESPONSE_TIME_HIGH.limit), "5 min"),
+        (thresholds.RESPONSE_TIME_HIGH, number(thresholds.RESPONSE_TIME_HIGH.limit), "5m"),
         (thresholds.COMMUNICATION_CONFLICTS, number(thresholds.COMMUNICATION_CONFLICTS.limit + 0.5), "0"),
     ],
     ids=lambda value: getattr(value, "name", value),

@@ -246,10 +246,10 @@ class TestInsights:
         """
         The finding, the first step, and what can be gained.
         """
-        better = Improvement("x", 0.2, None, None, "Up to 20 % more succeed.")
+        better = Improvement("x", 0.2, None, None, "Up to 20% more succeed.")
         content = " ".join(Reader(page(recommendations=(advice(improvement=better),))).parts["main"].split())
 
-        assert "atlas fails. First step: Do this. Expected improvement: Up to 20 % more succeed." in content
+        assert "atlas fails. First step: Do this. Expected improvement: Up to 20% more succeed." in content
         assert "Do that." not in content
 
     def test_what_cannot_be_estimated_is_not(self):

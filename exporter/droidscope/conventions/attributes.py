@@ -218,3 +218,22 @@ DROP_REASON: Final = "reason"
 """
 Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid or report.
 """
+
+DURATION_BOUNDS: Final = (
+    1.0,
+    5.0,
+    15.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+    1800.0,
+    2700.0,
+    3600.0,
+    7200.0,
+    10800.0,
+)
+"""
+Bounds of histograms of durations in seconds, of the exporter and of the instrumentation.
+"""

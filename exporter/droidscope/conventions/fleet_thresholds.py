@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.thresholds import SUCCESS_TARGET, Threshold
+from droidscope.conventions.metrics.spec import ORCHESTRATOR
+from droidscope.conventions.thresholds import (
+    BY_MODEL,
+    BY_ORCHESTRATOR,
+    BY_PATTERN,
+    INSTANCE,
+    SUCCESS_TARGET,
+    Threshold,
+)
 
 FleetAlertCategory = Literal["sessions", "telemetry", "models", "cost", "health"]
 """
@@ -22,10 +30,9 @@ The categories of these alerts.
 SESSIONS_SILENT: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionsSilent",
     category="sessions",
+    by=BY_PATTERN,
     breached="above",
     limit=0,
-    minimum=0,
-    window="0s",
     hold="5m",
     severity=Severity.MEDIUM,
     action="check_orchestrator_process",
@@ -33,10 +40,9 @@ SESSIONS_SILENT: Final[Threshold[FleetAlertCategory]] = Threshold(
 SESSIONS_STALLED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionsStalled",
     category="sessions",
+    by=BY_PATTERN,
     breached="above",
     limit=0,
-    minimum=0,
-    window="0s",
     hold="5m",
     severity=Severity.MEDIUM,
     action="unblock_sessions",
@@ -44,21 +50,19 @@ SESSIONS_STALLED: Final[Threshold[FleetAlertCategory]] = Threshold(
 SESSIONS_LOST: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionsLost",
     category="sessions",
+    by=BY_PATTERN,
     breached="above",
     limit=0,
-    minimum=0,
     window="1h",
-    hold="0m",
     severity=Severity.HIGH,
     action="recover_lost_sessions",
 )
 SESSION_OLDEST: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionOldestLong",
     category="sessions",
+    by=BY_PATTERN,
     breached="above",
     limit=86_400,
-    minimum=0,
-    window="0s",
     hold="5m",
     severity=Severity.MEDIUM,
     action="cancel_stuck_sessions",
@@ -79,6 +83,7 @@ How many times too fast the budget of failures is spent when the alert speaks.
 OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSuccessObjectiveBurning",
     category="sessions",
+    by=BY_ORCHESTRATOR,
     breached="above",
     limit=BURN_RATE * (1 - SUCCESS_OBJECTIVE),
     minimum=10,
@@ -98,6 +103,7 @@ BURN_SHORT_WINDOW: Final = "1h"
 TELEMETRY_LOST: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorTelemetryLost",
     category="telemetry",
+    by=BY_ORCHESTRATOR,
     breached="below",
     limit=0.99,
     minimum=100,
@@ -110,6 +116,7 @@ TELEMETRY_LOST: Final[Threshold[FleetAlertCategory]] = Threshold(
 TELEMETRY_STOPPED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorTelemetryStopped",
     category="telemetry",
+    by=BY_ORCHESTRATOR,
     breached="above",
     limit=600,
     minimum=240,
@@ -126,9 +133,9 @@ process that ran for minutes was meant to end, and one that is silent for the wh
 TELEMETRY_REJECTED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeTelemetryRejected",
     category="telemetry",
+    by=(INSTANCE, "reason"),
     breached="above",
     limit=10,
-    minimum=0,
     window="15m",
     hold="5m",
     severity=Severity.HIGH,
@@ -141,6 +148,7 @@ Refusals that lose nothing: clients retry after a restart, and strangers ask for
 TELEMETRY_LATE: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeTelemetryLate",
     category="telemetry",
+    by=(INSTANCE,),
     breached="above",
     limit=0.01,
     minimum=100,
@@ -153,10 +161,9 @@ TELEMETRY_LATE: Final[Threshold[FleetAlertCategory]] = Threshold(
 LABEL_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeLabelLimitNear",
     category="telemetry",
+    by=(ORCHESTRATOR, "label"),
     breached="above",
     limit=0.8,
-    minimum=0,
-    window="0s",
     hold="15m",
     severity=Severity.MEDIUM,
     action="reduce_label_values",
@@ -165,10 +172,9 @@ LABEL_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
 SERIES_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeSeriesLimitNear",
     category="telemetry",
+    by=(ORCHESTRATOR, "family"),
     breached="above",
     limit=4_000,
-    minimum=0,
-    window="0s",
     hold="15m",
     severity=Severity.MEDIUM,
     action="reduce_label_values",
@@ -182,6 +188,7 @@ SERIES_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
 MODEL_REQUESTS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorModelRequestsFailing",
     category="models",
+    by=BY_MODEL,
     breached="above",
     limit=0.20,
     minimum=20,
@@ -194,6 +201,7 @@ MODEL_REQUESTS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
 MODEL_REQUESTS_SLOW: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorModelRequestsSlow",
     category="models",
+    by=BY_MODEL,
     breached="above",
     limit=120,
     minimum=20,
@@ -213,6 +221,7 @@ One request of twenty slower than the limit is slow.
 SPENDING_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSpendingHigh",
     category="cost",
+    by=BY_ORCHESTRATOR,
     breached="above",
     limit=3,
     minimum=12,
@@ -221,6 +230,7 @@ SPENDING_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
     severity=Severity.HIGH,
     action="review_spending",
     unit="times",
+    fixed=("window",),
 )
 """
 *minimum* is how many hours with spending there must be in the week before it: the usual is their
@@ -233,9 +243,9 @@ An hour cheaper than this is never too expensive.
 TOKENS_UNPRICED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorTokensUnpriced",
     category="cost",
+    by=BY_MODEL,
     breached="above",
     limit=0,
-    minimum=0,
     window="1h",
     hold="15m",
     severity=Severity.LOW,
@@ -244,6 +254,7 @@ TOKENS_UNPRICED: Final[Threshold[FleetAlertCategory]] = Threshold(
 COST_PER_SUCCESS_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorCostPerSuccessHigh",
     category="cost",
+    by=BY_PATTERN,
     breached="above",
     limit=2,
     minimum=5,
@@ -252,6 +263,7 @@ COST_PER_SUCCESS_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
     severity=Severity.MEDIUM,
     action="review_pattern_cost",
     unit="times",
+    fixed=("window",),
 )
 """
 *minimum* successes in the day, and four times as many in the week before it.
@@ -263,32 +275,31 @@ COST_BASELINE_TIMES: Final = 4
 DOWN: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeDown",
     category="health",
+    by=(),
     breached="below",
     limit=1,
-    minimum=0,
-    window="0s",
     hold="5m",
     severity=Severity.CRITICAL,
     action="restore_exporter",
+    fixed=("limit",),
 )
 INSTANCE_DOWN: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeInstanceDown",
     category="health",
+    by=(INSTANCE,),
     breached="below",
     limit=1,
-    minimum=0,
-    window="0s",
     hold="5m",
     severity=Severity.HIGH,
     action="restore_exporter",
+    fixed=("limit",),
 )
 COLLECT_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeCollectFailing",
     category="health",
+    by=(INSTANCE, "part"),
     breached="below",
     limit=1,
-    minimum=0,
-    window="0s",
     hold="5m",
     severity=Severity.HIGH,
     action="restore_exporter",
@@ -296,9 +307,9 @@ COLLECT_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
 STORE_FILLING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeStoreFilling",
     category="health",
+    by=(INSTANCE,),
     breached="below",
     limit=86_400,
-    minimum=0,
     window="6h",
     hold="30m",
     severity=Severity.HIGH,
@@ -315,9 +326,9 @@ For how long the free space must be known: a line through a few minutes points a
 RULES_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeRulesFailing",
     category="health",
+    by=(INSTANCE, "rule_group"),
     breached="above",
     limit=0,
-    minimum=0,
     window="15m",
     hold="5m",
     severity=Severity.HIGH,
@@ -326,9 +337,9 @@ RULES_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
 NOTIFICATIONS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeNotificationsFailing",
     category="health",
+    by=(INSTANCE,),
     breached="above",
     limit=0,
-    minimum=0,
     window="15m",
     hold="5m",
     severity=Severity.HIGH,

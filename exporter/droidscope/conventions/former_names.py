@@ -46,6 +46,9 @@ Former names of series in a checkpoint, which continue under the new one.
 FORMER_SETTINGS: Final = {
     "segment_bytes": "log_segment_bytes",
     "segment_interval": "log_segment_interval",
+    "security_alert_severities": (
+        "finding_severities of OrchestratorSecurityFindingsOpen in the file that the setting thresholds names"
+    ),
 }
 """
 Former settings; as a key, a variable or a flag each is an error that says what is expected instead.

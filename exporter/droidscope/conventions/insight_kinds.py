@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
+from droidscope.formatting import percent
 
 BottleneckKind = Literal["phase_duration", "droid_performance", "communication", "integration"]
 RecommendationKind = Literal["pattern_optimization", "droid_assignment", "phase_sequencing", "communication"]
@@ -55,13 +56,13 @@ REVIEW_FAILURE_POINTS: Final = Advice(
     "review_failure_points",
     "pattern_optimization",
     "Review the pattern's top failure points, and add a gate before the first.",
-    f"A pattern surely succeeds less often than {100 * SUCCESS_TARGET:g} %.",
+    f"A pattern surely succeeds less often than {percent(SUCCESS_TARGET)}.",
 )
 WATCH_FAILURE_POINTS: Final = Advice(
     "watch_failure_points",
     "pattern_optimization",
     "Watch the pattern's failure points.",
-    f"A pattern succeeds less often than {100 * SUCCESS_TARGET:g} %, which may still be chance.",
+    f"A pattern succeeds less often than {percent(SUCCESS_TARGET)}, which may still be chance.",
 )
 REASSIGN_TASKS: Final = Advice(
     "reassign_tasks",

@@ -12,6 +12,14 @@ from typing import Final, Generic, Literal, TypeVar
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Severity
+from droidscope.conventions.metrics.spec import ORCHESTRATOR
+
+INSTANCE: Final = "instance"
+"""
+Label of every scraped series: the exporter's address.
+"""
+NO_WINDOW: Final = "0s"
+NO_HOLD: Final = "0m"
 
 Unit = Literal["ratio", "seconds", "points", "count", "times"]
 """
@@ -20,37 +28,67 @@ What a limit is in: a ratio 0..1, seconds, points of 100, a count, or how many t
 
 
 Category_co = TypeVar("Category_co", bound=str, covariant=True)
+Category = TypeVar("Category", bound=str)
 SpecAlertCategory = Literal["performance", "quality", "communication"]
 """
 The categories of the specification's alerts.
 """
 
 
+BY_ORCHESTRATOR: Final = (ORCHESTRATOR,)
+BY_PATTERN: Final = (ORCHESTRATOR, "pattern")
+BY_DROID: Final = (ORCHESTRATOR, "droid")
+BY_MODEL: Final = (ORCHESTRATOR, "model")
+"""
+Labels by which alerts are evaluated.
+"""
+
+
 class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
     """
-    One alert's limit.
+    One alert's limit, and what its rule has besides.
 
-    *limit* is in *unit*. *minimum* is the sample count below which nothing can be said (0: none).
-    *window* and *hold* are Prometheus durations. *finding_severities* are those of the findings that
-    count, where it is about findings.
+    *by* are the labels it is evaluated by: each set of their values is judged alone. *limit* is in
+    *unit*. *minimum* is the number of samples below which the alert cannot fire, 0 where it has none.
+    *window* is how far it looks back, "0s" where it does not; *hold* for how long its condition must be
+    true. Both are Prometheus durations. *finding_severities* are those of the security findings that
+    count, empty for an alert about anything else. *fixed* are fields that a user's file cannot change,
+    since the condition does not read them.
     """
 
     name: str
     category: Category_co
+    by: tuple[str, ...]
     breached: Literal["above", "below"]
     limit: float
-    minimum: int
-    window: str
-    hold: str
+    minimum: int = 0
+    window: str = NO_WINDOW
+    hold: str = NO_HOLD
     severity: Severity
     action: str
     unit: Unit = "count"
-    finding_severities: tuple[Severity, ...] = tuple(Severity)
+    finding_severities: tuple[Severity, ...] = ()
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def settable(self) -> frozenset[str]:
+        """
+        The fields that a user's file can change.
+        """
+        fields = {"limit", "hold", "severity"} - {*self.fixed}
+        if self.minimum:
+            fields.add("minimum")
+        if self.window != NO_WINDOW and "window" not in self.fixed:
+            fields.add("window")
+        if self.finding_severities:
+            fields.add("finding_severities")
+        return frozenset(fields)
 
 
 LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorSessionSuccessRateLow",
     category="performance",
+    by=BY_PATTERN,
     breached="below",
     limit=0.70,
     minimum=5,
@@ -63,18 +101,19 @@ LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
 LONG_DURATION: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorSessionDurationLong",
     category="performance",
+    by=BY_PATTERN,
     breached="above",
     limit=7200,
-    minimum=0,
     window="1h",
-    hold="0m",
     severity=Severity.MEDIUM,
     action="review_phase_optimization",
     unit="seconds",
+    fixed=("limit",),
 )
 HIGH_ERROR_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorDroidErrorRateHigh",
     category="performance",
+    by=BY_DROID,
     breached="above",
     limit=0.25,
     minimum=10,
@@ -87,6 +126,7 @@ HIGH_ERROR_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
 LOW_CODE_QUALITY: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorDroidCodeQualityLow",
     category="quality",
+    by=BY_DROID,
     breached="below",
     limit=60,
     minimum=3,
@@ -99,17 +139,17 @@ LOW_CODE_QUALITY: Final[Threshold[SpecAlertCategory]] = Threshold(
 SECURITY_ISSUES: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorSecurityFindingsOpen",
     category="quality",
+    by=(*BY_PATTERN, "droid", "finding_severity"),
     breached="above",
     limit=0,
-    minimum=0,
-    window="0s",
-    hold="0m",
     severity=Severity.CRITICAL,
     action="immediate_security_review",
+    finding_severities=tuple(Severity),
 )
 RESPONSE_TIME_HIGH: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorDroidResponseTimeHigh",
     category="communication",
+    by=BY_DROID,
     breached="above",
     limit=300,
     minimum=3,
@@ -122,11 +162,10 @@ RESPONSE_TIME_HIGH: Final[Threshold[SpecAlertCategory]] = Threshold(
 COMMUNICATION_CONFLICTS: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorCommunicationConflicts",
     category="communication",
+    by=BY_PATTERN,
     breached="above",
     limit=0,
-    minimum=0,
     window="1h",
-    hold="0m",
     severity=Severity.MEDIUM,
     action="conflict_resolution_required",
 )
@@ -140,6 +179,11 @@ ALERTS: Final = (
     RESPONSE_TIME_HIGH,
     COMMUNICATION_CONFLICTS,
 )
+
+LONGEST_WINDOW: Final = "7d"
+"""
+How far back an alert of the specification can look: the exporter, which judges it too, keeps as much.
+"""
 
 RECENT_FAILURE_WINDOW: Final = "3h"
 """

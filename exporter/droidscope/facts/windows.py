@@ -14,7 +14,7 @@ Definition: docs/kpis.md#conventions
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -24,9 +24,10 @@ from msgspec import Struct
 from droidscope.facts.buckets import Buckets, BucketsDump
 from droidscope.facts.fact_key import FactKey
 from droidscope.facts.fact_totals import Totals
-from droidscope.facts.packing import Amounts, AnyFact, pack, unpack
-from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape
+from droidscope.facts.packing import Amounts, AnyFact, pack, unpack, unpacked
+from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape, WindowSpan
 from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
+from droidscope.units import SECOND_NS, duration_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,6 +129,22 @@ class Windows:
         """
         self.advance(now_ns)
         return self.latest(orchestrator, window)
+
+    def sums(self, orchestrator: OrchestratorLabels, window: str, now_ns: int) -> Mapping[FactKey, int]:
+        """
+        The same as `totals` for any *window*, such as `15m` or `2d`, within the longest one.
+
+        Those without running totals are summed up from their buckets: the longer, the more it costs.
+        """
+        if window in self.shape.spans:
+            return self.totals(orchestrator, window, now_ns)
+        self.advance(now_ns)
+        span = WindowSpan(-(-duration_seconds(window) * SECOND_NS // self.shape.bucket_ns))
+        numbers = WindowShape(self.shape.bucket_ns, {window: span}).ranges(now_ns)[window]
+        sums: Counter[FactKey] = Counter()
+        for packed in self.buckets(orchestrator, numbers):
+            sums.update(unpacked(packed))
+        return sums
 
     def latest(self, orchestrator: OrchestratorLabels, window: str) -> Mapping[FactKey, int]:
         """

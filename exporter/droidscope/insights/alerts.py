@@ -1,23 +1,24 @@
 """
 The alerts of the specification, judged by the exporter itself, for those who run no Prometheus.
 
-They read the thresholds that the Prometheus rules read, with the same guards and the same
-sentences. Two things differ: nothing is held, so an alert speaks at once; and what ended counts by
-when it ended, where Prometheus knows only when it was scraped.
+They have the limits, overrides, guards and sentences of the Prometheus rules. Two things differ: nothing
+is held, so an alert is active at once; and what ended counts by when it ended, where Prometheus knows
+only when it was scraped.
 
 Definition: docs/kpis.md#alerts
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome, Severity
 from droidscope.conventions.thresholds import (
+    ALERTS,
     COMMUNICATION_CONFLICTS,
     HIGH_ERROR_RATE,
     LONG_DURATION,
@@ -32,8 +33,13 @@ from droidscope.conventions.thresholds import (
 from droidscope.facts import facts as f
 from droidscope.facts.fact_key import FactKey, Score, Statistic
 from droidscope.facts.fact_totals import Totals, sum_by
+from droidscope.formatting import full_duration, percent
+from droidscope.limits import sentences
+from droidscope.limits.sentences import sentence, subject_text
+from droidscope.limits.variants import AlertLimits
 from droidscope.units import MICRO, SECOND_NS
 
+SpecThreshold = Threshold[SpecAlertCategory]
 Unit = Literal["ratio", "seconds", "points", "sessions", "findings", "queries", "conflicts"]
 Level = Literal["none", "low", "medium", "high", "critical"]
 
@@ -42,38 +48,19 @@ LEVELS: Final[tuple[Level, ...]] = ("none", "low", "medium", "high", "critical")
 Alert levels; the position of each is the value of `orchestrator_alert_level`.
 """
 
-FACTS: Final[Mapping[str, frozenset[type[FactKey]]]] = {
-    LOW_SUCCESS_RATE.window: frozenset({f.SessionsEnded, f.ScoreSums}),
-    RECENT_FAILURE_WINDOW: frozenset({f.SessionsEnded}),
-    HIGH_ERROR_RATE.window: frozenset(
-        {
-            f.SessionsOverLimit,
-            f.AttemptsEnded,
-            f.QueriesEnded,
-            f.ResponseTime,
-            f.TimedResponses,
-            f.Conflicts,
-        }
-    ),
-}
-"""
-The facts that alerts read, by window; totals may be cut down to these.
-"""
-
 
 class AlertInputs(NamedTuple):
     """
     What the alerts of one orchestrator are judged by.
 
-    *totals* are sums of facts by window, those of `FACTS`. *over_limit* is how many sessions run
+    *totals* are sums of facts by window, those of `facts_by_window`. *over_limit* is how many sessions run
     for longer than their limit now, by pattern; *findings* how many are open in the latest
-    reports, by pattern, droid and severity, of which those of *finding_severities* count.
+    reports, by pattern, droid and severity.
     """
 
     totals: Mapping[str, Totals]
     over_limit: Mapping[str, int]
     findings: Mapping[tuple[str, str, Severity], int]
-    finding_severities: Collection[Severity] = SECURITY_ISSUES.finding_severities
 
 
 class ActiveAlert(Struct, frozen=True):
@@ -103,7 +90,9 @@ class ActiveAlert(Struct, frozen=True):
     finding_severity: Severity | None = None
 
 
-def alerts(orchestrator: str, evidence: AlertInputs, now_ns: int) -> list[ActiveAlert]:
+def alerts(
+    orchestrator: str, evidence: AlertInputs, now_ns: int, limits: AlertLimits | None = None
+) -> list[ActiveAlert]:
     """
     The active alerts of one orchestrator, the most severe first.
 
@@ -111,28 +100,43 @@ def alerts(orchestrator: str, evidence: AlertInputs, now_ns: int) -> list[Active
         orchestrator: Its name.
         evidence: What is known of it.
         now_ns: When that was, Unix time.
+        limits: Those in force; the defaults if None.
     """
-    found = [
-        ActiveAlert(
-            limit.name,
-            limit.category,
-            limit.severity,
-            breach.sentence(orchestrator),
-            limit.action,
-            orchestrator,
-            breach.value,
-            breach.limit,
-            breach.unit,
-            now_ns / SECOND_NS,
-            breach.samples,
-            breach.pattern,
-            breach.droid,
-            breach.finding_severity,
-        )
-        for limit, judge in _JUDGES
-        for breach in judge(evidence, limit)
+    active = [
+        breach.alert(spec_alert, variant.threshold, orchestrator, now_ns)
+        for spec_alert in _SPEC_ALERTS
+        for variant in (limits or AlertLimits()).variants(spec_alert.threshold)
+        for breach in spec_alert.judge(evidence, variant.threshold)
+        if variant.covers(orchestrator, breach.pattern or "")
     ]
-    return sorted(found, key=lambda alert: -LEVELS.index(alert.severity.value))
+    return sorted(active, key=lambda alert: -LEVELS.index(alert.severity.value))
+
+
+def alert_severities(orchestrator: str, limits: AlertLimits) -> list[tuple[str, Severity]]:
+    """
+    Name and severity of every alert that an orchestrator can have, each once.
+    """
+    return [
+        (threshold.name, severity)
+        for threshold in ALERTS
+        for severity in dict.fromkeys(
+            variant.threshold.severity
+            for variant in limits.variants(threshold)
+            if orchestrator in variant.orchestrators
+        )
+    ]
+
+
+def facts_by_window(limits: AlertLimits) -> dict[str, frozenset[type[FactKey]]]:
+    """
+    The facts that alerts read, by window; totals may be cut down to these.
+    """
+    facts: defaultdict[str, frozenset[type[FactKey]]] = defaultdict(frozenset)
+    facts[RECENT_FAILURE_WINDOW] |= {f.SessionsEnded}
+    for spec_alert in _SPEC_ALERTS:
+        for variant in limits.variants(spec_alert.threshold):
+            facts[variant.threshold.window] |= spec_alert.facts
+    return {window: read for window, read in facts.items() if read}
 
 
 def alert_level(active: Iterable[ActiveAlert]) -> Level:
@@ -144,37 +148,64 @@ def alert_level(active: Iterable[ActiveAlert]) -> Level:
 
 class _Breach(NamedTuple):
     """
-    One subject beyond a limit; *before* and *after* are the sentence around who is meant.
+    One subject beyond a limit.
     """
 
     value: float
     limit: float
     unit: Unit
-    before: str
-    after: str
     samples: int | None = None
     pattern: str | None = None
     droid: str | None = None
     finding_severity: Severity | None = None
 
-    def sentence(self, orchestrator: str) -> str:
+    def alert(
+        self, spec_alert: _SpecAlert, threshold: SpecThreshold, orchestrator: str, now_ns: int
+    ) -> ActiveAlert:
         """
-        Who, value and limit.
+        The alert that this breach makes.
         """
-        pattern, droid = f"pattern {self.pattern or '(none)'}", f"droid {self.droid or '(none)'}"
-        if self.droid is None:
-            who = f"{pattern} of {orchestrator}"
-        elif self.pattern is None:
-            who = f"{droid} of {orchestrator}"
-        else:
-            who = f"{droid} of {orchestrator}, {pattern}"
-        return f"{self.before} {who}{self.after}"
+        message = sentence(
+            spec_alert.sentence,
+            threshold,
+            value=_value_text(self.value, self.unit),
+            subject=subject_text(orchestrator, pattern=self.pattern, droid=self.droid),
+            finding_severity=self.finding_severity or "",
+        )
+        return ActiveAlert(
+            name=threshold.name,
+            type=threshold.category,
+            severity=threshold.severity,
+            message=message,
+            action=threshold.action,
+            orchestrator=orchestrator,
+            value=self.value,
+            limit=self.limit,
+            unit=self.unit,
+            timestamp_seconds=now_ns / SECOND_NS,
+            samples=self.samples,
+            pattern=self.pattern,
+            droid=self.droid,
+            finding_severity=self.finding_severity,
+        )
 
 
-_Judge = Callable[[AlertInputs, Threshold[SpecAlertCategory]], Iterator[_Breach]]
+def _value_text(value: float, unit: Unit) -> str:
+    """
+    A value as Prometheus' templates write it.
+    """
+    match unit:
+        case "ratio":
+            return percent(value)
+        case "points":
+            return f"{value:.1f}"
+        case "seconds":
+            return full_duration(value)
+        case _:
+            return f"{value:.0f}"
 
 
-def _low_success_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _low_success_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     ended, unsuccessful = _sessions(evidence.totals[limit.window])
     _, recent = _sessions(evidence.totals[RECENT_FAILURE_WINDOW])
     highest = round(1 - limit.limit, 9)  # without what binary fractions add to 0.3
@@ -185,9 +216,6 @@ def _low_success_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]
                 ratio,
                 highest,
                 "ratio",
-                f"{_percent(ratio)} of the sessions of",
-                f" did not complete in the last {limit.window}; "
-                f"the limit is {_percent(highest)} (a success rate of {_percent(limit.limit)}).",
                 samples=n,
                 pattern=pattern,
             )
@@ -208,7 +236,7 @@ def _sessions(totals: Totals) -> tuple[Counter[str], Counter[str]]:
     return ended, unsuccessful
 
 
-def _long_duration(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _long_duration(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     ended = sum_by(evidence.totals[limit.window].of(f.SessionsOverLimit), lambda key: key.pattern)
     for pattern in sorted({*evidence.over_limit, *ended}):
         # As in the rule, those that ended count where none runs.
@@ -218,14 +246,11 @@ def _long_duration(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -
                 n,
                 0,
                 "sessions",
-                f"{n} session(s) of",
-                f" run for longer than their limit, or ended so in the last {limit.window}; "
-                f"the limit is {_duration(limit.limit)} unless one is set for the pattern.",
                 pattern=pattern,
             )
 
 
-def _high_error_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _high_error_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
     attempts = sum_by(totals.of(f.AttemptsEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(attempts):
@@ -236,14 +261,12 @@ def _high_error_rate(evidence: AlertInputs, limit: Threshold[SpecAlertCategory])
                 ratio,
                 limit.limit,
                 "ratio",
-                f"{_percent(ratio)} of the attempts of",
-                f" failed in the last {limit.window}; the limit is {_percent(limit.limit)}.",
                 samples=n,
                 droid=droid,
             )
 
 
-def _low_code_quality(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _low_code_quality(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
     scores = sum_by(totals.of(f.ScoreSums), lambda key: (key.droid, key.score, key.statistic))
     for droid in _subjects(scores):
@@ -255,29 +278,25 @@ def _low_code_quality(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]
                 mean,
                 limit.limit,
                 "points",
-                "The mean code quality score of",
-                f" was {mean:.1f} of 100 in the last {limit.window}; the limit is {limit.limit:g}.",
                 samples=n,
                 droid=droid,
             )
 
 
-def _security_issues(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _security_issues(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     for (pattern, droid, severity), n in sorted(evidence.findings.items()):
-        if n > limit.limit and severity in evidence.finding_severities:
+        if n > limit.limit and severity in limit.finding_severities:
             yield _Breach(
                 n,
                 limit.limit,
                 "findings",
-                f"{n} {severity} finding(s) are open in the latest report of",
-                f"; the limit is {limit.limit:g}.",
                 pattern=pattern,
                 droid=droid,
                 finding_severity=Severity(severity),
             )
 
 
-def _slow_responses(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _slow_responses(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
     answers = sum_by(totals.of(f.TimedResponses), lambda key: key.droid)
     response_ns = sum_by(totals.of(f.ResponseTime), lambda key: key.droid)
@@ -288,15 +307,12 @@ def _slow_responses(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) 
                 mean_seconds,
                 limit.limit,
                 "seconds",
-                "Queries put to",
-                f" took {_long(mean_seconds)} on average to be answered "
-                f"in the last {limit.window}; the limit is {_duration(limit.limit)}.",
                 samples=n,
                 droid=droid,
             )
 
 
-def _unanswered_queries(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _unanswered_queries(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     totals = evidence.totals[limit.window]
     queries = sum_by(totals.of(f.QueriesEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(queries):
@@ -306,13 +322,11 @@ def _unanswered_queries(evidence: AlertInputs, limit: Threshold[SpecAlertCategor
                 n,
                 0,
                 "queries",
-                f"{n} query(ies) put to",
-                f" went unanswered in the last {limit.window}; the limit is 0.",
                 droid=droid,
             )
 
 
-def _communication_conflicts(evidence: AlertInputs, limit: Threshold[SpecAlertCategory]) -> Iterator[_Breach]:
+def _communication_conflicts(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
     conflicts = sum_by(evidence.totals[limit.window].of(f.Conflicts), lambda key: key.pattern)
     for pattern, n in sorted(conflicts.items()):
         if n > limit.limit:
@@ -320,53 +334,44 @@ def _communication_conflicts(evidence: AlertInputs, limit: Threshold[SpecAlertCa
                 n,
                 limit.limit,
                 "conflicts",
-                f"{n} conflict(s) between droids in",
-                f" in the last {limit.window}; the limit is {limit.limit:g}.",
                 pattern=pattern,
             )
 
 
-_JUDGES: Final[tuple[tuple[Threshold[SpecAlertCategory], _Judge], ...]] = (
-    (LOW_SUCCESS_RATE, _low_success_rate),
-    (LONG_DURATION, _long_duration),
-    (HIGH_ERROR_RATE, _high_error_rate),
-    (LOW_CODE_QUALITY, _low_code_quality),
-    (SECURITY_ISSUES, _security_issues),
-    (RESPONSE_TIME_HIGH, _slow_responses),
-    (RESPONSE_TIME_HIGH, _unanswered_queries),
-    (COMMUNICATION_CONFLICTS, _communication_conflicts),
+class _SpecAlert(NamedTuple):
+    """
+    An alert of the specification: *judge* finds its breaches from *facts* within its window.
+    """
+
+    threshold: SpecThreshold
+    sentence: str
+    judge: Callable[[AlertInputs, SpecThreshold], Iterator[_Breach]]
+    facts: frozenset[type[FactKey]] = frozenset()
+
+
+_SPEC_ALERTS: Final = (
+    _SpecAlert(LOW_SUCCESS_RATE, sentences.LOW_SUCCESS_RATE, _low_success_rate, frozenset({f.SessionsEnded})),
+    _SpecAlert(LONG_DURATION, sentences.LONG_DURATION, _long_duration, frozenset({f.SessionsOverLimit})),
+    _SpecAlert(HIGH_ERROR_RATE, sentences.HIGH_ERROR_RATE, _high_error_rate, frozenset({f.AttemptsEnded})),
+    _SpecAlert(LOW_CODE_QUALITY, sentences.LOW_CODE_QUALITY, _low_code_quality, frozenset({f.ScoreSums})),
+    _SpecAlert(SECURITY_ISSUES, sentences.SECURITY_ISSUES, _security_issues),
+    _SpecAlert(
+        RESPONSE_TIME_HIGH,
+        sentences.SLOW_RESPONSES,
+        _slow_responses,
+        frozenset({f.ResponseTime, f.TimedResponses}),
+    ),
+    _SpecAlert(
+        RESPONSE_TIME_HIGH, sentences.UNANSWERED_QUERIES, _unanswered_queries, frozenset({f.QueriesEnded})
+    ),
+    _SpecAlert(
+        COMMUNICATION_CONFLICTS,
+        sentences.COMMUNICATION_CONFLICTS,
+        _communication_conflicts,
+        frozenset({f.Conflicts}),
+    ),
 )
 
 
 def _subjects(found: Iterable[tuple[str, ...]]) -> list[str]:
     return sorted({labels[0] for labels in found})
-
-
-def _percent(ratio: float) -> str:
-    """
-    As the rules write it: four digits that matter.
-    """
-    return f"{100 * ratio:.4g}%"
-
-
-def _duration(seconds: float) -> str:
-    """
-    A limit: in the largest unit that divides it.
-    """
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
-
-
-def _long(seconds: float) -> str:
-    """
-    A value over a minute: in all units, from the first that matters, as the rules write it.
-    """
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = {"d": days, "h": hours, "m": minutes, "s": rest}
-    first = next((unit for unit, n in parts.items() if n), "s")
-    units = list(parts)[list(parts).index(first) :]
-    return " ".join(f"{parts[unit]}{unit}" for unit in units)

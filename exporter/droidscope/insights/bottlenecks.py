@@ -14,17 +14,17 @@ from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import BottleneckKind
+from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.facts import facts as f
 from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
 from droidscope.facts.sketch import COARSE, Sketch
 from droidscope.facts.sketched_facts import TaskDurations, TaskPathTimes
+from droidscope.formatting import counted, duration, named, percent, rounded
 from droidscope.insights.advice import REMEDIES
 from droidscope.insights.analysis_window import AnalysisWindow, SessionRef, sessions
-from droidscope.insights.formatting import counted, duration, named, number, percent
 from droidscope.insights.slow_phases import PhaseName, SlowPhase, slow_phases
 from droidscope.kpi.bottleneck_impact import (
-    SLOW,
     WAIT_LIMIT,
     WorkTime,
     droid_lost_ns,
@@ -127,7 +127,7 @@ def _slow_phase(window: AnalysisWindow, name: PhaseName, phase: SlowPhase, whole
         phase=name.phase,
         excess_percent=excess_percent(mean_ns, expected_ns),
         lost_seconds=slow.lost_ns / SECOND_NS,
-        sessions=_slow_sessions(window, name, phase, SLOW * expected_ns),
+        sessions=_slow_sessions(window, name, phase, SLOW_FACTOR * expected_ns),
         recommendations=list(REMEDIES["phase_duration"]),
     )
 
@@ -165,7 +165,7 @@ def _slow_droids(window: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
             window=window.window,
             subject=droid,
             description=(
-                f"{named('Droid', droid)} takes {number(slowness)} times as long as all droids do for the "
+                f"{named('Droid', droid)} takes {rounded(slowness)} times as long as all droids do for the "
                 f"same tasks, over {counted(n, 'task')}."
             ),
             impact_score=duration_impact(lost_ns, whole_ns) or 0.0,
@@ -173,7 +173,9 @@ def _slow_droids(window: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
             baseline=1.0,
             unit="ratio",
             n=n,
-            flagged=sum(task.n for task in tasks if task.median_ns and task.time_ns > SLOW * task.median_ns),
+            flagged=sum(
+                task.n for task in tasks if task.median_ns and task.time_ns > SLOW_FACTOR * task.median_ns
+            ),
             droid=droid,
             excess_percent=100 * (slowness - 1),
             lost_seconds=lost_ns / SECOND_NS,

@@ -15,7 +15,12 @@ from droidscope.kpi.totals import DroidTotals
 STATUS_WINDOW: Final = "24h"
 
 
-def droid_status(facts: DroidTotals | None, attempts_in_flight: int, limit: int | None = None) -> DroidStatus:
+def droid_status(
+    facts: DroidTotals | None,
+    attempts_in_flight: int,
+    limit: int | None = None,
+    error_limit: float = HIGH_ERROR_RATE.limit,
+) -> DroidStatus:
     """
     The status of a droid that is known.
 
@@ -23,6 +28,7 @@ def droid_status(facts: DroidTotals | None, attempts_in_flight: int, limit: int 
         facts: What it did in the last 24 hours, None if nothing.
         attempts_in_flight: Its attempts that have not ended.
         limit: How many it may have; None if that is not configured: it is never overloaded.
+        error_limit: Share of its attempts that may fail, 0 to 1.
 
     Definition: docs/kpis.md#droids
     """
@@ -32,5 +38,5 @@ def droid_status(facts: DroidTotals | None, attempts_in_flight: int, limit: int 
         return "healthy" if attempts_in_flight else "offline"
     efficiency, errors = droid_efficiency(facts).score, error_ratio(facts.work)
     is_inefficient = efficiency is not None and efficiency < EFFICIENCY_LOW
-    is_failing = errors is not None and errors > HIGH_ERROR_RATE.limit
+    is_failing = errors is not None and errors > error_limit
     return "degraded" if is_inefficient or is_failing else "healthy"

@@ -17,7 +17,7 @@ from msgspec import Struct
 from droidscope.conventions.thresholds import EFFICIENCY_LOW, LOW_CODE_QUALITY, SUCCESS_TARGET
 from droidscope.facts.fact_key import Score
 from droidscope.facts.history import DAY_HOURS
-from droidscope.insights.formatting import duration, number, percent
+from droidscope.formatting import duration, percent, rounded
 from droidscope.kpi.forecast import Forecast, crossing_ns, forecast
 from droidscope.kpi.timeline import HistoryPoint, HistoryPoints, Timeline
 from droidscope.kpi.trends import (
@@ -69,7 +69,7 @@ KPIS: Final = (
         SCORE,
         lambda points: {"": points.efficiency} if points.efficiency else {},
         EFFICIENCY_LOW,
-        number,
+        rounded,
     ),
     ForecastKpi(
         "session_success_ratio",
@@ -93,10 +93,10 @@ KPIS: Final = (
         SCORE,
         _of_score(Score.CODE_QUALITY),
         LOW_CODE_QUALITY.limit,
-        number,
+        rounded,
     ),
-    ForecastKpi("test_coverage_score", "Test coverage", SCORE, _of_score(Score.TEST_COVERAGE), None, number),
-    ForecastKpi("security_score", "Security", SCORE, _of_score(Score.SECURITY), None, number),
+    ForecastKpi("test_coverage_score", "Test coverage", SCORE, _of_score(Score.TEST_COVERAGE), None, rounded),
+    ForecastKpi("security_score", "Security", SCORE, _of_score(Score.SECURITY), None, rounded),
 )
 """
 The KPIs of an orchestrator that have trends. Their parts are followed one by one, so that a change of
@@ -276,7 +276,7 @@ def _prediction(kpi: ForecastKpi, ahead: Forecast) -> KpiForecast:
 
 def _sentence(kpi: ForecastKpi, ahead: Forecast, crossed_ns: int | None) -> str:
     last = ahead.predictions[-1]
-    interval = f"80 % interval {kpi.said(last.low)} to {kpi.said(last.high)}"
+    interval = f"80% interval {kpi.said(last.low)} to {kpi.said(last.high)}"
     if crossed_ns is None or kpi.limit is None:
         return (
             f"{kpi.title} is expected at {kpi.said(last.mean)} on {_date(last.time_ns)} "

@@ -17,10 +17,10 @@ from droidscope.conventions.insight_kinds import RecommendationKind
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.facts import facts as f
 from droidscope.facts.fact_totals import Totals, sum_by
+from droidscope.formatting import counted, duration, named, percent, rounded
 from droidscope.insights import advice
 from droidscope.insights.analysis_window import AnalysisWindow, SessionRef, sessions
 from droidscope.insights.bottlenecks import Bottleneck, Unit
-from droidscope.insights.formatting import counted, duration, named, number, percent
 from droidscope.insights.reassignments import reassignments
 from droidscope.kpi.critical_path import sequencing_ratio
 from droidscope.kpi.improvement import (
@@ -305,8 +305,8 @@ def _messages(window: AnalysisWindow, droids: dict[str, DroidTotals]) -> Iterato
             window=window.window,
             subject=droid,
             description=(
-                f"{named('Droid', droid)} sends {number(median)} messages a session (median over "
-                f"{counted(n, 'session')}); more than {number(plateau)} are of no use."
+                f"{named('Droid', droid)} sends {rounded(median)} messages a session (median over "
+                f"{counted(n, 'session')}); more than {rounded(plateau)} are of no use."
             ),
             recommendations=list(rule.steps),
             impact_score=100 * min(1.0, surplus / all_messages),

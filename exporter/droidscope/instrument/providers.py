@@ -31,7 +31,6 @@ _COUNTERS: Final = {
     attributes.CLIENT_CONFLICTS: ("{conflict}", "Conflicts found."),
     attributes.CLIENT_DROPPED: ("{value}", "Values the instrumentation refused, by reason."),
 }
-_DURATION_BOUNDS: Final = (1, 5, 15, 60, 120, 300, 600, 900, 1800, 2700, 3600, 7200, 10800)
 
 
 class ClientCounters:
@@ -82,7 +81,7 @@ class Emitter:
         self.service = service
         self.counters = ClientCounters(meter)
         histogram = partial(
-            meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=_DURATION_BOUNDS
+            meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
         )
         self.task_duration = histogram(attributes.CLIENT_TASK_DURATION, description="Duration of tasks.")
         self.session_duration = histogram(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
+from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.kpi.statistics import clip
 from droidscope.units import SECOND_NS
@@ -15,10 +16,6 @@ from droidscope.units import SECOND_NS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SLOW: Final = 1.5
-"""
-How many times its baseline a duration must exceed to be slow.
-"""
 WAIT_LIMIT: Final = 0.2
 """
 Share of phase time that may be spent waiting for answers.
@@ -85,7 +82,7 @@ def phase_excess(
         return None
 
     percent = excess_percent(duration_ns, expected_ns)
-    if percent is None or duration_ns <= max(SLOW * expected_ns, usual_ns):
+    if percent is None or duration_ns <= max(SLOW_FACTOR * expected_ns, usual_ns):
         return None
     return Excess(expected_ns, percent, duration_ns - expected_ns if on_critical_path else 0.0)
 
@@ -124,7 +121,7 @@ def is_slow_droid(slowness: float | None) -> TypeGuard[float]:
 
     Definition: docs/kpis.md#bottlenecks
     """
-    return slowness is not None and slowness > SLOW
+    return slowness is not None and slowness > SLOW_FACTOR
 
 
 def droid_lost_ns(held: Iterable[WorkTime]) -> float:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from droidscope.conventions.scoring import EFFICIENCY_WEIGHTS
 from droidscope.kpi.communication import collaboration_score, response_score
 from droidscope.kpi.composites import Composite, composite
 from droidscope.kpi.quality import mean_score
@@ -63,7 +64,7 @@ def efficiency_of_parts(
     response: float | None,
 ) -> Composite:
     """
-    E = 100 (0.30 C + 0.25 Q + 0.20 K + 0.15 (1 - e) + 0.10 R).
+    E: the parts weighted by `EFFICIENCY_WEIGHTS`, 0 to 100.
 
     Args:
         completion: C, task completion ratio.
@@ -74,10 +75,11 @@ def efficiency_of_parts(
 
     Definition: docs/kpis.md#droids
     """
-    return composite(
-        (30, completion),
-        (25, None if quality is None else quality / 100),
-        (20, None if collaboration is None else collaboration / 100),
-        (15, None if error is None else 1 - error),
-        (10, None if response is None else response / 100),
-    )
+    parts = {
+        "completion": completion,
+        "quality": None if quality is None else quality / 100,
+        "collaboration": None if collaboration is None else collaboration / 100,
+        "(1 - error)": None if error is None else 1 - error,
+        "response": None if response is None else response / 100,
+    }
+    return composite(*((EFFICIENCY_WEIGHTS[part], value) for part, value in parts.items()))

@@ -101,7 +101,7 @@ def failure_point_improvement(failures_there: int, failures: int) -> Improvement
 
 def reassignment_gain(current: Outcomes, other: Outcomes) -> float | None:
     """
-    By how much the other droid does better with 95 % confidence: its Wilson lower bound over this one's estimate.
+    By how much the other droid does better with 95 % confidence: its lower bound over this one's estimate.
 
     Both for the same pattern and task type. Above 0 to 1; None if it does not, or under 3 tasks
     of either.

@@ -4,19 +4,14 @@ Rankings: which patterns and droids do best, and which need help.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from droidscope.conventions.scoring import RANKING_MINIMUM
 from droidscope.conventions.thresholds import EFFICIENCY_LOW, MESSAGES_PLATEAU, SUCCESS_TARGET
 from droidscope.kpi.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-
-RANKING_MINIMUM: Final = 5
-"""
-Sessions or tasks from which a pattern or droid is ranked.
-"""
 
 
 class Outcomes(NamedTuple):

@@ -5,15 +5,12 @@ The statistics KPIs are made of; absent is None.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from droidscope.conventions.scoring import Z_95
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Z_95: Final = 1.959964
-"""
-Quantile of the normal distribution that bounds a two-sided 95 % interval.
-"""
 
 
 def clip(value: float) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
-from droidscope.kpi.statistics import Z_95
+from droidscope.conventions.scoring import Z_95
 from droidscope.units import DAY_NS
 
 if TYPE_CHECKING:

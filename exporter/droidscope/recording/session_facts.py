@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope.facts.fact_key import FactKey
 from droidscope.facts.facts import Path, PhaseIdleTime, PhasesOverPlan, SessionSequencing
 from droidscope.facts.sketched_facts import PhaseDurations, TaskPathTimes
-from droidscope.kpi.bottleneck_impact import SLOW
 from droidscope.kpi.critical_path import Segment, planned_length
 from droidscope.recording.session_intervals import task_of
 from droidscope.sessions.session_state import PhaseRun, SessionState
@@ -63,7 +63,7 @@ def _phase_facts(session: SessionState, held_ns: dict[str, int]) -> Iterator[Amo
             )
             yield run.end_ns, durations, 1
             planned_ns = run.planned_ns or phase.planned_ns
-            if planned_ns and run.took_ns > SLOW * planned_ns:
+            if planned_ns and run.took_ns > SLOW_FACTOR * planned_ns:
                 yield from _over_plan_facts(session.pattern, name, path, run, planned_ns)
 
 

@@ -4,31 +4,22 @@ Builds PromQL whose every metric and label is in the catalogue: a typo fails whe
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from math import floor
 from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions import metrics
-from droidscope.conventions.metrics import MetricSpec
+from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
+from droidscope.conventions.scoring import RANKING_MINIMUM, Z_95
+from droidscope.conventions.thresholds import INSTANCE
+from droidscope.formatting import number
+from droidscope.limits.variants import LimitVariant, NameSet
 
 Part = Literal["", "sum", "count", "bucket"]
 """
 Which series of a histogram or a summary; empty for a counter or a gauge.
-"""
-
-Z95: Final = 1.959964
-"""
-Half-width, in standard errors, of the Wilson interval at 95 % (docs/kpis.md#conventions).
-"""
-
-RANKED_FROM: Final = 5
-"""
-Samples from which a droid or a pattern takes part in a ranking (docs/kpis.md#rankings-and-insights).
-"""
-
-INSTANCE: Final = "instance"
-"""
-Label of every scraped series: the exporter's address.
 """
 
 _DOMAIN: Final = "orchestrator_"
@@ -129,7 +120,7 @@ class Scope(NamedTuple):
         """
         A KPI gauge and its sample count, of those alone with samples enough to rank.
         """
-        samples = f"{self.kpi(metrics.samples_of(metric), by, window)} >= {RANKED_FROM}"
+        samples = f"{self.kpi(metrics.samples_of(metric), by, window)} >= {RANKING_MINIMUM}"
         return f"({self.kpi(metric, by, window)} and {samples})", f"({samples})"
 
     def unsuccessful(self, by: Sequence[str], window: str) -> str:
@@ -170,6 +161,24 @@ class Scope(NamedTuple):
         return f"{name}{{{inside}}}" if inside else name
 
 
+def matchers(variant: LimitVariant[str]) -> tuple[str, ...]:
+    """
+    The matchers that select the orchestrators and patterns of a variant.
+    """
+    return (*_selecting(ORCHESTRATOR, variant.orchestrators), *_selecting("pattern", variant.patterns))
+
+
+def _selecting(label: str, names: NameSet) -> tuple[str, ...]:
+    if names.name is not None:
+        return (f"{label}={_quoted(names.name)}",)
+    # One matcher each, so that no name is read as a regular expression.
+    return tuple(f"{label}!={_quoted(other)}" for other in names.others)
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
 def sum_by(by: Sequence[str], expr: str) -> str:
     """
     The sum of *expr* by the labels *by*, or of all of it where there are none.
@@ -188,17 +197,10 @@ def wilson_lower(ratio: str, count: str) -> str:
     """
     Lower bound of the Wilson interval of *ratio* over *count* events: ranks fairly where events are few.
     """
-    z2 = f"{Z95**2:.6f}"
+    z2 = f"{Z_95**2:.6f}"
     # The text of both may compare or combine, so each stands in brackets wherever it is used.
     spread = f"sqrt(({ratio}) * (1 - ({ratio})) / ({count}) + {z2} / (4 * ({count}) ^ 2))"
-    return f"(({ratio}) + {z2} / (2 * ({count})) - {Z95} * {spread}) / (1 + {z2} / ({count}))"
-
-
-def number(value: float) -> str:
-    """
-    A limit as PromQL and sentences write it: 0.3, not 0.30000000000000004.
-    """
-    return f"{round(value, 9):.10g}"
+    return f"(({ratio}) + {z2} / (2 * ({count})) - {Z_95} * {spread}) / (1 + {z2} / ({count}))"
 
 
 def at_least(count: int) -> str:
@@ -206,6 +208,13 @@ def at_least(count: int) -> str:
     The comparison "n >= count" for an `increase`, which is fractional: half a unit of slack.
     """
     return f"> {number(count - 0.5)}"
+
+
+def more_than(count: float) -> str:
+    """
+    The comparison "n > count" for an `increase`, with the same slack.
+    """
+    return f"> {number(floor(count) + 0.5)}"
 
 
 def _label_of(matcher: str) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from droidscope.limits.variants import AlertLimits
     from droidscope.rules.receivers import Receivers
-    from droidscope.rules.rule_variants import RuleLimits
 
 Files = dict[str, str]
 """
@@ -33,7 +33,7 @@ _NOBODY_IS_TOLD: Final = """\
 """
 
 
-def render_prometheus(links: Links | None = None, limits: RuleLimits | None = None) -> Files:
+def render_prometheus(links: Links | None = None, limits: AlertLimits | None = None) -> Files:
     """
     Prometheus' rules, and its configuration for one machine and for docker-compose.yml.
 

@@ -7,7 +7,7 @@ As in the Prometheus rules, orchestrators that differ only in resource labels co
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
@@ -16,7 +16,8 @@ from droidscope.facts.fact_totals import Totals
 from droidscope.facts.windows import Windows
 from droidscope.head.head import Head
 from droidscope.head.live import foreign_sessions
-from droidscope.insights.alerts import FACTS, AlertInputs
+from droidscope.insights.alerts import AlertInputs, facts_by_window
+from droidscope.limits.variants import AlertLimits
 from droidscope.sessions.session_state import SessionState
 from droidscope.sessions.settings import HeadSettings
 
@@ -27,7 +28,7 @@ How many are open, by pattern, droid and severity.
 
 
 def read_alert_inputs(
-    head: Head, clock_ns: int, now_ns: int, severities: Collection[Severity] = tuple(Severity)
+    head: Head, clock_ns: int, now_ns: int, limits: AlertLimits | None = None
 ) -> dict[str, AlertInputs]:
     """
     The inputs of each known orchestrator by its name, as a copy.
@@ -36,13 +37,13 @@ def read_alert_inputs(
         head: What is read; its lock must be held.
         clock_ns: The exporter's uptime.
         now_ns: Unix time.
-        severities: Severities of the security findings that raise an alert.
+        limits: Those in force, which give the windows; the defaults if None.
     """
-    totals, over_limit = _totals(head.windows, now_ns), _over_limit(head, now_ns)
-    findings = _security_findings(head)
+    totals = _totals(head.windows, facts_by_window(limits or AlertLimits()), now_ns)
+    over_limit, findings = _over_limit(head, now_ns), _security_findings(head)
     known = {labels[0] for labels in head.series.label_sets(m.SESSIONS_STARTED, clock_ns)}
     names = sorted(known.union(totals, over_limit, findings))
-    return {name: AlertInputs(totals[name], over_limit[name], findings[name], severities) for name in names}
+    return {name: AlertInputs(totals[name], over_limit[name], findings[name]) for name in names}
 
 
 def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) -> bool:
@@ -53,17 +54,19 @@ def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) ->
     return end_ns - session.start_ns > settings.limit_of(session.pattern)
 
 
-def _totals(windows: Windows, now_ns: int) -> defaultdict[str, dict[str, Totals]]:
+def _totals(
+    windows: Windows, facts: Mapping[str, frozenset[type[FactKey]]], now_ns: int
+) -> defaultdict[str, dict[str, Totals]]:
     amounts: dict[str, dict[str, Counter[FactKey]]] = {}
     windows.advance(now_ns)
     for orchestrator in windows.orchestrators():
-        by_window = amounts.setdefault(orchestrator[0], {window: Counter() for window in FACTS})
-        for window, facts in FACTS.items():
-            sums = windows.totals(orchestrator, window, now_ns)
+        by_window = amounts.setdefault(orchestrator[0], {window: Counter() for window in facts})
+        for window, read in facts.items():
+            sums = windows.sums(orchestrator, window, now_ns)
             # `update` of a Counter adds: orchestrators of one name are one.
-            by_window[window].update({key: amount for key, amount in sums.items() if type(key) in facts})
+            by_window[window].update({key: amount for key, amount in sums.items() if type(key) in read})
     totals: defaultdict[str, dict[str, Totals]] = defaultdict(
-        lambda: {window: Totals({}) for window in FACTS}
+        lambda: {window: Totals({}) for window in facts}
     )
     for name, by_window in amounts.items():
         totals[name] = {window: Totals(sums) for window, sums in by_window.items()}

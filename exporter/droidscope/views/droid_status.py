@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.insight_kinds import STATUSES, DroidStatus
+from droidscope.conventions.thresholds import HIGH_ERROR_RATE
 from droidscope.exposition.text import GaugeSample
 from droidscope.head.live import attempts_active
 from droidscope.insights.droid_health import STATUS_WINDOW, droid_status
 from droidscope.kpi.totals import by_subject
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline import Pipeline
+from droidscope.views.view_settings import ViewSettings
 
 
 class DroidSnapshot(NamedTuple):
@@ -27,14 +29,14 @@ class DroidSnapshot(NamedTuple):
 
 
 def read_droids(
-    pipeline: Pipeline, limits: Mapping[str, int], now_ns: int
+    pipeline: Pipeline, settings: ViewSettings, now_ns: int
 ) -> dict[tuple[OrchestratorLabels, str], DroidSnapshot]:
     """
     Every known droid, by orchestrator and name.
 
     Args:
         pipeline: Whose head is read.
-        limits: Attempts a droid may have in flight, by its name.
+        settings: Limits of droids and of alerts.
         now_ns: Unix time.
     """
     with pipeline.lock:
@@ -49,7 +51,10 @@ def read_droids(
     return {
         (orchestrator, droid): DroidSnapshot(
             status=droid_status(
-                recent.get((orchestrator, droid)), active.get((orchestrator, droid), 0), limits.get(droid)
+                recent.get((orchestrator, droid)),
+                active.get((orchestrator, droid), 0),
+                settings.droid_limits.get(droid),
+                settings.alert_limits.of_orchestrator(HIGH_ERROR_RATE, orchestrator[0]).limit,
             ),
             attempts_active=active.get((orchestrator, droid), 0),
         )

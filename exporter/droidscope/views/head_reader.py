@@ -69,15 +69,16 @@ class HeadReader:
         """
         Status and load of every known droid, by orchestrator and name.
         """
-        return read_droids(self._pipeline, self.settings.droid_limits, now_ns)
+        return read_droids(self._pipeline, self.settings, now_ns)
 
     def active_alerts(self, now_ns: int) -> dict[str, list[ActiveAlert]]:
         """
         The active alerts of each known orchestrator, by its name; an empty list where there are none.
         """
+        limits = self.settings.alert_limits
         with self.locked_head() as (head, clock_ns):
-            inputs = read_alert_inputs(head, clock_ns, now_ns, self.settings.finding_severities)
-        return {name: alerts(name, alert_inputs, now_ns) for name, alert_inputs in inputs.items()}
+            inputs = read_alert_inputs(head, clock_ns, now_ns, limits)
+        return {name: alerts(name, alert_inputs, now_ns, limits) for name, alert_inputs in inputs.items()}
 
     def resource_labels(self, orchestrator: OrchestratorLabels) -> dict[str, str]:
         """

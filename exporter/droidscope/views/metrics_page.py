@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.thresholds import ALERTS
 from droidscope.exposition.page import Part
 from droidscope.exposition.renderer import Renderer
 from droidscope.exposition.text import Block, Format, GaugeSample
 from droidscope.head.live import completeness_gauges, live_gauges
-from droidscope.insights.alerts import LEVELS, alert_level
+from droidscope.insights.alerts import LEVELS, alert_level, alert_severities
 from droidscope.kpi.catalog import gauges
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
@@ -77,10 +76,9 @@ class MetricsPageParts:
         """
         for name, active in self._reader.active_alerts(self._reader.now_ns()).items():
             orchestrator = (name, *("" for _ in self._reader.settings.resource_labels))
-            counts = Counter(alert.name for alert in active)
-            for threshold in ALERTS:
-                labels = (*orchestrator, threshold.name, threshold.severity)
-                yield m.ALERTS_ACTIVE, labels, counts[threshold.name]
+            counts = Counter((alert.name, alert.severity) for alert in active)
+            for alert in alert_severities(name, self._reader.settings.alert_limits):
+                yield m.ALERTS_ACTIVE, (*orchestrator, *alert), counts[alert]
             yield m.ALERT_LEVEL, orchestrator, LEVELS.index(alert_level(active))
 
     def _store_gauges(self) -> Iterator[GaugeSample]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from droidscope.conventions.attributes import Severity
+from droidscope.limits.variants import AlertLimits
 
 
 class ViewSettings(Struct, frozen=True):
@@ -15,10 +15,10 @@ class ViewSettings(Struct, frozen=True):
 
     *budgets_usd* is what a success may cost, by pattern; *resource_labels* are the names of the labels
     beside `orchestrator`; *droid_limits* is how many attempts a droid may have in flight, by its name;
-    open security findings of the *finding_severities* raise an alert.
+    *alert_limits* are the limits of alerts.
     """
 
     budgets_usd: dict[str, float] = field(default_factory=dict)
     resource_labels: tuple[str, ...] = ()
     droid_limits: dict[str, int] = field(default_factory=dict)
-    finding_severities: tuple[Severity, ...] = tuple(Severity)
+    alert_limits: AlertLimits = AlertLimits()

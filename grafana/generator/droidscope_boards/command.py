@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from droidscope.rules import overrides
+from droidscope.limits import overrides
 from droidscope.rules.render import drift, write
 from droidscope_boards.dashboards import render_dashboards
 

@@ -8,15 +8,15 @@ import json
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from droidscope.limits.variants import AlertLimits
 from droidscope.rules.render import Files
-from droidscope.rules.rule_variants import RuleLimits
 from droidscope_boards.droids.board import droids
 from droidscope_boards.limits import panel_limits
 from droidscope_boards.overview.board import overview
 from droidscope_boards.patterns.board import patterns
 
 
-def render_dashboards(limits: RuleLimits | None = None) -> Files:
+def render_dashboards(limits: AlertLimits | None = None) -> Files:
     """
     The boards as classic JSON, each in a file named by its uid.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import insight_kinds, metrics
+from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope_boards.styles import SHORT, named
 from droidscope_boards.tables import Column, table_panel
 
@@ -44,8 +45,8 @@ def bottlenecks_table(id_: int, scope: Scope, subject: str) -> table.Panel:
         id_,
         "Bottlenecks",
         "Bottlenecks of the chosen window. Impact = 100 x the share that is lost: of session time, or of "
-        "syntheses. Sessions that show it: /api/v1/bottlenecks. A phase is slow from 1.5 times its usual "
-        "duration.",
+        "syntheses. Sessions that show it: /api/v1/bottlenecks. A phase is slow from "
+        f"{SLOW_FACTOR:g} times its usual duration.",
         {"kind": "Kind", "subject": "Subject", "orchestrator": "Orchestrator"},
         [Column("Impact", impact(scope, by, subject), SHORT, bar=100)],
         sort="Impact",

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from droidscope.conventions import thresholds
-from droidscope.conventions.thresholds import SpecAlertCategory, Threshold
-from droidscope.rules.promql import number
-from droidscope.rules.rule_variants import Adjustment, RuleLimits
+from droidscope.conventions.thresholds import NO_WINDOW, SpecAlertCategory, Threshold
+from droidscope.formatting import number
+from droidscope.limits.variants import AlertLimits
 
 
 class PanelLimit(NamedTuple):
@@ -42,7 +40,7 @@ class PanelLimit(NamedTuple):
         if not self.is_enabled:
             return f"Alert: {name}, switched off.{own}"
         volume = f" (from n = {self.threshold.minimum})" if self.threshold.minimum else ""
-        window = f" over {self.threshold.window}" if self.threshold.window != "0s" else ""
+        window = f" over {self.threshold.window}" if self.threshold.window != NO_WINDOW else ""
         limit = f"{self.threshold.breached} {number(self.limit)}"
         return f"Alert: {name}, {limit}{window}{volume}.{own}"
 
@@ -61,11 +59,11 @@ class PanelLimits(NamedTuple):
     conflicts: PanelLimit
 
 
-def panel_limits(limits: RuleLimits | None = None) -> PanelLimits:
+def panel_limits(limits: AlertLimits | None = None) -> PanelLimits:
     """
     What the boards show under *limits*, those of `overrides.load`, or by default.
     """
-    adjusted = limits or RuleLimits()
+    adjusted = limits or AlertLimits()
     return PanelLimits(
         success=_panel_limit(adjusted, thresholds.LOW_SUCCESS_RATE),
         duration=_panel_limit(adjusted, thresholds.LONG_DURATION),
@@ -77,8 +75,9 @@ def panel_limits(limits: RuleLimits | None = None) -> PanelLimits:
     )
 
 
-def _panel_limit(limits: RuleLimits, threshold: Threshold[SpecAlertCategory]) -> PanelLimit:
-    everywhere, overrides = limits.adjustments.get(threshold.name, Adjustment())
-    changes = dict(everywhere)
-    is_enabled = changes.pop("enabled", True)
-    return PanelLimit(replace(threshold, **changes), is_enabled, bool(overrides))
+def _panel_limit(limits: AlertLimits, threshold: Threshold[SpecAlertCategory]) -> PanelLimit:
+    return PanelLimit(
+        limits.of_orchestrator(threshold),
+        is_enabled=limits.is_enabled(threshold),
+        has_overrides=limits.has_overrides(threshold),
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions.metrics.spec import WINDOW, MetricSpec, family
+from droidscope.conventions.scoring import EFFICIENCY_FORMULA
 
 
 def _kpi(name: str, *labels: str, help: str) -> MetricSpec:
@@ -61,7 +62,7 @@ DROID_RESPONSE_SCORE = _kpi(
 DROID_EFFICIENCY_SCORE = _kpi(
     "orchestrator_droid_efficiency_score",
     "droid",
-    help="0.30 completion + 0.25 quality + 0.20 collaboration + 0.15 (1 - error) + 0.10 response, 0 to 100.",
+    help=f"{EFFICIENCY_FORMULA}, 0 to 100.",
 )
 DROID_EFFICIENCY_WEIGHT = _kpi(
     "orchestrator_droid_efficiency_weight_ratio",

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from droidscope.conventions.attributes import DURATION_BOUNDS
+
 MetricKind = Literal["counter", "histogram", "summary", "gauge"]
 
 
@@ -29,21 +31,6 @@ ORCHESTRATOR: Final = "orchestrator"
 Label of every domain series: the resource's `service.name`.
 """
 
-DURATION_BOUNDS: Final = (
-    1.0,
-    5.0,
-    15.0,
-    60.0,
-    120.0,
-    300.0,
-    600.0,
-    900.0,
-    1800.0,
-    2700.0,
-    3600.0,
-    7200.0,
-    10800.0,
-)
 RESPONSE_BOUNDS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0)
 
 WINDOW: Final = "window"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions import fleet_thresholds
+from droidscope.limits.variants import AlertLimits
 from droidscope.rules.alerts.cost_alerts import COST, MODELS
 from droidscope.rules.alerts.health_alerts import HEALTH, WATCHDOG, watchdog
 from droidscope.rules.alerts.rule import (
@@ -21,8 +22,7 @@ from droidscope.rules.alerts.rule import (
 from droidscope.rules.alerts.session_alerts import SESSIONS
 from droidscope.rules.alerts.specification_alerts import SPECIFIED
 from droidscope.rules.alerts.telemetry_alerts import TELEMETRY
-from droidscope.rules.promql import Scope
-from droidscope.rules.rule_variants import RuleLimits
+from droidscope.rules.promql import Scope, matchers
 
 __all__ = [
     "DOWN",
@@ -49,24 +49,24 @@ Every alert but the watchdog, in the order of the rule file.
 """
 
 
-def alerts_of(kind: AlertKind, limits: RuleLimits) -> list[AlertRule]:
+def alerts_of(kind: AlertKind, limits: AlertLimits) -> list[AlertRule]:
     """
     The rules of one alert: one, and one more for each orchestrator or pattern with a limit of its own.
     """
     return [
-        kind.build(cell.threshold, Scope(only=cell.matchers))._replace(override=cell.label)
-        for cell in limits.cells(kind.threshold)
+        kind.build(variant.threshold, Scope(only=matchers(variant)))._replace(override=variant.label)
+        for variant in limits.variants(kind.threshold)
     ]
 
 
-def alert_groups(links: Links, limits: RuleLimits | None = None) -> dict[str, object]:
+def alert_groups(links: Links, limits: AlertLimits | None = None) -> dict[str, object]:
     """
     The rule file of the alerts: one group a category.
     """
     groups: dict[str, list[dict[str, object]]] = {}
     for kind in KINDS:
         rules = groups.setdefault(kind.threshold.category, [])
-        rules += [alert.rule(links) for alert in alerts_of(kind, limits or RuleLimits())]
+        rules += [alert.rule(links) for alert in alerts_of(kind, limits or AlertLimits())]
     groups[fleet_thresholds.DOWN.category].append(watchdog(links))
     return {
         "groups": [

@@ -4,103 +4,91 @@ Alerts about model providers and about money.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from droidscope.conventions import fleet_thresholds, metrics
 from droidscope.conventions import increases as i
+from droidscope.formatting import number
+from droidscope.limits.sentences import limit_text
+from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts.rule import (
     COUNT,
     DURATION,
-    EVERYONE,
-    MODEL,
+    ORCHESTRATOR_NAME,
     OVERVIEW_BOARD,
-    PATTERN,
     PATTERNS_BOARD,
     PERCENTAGE,
     RATIO_KEEPS_FIRING,
     TIMES,
     AlertKind,
     AlertRule,
-    duration,
-    percent,
-    who,
+    subject,
 )
-from droidscope.rules.promql import at_least, number
+from droidscope.rules.promql import Scope, at_least, more_than
 from droidscope.rules.recorded_increases import DAY, HOUR
-from droidscope.rules.rule_variants import Limit
-
-if TYPE_CHECKING:
-    from droidscope.rules.rule_variants import Limit
-from droidscope.rules.promql import Scope
-
-_WHO: Final = "{{ $labels.orchestrator }}"
 
 
-def _failing(limit: Limit, scope: Scope) -> AlertRule:
-    failed = scope.increase(metrics.MODEL_REQUESTS, MODEL, limit.window, 'outcome="failed"')
+def _failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    failed = scope.increase(metrics.MODEL_REQUESTS, limit.by, limit.window, 'outcome="failed"')
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        MODEL,
         f"{failed}\n"
-        f"/ ({scope.increase(metrics.MODEL_REQUESTS, MODEL, limit.window)} {at_least(limit.minimum)})\n"
+        f"/ ({scope.increase(metrics.MODEL_REQUESTS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
         f"> {number(limit.limit)}",
         "A model provider fails.",
-        f"{PERCENTAGE} of the requests to {who('model')} failed in the last {limit.window}; "
-        f"the limit is {percent(limit.limit)}.",
+        f"{PERCENTAGE} of the requests to {subject('model')} failed in the last {limit.window}; "
+        f"the limit is {limit_text(limit)}.",
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
-def _slow(limit: Limit, scope: Scope) -> AlertRule:
-    requests = scope.increase(metrics.MODEL_REQUEST_DURATION, MODEL, limit.window, part="count")
+def _slow(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    requests = scope.increase(metrics.MODEL_REQUEST_DURATION, limit.by, limit.window, part="count")
     slowest = scope.quantile(
-        fleet_thresholds.SLOW_QUANTILE, metrics.MODEL_REQUEST_DURATION, MODEL, limit.window
+        fleet_thresholds.SLOW_QUANTILE, metrics.MODEL_REQUEST_DURATION, limit.by, limit.window
     )
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        MODEL,
         f"{slowest} > {number(limit.limit)}\nand {requests} {at_least(limit.minimum)}",
         "A model provider is slow.",
-        f"One in {number(1 / (1 - fleet_thresholds.SLOW_QUANTILE))} requests to {who('model')} took "
-        f"longer than {DURATION} in the last {limit.window}; the limit is {duration(limit.limit)}.",
+        f"One in {number(1 / (1 - fleet_thresholds.SLOW_QUANTILE))} requests to {subject('model')} took "
+        f"longer than {DURATION} in the last {limit.window}; the limit is {limit_text(limit)}.",
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
-def _spending(limit: Limit, scope: Scope) -> AlertRule:
-    spent = scope.recorded_sum(HOUR[i.COST], EVERYONE)
+def _spending(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    spent = scope.recorded_sum(HOUR[i.COST], limit.by)
     hours = f"({spent} > 0)[7d:1h] offset 1h"
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        EVERYONE,
         f"({spent} > {number(fleet_thresholds.SPENDING_FLOOR_USD)})\n"
         f"/ (avg_over_time({hours})\n"
         f"  and count_over_time({hours}) {at_least(limit.minimum)})\n"
         f"> {number(limit.limit)}",
         "Spending is far above the usual.",
-        f"{_WHO} spent {TIMES} times as much in the last {limit.window} as in an hour of work of the "
-        f"last week; the limit is {number(limit.limit)} times.",
+        f"{ORCHESTRATOR_NAME} spent {TIMES} times as much in the last {limit.window} as in an hour of work "
+        f"of the last week; the limit is {limit_text(limit)} times.",
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
-def _unpriced(limit: Limit, scope: Scope) -> AlertRule:
-    tokens = scope.increase(metrics.UNPRICED_TOKENS, MODEL, limit.window)
+def _unpriced(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    tokens = scope.increase(metrics.UNPRICED_TOKENS, limit.by, limit.window)
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        MODEL,
-        f"{tokens} > {number(limit.limit + 0.5)}",
+        f"{tokens} {more_than(limit.limit)}",
         "Tokens have no price.",
-        f"{COUNT} tokens of {who('model')} had neither a cost nor a price in the last {limit.window}, so "
-        f"all costs are too low; the limit is {number(limit.limit)}.",
+        f"{COUNT} tokens of {subject('model')} had neither a cost nor a price in the last {limit.window}, so "
+        f"all costs are too low; the limit is {limit_text(limit)}.",
     )
 
 
-def _cost_per_success(limit: Limit, scope: Scope) -> AlertRule:
+def _cost_per_success(limit: AnyThreshold, scope: Scope) -> AlertRule:
     cost, sessions, unsuccessful = (
         scope.recorded(rule) for rule in (DAY[i.COST], DAY[i.SESSIONS], DAY[i.SESSIONS_UNSUCCESSFUL])
     )
@@ -111,24 +99,23 @@ def _cost_per_success(limit: Limit, scope: Scope) -> AlertRule:
     return AlertRule(
         limit,
         PATTERNS_BOARD,
-        PATTERN,
         f"({cost} / ({successes} {at_least(limit.minimum)}))\n"
         f"/ (({week_cost} > 0)\n"
         f"  / ({week_successes} {enough}))\n"
         f"> {number(limit.limit)}",
         "A success costs far more than before.",
-        f"A success of {who('pattern')} cost {TIMES} times as much in the last {limit.window} as in the "
-        f"week before; the limit is {number(limit.limit)} times.",
+        f"A success of {subject('pattern')} cost {TIMES} times as much in the last {limit.window} as in the "
+        f"week before; the limit is {limit_text(limit)} times.",
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
 MODELS: Final = (
-    AlertKind(fleet_thresholds.MODEL_REQUESTS_FAILING, MODEL, _failing),
-    AlertKind(fleet_thresholds.MODEL_REQUESTS_SLOW, MODEL, _slow),
+    AlertKind(fleet_thresholds.MODEL_REQUESTS_FAILING, _failing),
+    AlertKind(fleet_thresholds.MODEL_REQUESTS_SLOW, _slow),
 )
 COST: Final = (
-    AlertKind(fleet_thresholds.SPENDING_HIGH, EVERYONE, _spending),
-    AlertKind(fleet_thresholds.TOKENS_UNPRICED, MODEL, _unpriced),
-    AlertKind(fleet_thresholds.COST_PER_SUCCESS_HIGH, PATTERN, _cost_per_success),
+    AlertKind(fleet_thresholds.SPENDING_HIGH, _spending),
+    AlertKind(fleet_thresholds.TOKENS_UNPRICED, _unpriced),
+    AlertKind(fleet_thresholds.COST_PER_SUCCESS_HIGH, _cost_per_success),
 )

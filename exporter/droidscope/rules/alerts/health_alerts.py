@@ -4,9 +4,13 @@ Alerts about what watches: the exporter, its store, Prometheus' rules, Alertmana
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from droidscope.conventions import fleet_thresholds, metrics
+from droidscope.conventions.thresholds import INSTANCE
+from droidscope.formatting import number
+from droidscope.limits.sentences import limit_text
+from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts.rule import (
     COUNT,
     GAUGE_KEEPS_FIRING,
@@ -16,27 +20,20 @@ from droidscope.rules.alerts.rule import (
     AlertKind,
     AlertRule,
     Links,
-    duration,
     runbook_url,
 )
-from droidscope.rules.promql import INSTANCE, number
-from droidscope.rules.rule_variants import Limit
-
-if TYPE_CHECKING:
-    from droidscope.rules.rule_variants import Limit
-from droidscope.rules.promql import Scope
+from droidscope.rules.promql import Scope, more_than
 
 WATCHDOG: Final = "DroidscopeWatchdog"
 
 _AT: Final = "{{ $labels.instance }}"
 
 
-def _down(limit: Limit, scope: Scope) -> AlertRule:
+def _down(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        (),
         # The comparison makes it speak when targets are down as well as when there are none.
         f'absent(up{{job="{JOB}"}} == 1)',
         "No droidscope exporter is up.",
@@ -45,23 +42,21 @@ def _down(limit: Limit, scope: Scope) -> AlertRule:
     )
 
 
-def _instance_down(limit: Limit, scope: Scope) -> AlertRule:
+def _instance_down(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        (INSTANCE,),
         f'up{{job="{JOB}"}} == 0',
         "A droidscope exporter is down.",
         f"The exporter {_AT} has not answered a scrape for {_minutes(limit.hold)}.",
     )
 
 
-def _collect_failing(limit: Limit, scope: Scope) -> AlertRule:
+def _collect_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        (INSTANCE, "part"),
         f"{scope.newest(metrics.COLLECT_SUCCESS, (INSTANCE, 'part'))} < {number(limit.limit)}",
         "A part of the metrics page is missing.",
         f"The exporter {_AT} fails to collect the part {{{{ $labels.part }}}} of its page, so "
@@ -70,65 +65,61 @@ def _collect_failing(limit: Limit, scope: Scope) -> AlertRule:
     )
 
 
-def _store_filling(limit: Limit, scope: Scope) -> AlertRule:
+def _store_filling(limit: AnyThreshold, scope: Scope) -> AlertRule:
     free = scope.select(metrics.STORE_FREE_BYTES)
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        (INSTANCE,),
         f"{free}\n"
         f"and predict_linear({free}[{limit.window}], {number(limit.limit)}) < 0\n"
         f"and {free} offset {fleet_thresholds.STORE_HISTORY}",
         "The disk of a store is filling up.",
         f"{{{{ $value | humanize1024 }}}}B are free on the disk of the store of {_AT}, and at the "
-        f"pace of the last {limit.window} none will be; the limit is {duration(limit.limit)} ahead.",
+        f"pace of the last {limit.window} none will be; the limit is {limit_text(limit)} ahead.",
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
 
-def _rules_failing(limit: Limit, scope: Scope) -> AlertRule:
+def _rules_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     ours = 'rule_group=~".*;droidscope-.*"'
     failed = f"increase(prometheus_rule_evaluation_failures_total{{{ours}}}[{limit.window}])"
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        (INSTANCE, "rule_group"),
-        f"sum by (instance, rule_group) ({failed}) > {number(limit.limit + 0.5)}",
+        f"sum by (instance, rule_group) ({failed}) {more_than(limit.limit)}",
         "Prometheus fails to evaluate rules.",
         f"{COUNT} evaluations of {{{{ $labels.rule_group }}}} failed on {_AT} in the last "
-        f"{limit.window}, so its alerts may be missing; the limit is {number(limit.limit)}.",
+        f"{limit.window}, so its alerts may be missing; the limit is {limit_text(limit)}.",
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
-def _notifications_failing(limit: Limit, scope: Scope) -> AlertRule:
+def _notifications_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     failed = f"increase(alertmanager_notifications_failed_total[{limit.window}])"
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        (INSTANCE, "integration"),
-        f"sum by (instance, integration) ({failed}) > {number(limit.limit + 0.5)}",
+        f"sum by (instance, integration) ({failed}) {more_than(limit.limit)}",
         "Alertmanager fails to notify.",
         f"{COUNT} notifications by {{{{ $labels.integration }}}} from {_AT} failed in the "
-        f"last {limit.window}; the limit is {number(limit.limit)}.",
+        f"last {limit.window}; the limit is {limit_text(limit)}.",
         keep_firing_for=RATIO_KEEPS_FIRING,
         cause="receiver",
     )
 
 
-def _alerts_undelivered(limit: Limit, scope: Scope) -> AlertRule:
+def _alerts_undelivered(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     failed = f"increase(prometheus_notifications_errors_total[{limit.window}])"
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        (INSTANCE, "alertmanager"),
-        f"sum by (instance, alertmanager) ({failed}) > {number(limit.limit + 0.5)}",
+        f"sum by (instance, alertmanager) ({failed}) {more_than(limit.limit)}",
         "Prometheus fails to reach Alertmanager.",
         f"{COUNT} alerts from {_AT} did not reach {{{{ $labels.alertmanager }}}} in the "
-        f"last {limit.window}; the limit is {number(limit.limit)}.",
+        f"last {limit.window}; the limit is {limit_text(limit)}.",
         keep_firing_for=RATIO_KEEPS_FIRING,
         cause="alertmanager",
     )
@@ -142,13 +133,13 @@ def _minutes(hold: str) -> str:
 
 
 HEALTH: Final = (
-    AlertKind(fleet_thresholds.DOWN, (), _down),
-    AlertKind(fleet_thresholds.INSTANCE_DOWN, (INSTANCE,), _instance_down),
-    AlertKind(fleet_thresholds.COLLECT_FAILING, (INSTANCE,), _collect_failing),
-    AlertKind(fleet_thresholds.STORE_FILLING, (INSTANCE,), _store_filling),
-    AlertKind(fleet_thresholds.RULES_FAILING, (INSTANCE,), _rules_failing),
-    AlertKind(fleet_thresholds.NOTIFICATIONS_FAILING, (INSTANCE,), _notifications_failing),
-    AlertKind(fleet_thresholds.NOTIFICATIONS_FAILING, (INSTANCE,), _alerts_undelivered),
+    AlertKind(fleet_thresholds.DOWN, _down),
+    AlertKind(fleet_thresholds.INSTANCE_DOWN, _instance_down),
+    AlertKind(fleet_thresholds.COLLECT_FAILING, _collect_failing),
+    AlertKind(fleet_thresholds.STORE_FILLING, _store_filling),
+    AlertKind(fleet_thresholds.RULES_FAILING, _rules_failing),
+    AlertKind(fleet_thresholds.NOTIFICATIONS_FAILING, _notifications_failing),
+    AlertKind(fleet_thresholds.NOTIFICATIONS_FAILING, _alerts_undelivered),
 )
 
 

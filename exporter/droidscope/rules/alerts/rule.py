@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from droidscope.conventions.metrics import ORCHESTRATOR
-from droidscope.rules.promql import Scope, number
-from droidscope.rules.rule_variants import Limit
+from droidscope.conventions.thresholds import NO_HOLD
+from droidscope.limits.variants import AnyThreshold
+from droidscope.rules.promql import Scope
 
 JOB: Final = "droidscope"
 """
@@ -32,11 +33,6 @@ VARIABLES: Final = {
 """
 The variables of each board that an alert's link can set.
 """
-
-EVERYONE: Final = (ORCHESTRATOR,)
-PATTERN: Final = (ORCHESTRATOR, "pattern")
-DROID: Final = (ORCHESTRATOR, "droid")
-MODEL: Final = (ORCHESTRATOR, "model")
 
 # When the exporter dies its gauges go stale and their alerts would resolve, as if all were well.
 # They are held until DroidscopeDown, with its hold of 5m, has spoken and mutes them.
@@ -63,13 +59,12 @@ class AlertRule(NamedTuple):
     """
     One alerting rule of a limit.
 
-    *subject* are the labels that say who is meant; *cause* tells apart two rules of one name, and
-    *override* rules whose limit was changed for some orchestrators or patterns.
+    *cause* tells apart two rules of one name, and *override* rules whose limit was changed for some
+    orchestrators or patterns.
     """
 
-    threshold: Limit
+    threshold: AnyThreshold
     board: str
-    subject: tuple[str, ...]
     expr: str
     summary: str
     description: str
@@ -82,7 +77,7 @@ class AlertRule(NamedTuple):
         The rule as a rule file has it.
         """
         limit = self.threshold
-        hold = "" if limit.hold == "0m" else limit.hold
+        hold = "" if limit.hold == NO_HOLD else limit.hold
         labels = {
             "severity": str(limit.severity),
             "category": limit.category,
@@ -104,7 +99,7 @@ class AlertRule(NamedTuple):
         }
 
     def _dashboard_url(self, links: Links) -> str:
-        shown = [label for label in self.subject if label in VARIABLES[self.board]]
+        shown = [label for label in self.threshold.by if label in VARIABLES[self.board]]
         variables = "&".join(f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in shown)
         return f"{links.grafana}/d/{self.board}" + (f"?{variables}" if variables else "")
 
@@ -114,9 +109,8 @@ class AlertKind(NamedTuple):
     An alert before its limit is settled: *build* makes the rule of a limit within a scope.
     """
 
-    threshold: Limit
-    subject: tuple[str, ...]
-    build: Callable[[Limit, Scope], AlertRule]
+    threshold: AnyThreshold
+    build: Callable[[AnyThreshold, Scope], AlertRule]
 
 
 def runbook_url(name: str, links: Links) -> str:
@@ -126,40 +120,25 @@ def runbook_url(name: str, links: Links) -> str:
     return f"{links.runbooks}/{name}.md"
 
 
-def name(label: str) -> str:
+def label_value(label: str) -> str:
     """
-    Who is meant, in a sentence: `droid coder`.
+    A label's value in a sentence, `(none)` where it has none.
     """
-    return f'{label} {{{{ or $labels.{label} "(none)" }}}}'
+    return f'{{{{ or $labels.{label} "(none)" }}}}'
 
 
-def who(label: str) -> str:
+def subject(label: str) -> str:
     """
-    Who of which orchestrator, in a sentence: `droid coder of atlas`.
+    The subject of an orchestrator in a sentence: `model gpt of atlas`.
     """
-    return f"{name(label)} of {{{{ $labels.orchestrator }}}}"
+    return f"{label} {label_value(label)} of {ORCHESTRATOR_NAME}"
 
 
-def percent(ratio: float) -> str:
-    """
-    A limit as sentences write it: 70%.
-    """
-    return f"{number(ratio * 100)}%"
-
-
-def duration(seconds: float) -> str:
-    """
-    A limit in the largest unit that divides it: 2 h.
-    """
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{number(seconds / size)} {unit}"
-    return f"{number(seconds)} s"
-
-
+ORCHESTRATOR_NAME: Final = "{{ $labels.orchestrator }}"
 COUNT: Final = '{{ printf "%.0f" $value }}'
 PERCENTAGE: Final = "{{ $value | humanizePercentage }}"
 DURATION: Final = "{{ $value | humanizeDuration }}"
+POINTS: Final = '{{ printf "%.1f" $value }}'
 TIMES: Final = '{{ printf "%.1f" $value }}'
 
 

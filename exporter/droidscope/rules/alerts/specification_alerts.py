@@ -6,170 +6,161 @@ The exporter judges them too, from the same thresholds (`droidscope.insights.ale
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from droidscope.conventions import metrics, thresholds
 from droidscope.conventions.attributes import Severity
+from droidscope.formatting import number
+from droidscope.limits import sentences
+from droidscope.limits.sentences import sentence, subject_text
+from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts.rule import (
     COUNT,
-    DROID,
     DROIDS_BOARD,
     DURATION,
     GAUGE_KEEPS_FIRING,
-    PATTERN,
+    ORCHESTRATOR_NAME,
     PATTERNS_BOARD,
     PERCENTAGE,
+    POINTS,
     RATIO_KEEPS_FIRING,
     AlertKind,
     AlertRule,
-    duration,
-    name,
-    percent,
-    who,
+    label_value,
 )
-from droidscope.rules.promql import at_least, number
-from droidscope.rules.rule_variants import Limit
-
-if TYPE_CHECKING:
-    from droidscope.rules.rule_variants import Limit
-from droidscope.rules.promql import Scope
+from droidscope.rules.promql import Scope, at_least, more_than
 
 
-def _low_success_rate(limit: Limit, scope: Scope) -> AlertRule:
+def _low_success_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
     unsuccessful = 1 - limit.limit
     recent = thresholds.RECENT_FAILURE_WINDOW
     return AlertRule(
         limit,
         PATTERNS_BOARD,
-        PATTERN,
-        f"{scope.unsuccessful(PATTERN, limit.window)}\n"
-        f"/ ({scope.increase(metrics.SESSIONS, PATTERN, limit.window)} {at_least(limit.minimum)})\n"
+        f"{scope.unsuccessful(limit.by, limit.window)}\n"
+        f"/ ({scope.increase(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
         f"> {number(unsuccessful)}\n"
-        f"and {scope.unsuccessful(PATTERN, recent)} {at_least(1)}",
+        f"and {scope.unsuccessful(limit.by, recent)} {at_least(1)}",
         "Session success rate is low.",
-        f"{PERCENTAGE} of the sessions of {who('pattern')} did not complete in the last {limit.window}; "
-        f"the limit is {percent(unsuccessful)} (a success rate of {percent(limit.limit)}).",
+        _description(sentences.LOW_SUCCESS_RATE, limit, PERCENTAGE),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
-def _long_duration(limit: Limit, scope: Scope) -> AlertRule:
+def _long_duration(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
         limit,
         PATTERNS_BOARD,
-        PATTERN,
-        f"sum by ({', '.join(PATTERN)}) ({scope.select(metrics.SESSIONS_OVER_LIMIT)}) > 0\n"
-        f"or {scope.increase(metrics.SESSIONS_ENDED_OVER_LIMIT, PATTERN, limit.window)} {at_least(1)}",
+        f"sum by ({', '.join(limit.by)}) ({scope.select(metrics.SESSIONS_OVER_LIMIT)}) > 0\n"
+        f"or {scope.increase(metrics.SESSIONS_ENDED_OVER_LIMIT, limit.by, limit.window)} {at_least(1)}",
         "Sessions take too long.",
-        f"{COUNT} session(s) of {who('pattern')} run for longer than their limit, or ended so "
-        f"in the last {limit.window}; the limit is {duration(limit.limit)} "
-        "unless one is set for the pattern.",
+        _description(sentences.LONG_DURATION, limit, COUNT),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
 
-def _high_error_rate(limit: Limit, scope: Scope) -> AlertRule:
-    failed = scope.increase(metrics.ATTEMPTS, DROID, limit.window, 'outcome="failed"')
+def _high_error_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    failed = scope.increase(metrics.ATTEMPTS, limit.by, limit.window, 'outcome="failed"')
     return AlertRule(
         limit,
         DROIDS_BOARD,
-        DROID,
         f"{failed}\n"
-        f"/ ({scope.increase(metrics.ATTEMPTS, DROID, limit.window)} {at_least(limit.minimum)})\n"
+        f"/ ({scope.increase(metrics.ATTEMPTS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
         f"> {number(limit.limit)}",
         "Droid error rate is high.",
-        f"{PERCENTAGE} of the attempts of {who('droid')} failed in the last {limit.window}; "
-        f"the limit is {percent(limit.limit)}.",
+        _description(sentences.HIGH_ERROR_RATE, limit, PERCENTAGE),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
-def _low_code_quality(limit: Limit, scope: Scope) -> AlertRule:
-    scores = scope.increase(metrics.CODE_QUALITY, DROID, limit.window, part="count")
+def _low_code_quality(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    scores = scope.increase(metrics.CODE_QUALITY, limit.by, limit.window, part="count")
     return AlertRule(
         limit,
         DROIDS_BOARD,
-        DROID,
-        f"{scope.increase(metrics.CODE_QUALITY, DROID, limit.window, part='sum')}\n"
+        f"{scope.increase(metrics.CODE_QUALITY, limit.by, limit.window, part='sum')}\n"
         f"/ ({scores} {at_least(limit.minimum)})\n"
         f"< {number(limit.limit)}",
         "Droid code quality is low.",
-        f"The mean code quality score of {who('droid')} was "
-        '{{ printf "%.1f" $value }} of 100 '
-        f"in the last {limit.window}; the limit is {number(limit.limit)}.",
+        _description(sentences.LOW_CODE_QUALITY, limit, POINTS),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
-def _security_issues(limit: Limit, scope: Scope) -> AlertRule:
-    subject = (*PATTERN, "droid")
-    by = ", ".join((*subject, "finding_severity"))
+def _security_issues(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    by = ", ".join(limit.by)
     some = limit.finding_severities
     matchers = () if set(some) == set(Severity) else (f'finding_severity=~"{"|".join(some)}"',)
     return AlertRule(
         limit,
         DROIDS_BOARD,
-        subject,
         f"max by ({by}) ({scope.select(metrics.FINDINGS_OPEN, *matchers)}) > {number(limit.limit)}",
         "Security findings are open.",
-        f"{COUNT} {{{{ $labels.finding_severity }}}} finding(s) are open in the latest report of "
-        f"{who('droid')}, {name('pattern')}; the limit is {number(limit.limit)}.",
+        _description(sentences.SECURITY_ISSUES, limit, COUNT),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
 
-def _slow_responses(limit: Limit, scope: Scope) -> AlertRule:
-    answers = scope.increase(metrics.QUERY_RESPONSE, DROID, limit.window, part="count")
+def _slow_responses(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    answers = scope.increase(metrics.QUERY_RESPONSE, limit.by, limit.window, part="count")
     return AlertRule(
         limit,
         DROIDS_BOARD,
-        DROID,
-        f"{scope.increase(metrics.QUERY_RESPONSE, DROID, limit.window, part='sum')}\n"
+        f"{scope.increase(metrics.QUERY_RESPONSE, limit.by, limit.window, part='sum')}\n"
         f"/ ({answers} {at_least(limit.minimum)})\n"
         f"> {number(limit.limit)}",
         "Droid answers queries slowly.",
-        f"Queries put to {who('droid')} took {DURATION} on average to be answered "
-        f"in the last {limit.window}; the limit is {duration(limit.limit)}.",
+        _description(sentences.SLOW_RESPONSES, limit, DURATION),
         keep_firing_for=RATIO_KEEPS_FIRING,
         cause="slow",
     )
 
 
-def _unanswered_queries(limit: Limit, scope: Scope) -> AlertRule:
-    unanswered = scope.increase(metrics.QUERIES, DROID, limit.window, 'outcome="unanswered"')
+def _unanswered_queries(limit: AnyThreshold, scope: Scope) -> AlertRule:
+    unanswered = scope.increase(metrics.QUERIES, limit.by, limit.window, 'outcome="unanswered"')
     return AlertRule(
         limit,
         DROIDS_BOARD,
-        DROID,
         f"{unanswered} {at_least(1)}",
         "Droid leaves queries unanswered.",
-        f"{COUNT} query(ies) put to {who('droid')} went unanswered in the last {limit.window}; "
-        "the limit is 0.",
+        _description(sentences.UNANSWERED_QUERIES, limit, COUNT),
         cause="unanswered",
     )
 
 
-def _communication_conflicts(limit: Limit, scope: Scope) -> AlertRule:
+def _communication_conflicts(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
         limit,
         PATTERNS_BOARD,
-        PATTERN,
-        f"{scope.increase(metrics.CONFLICTS, PATTERN, limit.window)} > {number(limit.limit + 0.5)}",
+        f"{scope.increase(metrics.CONFLICTS, limit.by, limit.window)} {more_than(limit.limit)}",
         "Droids are in conflict.",
-        f"{COUNT} conflict(s) between droids in {who('pattern')} in the last {limit.window}; "
-        f"the limit is {number(limit.limit)}.",
+        _description(sentences.COMMUNICATION_CONFLICTS, limit, COUNT),
+    )
+
+
+def _description(template: str, limit: AnyThreshold, value: str) -> str:
+    """
+    A sentence with template actions of Prometheus for names and for *value*.
+    """
+    subject = subject_text(
+        ORCHESTRATOR_NAME,
+        pattern=label_value("pattern") if "pattern" in limit.by else None,
+        droid=label_value("droid") if "droid" in limit.by else None,
+    )
+    return sentence(
+        template, limit, value=value, subject=subject, finding_severity="{{ $labels.finding_severity }}"
     )
 
 
 SPECIFIED: Final = (
-    AlertKind(thresholds.LOW_SUCCESS_RATE, PATTERN, _low_success_rate),
-    AlertKind(thresholds.LONG_DURATION, PATTERN, _long_duration),
-    AlertKind(thresholds.HIGH_ERROR_RATE, DROID, _high_error_rate),
-    AlertKind(thresholds.LOW_CODE_QUALITY, DROID, _low_code_quality),
-    AlertKind(thresholds.SECURITY_ISSUES, (*PATTERN, "droid"), _security_issues),
-    AlertKind(thresholds.RESPONSE_TIME_HIGH, DROID, _slow_responses),
-    AlertKind(thresholds.RESPONSE_TIME_HIGH, DROID, _unanswered_queries),
-    AlertKind(thresholds.COMMUNICATION_CONFLICTS, PATTERN, _communication_conflicts),
+    AlertKind(thresholds.LOW_SUCCESS_RATE, _low_success_rate),
+    AlertKind(thresholds.LONG_DURATION, _long_duration),
+    AlertKind(thresholds.HIGH_ERROR_RATE, _high_error_rate),
+    AlertKind(thresholds.LOW_CODE_QUALITY, _low_code_quality),
+    AlertKind(thresholds.SECURITY_ISSUES, _security_issues),
+    AlertKind(thresholds.RESPONSE_TIME_HIGH, _slow_responses),
+    AlertKind(thresholds.RESPONSE_TIME_HIGH, _unanswered_queries),
+    AlertKind(thresholds.COMMUNICATION_CONFLICTS, _communication_conflicts),
 )
 """
 The rules of the specification's alerts, in its order.

@@ -45,9 +45,8 @@ def messages_graph() -> nodegraph.Panel:
     return node_graph_panel(
         30,
         "Collaboration network",
-        "Messages between droids over the time shown: an edge's figure is how many, a node's how "
-        "many it received. "
-        "At most 500 edges an orchestrator.",
+        "Messages between droids over the time shown: an edge's figure is how many, a node's how many it "
+        "received. At most 500 edges an orchestrator.",
         SHORT,
         joined,
     )
@@ -89,9 +88,9 @@ def queries_timeseries(limits: PanelLimits) -> timeseries.Panel:
     return timeseries_panel(
         33,
         "Queries per hour",
-        "Queries to the chosen droids in the hour before each point, by outcome; "
-        "answered means in "
-        "time. " + limits.response.note + " It also fires on any query left unanswered.",
+        "Queries to the chosen droids in the hour before each point, by outcome; answered means in time. "
+        + limits.response.note
+        + " It also fires on any query left unanswered.",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.QUERIES, ("outcome",), "1h"), "{{outcome}}"),
     )
@@ -117,9 +116,8 @@ def response_timeseries(limits: PanelLimits) -> timeseries.Panel:
     panel = timeseries_panel(
         35,
         "Response time",
-        "Response time of queries to the chosen droids, each point over the hour before it; "
-        "quantiles from "
-        "buckets. " + limits.response.note,
+        "Response time of queries to the chosen droids, each point over the hour before it; quantiles "
+        "from buckets. " + limits.response.note,
         SECONDS,
         PanelQuery(SCOPE.mean(metrics.QUERY_RESPONSE, (), "1h"), "mean"),
         PanelQuery(SCOPE.quantile(0.5, metrics.QUERY_RESPONSE, (), "1h"), "p50"),

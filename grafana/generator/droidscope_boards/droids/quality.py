@@ -127,7 +127,7 @@ def consistency_bars() -> bargauge.Panel:
     return bar_gauge_panel(
         43,
         "Quality consistency",
-        "1 - SD / 50 of a droid's code quality scores over the chosen window, from 3 scores; 100 % "
+        "1 - SD / 50 of a droid's code quality scores over the chosen window, from 3 scores; 100% "
         "means equal scores.",
         RATIO,
         PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_QUALITY_CONSISTENCY_RATIO, DROID)})", "{{droid}}"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
-from droidscope.rules.promql import number
+from droidscope.formatting import number
 from droidscope_boards.droids.scope import DROID, SCOPE
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import PanelQuery, dashed, state_timeline_panel, timeseries_panel

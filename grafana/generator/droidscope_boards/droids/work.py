@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.scoring import EFFICIENCY_FORMULA
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient
 from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW, errors, task_success
@@ -133,11 +134,9 @@ def droid_table(limits: PanelLimits) -> table.Panel:
     return table_panel(
         10,
         "KPIs of each droid",
-        "KPIs of each droid over the chosen window. Efficiency = 100 x (0.30 task success + 0.25 "
-        "quality + 0.20 "
-        "collaboration + 0.15 (1 - errors) + 0.10 response), its weights redistributed over the parts "
-        "that are known. Status is over 24 h; load = attempts in flight / the droid's limit "
-        "(setting droid_limits; absent without one). " + limits.errors.note,
+        f"KPIs of each droid over the chosen window. Efficiency = 100 x ({EFFICIENCY_FORMULA}), "
+        "its weights redistributed over the parts that are known. Status is over 24 h; load = attempts in "
+        "flight / the droid's limit (setting droid_limits; absent without one). " + limits.errors.note,
         {"droid": "Droid", "orchestrator": "Orchestrator"},
         [*_score_columns(limits), *_status_columns()],
         sort="Efficiency",
@@ -173,9 +172,8 @@ def efficiency_bars() -> bargauge.Panel:
     panel = bar_gauge_panel(
         11,
         "Efficiency",
-        f"Efficiency score over the chosen window, 0 to 100; below {thresholds.EFFICIENCY_LOW:g} a "
-        "droid needs "
-        "improvement. Absent while less than half of its weight is known.",
+        f"Efficiency score over the chosen window, 0 to 100; below {thresholds.EFFICIENCY_LOW:g} a droid "
+        "needs improvement. Absent while less than half of its weight is known.",
         SHORT,
         PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_EFFICIENCY_SCORE, DROID)})", "{{droid}}"),
     )
@@ -190,8 +188,7 @@ def collaboration_bars() -> bargauge.Panel:
         12,
         "Collaboration",
         "100 x (0.4 balance of messages sent + 0.3 response + 0.3 queries answered in time) over the "
-        "chosen window, "
-        "0 to 100.",
+        "chosen window, 0 to 100.",
         SHORT,
         PanelQuery(f"sort_desc({SCOPE.kpi(metrics.DROID_COLLABORATION_SCORE, DROID)})", "{{droid}}"),
     )

@@ -41,8 +41,8 @@ def active_sessions_table(limits: PanelLimits) -> table.Panel:
         10,
         "Running now",
         "Running sessions, the longest first; at most the 100 oldest of each orchestrator. Progress is "
-        "what the "
-        "orchestrator reported, else finished phases by their usual duration. " + limits.duration.note,
+        "what the orchestrator reported, else finished phases by their usual duration. "
+        + limits.duration.note,
         {"session_id": "Session", "orchestrator": "Orchestrator", "pattern": "Pattern", "phase": "Phase"},
         [
             Column(
@@ -72,9 +72,8 @@ def sessions_running_timeseries(limits: PanelLimits) -> timeseries.Panel:
     return timeseries_panel(
         11,
         "Running sessions",
-        "Sessions running; of them silent (nothing arrives), stalled (alive, no progress) and over "
-        "their time "
-        "limit. " + limits.duration.note,
+        "Sessions running; of them silent (nothing arrives), stalled (alive, no progress) and over their "
+        "time limit. " + limits.duration.note,
         SHORT,
         *(PanelQuery(f"sum({SCOPE.select(metric)})", legend) for legend, metric in states),
     )

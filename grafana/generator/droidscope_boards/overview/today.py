@@ -97,9 +97,8 @@ def efficiency_stat() -> stat.Panel:
     return stat_panel(
         5,
         "Efficiency",
-        "100 x (0.5 task completion + 0.3 phase success + 0.2 plan adherence) over the chosen "
-        "window, 0 to 100, "
-        "one value for each orchestrator.",
+        "100 x (0.5 task completion + 0.3 phase success + 0.2 plan adherence) over the chosen window, 0 "
+        "to 100, one value for each orchestrator.",
         SHORT,
         PanelQuery(SCOPE.kpi(metrics.EFFICIENCY_SCORE, FLEET), "{{orchestrator}}"),
     ).thresholds(low_is_bad(thresholds.EFFICIENCY_LOW))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
 from droidscope.conventions.metrics import ASSIGNMENT_WINDOW
+from droidscope.conventions.scoring import RANKING_MINIMUM
 from droidscope.rules.alerts import DROIDS_BOARD, PATTERNS_BOARD
-from droidscope.rules.promql import RANKED_FROM, wilson_lower
+from droidscope.rules.promql import wilson_lower
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import SCOPE
 from droidscope_boards.styles import RATIO, SHORT, low_is_bad
@@ -38,9 +39,8 @@ def top_droids_table() -> table.Panel:
     panel = table_panel(
         30,
         "Most efficient droids",
-        f"Droids by efficiency score over the chosen window, from {RANKED_FROM} tasks ended; the "
-        "variable pattern "
-        f"does not apply. Below {thresholds.EFFICIENCY_LOW:g} a droid needs improvement.",
+        f"Droids by efficiency score over the chosen window, from {RANKING_MINIMUM} tasks ended; the "
+        f"variable pattern does not apply. Below {thresholds.EFFICIENCY_LOW:g} a droid needs improvement.",
         {"droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column("Efficiency", efficiency, SHORT, low_is_bad(thresholds.EFFICIENCY_LOW)),
@@ -60,9 +60,8 @@ def top_patterns_table(limits: PanelLimits) -> table.Panel:
     panel = table_panel(
         31,
         "Most successful patterns",
-        "Patterns by the lower bound of their success rate (95 % Wilson interval) over the "
-        "chosen window, "
-        f"from {RANKED_FROM} sessions ended. " + limits.success.note,
+        "Patterns by the lower bound of their success rate (95% Wilson interval) over the chosen window, "
+        f"from {RANKING_MINIMUM} sessions ended. " + limits.success.note,
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("Success, lower bound", wilson_lower(success, sessions), RATIO),
@@ -84,8 +83,8 @@ def top_assignments_table() -> table.Panel:
     panel = table_panel(
         32,
         "Most effective assignments",
-        "Droids by the lower bound of the success rate of their tasks in a pattern (95 % Wilson "
-        f"interval) over {ASSIGNMENT_WINDOW}, from {RANKED_FROM} tasks ended.",
+        "Droids by the lower bound of the success rate of their tasks in a pattern (95% Wilson "
+        f"interval) over {ASSIGNMENT_WINDOW}, from {RANKING_MINIMUM} tasks ended.",
         {"droid": "Droid", "pattern": "Pattern", "orchestrator": "Orchestrator"},
         [
             Column("Success, lower bound", at_least, RATIO),

@@ -109,8 +109,7 @@ def error_rate_timeseries(limits: PanelLimits) -> timeseries.Panel:
         23,
         "Error rate",
         "Failed attempts of attempts by all droids, each point over the hour before it; the variable "
-        "pattern does "
-        "not apply. The alert is per droid. " + limits.errors.note,
+        "pattern does not apply. The alert is per droid. " + limits.errors.note,
         RATIO,
         PanelQuery(quotient(failed, attempts), "{{orchestrator}}"),
     )

@@ -54,7 +54,7 @@ def assignment_table(limits: PanelLimits) -> table.Panel:
         20,
         "Assignment effectiveness",
         "Tasks of each droid in each pattern over the chosen window, ranked by the lower bound of the "
-        "success rate (95 % Wilson interval), so that a few good tasks do not top the list. " + _EXPECTED,
+        "success rate (95% Wilson interval), so that a few good tasks do not top the list. " + _EXPECTED,
         {"pattern": "Pattern", "droid": "Droid", "orchestrator": "Orchestrator"},
         [
             Column("Tasks", f"round({tasks})", SHORT),
@@ -84,7 +84,7 @@ def effectiveness_matrix() -> table.Panel:
     return _assignment_matrix(
         23,
         "Effectiveness by pattern and droid",
-        "Lower bound of a droid's success rate in a pattern (95 % Wilson interval of its tasks completed of "
+        "Lower bound of a droid's success rate in a pattern (95% Wilson interval of its tasks completed of "
         f"those ended) over {ASSIGNMENT_WINDOW}, from 3 tasks. Few tasks are weak evidence, so it starts low "
         "and rises with their number.",
         metrics.ASSIGNMENT_EFFECTIVENESS,

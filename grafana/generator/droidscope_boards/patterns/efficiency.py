@@ -48,7 +48,7 @@ def efficiency_table(limits: PanelLimits) -> table.Panel:
     return table_panel(
         1,
         "Pattern efficiency",
-        "KPIs of each pattern over the chosen window. Lower bound: of the 95 % Wilson interval of success; "
+        "KPIs of each pattern over the chosen window. Lower bound: of the 95% Wilson interval of success; "
         "cost efficiency = the reference cost of a success (a budget, else its usual cost) / its cost, "
         "at most 1. " + limits.success.note,
         {"pattern": "Pattern", "orchestrator": "Orchestrator"},

@@ -78,9 +78,8 @@ def failure_points_table() -> table.Panel:
     panel = table_panel(
         11,
         "Failure points",
-        "Failed phases, and sessions that failed outside any phase, by reason over the chosen "
-        "window: share of all "
-        "failures, and cumulative share.",
+        "Failed phases, and sessions that failed outside any phase, by reason over the chosen window: "
+        "share of all failures, and cumulative share.",
         {"pattern": "Pattern", "phase": "Phase", "reason": "Reason", "orchestrator": "Orchestrator"},
         [
             Column("Failures", f"round({failures})", SHORT),

@@ -1,5 +1,5 @@
 """
-Reads the file that changes limits: YAML in, `Limits` out, or one line for each fault.
+Reads the file that changes limits: YAML in, `AlertLimits` out, or one line for each fault.
 
     OrchestratorSessionSuccessRateLow:
       limit: 0.6                            # for all
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from droidscope.conventions.attributes import Severity
+from droidscope.conventions.fleet_thresholds import FLEET_ALERTS
 from droidscope.conventions.former_names import FORMER_ALERT_NAMES
-from droidscope.conventions.metrics import ORCHESTRATOR
+from droidscope.conventions.thresholds import ALERTS, BY_PATTERN, LONGEST_WINDOW
 from droidscope.errors import ConfigError
-from droidscope.rules.alerts import KINDS, alerts_of
-from droidscope.rules.rule_variants import PATTERN, Adjustment, Override, RuleLimits
+from droidscope.limits.variants import Adjustment, AlertLimits, AnyThreshold, Override
+from droidscope.units import duration_seconds
 from droidscope.yaml_file import read_mapping
 
 if TYPE_CHECKING:
@@ -29,15 +30,12 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from droidscope.rules.alerts import AlertKind
-
 _DURATION: Final = re.compile(r"[0-9]+(s|m|h|d)\Z")
 _LARGEST: Final = {"ratio": 1.0, "points": 100.0}
 _EXPECTED: Final = {"ratio": "a ratio from 0 to 1", "points": "points from 0 to 100"}
 
-_KINDS: Final[Mapping[str, tuple[AlertKind, ...]]] = {
-    kind.threshold.name: tuple(each for each in KINDS if each.threshold.name == kind.threshold.name)
-    for kind in KINDS
+_THRESHOLDS: Final[Mapping[str, AnyThreshold]] = {
+    threshold.name: threshold for threshold in (*ALERTS, *FLEET_ALERTS)
 }
 
 
@@ -92,7 +90,7 @@ class _Adjusted(_Changes):
 _FILE: Final = TypeAdapter(dict[str, _Adjusted])
 
 
-def load(path: Path) -> RuleLimits:
+def load(path: Path) -> AlertLimits:
     """
     The limits that the file at *path* sets.
 
@@ -102,7 +100,7 @@ def load(path: Path) -> RuleLimits:
     return parse(read_mapping(path, "a mapping of alert names"))
 
 
-def parse(content: Mapping[str, object]) -> RuleLimits:
+def parse(content: Mapping[str, object]) -> AlertLimits:
     """
     The limits of a file's *content*.
 
@@ -116,7 +114,7 @@ def parse(content: Mapping[str, object]) -> RuleLimits:
     faults = [fault for name, each in adjusted.items() for fault in _faults(name, each)]
     if faults:
         raise ConfigError("\n".join(faults))
-    return RuleLimits(
+    return AlertLimits(
         {
             name: Adjustment(
                 each.given(),
@@ -147,41 +145,54 @@ def _faults(name: str, adjusted: _Adjusted) -> Iterator[str]:
     if name in FORMER_ALERT_NAMES:
         yield f"{name} is called {FORMER_ALERT_NAMES[name]} now; expected its new name"
         return
-    if name not in _KINDS:
-        yield f"{name} is no alert; expected one of {', '.join(_KINDS)}"
+    if name not in _THRESHOLDS:
+        yield f"{name} is no alert; expected one of {', '.join(_THRESHOLDS)}"
         return
-    yield from _misfits(name, (name,), adjusted)
-    places = set()
-    labels = {label for kind in _KINDS[name] for label in kind.subject}
+    threshold = _THRESHOLDS[name]
+    yield from _unfit(threshold, (name,), adjusted)
+    subjects = set()
     for position, special in enumerate(adjusted.overrides):
         key = (name, "overrides", position)
-        place = (special.orchestrator, special.pattern)
-        if place == (None, None):
+        subject = (special.orchestrator, special.pattern)
+        if subject == (None, None):
             yield f"{_key(*key)} names nobody; expected orchestrator, pattern or both"
-        if place in places:
-            yield f"{_key(*key)} names {' and '.join(filter(None, place))} again; expected each place once"
-        places.add(place)
-        for label in (ORCHESTRATOR, PATTERN):
-            if getattr(special, label) is not None and label not in labels:
-                judged = (
-                    f"is judged by {', '.join(sorted(labels))}" if labels else "is about nobody in particular"
-                )
-                yield (
-                    f"{_key(*key, label)} is {getattr(special, label)!r}; "
-                    f"expected no {label}, since the alert {judged}"
-                )
-        yield from _misfits(name, key, special)
+        if subject in subjects:
+            yield f"{_key(*key)} names {' and '.join(filter(None, subject))} again; expected each place once"
+        subjects.add(subject)
+        yield from _unknown_labels(threshold, key, special)
+        yield from _unfit(threshold, key, special)
 
 
-def _misfits(name: str, place: tuple[str | int, ...], changes: _Changes) -> Iterator[str]:
-    unit = _KINDS[name][0].threshold.unit
+def _unknown_labels(threshold: AnyThreshold, key: tuple[str | int, ...], special: _Special) -> Iterator[str]:
+    """
+    Labels of an override by which the alert is not evaluated.
+    """
+    by = threshold.by
+    for label in BY_PATTERN:
+        if getattr(special, label) is not None and label not in by:
+            judged = f"is judged by {', '.join(sorted(by))}" if by else "is about nobody in particular"
+            yield (
+                f"{_key(*key, label)} is {getattr(special, label)!r}; "
+                f"expected no {label}, since the alert {judged}"
+            )
+
+
+def _unfit(threshold: AnyThreshold, key: tuple[str | int, ...], changes: _Changes) -> Iterator[str]:
+    """
+    Values that are out of range, or would change nothing.
+    """
+    unit, window = threshold.unit, changes.window
     if changes.limit is not None and changes.limit > _LARGEST.get(unit, changes.limit):
-        yield f"{_key(*place, 'limit')} is {changes.limit:g}; expected {_EXPECTED[unit]}"
+        yield f"{_key(*key, 'limit')} is {changes.limit:g}; expected {_EXPECTED[unit]}"
+        return
+    if window and threshold in ALERTS and duration_seconds(window) > duration_seconds(LONGEST_WINDOW):
+        yield f"{_key(*key, 'window')} is {window!r}; expected at most {LONGEST_WINDOW}"
         return
     for field, value in changes.given().items():
-        if field not in ("severity", "enabled") and not _matters(name, field, value):
-            where = f"{_key(*place, field)} is {_shown(value)}"
-            yield f"{where}; expected no {field}, since this alert has none to set"
+        if field == "enabled" or field in threshold.settable or value == getattr(threshold, field):
+            continue
+        where = f"{_key(*key, field)} is {_shown(value)}"
+        yield f"{where}; expected no {field}, since this alert has none to set"
 
 
 def _shown(value: object) -> str:
@@ -193,23 +204,9 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def _matters(name: str, field: str, value: object) -> bool:
-    """
-    Whether another *field* makes another rule: some alerts have no limit, window or minimum.
-    """
-    for kind in _KINDS[name]:
-        if getattr(kind.threshold, field) == value:
-            return True
-        (before,) = alerts_of(kind, RuleLimits())
-        (after,) = alerts_of(kind, RuleLimits({name: Adjustment({field: value})}))
-        if field == "hold" or before.expr != after.expr:
-            return True
-    return False
-
-
-def _key(*place: str | int) -> str:
+def _key(*keys: str | int) -> str:
     """
     Where in the file: `OrchestratorSessionsLost.overrides[0].limit`.
     """
-    words = [f"[{word}]" if isinstance(word, int) else f".{word}" for word in place]
+    words = [f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys]
     return "".join(words).removeprefix(".")
