@@ -36,6 +36,8 @@ def test_an_addon_has_the_version_of_the_product(addon):
     (product,) = [one for one in project["dependencies"] if one.startswith("droidscope[")]
     assert product.endswith(f"]=={VERSION}")
     assert project["name"].replace("-", "_") == addon.package
+    # A copy, since a build sees its own folder alone.
+    assert (ROOT / addon.folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_development_has_what_the_addons_depend_on():

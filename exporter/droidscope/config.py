@@ -326,7 +326,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
     """
     Settings given as DROIDSCOPE_*; mappings and lists are JSON or YAML.
     """
-    found: dict[str, tuple[str, object]] = {}
+    given: dict[str, tuple[str, object]] = {}
     for name, value in environ.items():
         if not name.startswith(ENV_PREFIX) or name in ENV_OTHERS or not value:
             continue
@@ -337,10 +337,10 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
             ("dict", "list", "bool | tuple")
         )
         try:
-            found[key] = (name, yaml.safe_load(value) if is_mapping else value)
+            given[key] = (name, yaml.safe_load(value) if is_mapping else value)
         except yaml.YAMLError:
-            found[key] = (name, value)
-    return found
+            given[key] = (name, value)
+    return given
 
 
 def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> str:

@@ -150,20 +150,22 @@ class TestInsights:
         """
         answer = ask("bottlenecks", window="1h", **query)
 
-        found = [each["kind"] for each in answer["bottlenecks"]]
-        assert {kind: found.count(kind) for kind in found} == kinds
-        assert answer["total"] == len(found)
+        listed = [each["kind"] for each in answer["bottlenecks"]]
+        assert {kind: listed.count(kind) for kind in listed} == kinds
+        assert answer["total"] == len(listed)
 
     def test_a_bottleneck_has_its_evidence(self, ask):
         """
         Half of the syntheses are not integrated; the sessions of those are named with their traces.
         """
-        (found,) = ask("bottlenecks", orchestrator="atlas", kind="integration", window="1h")["bottlenecks"]
+        (bottleneck,) = ask("bottlenecks", orchestrator="atlas", kind="integration", window="1h")[
+            "bottlenecks"
+        ]
 
-        assert (found["value"], found["baseline"], found["unit"]) == (0.5, 0.85, "ratio")
-        assert (found["n"], found["flagged"], found["impact_score"]) == (10, 5, 50)
-        assert {each["session_id"] for each in found["sessions"]} == {f"b{n}" for n in range(1, 10, 2)}
-        assert all(len(each["trace_id"]) == 32 for each in found["sessions"])
+        assert (bottleneck["value"], bottleneck["baseline"], bottleneck["unit"]) == (0.5, 0.85, "ratio")
+        assert (bottleneck["n"], bottleneck["flagged"], bottleneck["impact_score"]) == (10, 5, 50)
+        assert {each["session_id"] for each in bottleneck["sessions"]} == {f"b{n}" for n in range(1, 10, 2)}
+        assert all(len(each["trace_id"]) == 32 for each in bottleneck["sessions"])
 
     @pytest.mark.parametrize(
         ("query", "rules"),
@@ -236,7 +238,7 @@ class TestInsights:
             ("bottlenecks", "orchestrator_bottleneck_impact_score"),
             ("recommendations", "orchestrator_recommendation_impact_score"),
         ):
-            found = ask(path, orchestrator="atlas", window="1h")[path]
+            insights = ask(path, orchestrator="atlas", window="1h")[path]
             shown = {
                 (dict(labels)["kind"], dict(labels)["subject"], dict(labels).get("rule")): value
                 for (known, labels), value in analysed.samples().items()
@@ -246,5 +248,5 @@ class TestInsights:
             }
             assert shown == {
                 (each["kind"], each["subject"], each.get("rule")): pytest.approx(each["impact_score"])
-                for each in found
+                for each in insights
             }

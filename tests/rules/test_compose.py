@@ -64,6 +64,18 @@ def test_nobody_runs_as_root():
     assert re.search(r"^USER droidscope$", dockerfile, re.MULTILINE)
 
 
+def test_what_is_built_is_a_stage_of_the_dockerfile():
+    """
+    The exporter's image is the product alone, and what is built by default; the fleet has its own.
+    """
+    stages = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "exporter/Dockerfile").read_text(), re.MULTILINE)
+    targets = {name: one["build"]["target"] for name, one in SERVICES.items() if "build" in one}
+
+    assert targets == {"exporter": "exporter", "fleet": "demo"}
+    assert set(targets.values()) <= set(stages)
+    assert stages[-1] == "exporter"
+
+
 def test_there_is_no_default_password():
     """
     Grafana's comes from a file, and nobody reads without signing in.

@@ -115,14 +115,14 @@ def test_the_gauges_agree_with_the_api(rig):
     assert slow
     assert advised
     for window in ("1h", "24h", "7d"):
-        found = list_bottlenecks(reader, BottlenecksParams(window=window)).bottlenecks
+        results = list_bottlenecks(reader, BottlenecksParams(window=window)).bottlenecks
         assert {labels: value for labels, value in slow.items() if labels[-1] == window} == {
-            (each.orchestrator, each.kind, each.subject, window): each.impact_score for each in found
+            (each.orchestrator, each.kind, each.subject, window): each.impact_score for each in results
         }
-        found = list_recommendations(reader, RecommendationsParams(window=window)).recommendations
+        results = list_recommendations(reader, RecommendationsParams(window=window)).recommendations
         assert {labels: value for labels, value in advised.items() if labels[-1] == window} == {
             (each.orchestrator, each.kind, each.subject, each.rule, window): each.impact_score
-            for each in found
+            for each in results
         }
     (pattern,) = list_patterns(reader, PatternsParams(window="7d")).patterns
     judged = values(gauges, m.ASSIGNMENT_EFFECTIVENESS)
@@ -224,8 +224,8 @@ def test_after_a_clock_step_back_insights_are_computed_again(rig):
 
 
 def efficiencies(page):
-    found = values(page.kpis(), m.PATTERN_COST_EFFICIENCY_RATIO)
-    return {labels[-2:]: value for labels, value in found.items()}
+    gauges = values(page.kpis(), m.PATTERN_COST_EFFICIENCY_RATIO)
+    return {labels[-2:]: value for labels, value in gauges.items()}
 
 
 def test_without_a_budget_a_success_compares_with_what_it_usually_costs(rig):
@@ -259,9 +259,9 @@ def test_on_the_first_day_nothing_is_usual(rig):
 
 
 def statuses(rig, limits=None):
-    found = values(page_of(rig, limits=limits).droids(), m.DROID_STATUS)
-    assert all(total == 1 for total in Counter(labels[1] for labels, v in found.items() if v).values())
-    return {labels[1]: labels[2] for labels, value in found.items() if value}
+    gauges = values(page_of(rig, limits=limits).droids(), m.DROID_STATUS)
+    assert all(total == 1 for total in Counter(labels[1] for labels, v in gauges.items() if v).values())
+    return {labels[1]: labels[2] for labels, value in gauges.items() if value}
 
 
 def started(rig, number, droid="coder"):
@@ -341,8 +341,8 @@ def test_an_orchestrator_has_at_most_a_hundred_series_of_insights_in_a_window(ri
             shown[labels[-1]].append((value, labels[2]))
         assert {window: len(of) for window, of in shown.items()} == {"1h": 100, "24h": 100, "7d": 100}
         assert min(subject for _, subject in shown["7d"]) == "p/phase050"
-    found = list_bottlenecks(reader, BottlenecksParams(window="7d", limit=200))
-    assert found.total == len(found.bottlenecks) == 150
+    answer = list_bottlenecks(reader, BottlenecksParams(window="7d", limit=200))
+    assert answer.total == len(answer.bottlenecks) == 150
 
 
 def test_of_many_assignments_those_of_the_most_tasks_have_series(rig, monkeypatch):
@@ -354,8 +354,8 @@ def test_of_many_assignments_those_of_the_most_tasks_have_series(rig, monkeypatc
         tasks = [b.task(droid, id=f"{droid}{k}", start=ago(rig, HOUR)) for k in range(n)]
         rig.send("traces", b.traces(*tasks))
 
-    found = values(reader_of(rig).insights.gauges(), m.samples_of(m.ASSIGNMENT_EXPECTED))
-    assert found == {("atlas", "bug-fix", "b", "7d"): 5, ("atlas", "bug-fix", "c", "7d"): 4}
+    gauges = values(reader_of(rig).insights.gauges(), m.samples_of(m.ASSIGNMENT_EXPECTED))
+    assert gauges == {("atlas", "bug-fix", "b", "7d"): 5, ("atlas", "bug-fix", "c", "7d"): 4}
 
 
 def test_label_sets_of_insights_are_distinct(tmp_path):

@@ -34,14 +34,14 @@ def test_it_has_the_alerts_of_all_orchestrators_the_most_severe_first(tmp_path):
     rig.send("traces", b.traces(*tries, service="borealis"))
     rig.pass_seconds(60)
 
-    found = summary(rig)
+    numbers = summary(rig)
 
-    assert found.alert_level == "critical"
-    assert [(each.orchestrator, each.severity) for each in found.alerts] == [
+    assert numbers.alert_level == "critical"
+    assert [(each.orchestrator, each.severity) for each in numbers.alerts] == [
         ("borealis", "critical"),
         ("atlas", "high"),
     ]
-    assert found.alerts_total == 2
+    assert numbers.alerts_total == 2
 
 
 def test_it_has_the_insights_of_the_day_with_the_highest_impact(tmp_path):
@@ -53,11 +53,11 @@ def test_it_has_the_insights_of_the_day_with_the_highest_impact(tmp_path):
         rig.send("traces", b.traces(*failed_sessions(f"p{n}", 5 + n)))
     rig.pass_seconds(60)
 
-    found = summary(rig).recommendations
+    recommendations = summary(rig).recommendations
 
-    assert [each.pattern for each in found] == ["p5", "p4", "p3", "p2", "p1"]
-    assert {each.window for each in found} == {"24h"}
-    assert len(found[0].sessions) == 5
+    assert [each.pattern for each in recommendations] == ["p5", "p4", "p3", "p2", "p1"]
+    assert {each.window for each in recommendations} == {"24h"}
+    assert len(recommendations[0].sessions) == 5
 
 
 def test_it_has_every_droid_with_its_status(tmp_path):
@@ -72,8 +72,8 @@ def test_it_has_every_droid_with_its_status(tmp_path):
     rig.send("logs", b.logs(begun))
     rig.pass_seconds(60)
 
-    found = summary(rig, tester=1)
-    coder, tester = found.droids
+    numbers = summary(rig, tester=1)
+    coder, tester = numbers.droids
 
     assert (coder.droid, coder.status, coder.attempts_active, coder.attempts_limit) == (
         "coder",
@@ -84,14 +84,14 @@ def test_it_has_every_droid_with_its_status(tmp_path):
     assert coder.efficiency > 90
     assert (tester.droid, tester.status, tester.efficiency) == ("tester", "overloaded", None)
     assert (tester.attempts_active, tester.attempts_limit) == (1, 1)
-    assert found.droid_statuses == {"healthy": 1, "overloaded": 1}
+    assert numbers.droid_statuses == {"healthy": 1, "overloaded": 1}
 
 
 def test_an_exporter_without_records_has_no_alerts_and_insights(tmp_path):
     """
     No alert, no finding, no droid.
     """
-    found = summary(Rig(tmp_path))
+    numbers = summary(Rig(tmp_path))
 
-    assert (found.alert_level, found.alerts, found.alerts_total) == ("none", (), 0)
-    assert found.bottlenecks == found.recommendations == found.droids == ()
+    assert (numbers.alert_level, numbers.alerts, numbers.alerts_total) == ("none", (), 0)
+    assert numbers.bottlenecks == numbers.recommendations == numbers.droids == ()

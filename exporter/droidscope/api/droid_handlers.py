@@ -78,7 +78,8 @@ def list_droids(reader: HeadReader, params: DroidsParams) -> DroidList:
 
 def _droid_windows(facts: Totals) -> dict[str, _DroidWindow]:
     return {
-        droid: _DroidWindow(droid_totals(of_droid), of_droid) for droid, of_droid in facts.by_droid.items()
+        droid: _DroidWindow(droid_totals(droid_facts), droid_facts)
+        for droid, droid_facts in facts.by_droid.items()
     }
 
 
@@ -119,8 +120,8 @@ def _messages_by_type(facts: Totals) -> dict[str, int]:
 
 def _by_task_type(facts: Totals) -> dict[str, TaskTypeResults]:
     return {
-        task_type: _to_task_type_results(droid_totals(of_type))
-        for task_type, of_type in sorted(facts.by_task_type.items())
+        task_type: _to_task_type_results(droid_totals(type_facts))
+        for task_type, type_facts in sorted(facts.by_task_type.items())
     }
 
 

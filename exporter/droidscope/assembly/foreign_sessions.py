@@ -148,7 +148,7 @@ class ForeignSessions:
         if wait_ns > now_ns:
             heapq.heappush(self._due, (wait_ns, trace.id))
             return []
-        return self._close([each for each in group if self._over_ns(each) <= now_ns], now_ns)
+        return self._close([related for related in group if self._over_ns(related) <= now_ns], now_ns)
 
     def _over_ns(self, trace: OpenTrace) -> int:
         """
@@ -166,14 +166,14 @@ class ForeignSessions:
         """
         A trace and all that share a session with it, directly or through others.
         """
-        found = {trace.id}
+        related = {trace.id}
         pending = [trace]
         while pending:
             for link in pending.pop().links:
-                fresh = self._linked[link] - found
-                found |= fresh
+                fresh = self._linked[link] - related
+                related |= fresh
                 pending += [self._traces[trace_id] for trace_id in fresh]
-        return [self._traces[trace_id] for trace_id in found]
+        return [self._traces[trace_id] for trace_id in related]
 
     def _close(self, traces: list[OpenTrace], clock_ns: int) -> list[AnyRecord]:
         for trace in traces:

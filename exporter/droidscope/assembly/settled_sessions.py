@@ -68,7 +68,8 @@ class SettledSessions:
         """
         relabelled = (replace(session, orchestrator=relabel(session.orchestrator)) for session in sessions)
         self._by_key = BoundedMap(
-            self._settings.max_known, (((each.orchestrator, each.session), each) for each in relabelled)
+            self._settings.max_known,
+            (((session.orchestrator, session.session), session) for session in relabelled),
         )
         self._keys = BoundedMap(
             self._settings.max_known,

@@ -111,8 +111,8 @@ def _amount_text(amount: tuple[int, int]) -> str:
 
 
 def _exemplar_of(cell: Cell, bucket: int) -> str:
-    found = cell.exemplars.get(bucket)
-    return _exemplar_text(*found) if found else ""
+    exemplar = cell.exemplars.get(bucket)
+    return _exemplar_text(*exemplar) if exemplar else ""
 
 
 @lru_cache(maxsize=65_536)

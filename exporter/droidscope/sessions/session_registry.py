@@ -1,5 +1,5 @@
 """
-The sessions held in memory: found by every record, and due for something at a known uptime.
+The sessions in memory, by key, and when each is due for something.
 
 Only arrivals and the passing of uptime change anything here, so a replay of the same frames ends
 in the same sessions.

@@ -19,7 +19,7 @@ from droidscope.model.records import Output, Usage
 
 SESSION_SIZE: Final = 4
 """
-What a session itself counts as, in things held.
+What a session itself counts as, in things it holds.
 """
 
 Interval = tuple[int, int]
@@ -257,7 +257,7 @@ def add_interval(intervals: list[Interval], low: int, high: int) -> list[Interva
     first = bisect_left(intervals, low, key=itemgetter(1))
     last = bisect_right(intervals, high, key=itemgetter(0))
     joined = intervals[first:last]
-    edges = [low, *(min(max(edge, low), high) for each in joined for edge in each), high]
+    edges = [low, *(min(max(edge, low), high) for interval in joined for edge in interval), high]
     if joined:
         low, high = min(low, joined[0][0]), max(high, joined[-1][1])
     intervals[first:last] = [(low, high)]
