@@ -82,7 +82,7 @@ the 14.4 and 6 that are usual for objectives of 99.9 % would never fire, or hard
 """
 BURN_RATE: Final = 3.0
 """
-How many times too fast the budget of failures is spent when the alert speaks.
+How many times too fast the error budget is spent when the alert fires.
 """
 OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSuccessObjectiveBurning",
@@ -102,7 +102,7 @@ OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
     unit="ratio",
 )
 """
-Over the limit in both windows: the long one says it matters, the short one that it still goes on.
+Over the limit in both windows: the long one shows that it matters, the short one that it still goes on.
 """
 BURN_SHORT_WINDOW: Final = "1h"
 
@@ -203,7 +203,7 @@ SERIES_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
     action="reduce_label_values",
 )
 """
-80 % of the default of the setting `series_limit`; who changes that changes this.
+80 % of the default of the setting `series_limit`: change both together.
 """
 
 # --- model providers ----------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 Every limit, written once: alert rules, panel steps, report colours and findings read these.
 
 Limits, severities and actions of the seven alerts are those of the specification; windows, sample
-counts and holds are ours (docs/kpis.md#alerts).
+counts and holds are droidscope's own (docs/kpis.md#alerts).
 """
 
 from __future__ import annotations

@@ -31,20 +31,20 @@ class Pace(NamedTuple):
     is_for_working_hours: bool
 
 
-_PROBLEM: Final = ("alertname", ORCHESTRATOR)
+_BY_PROBLEM: Final = ("alertname", ORCHESTRATOR)
 """
 One message for each problem of each orchestrator.
 """
-_DIGEST: Final = (ORCHESTRATOR,)
+_BY_ORCHESTRATOR: Final = (ORCHESTRATOR,)
 """
-One message for each orchestrator: nobody wants ten mails about what can wait.
+One message for each orchestrator: ten mails about what can wait are too many.
 """
 
 PACE: Final = {
-    Severity.CRITICAL: Pace("10s", "1m", "1h", _PROBLEM, is_for_working_hours=False),
-    Severity.HIGH: Pace("30s", "5m", "4h", _PROBLEM, is_for_working_hours=False),
-    Severity.MEDIUM: Pace("1m", "15m", "12h", _DIGEST, is_for_working_hours=True),
-    Severity.LOW: Pace("5m", "1h", "24h", _DIGEST, is_for_working_hours=True),
+    Severity.CRITICAL: Pace("10s", "1m", "1h", _BY_PROBLEM, is_for_working_hours=False),
+    Severity.HIGH: Pace("30s", "5m", "4h", _BY_PROBLEM, is_for_working_hours=False),
+    Severity.MEDIUM: Pace("1m", "15m", "12h", _BY_ORCHESTRATOR, is_for_working_hours=True),
+    Severity.LOW: Pace("5m", "1h", "24h", _BY_ORCHESTRATOR, is_for_working_hours=True),
 }
 
 
@@ -106,7 +106,7 @@ def alertmanager_config(
         "templates": [f"templates/{TEMPLATES}"],
         "route": {
             "receiver": OTHER,
-            "group_by": [*_PROBLEM, *site_labels],
+            "group_by": [*_BY_PROBLEM, *site_labels],
             "group_wait": "30s",
             "group_interval": "5m",
             "repeat_interval": "12h",

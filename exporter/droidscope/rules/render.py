@@ -43,7 +43,7 @@ def render_prometheus(links: Links | None = None, limits: AlertLimits | None = N
         "prometheus/prometheus.yml": _yaml(prometheus_config(NATIVE)),
         "prometheus/compose.yml": _yaml(prometheus_config(COMPOSE)),
         "prometheus/rules/recording.yml": _yaml(recording_groups("1h", "24h")),
-        # On its own, since nothing shipped reads it: who leaves it out saves its cost.
+        # On its own, since nothing shipped reads it: leaving it out saves its cost.
         "prometheus/rules/recording-week.yml": _yaml(recording_groups("7d")),
         "prometheus/rules/alerts.yml": _yaml(alert_groups(links or Links(), limits)),
     }

@@ -1,5 +1,5 @@
 """
-Alerts about what watches: the exporter, its store, Prometheus' rules, Alertmanager's notifications.
+Alerts about the monitoring: the exporter, its store, Prometheus' rules, Alertmanager's notifications.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _down(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        # The comparison makes it speak when targets are down as well as when there are none.
+        # The comparison makes it fire when targets are down as well as when there are none.
         f'absent(up{{job="{JOB}"}} == 1)',
         "No droidscope exporter is up.",
         f"For {_minutes(limit.hold)} no exporter has been scraped; limits are not watched, "
@@ -82,8 +82,8 @@ def _store_filling(limit: AnyThreshold, scope: Scope) -> AlertRule:
 
 def _rules_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
-    ours = 'rule_group=~".*;droidscope-.*"'
-    failed = f"increase(prometheus_rule_evaluation_failures_total{{{ours}}}[{limit.window}])"
+    native = 'rule_group=~".*;droidscope-.*"'
+    failed = f"increase(prometheus_rule_evaluation_failures_total{{{native}}}[{limit.window}])"
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
@@ -145,7 +145,7 @@ HEALTH: Final = (
 
 def watchdog(links: Links) -> dict[str, object]:
     """
-    The rule that always fires; it has no limit, and no severity that anyone is woken for.
+    The rule that always fires; it has no limit, and no severity that pages.
     """
     return {
         "alert": WATCHDOG,

@@ -34,7 +34,7 @@ def _lost(limit: AnyThreshold, scope: Scope) -> AlertRule:
         limit,
         OVERVIEW_BOARD,
         f"min by ({ORCHESTRATOR}) ({scope.select(metrics.COMPLETENESS)}) < {number(limit.limit)}\n"
-        # Judged while records flow: what was lost a month ago calls nobody tonight.
+        # Judged while records arrive: what was lost a month ago does not page.
         f"and {emitted} {at_least(limit.minimum)}",
         "Telemetry is lost.",
         f"Of the records that {ORCHESTRATOR_NAME} emitted {PERCENTAGE} were stored; "
@@ -48,11 +48,11 @@ def _stopped(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
         limit,
         OVERVIEW_BOARD,
-        # The gauge begins anew with the exporter; what it once said does not.
+        # The gauge begins anew with the exporter; its earlier values count, too.
         f"time() - max by ({ORCHESTRATOR}) (max_over_time({arrival}[{limit.window}])) "
         f"> {number(limit.limit)}\n"
         f"and sum by ({ORCHESTRATOR}) (changes({arrival}[{limit.window}])) {at_least(limit.minimum)}\n"
-        # Ours alone: its metrics come at rest, too. Others' may have every reason to stop.
+        # Only droidscope's instrumentation sends metrics at rest; other clients may have reason to stop.
         f"and {scope.increase(metrics.CLIENT_RECORDS_EMITTED, limit.by, limit.window)} >= 0\n"
         # While no exporter was there nothing could arrive, and what waited comes when it is back.
         f'and on () max(min_over_time(up{{job="{JOB}"}}[{number(limit.limit)}s])) == 1',
