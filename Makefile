@@ -78,14 +78,16 @@ lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered
 	@$(BIN)/python -m droidscope.rules --check
 	@$(BIN)/droidscope boards render --check
 	@$(BIN)/python tests/configuration_page.py --check
+	@$(BIN)/python tests/alerts_page.py --check
 
 type: $(VENV)/.dev ## type-check the packages and the use of its public API
 	@$(BIN)/mypy
 
-render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and the page of the settings
+render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and the pages of settings and alerts
 	@$(BIN)/python -m droidscope.rules
 	@$(BIN)/droidscope boards render
 	@$(BIN)/python tests/configuration_page.py
+	@$(BIN)/python tests/alerts_page.py
 
 house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
 	@$(BIN)/python tests/house.py
