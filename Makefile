@@ -79,15 +79,17 @@ lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered
 	@$(BIN)/droidscope boards render --check
 	@$(BIN)/python tests/configuration_page.py --check
 	@$(BIN)/python tests/alerts_page.py --check
+	@$(BIN)/python tests/kpi_and_api_tables.py --check
 
 type: $(VENV)/.dev ## type-check the packages and the use of its public API
 	@$(BIN)/mypy
 
-render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and the pages of settings and alerts
+render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and tables of docs/
 	@$(BIN)/python -m droidscope.rules
 	@$(BIN)/droidscope boards render
 	@$(BIN)/python tests/configuration_page.py
 	@$(BIN)/python tests/alerts_page.py
+	@$(BIN)/python tests/kpi_and_api_tables.py
 
 house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
 	@$(BIN)/python tests/house.py

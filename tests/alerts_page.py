@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from difflib import unified_diff
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +16,12 @@ from droidscope.conventions.thresholds import ALERTS, NO_HOLD
 from droidscope.limits.sentences import condition_text
 from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts import WATCHDOG
+from rendered_part import write_or_check
 
 PAGE: Final = Path(__file__).parents[1] / "docs/alerts.md"
 BEGIN: Final = "<!-- rendered from the thresholds by `make render`, from here -->\n"
-END: Final = "<!-- to here -->\n"
 """
-The page is written by hand before and after these lines.
+The page is written by hand before this line, and after `END`.
 """
 TITLES: Final = {
     "performance": "Performance (from the specification)",
@@ -69,17 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         1 if it differs and was only to be checked.
     """
-    committed = PAGE.read_text(encoding="utf-8")
-    before, _, rest = committed.partition(BEGIN)
-    rendered = before + BEGIN + tables() + END + rest.partition(END)[2]
-    if "--check" not in arguments:
-        PAGE.write_text(rendered, encoding="utf-8")
-        return 0
-    difference = unified_diff(
-        committed.splitlines(keepends=True), rendered.splitlines(keepends=True), "committed", "rendered"
-    )
-    sys.stdout.writelines(difference)
-    return int(rendered != committed)
+    return write_or_check(PAGE, BEGIN, tables(), arguments)
 
 
 if __name__ == "__main__":

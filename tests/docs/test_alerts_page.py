@@ -5,6 +5,7 @@ The page of the alerts has them all, as they are.
 from __future__ import annotations
 
 import alerts_page
+from rendered_part import END
 
 
 def test_the_page_is_as_rendered(capsys):
@@ -20,7 +21,7 @@ def test_drift_is_shown_and_mended(tmp_path, monkeypatch, capsys):
     What is written by hand around the tables stays.
     """
     page = tmp_path / "alerts.md"
-    page.write_text(f"Before.\n{alerts_page.BEGIN}| old |\n{alerts_page.END}After.\n")
+    page.write_text(f"Before.\n{alerts_page.BEGIN}| old |\n{END}After.\n")
     monkeypatch.setattr(alerts_page, "PAGE", page)
 
     assert alerts_page.main(["--check"]) == 1

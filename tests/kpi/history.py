@@ -1,7 +1,7 @@
 """
 Naive histories: plain lists of what happened, from which tests compute every KPI the long way.
 
-Each entry says by itself which facts it adds, as the head would.
+Each entry says by itself which facts it adds, as the head would. One of them, `FULL`, yields every KPI.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from droidscope.facts.facts import (
     TaskTime,
     TimedResponses,
 )
+from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -273,4 +274,32 @@ histories = st.builds(
         st.lists(entries, max_size=8)
         for entries in (tasks, attempts, sessions, phases, syntheses, messages, queries, conflicts)
     ),
+)
+
+
+# --- a history that yields every KPI -------------------------------------------------------------------
+
+
+class Expected(NamedTuple):
+    """
+    The value of a KPI of `FULL` where a success may cost 0.5 USD, and its samples; None where it has no
+    sibling. Each family's test has those of its family in `IN_FULL`; the catalogue's test demands all.
+    """
+
+    value: float
+    samples: float | None
+
+
+FULL = History(
+    tasks=[
+        Task("bug-fix", "coder", "testing", outcome, SECOND_NS, 90.0, 80.0, 70.0)
+        for outcome in ("completed", "completed", "completed", "failed")
+    ],
+    attempts=[Attempt("coder", "testing", number, "succeeded") for number in (1, 2, 3, 4, 5)],
+    sessions=[Session("bug-fix", "completed", 60, 60, 10**9, {"coder": 5, "tester": 6})],
+    phases=[Phase("bug-fix", "design", "completed", 30 * SECOND_NS, 0.5)] * 6,
+    syntheses=[Synthesis("bug-fix", "integrated")] * 7,
+    messages=[Message("coder", "query", "answered")] * 8,
+    queries=[Query("coder", "answered", 60 * SECOND_NS)] * 9,
+    conflicts=[Conflict("bug-fix")],
 )

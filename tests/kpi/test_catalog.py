@@ -14,8 +14,7 @@ from droidscope.facts.windows import Windows
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, gauges
 from droidscope.units import MINUTE_NS, SECOND_NS
 from kpi import test_communication, test_efficiency, test_patterns, test_quality, test_ratios
-from kpi.full_history import FULL
-from kpi.history import History, Task, histories
+from kpi.history import FULL, History, Task, histories
 
 NOW = 1_760_000_000_000_000_000
 ACME = ("acme", "prod")

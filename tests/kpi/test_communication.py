@@ -22,8 +22,7 @@ from droidscope.kpi.communication import (
     wait_ratio,
 )
 from droidscope.kpi.totals import DroidTotals, MessageTotals, QueryTotals, by_subject
-from kpi.full_history import Expected
-from kpi.history import DROIDS, History, Message, Phase, Query, Session, histories, of, share
+from kpi.history import DROIDS, Expected, History, Message, Phase, Query, Session, histories, of, share
 
 IN_FULL = {
     metrics.COMMUNICATION_SUCCESS_RATIO: Expected(1, 8),

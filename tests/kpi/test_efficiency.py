@@ -22,8 +22,7 @@ from droidscope.kpi.efficiency import (
 from droidscope.kpi.quality import mean_score
 from droidscope.kpi.ratios import error_ratio, phase_success_ratio, task_completion_ratio
 from droidscope.kpi.totals import DroidTotals, by_subject
-from kpi.full_history import Expected
-from kpi.history import DROIDS, History, Session, Task, histories
+from kpi.history import DROIDS, Expected, History, Session, Task, histories
 
 IN_FULL = {
     metrics.EFFICIENCY_SCORE: Expected(50 * 0.75 + 30 + 20, 4),

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from droidscope.conventions import metrics
 from droidscope.kpi.quality import consistency_ratio, mean_score
 from droidscope.kpi.totals import DroidTotals, PatternTotals, ScoreTotals, by_subject
-from kpi.full_history import Expected
-from kpi.history import DROIDS, PATTERNS, histories, mean, of
+from kpi.history import DROIDS, PATTERNS, Expected, histories, mean, of
 
 IN_FULL = {
     metrics.DROID_CODE_QUALITY_SCORE: Expected(90, 4),

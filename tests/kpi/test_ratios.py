@@ -25,8 +25,19 @@ from droidscope.kpi.totals import (
     TaskTotals,
     by_subject,
 )
-from kpi.full_history import Expected
-from kpi.history import DROIDS, PATTERNS, Attempt, History, Phase, Session, histories, mean, of, share
+from kpi.history import (
+    DROIDS,
+    PATTERNS,
+    Attempt,
+    Expected,
+    History,
+    Phase,
+    Session,
+    histories,
+    mean,
+    of,
+    share,
+)
 
 IN_FULL = {
     metrics.TASK_COMPLETION_RATIO: Expected(0.75, 4),

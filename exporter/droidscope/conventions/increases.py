@@ -124,6 +124,14 @@ class Product(NamedTuple):
     complement: MetricSpec
 
 
+class Unrecorded(NamedTuple):
+    """
+    A KPI that is no quotient of counters or histograms, and why: it has its gauge alone.
+    """
+
+    reason: str
+
+
 def mean_of(observed: ObservedIncreases) -> Quotient:
     """
     The mean of what a histogram observed.

@@ -6,11 +6,11 @@ An explicit list, so that reading it is knowing what is exposed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from droidscope.conventions import increases as i
 from droidscope.conventions import metrics
-from droidscope.conventions.increases import Product, Quotient, mean_of
+from droidscope.conventions.increases import INCREASES, Increase, Product, Quotient, Unrecorded, mean_of
 from droidscope.conventions.metrics import KPIS, WINDOWS, MetricSpec, samples_of
 from droidscope.kpi import communication, efficiency, patterns, quality, ratios
 from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, by_subject
@@ -35,13 +35,13 @@ class Kpi(NamedTuple, Generic[Facts]):
 
     *samples* is the value's denominator where it has one, else its n, for composites tasks
     ended; None for metrics without a samples sibling. *recorded* is how Prometheus computes it over any
-    number of exporters; None for what is no quotient of counters or histograms.
+    number of exporters, or why it cannot.
     """
 
     spec: MetricSpec
     value: Callable[[Facts], float | None]
     samples: Callable[[Facts], float] | None
-    recorded: Quotient | Product | None = None
+    recorded: Quotient | Product | Unrecorded
 
 
 ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorTotals], ...]] = (
@@ -103,16 +103,19 @@ ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorTotals], ...]] = (
         metrics.COMMUNICATION_WAIT_RATIO,
         lambda facts: communication.wait_ratio(facts.traffic),
         lambda facts: facts.traffic.phase_ns / SECOND_NS,  # the denominator is time, at this edge in seconds
+        Unrecorded("a union of times, which no counter keeps"),
     ),
     Kpi(
         metrics.EFFICIENCY_SCORE,
         lambda facts: efficiency.orchestrator_efficiency(facts).score,
         lambda facts: facts.work.tasks_ended,
+        Unrecorded("a composite"),
     ),
     Kpi(
         metrics.EFFICIENCY_WEIGHT,
         lambda facts: efficiency.orchestrator_efficiency(facts).weight,
         None,
+        Unrecorded("a composite's weight"),
     ),
 )
 
@@ -145,16 +148,19 @@ DROID_KPIS: Final[tuple[Kpi[DroidTotals], ...]] = (
         metrics.DROID_EFFICIENCY_SCORE,
         lambda facts: efficiency.droid_efficiency(facts).score,
         lambda facts: facts.work.tasks_ended,
+        Unrecorded("a composite"),
     ),
     Kpi(
         metrics.DROID_EFFICIENCY_WEIGHT,
         lambda facts: efficiency.droid_efficiency(facts).weight,
         None,
+        Unrecorded("a composite's weight"),
     ),
     Kpi(
         metrics.DROID_COLLABORATION_SCORE,
         communication.collaboration_score,
         lambda facts: facts.work.tasks_ended,
+        Unrecorded("a composite of a median"),
     ),
     Kpi(
         metrics.DROID_CODE_QUALITY_SCORE,
@@ -178,6 +184,7 @@ DROID_KPIS: Final[tuple[Kpi[DroidTotals], ...]] = (
         metrics.DROID_QUALITY_CONSISTENCY_RATIO,
         lambda facts: quality.consistency_ratio(facts.code_quality),
         lambda facts: facts.code_quality.n,
+        Unrecorded("a deviation"),
     ),
 )
 
@@ -198,6 +205,7 @@ PATTERN_KPIS: Final[tuple[Kpi[PatternTotals], ...]] = (
         metrics.PATTERN_COST_EFFICIENCY_RATIO,
         patterns.cost_efficiency_ratio,
         lambda facts: facts.sessions.sessions_completed,
+        Unrecorded("clipped, against a budget"),
     ),
     Kpi(
         metrics.PATTERN_CODE_QUALITY_SCORE,
@@ -206,6 +214,25 @@ PATTERN_KPIS: Final[tuple[Kpi[PatternTotals], ...]] = (
         mean_of(i.CODE_QUALITY),
     ),
 )
+
+ALL_KPIS: Final[tuple[Kpi[Any], ...]] = (*ORCHESTRATOR_KPIS, *DROID_KPIS, *PATTERN_KPIS)
+"""
+The KPIs of all subjects.
+"""
+
+
+def _own_increases() -> Iterator[Increase]:
+    for kpi in ALL_KPIS:
+        if isinstance(kpi.recorded, Quotient):
+            yield from (kpi.recorded.numerator, kpi.recorded.denominator)
+            if kpi.recorded.less:
+                yield kpi.recorded.less
+
+
+RECORDED_INCREASES: Final = tuple(dict.fromkeys((*INCREASES, *_own_increases())))
+"""
+The increases that Prometheus records: those of `conventions.increases`, then those that one KPI alone has.
+"""
 
 _SAMPLES: Final = {spec: samples_of(spec) for spec in KPIS}
 

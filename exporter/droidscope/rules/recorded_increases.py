@@ -1,7 +1,7 @@
 """
 Recorded numerators and denominators: what happened within an hour, a day and a week.
 
-Kept apart, not divided; they are declared in conventions/increases.py.
+Kept apart, not divided; they are declared in conventions/increases.py, or with the one KPI that has them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from droidscope.conventions.increases import INCREASES, SESSIONS, SESSIONS_UNSUCCESSFUL, Increase
+from droidscope.conventions.increases import SESSIONS, SESSIONS_UNSUCCESSFUL, Increase
 from droidscope.conventions.metrics import ORCHESTRATOR
+from droidscope.kpi.catalog import RECORDED_INCREASES
 from droidscope.rules.promql import Recording, Scope
 
 RecordedIncreases = Mapping[Increase, Recording]
@@ -63,6 +64,6 @@ def _week(hour: RecordedIncreases) -> RecordedIncreases:
     }
 
 
-HOUR: Final[RecordedIncreases] = {increase: _recording(increase, "1h") for increase in INCREASES}
-DAY: Final[RecordedIncreases] = {increase: _recording(increase, "24h") for increase in INCREASES}
+HOUR: Final[RecordedIncreases] = {increase: _recording(increase, "1h") for increase in RECORDED_INCREASES}
+DAY: Final[RecordedIncreases] = {increase: _recording(increase, "24h") for increase in RECORDED_INCREASES}
 WEEK: Final = _week(HOUR)
