@@ -3,7 +3,7 @@ Recorded telemetry of real agent frameworks, and the counts their workloads kept
 
 `traces/<framework>/traces.otlp.gz` holds the export requests in order of arrival, each after its
 length in four bytes; `ground_truth.json` was counted by the script that ran the agents and never
-read from telemetry.
+read from telemetry. Its `pattern` is the one that the sessions must have.
 """
 
 import gzip

@@ -21,7 +21,8 @@ from droidscope.kpi.communication import (
     success_ratio,
     wait_ratio,
 )
-from droidscope.kpi.totals import DroidTotals, MessageTotals, QueryTotals, by_subject
+from droidscope.kpi.message_totals import MessageTotals, QueryTotals
+from droidscope.kpi.totals import DroidTotals, by_subject
 from kpi.history import DROIDS, Expected, History, Message, Phase, Query, Session, histories, of, share
 
 IN_FULL = {

@@ -14,13 +14,6 @@ from corpus import FRAMEWORKS, HOUR, by_droid, failures, only, settle, steps, tr
 from droidscope.assembly.foreign_sessions import ForeignDump, ForeignSessions
 from droidscope.model import records as r
 
-PATTERNS = {
-    "langgraph": "software_team",
-    "openai-agents": "software_team",
-    "pydantic-ai": "orchestrator",
-    "strands": "invoke_swarm",
-}
-
 NOT_IN_THE_TELEMETRY = {
     # The two turns of s07 have no id in common: the instrumentor drops `group_id`.
     "openai-agents": {"sessions": +1},
@@ -52,7 +45,7 @@ def test_sessions_are_the_workload_s(framework):
     assert len(sessions) == truth(framework)["totals"]["sessions_started"] + blind
     assert failures(sessions) == visible_failures(framework)
     assert [s.place.session for s in only(r.Started, records)] == [s.place.session for s in sessions]
-    assert {session.place.pattern for session in sessions} == {PATTERNS[framework]}
+    assert {session.place.pattern for session in sessions} == {truth(framework)["pattern"]}
 
 
 @every_framework

@@ -22,6 +22,7 @@ from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi import communication
 from droidscope.kpi.durations import mean_response_ns
 from droidscope.kpi.efficiency import droid_efficiency, orchestrator_efficiency
+from droidscope.kpi.message_totals import QueryTotals
 from droidscope.kpi.rankings import (
     Outcomes,
     Rank,
@@ -34,7 +35,7 @@ from droidscope.kpi.rankings import (
     rank_patterns,
 )
 from droidscope.kpi.statistics import median_of_counts
-from droidscope.kpi.totals import DroidTotals, PatternTotals, QueryTotals, WindowTotals
+from droidscope.kpi.totals import DroidTotals, PatternTotals, WindowTotals
 from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind
 from droidscope.units import SECOND_NS

@@ -12,7 +12,8 @@ from droidscope.kpi.statistics import clip, median_of_counts, ratio
 from droidscope.units import NANO
 
 if TYPE_CHECKING:
-    from droidscope.kpi.totals import DroidTotals, MessageTotals, QueryTotals
+    from droidscope.kpi.message_totals import MessageTotals, QueryTotals
+    from droidscope.kpi.totals import DroidTotals
 
 
 def success_ratio(traffic: MessageTotals) -> float | None:

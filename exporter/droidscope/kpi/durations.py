@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from droidscope.kpi.statistics import ratio
 
 if TYPE_CHECKING:
-    from droidscope.kpi.totals import QueryTotals, SessionTotals, TaskTotals
+    from droidscope.kpi.message_totals import QueryTotals
+    from droidscope.kpi.totals import SessionTotals, TaskTotals
 
 
 def mean_task_ns(work: TaskTotals) -> float | None:

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
-from droidscope.conventions.attributes import MessageType, Outcome
+from droidscope.conventions.attributes import Outcome
 from droidscope.facts import facts as f
 from droidscope.facts.fact_key import Score, Statistic
 from droidscope.facts.fact_totals import sum_by
+from droidscope.kpi.message_totals import (
+    DroidMessageTotals,
+    MessageTotals,
+    QueryTotals,
+    droid_message_totals,
+    message_totals,
+    query_totals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,62 +100,6 @@ class PhaseTotals(Struct, frozen=True):
         Syntheses of any outcome.
         """
         return self.syntheses_integrated + self.syntheses_conflict + self.syntheses_gate_failed
-
-
-class MessageTotals(Struct, frozen=True):
-    """
-    Messages and conflicts. Delivered: a query answered in time, another message accepted.
-
-    *wait_ns* is the part of *phase_ns* covered by waiting queries.
-    """
-
-    messages_delivered: int = 0
-    messages_undelivered: int = 0
-    conflicts: int = 0
-    wait_ns: int = 0
-    phase_ns: int = 0
-
-    @property
-    def messages(self) -> int:
-        """
-        Messages of any type and outcome.
-        """
-        return self.messages_delivered + self.messages_undelivered
-
-
-class QueryTotals(Struct, frozen=True):
-    """
-    The queries put to a droid; answered means in time.
-
-    *query_ns* is the time to the *queries_timed* answers that came, in time or late.
-    """
-
-    queries_answered: int = 0
-    queries_late: int = 0
-    queries_unanswered: int = 0
-    queries_rejected: int = 0
-    query_credit: int = 0
-    query_ns: int = 0
-    queries_timed: int = 0
-
-    @property
-    def queries(self) -> int:
-        """
-        Queries of any outcome.
-        """
-        return self.queries_answered + self.queries_late + self.queries_unanswered + self.queries_rejected
-
-
-class DroidMessageTotals(Struct, frozen=True):
-    """
-    Messages a droid sent and was sent; *query_wait_ns* is how long queries put to it waited,
-    *vain_wait_ns* how long those that it never answered did.
-    """
-
-    sent: int = 0
-    received: int = 0
-    query_wait_ns: int = 0
-    vain_wait_ns: int = 0
 
 
 class ScoreTotals(Struct, frozen=True):
@@ -314,57 +266,6 @@ def phase_totals(totals: Totals) -> PhaseTotals:
         syntheses_integrated=syntheses[Outcome.INTEGRATED],
         syntheses_conflict=syntheses[Outcome.CONFLICT],
         syntheses_gate_failed=syntheses[Outcome.GATE_FAILED],
-    )
-
-
-def message_totals(totals: Totals) -> MessageTotals:
-    """
-    Messages and conflicts of a subject.
-    """
-    messages = sum_by(totals.of(f.MessagesSent), is_delivered)
-    return MessageTotals(
-        messages_delivered=messages[True],
-        messages_undelivered=messages[False],
-        conflicts=sum(totals.of(f.Conflicts).values()),
-        wait_ns=sum(totals.of(f.PhaseWaitTime).values()),
-        phase_ns=sum(totals.of(f.PhaseTime).values()),
-    )
-
-
-def is_delivered(key: f.MessagesSent) -> bool:
-    """
-    Whether messages were delivered: queries answered in time, others accepted.
-    """
-    good = Outcome.ANSWERED if key.message_type == MessageType.QUERY else Outcome.ACCEPTED
-    return key.outcome == good
-
-
-def query_totals(totals: Totals) -> QueryTotals:
-    """
-    Queries put to a subject.
-    """
-    queries = sum_by(totals.of(f.QueriesEnded), lambda key: key.outcome)
-    return QueryTotals(
-        queries_answered=queries[Outcome.ANSWERED],
-        queries_late=queries[Outcome.LATE],
-        queries_unanswered=queries[Outcome.UNANSWERED],
-        queries_rejected=queries[Outcome.REJECTED],
-        query_credit=sum(totals.of(f.QueryCredit).values()),
-        query_ns=sum(totals.of(f.ResponseTime).values()),
-        queries_timed=sum(totals.of(f.TimedResponses).values()),
-    )
-
-
-def droid_message_totals(totals: Totals) -> DroidMessageTotals:
-    """
-    Messages a droid sent and was sent.
-    """
-    wait_ns = sum_by(totals.of(f.QueryWaitTime), lambda key: key.outcome)
-    return DroidMessageTotals(
-        sent=sum(totals.of(f.MessagesSent).values()),
-        received=sum(totals.of(f.MessagesReceived).values()),
-        query_wait_ns=wait_ns.total(),
-        vain_wait_ns=wait_ns[Outcome.UNANSWERED],
     )
 
 
