@@ -6,12 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 # The product, and the two distributions beside it.
-CODE := exporter grafana/generator examples tests bench docker
+CODE := exporter grafana/generator examples tests bench docker docs
 BOARDS := ./grafana/generator
 DEMO := ./examples/demo
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long coverage check format lint type render bench lock secrets smoke clean servers house
+.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long coverage check format lint type render bench lock secrets smoke clean servers house pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,14 +78,16 @@ lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered
 	@$(BIN)/python -m droidscope.rules --check
 	@$(BIN)/droidscope boards render --check
 	@$(BIN)/python tests/configuration_page.py --check
+	@$(BIN)/python tests/alerts_page.py --check
 
 type: $(VENV)/.dev ## type-check the packages and the use of its public API
 	@$(BIN)/mypy
 
-render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and the page of the settings
+render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and the pages of settings and alerts
 	@$(BIN)/python -m droidscope.rules
 	@$(BIN)/droidscope boards render
 	@$(BIN)/python tests/configuration_page.py
+	@$(BIN)/python tests/alerts_page.py
 
 house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
 	@$(BIN)/python tests/house.py
@@ -99,6 +101,9 @@ lock: $(VENV)/.dev ## resolve the requirements anew
 
 smoke: ## start docker-compose.yml, ask everything in it if it works, stop it; needs a container engine
 	@$(PYTHON) docker/smoke.py $(ARGS)
+
+pictures: $(VENV)/.dev ## take the pictures of the live page anew, for README.md; needs Chromium
+	@$(BIN)/python docs/pictures/take.py
 
 secrets: ## make the password of Grafana's admin, for docker compose
 	@mkdir -p -m 700 secrets

@@ -15,7 +15,7 @@ from droidscope import __version__, addons, config
 from droidscope.errors import DroidscopeError
 
 if TYPE_CHECKING:
-    from droidscope.rules.receivers import Receivers
+    pass
 
 
 class Commands(click.Group):
@@ -177,13 +177,16 @@ def rules() -> None:
 @click.option("--root", type=DIRECTORY, default=Path(), help="Directory to write to [current directory].")
 @click.option("--thresholds", type=FILE, help="YAML file of limits other than the defaults (docs/alerts.md).")
 @click.option(
-    "--receivers", type=FILE, help="YAML file of receivers and working hours (docs/notifications.md)."
+    "--receivers",
+    type=FILE,
+    help="YAML file of Alertmanager's receivers and time intervals (docs/notifications.md).",
 )
-@click.option("--webhook", metavar="URL", help="Send alerts of every severity to this webhook instead.")
 @click.option(
-    "--time-zone",
-    metavar="ZONE",
-    help="Time zone of the working hours [UTC, or the file's].",
+    "--site-label",
+    "site_labels",
+    metavar="LABEL",
+    multiple=True,
+    help="External label in which several Prometheus differ that share an Alertmanager; may be repeated.",
 )
 @click.option("--runbook-url", metavar="URL", help="URL of the runbooks in the alerts [docs/runbooks].")
 @click.option("--grafana-url", metavar="URL", help="URL of Grafana in the alerts [http://127.0.0.1:3000].")
@@ -193,18 +196,16 @@ def render(
     root: Path,
     thresholds: Path | None,
     receivers: Path | None,
-    webhook: str | None,
-    time_zone: str | None,
+    site_labels: tuple[str, ...],
     runbook_url: str | None,
     grafana_url: str | None,
 ) -> None:
     """
     Write the rules of Prometheus and the routes of Alertmanager, into prometheus/ and alertmanager/.
     """
-    if receivers and webhook:
-        raise click.UsageError("--receivers and --webhook exclude each other")
     from droidscope.limits import overrides  # noqa: PLC0415 - only this command needs it
     from droidscope.rules.alerts import Links  # noqa: PLC0415 - likewise
+    from droidscope.rules.receivers import NO_RECEIVERS, load  # noqa: PLC0415 - likewise
     from droidscope.rules.render import (  # noqa: PLC0415 - likewise
         drift,
         render_alertmanager,
@@ -217,7 +218,7 @@ def render(
     limits = overrides.load(thresholds) if thresholds else None
     files = {
         **render_prometheus(links, limits),
-        **render_alertmanager(_receivers(receivers, webhook, time_zone)),
+        **render_alertmanager(load(receivers) if receivers else NO_RECEIVERS, site_labels),
     }
     if not check:
         write(files, root)
@@ -226,20 +227,3 @@ def render(
     click.echo(difference, nl=False)
     if difference:
         raise SystemExit(1)
-
-
-def _receivers(file: Path | None, webhook: str | None, time_zone: str | None) -> Receivers | None:
-    """
-    The receivers of notifications that the options of `rules render` give, None for the defaults.
-    """
-    from droidscope.rules.receivers import (  # noqa: PLC0415 - only this command needs it
-        load,
-        nobody,
-        one_webhook,
-    )
-
-    if file:
-        return load(file, time_zone)
-    if webhook:
-        return one_webhook(webhook, time_zone or "UTC")
-    return nobody(time_zone) if time_zone else None

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import pytest
 
 import builders as b
-from droidscope.rules.receivers import one_webhook
 from e2e.processes import (
     Alertmanager,
     Exporter,
@@ -24,6 +23,7 @@ from e2e.processes import (
     settled,
     until,
 )
+from e2e.receivers import one_webhook
 from sample_orchestrator import PATTERN, Plan
 
 BIRTH_HOLD = "3s"

@@ -13,6 +13,19 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+from droidscope.rules.receivers import DEFAULT_HOURS, NAMES, WATCHDOG, WORKING_HOURS, Receivers
+
+
+def one_webhook(url: str, hours: dict | None = None) -> Receivers:
+    """
+    A single webhook for everything but the watchdog.
+    """
+    receivers = [
+        {"name": name} | ({} if name == WATCHDOG else {"webhook_configs": [{"url": url}]}) for name in NAMES
+    ]
+    intervals = [{"name": WORKING_HOURS, "time_intervals": [hours]}] if hours else [DEFAULT_HOURS]
+    return Receivers(receivers, intervals, {})
+
 
 class Post(NamedTuple):
     """

@@ -14,7 +14,6 @@ import yaml
 
 from conftest import program
 from droidscope.conventions import thresholds
-from droidscope.rules.receivers import one_webhook
 from e2e.processes import (
     LOOPBACK,
     ROOT,
@@ -25,7 +24,7 @@ from e2e.processes import (
     free_port,
     until,
 )
-from e2e.receivers import Api, Page
+from e2e.receivers import Api, Page, one_webhook
 
 pytestmark = [
     pytest.mark.slow,

@@ -21,10 +21,10 @@ import yaml
 from conftest import program
 from droidscope.conventions import thresholds
 from droidscope.rules import alerts
-from droidscope.rules.alertmanager import reported_by_exporter
-from droidscope.rules.receivers import WorkingHours, load, one_webhook
+from droidscope.rules.alertmanager import example, reported_by_exporter
+from droidscope.rules.receivers import NAMES, WATCHDOG, load
 from e2e.processes import Alertmanager, Prometheus, until
-from e2e.receivers import Api, Mailbox, Page
+from e2e.receivers import Api, Mailbox, Page, one_webhook
 
 pytestmark = [
     pytest.mark.slow,
@@ -98,47 +98,27 @@ def firing(prometheus):
 
 def written(folder, slack, pagerduty, mailbox, webhook, heartbeat):
     """
-    A receivers file with secrets in files of their own.
+    The shipped example with addresses and secrets of this test, and a webhook for the urgent ones.
     """
     paths = {name: folder / name for name in (*SECRETS, "token")}
     for name, secret in SECRETS.items():
         paths[name].write_text(secret.format(url=slack.url))
     paths["token"].write_text("bearer-secret")
+    text = example().replace("/etc/alertmanager/secrets", str(folder))
+    content: dict[str, Any] = yaml.safe_load(text)
+    by_name = {one["name"]: one for one in content["receivers"]}
+    by_name["critical"]["pagerduty_configs"][0]["url"] = f"{pagerduty.url}/v2/enqueue"
+    mail = {"smarthost": f"127.0.0.1:{mailbox.port}", "require_tls": False}
+    by_name["medium"]["email_configs"][0] |= mail
+    hook = {**by_name["inbox"].pop("webhook_configs")[0], "url": f"{webhook.url}/alerts"}
+    by_name["critical"]["webhook_configs"] = [hook]
+    by_name["high"] = {"name": "high", "webhook_configs": [hook]}
+    by_name["low"] = {"name": "low"}
+    (beat,) = by_name["watchdog"]["webhook_configs"]
+    del beat["url_file"]  # not before Alertmanager 0.26
+    beat["url"] = heartbeat.url
     path = folder / "receivers.yml"
-    content: dict[str, Any] = {
-        "receivers": {
-            "chat": {"kind": "slack", "channel": "#agents", "api_url_file": str(paths["slack"])},
-            "pager": {
-                "kind": "pagerduty",
-                "url": f"{pagerduty.url}/v2/enqueue",
-                "routing_key_file": str(paths["pagerduty"]),
-            },
-            "mail": {
-                "kind": "email",
-                "to": "agents@example.com",
-                "from": "alertmanager@example.com",
-                "smarthost": f"127.0.0.1:{mailbox.port}",
-                "auth_username": "alertmanager",
-                "auth_password_file": str(paths["smtp"]),
-                "require_tls": False,
-            },
-            "hook": {
-                "kind": "webhook",
-                "url": f"{webhook.url}/alerts",
-                "credentials_file": str(paths["token"]),
-            },
-            "heartbeat": {"kind": "webhook", "url": heartbeat.url},
-        },
-        "notify": {
-            "critical": ["pager", "chat", "hook"],
-            "high": ["hook"],
-            "medium": ["mail"],
-            "low": [],
-            "other": [],
-            "watchdog": ["heartbeat"],
-        },
-    }
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump({**content, "receivers": list(by_name.values())}))
     return path
 
 
@@ -234,9 +214,11 @@ def test_what_can_wait_is_told_only_in_working_hours(tmp_path, hour, medium):
     both, medium only in the morning.
     """
     with Api() as webhook:
-        receivers = one_webhook(webhook.url, zone_where_it_is(hour))
-        every_morning = {"weekdays": ["sunday:saturday"], "from": "00:00", "to": "12:00"}
-        receivers = receivers.model_copy(update={"working_hours": WorkingHours.model_validate(every_morning)})
+        morning = {
+            "times": [{"start_time": "00:00", "end_time": "12:00"}],
+            "location": zone_where_it_is(hour),
+        }
+        receivers = one_webhook(webhook.url, morning)
         with Alertmanager(tmp_path / "alertmanager", receivers, keeps_hours=True) as alertmanager:
             post_alerts(alertmanager, {"alertname": "CanWait", "severity": "medium"})
             post_alerts(alertmanager, {"alertname": "CannotWait", "severity": "critical"})
@@ -281,23 +263,22 @@ def told(webhook, name):
 @pytest.mark.parametrize(
     "receiver",
     [
-        pytest.param({"kind": "slack", "channel": "any", "api_url_file": "{file}"}, id="any version"),
-        pytest.param({"kind": "webhook", "url_file": "{file}"}, id="from 0.26"),
+        pytest.param({"slack_configs": [{"channel": "any", "api_url_file": "{file}"}]}, id="any version"),
+        pytest.param({"webhook_configs": [{"url_file": "{file}"}]}, id="from 0.26"),
     ],
 )
 def test_a_heartbeat_goes_to_the_secret_url_in_a_file(tmp_path, receiver):
     """
     As docs/notifications.md says for both kinds of Alertmanager: posted to that URL, and to no other.
     """
-    if "url_file" in receiver and alertmanager_version() < (0, 26):
+    if "webhook_configs" in receiver and alertmanager_version() < (0, 26):
         pytest.skip("url_file came with Alertmanager 0.26")
     with Api() as outside:
         secret, file = tmp_path / "secret", tmp_path / "receivers.yml"
         secret.write_text(f"{outside.url}/ping/secret")
-        receivers = {"outside": {key: value.format(file=secret) for key, value in receiver.items()}}
-        nobody = {name: [] for name in ("critical", "high", "medium", "low", "other")}
-        notify = {**nobody, "watchdog": ["outside"]}
-        file.write_text(yaml.safe_dump({"receivers": receivers, "notify": notify}))
+        watchdog = json.loads(json.dumps(receiver).replace("{file}", str(secret)))
+        others = [{"name": name} for name in NAMES if name != WATCHDOG]
+        file.write_text(yaml.safe_dump({"receivers": [*others, {"name": WATCHDOG, **watchdog}]}))
         with Alertmanager(tmp_path / "alertmanager", load(file)) as alertmanager:
             post_alerts(alertmanager, {"alertname": alerts.WATCHDOG, "severity": "none"})
 

@@ -12,36 +12,21 @@ from droidscope.conventions.metrics import KPIS, UNWEIGHTED, WINDOWS, samples_of
 from droidscope.facts.facts import ScoreSums, SessionsEnded
 from droidscope.facts.windows import Windows
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, gauges
-from droidscope.units import MINUTE_NS
-from kpi.history import (
-    Attempt,
-    Conflict,
-    History,
-    Message,
-    Phase,
-    Query,
-    Session,
-    Synthesis,
-    Task,
-    histories,
-)
+from droidscope.units import MINUTE_NS, SECOND_NS
+from kpi import test_communication, test_efficiency, test_patterns, test_quality, test_ratios
+from kpi.full_history import FULL
+from kpi.history import History, Task, histories
 
 NOW = 1_760_000_000_000_000_000
 ACME = ("acme", "prod")
-SECOND_NS = 1_000_000_000
-FULL = History(
-    tasks=[
-        Task("bug-fix", "coder", "testing", outcome, SECOND_NS, 90.0, 80.0, 70.0)
-        for outcome in ("completed", "completed", "completed", "failed")
-    ],
-    attempts=[Attempt("coder", "testing", number, "succeeded") for number in (1, 2, 3, 4, 5)],
-    sessions=[Session("bug-fix", "completed", 60, 60, 10**9, {"coder": 5, "tester": 6})],
-    phases=[Phase("bug-fix", "design", "completed", 30 * SECOND_NS, 0.5)] * 6,
-    syntheses=[Synthesis("bug-fix", "integrated")] * 7,
-    messages=[Message("coder", "query", "answered")] * 8,
-    queries=[Query("coder", "answered", 60 * SECOND_NS)] * 9,
-    conflicts=[Conflict("bug-fix")],
-)
+IN_FULL = {
+    spec: expected
+    for family in (test_ratios, test_communication, test_efficiency, test_quality, test_patterns)
+    for spec, expected in family.IN_FULL.items()
+}
+"""
+What each KPI must show of the full history.
+"""
 
 
 def windows_of(history, orchestrator=ACME, end_ns=NOW - SECOND_NS):
@@ -130,33 +115,9 @@ def test_samples_are_denominators_or_counts():
     }
 
     assert samples == {
-        f"{spec.name}_samples": expected
-        for spec, expected in [
-            (metrics.TASK_COMPLETION_RATIO, 4),
-            (metrics.SESSION_SUCCESS_RATIO, 1),
-            (metrics.PHASE_SUCCESS_RATIO, 6),
-            (metrics.ERROR_RATIO, 5),
-            (metrics.RETRY_RATIO, 5),
-            (metrics.INTEGRATION_SUCCESS_RATIO, 7),
-            (metrics.COMMUNICATION_SUCCESS_RATIO, 8),
-            (metrics.COMMUNICATION_CONFLICT_RATIO, 8),
-            (metrics.COMMUNICATION_EFFICIENCY_RATIO, 8),
-            (metrics.COMMUNICATION_WAIT_RATIO, 180),
-            (metrics.EFFICIENCY_SCORE, 4),
-            (metrics.DROID_TASK_COMPLETION_RATIO, 4),
-            (metrics.DROID_ERROR_RATIO, 5),
-            (metrics.DROID_RETRY_RATIO, 5),
-            (metrics.DROID_RESPONSE_SCORE, 9),
-            (metrics.DROID_EFFICIENCY_SCORE, 4),
-            (metrics.DROID_COLLABORATION_SCORE, 4),
-            (metrics.DROID_CODE_QUALITY_SCORE, 4),
-            (metrics.DROID_TEST_COVERAGE_SCORE, 4),
-            (metrics.DROID_SECURITY_SCORE, 4),
-            (metrics.DROID_QUALITY_CONSISTENCY_RATIO, 4),
-            (metrics.PATTERN_SUCCESS_RATIO, 1),
-            (metrics.PATTERN_COST_EFFICIENCY_RATIO, 1),
-            (metrics.PATTERN_CODE_QUALITY_SCORE, 4),
-        ]
+        f"{spec.name}_samples": expected.samples
+        for spec, expected in IN_FULL.items()
+        if expected.samples is not None
     }
 
 
@@ -169,40 +130,8 @@ def test_values_of_the_full_history():
         for spec, labels, value in gauges(seen(windows_of(FULL)), {"bug-fix": 0.5})
         if labels[-1] == "7d" and "tester" not in labels and spec in KPIS
     }
-    collaboration = 40 * 0.5 + 30 * 0.8 + 30
-    efficiency = 30 * 0.75 + 25 * 0.9 + 0.2 * collaboration + 15 + 10 * 0.8
 
-    assert values == pytest.approx(
-        {
-            metrics.TASK_COMPLETION_RATIO: 0.75,
-            metrics.SESSION_SUCCESS_RATIO: 1,
-            metrics.PHASE_SUCCESS_RATIO: 1,
-            metrics.ERROR_RATIO: 0,
-            metrics.RETRY_RATIO: 0.8,
-            metrics.INTEGRATION_SUCCESS_RATIO: 1,
-            metrics.COMMUNICATION_SUCCESS_RATIO: 1,
-            metrics.COMMUNICATION_CONFLICT_RATIO: 1 / 8,
-            metrics.COMMUNICATION_EFFICIENCY_RATIO: 7 / 8,
-            metrics.COMMUNICATION_WAIT_RATIO: 0.5,
-            metrics.EFFICIENCY_SCORE: 50 * 0.75 + 30 + 20,
-            metrics.EFFICIENCY_WEIGHT: 1,
-            metrics.DROID_TASK_COMPLETION_RATIO: 0.75,
-            metrics.DROID_ERROR_RATIO: 0,
-            metrics.DROID_RETRY_RATIO: 0.8,
-            metrics.DROID_RESPONSE_SCORE: 80,
-            metrics.DROID_EFFICIENCY_SCORE: efficiency,
-            metrics.DROID_EFFICIENCY_WEIGHT: 1,
-            metrics.DROID_COLLABORATION_SCORE: collaboration,
-            metrics.DROID_CODE_QUALITY_SCORE: 90,
-            metrics.DROID_TEST_COVERAGE_SCORE: 80,
-            metrics.DROID_SECURITY_SCORE: 70,
-            metrics.DROID_QUALITY_CONSISTENCY_RATIO: 1,
-            metrics.PATTERN_SUCCESS_RATIO: 1,
-            metrics.PATTERN_COST_PER_SUCCESS: 1,
-            metrics.PATTERN_COST_EFFICIENCY_RATIO: 0.5,
-            metrics.PATTERN_CODE_QUALITY_SCORE: 90,
-        }
-    )
+    assert values == pytest.approx({spec: expected.value for spec, expected in IN_FULL.items()})
 
 
 def test_nothing_known_nothing_shown():

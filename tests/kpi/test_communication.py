@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from droidscope.conventions import metrics
 from droidscope.kpi.communication import (
     answered_ratio,
     collaboration_score,
@@ -21,7 +22,17 @@ from droidscope.kpi.communication import (
     wait_ratio,
 )
 from droidscope.kpi.totals import DroidTotals, MessageTotals, QueryTotals, by_subject
+from kpi.full_history import Expected
 from kpi.history import DROIDS, History, Message, Phase, Query, Session, histories, of, share
+
+IN_FULL = {
+    metrics.COMMUNICATION_SUCCESS_RATIO: Expected(1, 8),
+    metrics.COMMUNICATION_CONFLICT_RATIO: Expected(1 / 8, 8),
+    metrics.COMMUNICATION_EFFICIENCY_RATIO: Expected(7 / 8, 8),
+    metrics.COMMUNICATION_WAIT_RATIO: Expected(0.5, 180),
+    metrics.DROID_RESPONSE_SCORE: Expected(80, 9),
+    metrics.DROID_COLLABORATION_SCORE: Expected(40 * 0.5 + 30 * 0.8 + 30, 4),
+}
 
 SECOND_NS = 1_000_000_000
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from droidscope.conventions import metrics
 from droidscope.kpi.communication import collaboration_score, response_score
 from droidscope.kpi.composites import composite
 from droidscope.kpi.efficiency import (
@@ -21,7 +22,15 @@ from droidscope.kpi.efficiency import (
 from droidscope.kpi.quality import mean_score
 from droidscope.kpi.ratios import error_ratio, phase_success_ratio, task_completion_ratio
 from droidscope.kpi.totals import DroidTotals, by_subject
+from kpi.full_history import Expected
 from kpi.history import DROIDS, History, Session, Task, histories
+
+IN_FULL = {
+    metrics.EFFICIENCY_SCORE: Expected(50 * 0.75 + 30 + 20, 4),
+    metrics.EFFICIENCY_WEIGHT: Expected(1, None),
+    metrics.DROID_EFFICIENCY_SCORE: Expected(30 * 0.75 + 25 * 0.9 + 0.2 * 74 + 15 + 10 * 0.8, 4),
+    metrics.DROID_EFFICIENCY_WEIGHT: Expected(1, None),
+}
 
 MINUTE_NS = 60_000_000_000
 ratios = st.none() | st.floats(0, 1)

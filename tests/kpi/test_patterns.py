@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from droidscope.conventions import metrics
 from droidscope.kpi.patterns import cost_efficiency_ratio, cost_per_success_usd
 from droidscope.kpi.totals import PatternTotals, SessionTotals, by_subject
+from kpi.full_history import Expected
 from kpi.history import PATTERNS, History, Session, histories, of
+
+IN_FULL = {
+    metrics.PATTERN_COST_PER_SUCCESS: Expected(1, None),
+    metrics.PATTERN_COST_EFFICIENCY_RATIO: Expected(0.5, 1),
+}
 
 budgets = st.dictionaries(st.sampled_from(PATTERNS), st.floats(0.01, 100))
 

@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from droidscope.conventions import metrics
 from droidscope.kpi.quality import consistency_ratio, mean_score
 from droidscope.kpi.totals import DroidTotals, PatternTotals, ScoreTotals, by_subject
+from kpi.full_history import Expected
 from kpi.history import DROIDS, PATTERNS, histories, mean, of
+
+IN_FULL = {
+    metrics.DROID_CODE_QUALITY_SCORE: Expected(90, 4),
+    metrics.DROID_TEST_COVERAGE_SCORE: Expected(80, 4),
+    metrics.DROID_SECURITY_SCORE: Expected(70, 4),
+    metrics.DROID_QUALITY_CONSISTENCY_RATIO: Expected(1, 4),
+    metrics.PATTERN_CODE_QUALITY_SCORE: Expected(90, 4),
+}
 
 
 def scores(*points):

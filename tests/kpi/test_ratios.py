@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from droidscope.conventions import metrics
 from droidscope.kpi.durations import mean_response_ns, mean_session_ns, mean_task_ns
 from droidscope.kpi.ratios import (
     error_ratio,
@@ -24,7 +25,21 @@ from droidscope.kpi.totals import (
     TaskTotals,
     by_subject,
 )
+from kpi.full_history import Expected
 from kpi.history import DROIDS, PATTERNS, Attempt, History, Phase, Session, histories, mean, of, share
+
+IN_FULL = {
+    metrics.TASK_COMPLETION_RATIO: Expected(0.75, 4),
+    metrics.SESSION_SUCCESS_RATIO: Expected(1, 1),
+    metrics.PHASE_SUCCESS_RATIO: Expected(1, 6),
+    metrics.ERROR_RATIO: Expected(0, 5),
+    metrics.RETRY_RATIO: Expected(0.8, 5),
+    metrics.INTEGRATION_SUCCESS_RATIO: Expected(1, 7),
+    metrics.DROID_TASK_COMPLETION_RATIO: Expected(0.75, 4),
+    metrics.DROID_ERROR_RATIO: Expected(0, 5),
+    metrics.DROID_RETRY_RATIO: Expected(0.8, 5),
+    metrics.PATTERN_SUCCESS_RATIO: Expected(1, 1),
+}
 
 
 def is_completed(entry):

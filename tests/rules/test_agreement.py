@@ -13,6 +13,7 @@ from collections import defaultdict
 import pytest
 
 import builders as b
+from droidscope.conventions import increases as i
 from droidscope.conventions import metrics as m
 from droidscope.exposition.page import Page
 from droidscope.exposition.renderer import Renderer
@@ -170,10 +171,10 @@ def agreements():
                 yield f"{both} == count({shown}) == count({rule.name}) > bool 0", minute, [1]
     for parts, window in ((HOUR, "1h"), (DAY, "24h")):
         for part, gauge in (
-            (parts.tasks, m.TASK_COMPLETION_RATIO),
-            (parts.sessions, m.SESSION_SUCCESS_RATIO),
-            (parts.messages, m.COMMUNICATION_SUCCESS_RATIO),
-            (parts.attempts, m.ERROR_RATIO),
+            (parts[i.TASKS], m.TASK_COMPLETION_RATIO),
+            (parts[i.SESSIONS], m.SESSION_SUCCESS_RATIO),
+            (parts[i.MESSAGES], m.COMMUNICATION_SUCCESS_RATIO),
+            (parts[i.ATTEMPTS], m.ERROR_RATIO),
         ):
             samples = f'{m.samples_of(gauge).name}{{window="{window}"}}'
             for minute in (60, 75, 90):

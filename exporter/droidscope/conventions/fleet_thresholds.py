@@ -31,6 +31,7 @@ SESSIONS_SILENT: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionsSilent",
     category="sessions",
     by=BY_PATTERN,
+    when="per pattern: nothing arrives for a running session (`session_silent_after`)",
     breached="above",
     limit=0,
     hold="5m",
@@ -41,6 +42,7 @@ SESSIONS_STALLED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionsStalled",
     category="sessions",
     by=BY_PATTERN,
+    when="per pattern: a session is alive and makes no progress (`session_stalled_after`)",
     breached="above",
     limit=0,
     hold="5m",
@@ -51,6 +53,7 @@ SESSIONS_LOST: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionsLost",
     category="sessions",
     by=BY_PATTERN,
+    when="per pattern: a session was declared lost within {window} and has not come back",
     breached="above",
     limit=0,
     window="1h",
@@ -61,6 +64,7 @@ SESSION_OLDEST: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSessionOldestLong",
     category="sessions",
     by=BY_PATTERN,
+    when="per pattern: the oldest running session began over {limit} ago",
     breached="above",
     limit=86_400,
     hold="5m",
@@ -78,12 +82,16 @@ the 14.4 and 6 that are usual for objectives of 99.9 % would never fire, or hard
 """
 BURN_RATE: Final = 3.0
 """
-How many times too fast the budget of failures is spent when the alert speaks.
+How many times too fast the error budget is spent when the alert fires.
 """
 OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSuccessObjectiveBurning",
     category="sessions",
     by=BY_ORCHESTRATOR,
+    when=(
+        "per orchestrator: more than {limit} of the sessions of {window} (at least {minimum}) did not "
+        "complete, and the same for 1h"
+    ),
     breached="above",
     limit=BURN_RATE * (1 - SUCCESS_OBJECTIVE),
     minimum=10,
@@ -94,7 +102,7 @@ OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
     unit="ratio",
 )
 """
-Over the limit in both windows: the long one says it matters, the short one that it still goes on.
+Over the limit in both windows: the long one shows that it matters, the short one that it still goes on.
 """
 BURN_SHORT_WINDOW: Final = "1h"
 
@@ -104,6 +112,10 @@ TELEMETRY_LOST: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorTelemetryLost",
     category="telemetry",
     by=BY_ORCHESTRATOR,
+    when=(
+        "per orchestrator: less than {limit} of the records emitted were stored, while at least "
+        "{minimum} are emitted within {window}"
+    ),
     breached="below",
     limit=0.99,
     minimum=100,
@@ -117,6 +129,10 @@ TELEMETRY_STOPPED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorTelemetryStopped",
     category="telemetry",
     by=BY_ORCHESTRATOR,
+    when=(
+        "per orchestrator: the instrumentation's own metrics arrived at least {minimum} times within "
+        "{window} (that is one hour), and not for {limit} while an exporter was up"
+    ),
     breached="above",
     limit=600,
     minimum=240,
@@ -134,6 +150,7 @@ TELEMETRY_REJECTED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeTelemetryRejected",
     category="telemetry",
     by=(INSTANCE, "reason"),
+    when=("per exporter and reason: more than {limit} refusals within {window}, not counting harmless ones"),
     breached="above",
     limit=10,
     window="15m",
@@ -149,6 +166,10 @@ TELEMETRY_LATE: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeTelemetryLate",
     category="telemetry",
     by=(INSTANCE,),
+    when=(
+        "per exporter: more than {limit} of the records of {window} (at least {minimum}) arrived "
+        "after their session was closed"
+    ),
     breached="above",
     limit=0.01,
     minimum=100,
@@ -162,6 +183,7 @@ LABEL_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeLabelLimitNear",
     category="telemetry",
     by=(ORCHESTRATOR, "label"),
+    when="per orchestrator and label: more than {limit} of the allowed values are used",
     breached="above",
     limit=0.8,
     hold="15m",
@@ -173,6 +195,7 @@ SERIES_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeSeriesLimitNear",
     category="telemetry",
     by=(ORCHESTRATOR, "family"),
+    when="per orchestrator and metric: over {limit} series, 80% of the default limit",
     breached="above",
     limit=4_000,
     hold="15m",
@@ -180,7 +203,7 @@ SERIES_LIMIT_NEAR: Final[Threshold[FleetAlertCategory]] = Threshold(
     action="reduce_label_values",
 )
 """
-80 % of the default of the setting `series_limit`; who changes that changes this.
+80 % of the default of the setting `series_limit`: change both together.
 """
 
 # --- model providers ----------------------------------------------------------------------------
@@ -189,6 +212,7 @@ MODEL_REQUESTS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorModelRequestsFailing",
     category="models",
     by=BY_MODEL,
+    when="per model: more than {limit} of the requests of {window} (at least {minimum}) failed",
     breached="above",
     limit=0.20,
     minimum=20,
@@ -202,6 +226,7 @@ MODEL_REQUESTS_SLOW: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorModelRequestsSlow",
     category="models",
     by=BY_MODEL,
+    when="per model: p95 of the requests of {window} (at least {minimum}) over {limit}",
     breached="above",
     limit=120,
     minimum=20,
@@ -222,6 +247,10 @@ SPENDING_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSpendingHigh",
     category="cost",
     by=BY_ORCHESTRATOR,
+    when=(
+        "per orchestrator: the last hour cost over {limit} times as much as an average hour with "
+        "spending in the week before (at least {minimum} such hours), and over 1 US dollar"
+    ),
     breached="above",
     limit=3,
     minimum=12,
@@ -244,6 +273,7 @@ TOKENS_UNPRICED: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorTokensUnpriced",
     category="cost",
     by=BY_MODEL,
+    when="per model: tokens without a cost and without a price within {window}",
     breached="above",
     limit=0,
     window="1h",
@@ -255,6 +285,10 @@ COST_PER_SUCCESS_HIGH: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorCostPerSuccessHigh",
     category="cost",
     by=BY_PATTERN,
+    when=(
+        "per pattern: the cost per success of {window} (at least {minimum}) is over {limit} times "
+        "that of the week before (at least 20)"
+    ),
     breached="above",
     limit=2,
     minimum=5,
@@ -276,6 +310,7 @@ DOWN: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeDown",
     category="health",
     by=(),
+    when="no exporter is up",
     breached="below",
     limit=1,
     hold="5m",
@@ -287,6 +322,7 @@ INSTANCE_DOWN: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeInstanceDown",
     category="health",
     by=(INSTANCE,),
+    when="per exporter: it does not answer scrapes",
     breached="below",
     limit=1,
     hold="5m",
@@ -298,6 +334,7 @@ COLLECT_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeCollectFailing",
     category="health",
     by=(INSTANCE, "part"),
+    when="per exporter: a part of its metrics page cannot be rendered",
     breached="below",
     limit=1,
     hold="5m",
@@ -308,6 +345,7 @@ STORE_FILLING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeStoreFilling",
     category="health",
     by=(INSTANCE,),
+    when="per exporter: at the rate of the last {window} the disk of the store is full within {limit}",
     breached="below",
     limit=86_400,
     window="6h",
@@ -327,6 +365,7 @@ RULES_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeRulesFailing",
     category="health",
     by=(INSTANCE, "rule_group"),
+    when="per rule group: droidscope rules failed within {window}",
     breached="above",
     limit=0,
     window="15m",
@@ -338,6 +377,7 @@ NOTIFICATIONS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="DroidscopeNotificationsFailing",
     category="health",
     by=(INSTANCE,),
+    when="Alertmanager could not notify, or Prometheus could not reach Alertmanager, within {window}",
     breached="above",
     limit=0,
     window="15m",

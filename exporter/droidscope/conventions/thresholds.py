@@ -2,7 +2,7 @@
 Every limit, written once: alert rules, panel steps, report colours and findings read these.
 
 Limits, severities and actions of the seven alerts are those of the specification; windows, sample
-counts and holds are ours (docs/kpis.md#alerts).
+counts and holds are droidscope's own (docs/kpis.md#alerts).
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
     """
     One alert's limit, and what its rule has besides.
 
-    *by* are the labels it is evaluated by: each set of their values is judged alone. *limit* is in
+    *by* are the labels it is evaluated by: each set of their values is judged alone. *when* describes its
+    condition, with blanks as the sentences of `limits.sentences` have them. *limit* is in
     *unit*. *minimum* is the number of samples below which the alert cannot fire, 0 where it has none.
     *window* is how far it looks back, "0s" where it does not; *hold* for how long its condition must be
     true. Both are Prometheus durations. *finding_severities* are those of the security findings that
@@ -59,6 +60,7 @@ class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
     name: str
     category: Category_co
     by: tuple[str, ...]
+    when: str
     breached: Literal["above", "below"]
     limit: float
     minimum: int = 0
@@ -89,6 +91,10 @@ LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorSessionSuccessRateLow",
     category="performance",
     by=BY_PATTERN,
+    when=(
+        "per pattern: more than {complement} of the sessions of {window} (at least {minimum}) did not "
+        "complete, one of them within 3h"
+    ),
     breached="below",
     limit=0.70,
     minimum=5,
@@ -102,6 +108,10 @@ LONG_DURATION: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorSessionDurationLong",
     category="performance",
     by=BY_PATTERN,
+    when=(
+        "per pattern: a session runs for longer than its limit ({limit}, or the one in "
+        "`pattern_limits`), or ended after such a time within {window}"
+    ),
     breached="above",
     limit=7200,
     window="1h",
@@ -114,6 +124,7 @@ HIGH_ERROR_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorDroidErrorRateHigh",
     category="performance",
     by=BY_DROID,
+    when="per droid: more than {limit} of the attempts of {window} (at least {minimum}) failed",
     breached="above",
     limit=0.25,
     minimum=10,
@@ -127,6 +138,7 @@ LOW_CODE_QUALITY: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorDroidCodeQualityLow",
     category="quality",
     by=BY_DROID,
+    when="per droid: mean code quality of {window} (at least {minimum} scores) below {limit}",
     breached="below",
     limit=60,
     minimum=3,
@@ -140,6 +152,7 @@ SECURITY_ISSUES: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorSecurityFindingsOpen",
     category="quality",
     by=(*BY_PATTERN, "droid", "finding_severity"),
+    when="per pattern, droid and finding severity: any finding open in the latest report",
     breached="above",
     limit=0,
     severity=Severity.CRITICAL,
@@ -150,6 +163,10 @@ RESPONSE_TIME_HIGH: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorDroidResponseTimeHigh",
     category="communication",
     by=BY_DROID,
+    when=(
+        "per answering droid: answers of {window} (at least {minimum}) took over {limit} on average, "
+        "or a query went unanswered"
+    ),
     breached="above",
     limit=300,
     minimum=3,
@@ -163,6 +180,7 @@ COMMUNICATION_CONFLICTS: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorCommunicationConflicts",
     category="communication",
     by=BY_PATTERN,
+    when="per pattern: any conflict within {window}",
     breached="above",
     limit=0,
     window="1h",

@@ -1,5 +1,5 @@
 """
-The alerts of the specification, judged by the exporter itself, for those who run no Prometheus.
+The alerts of the specification, judged by the exporter itself, for setups without Prometheus.
 
 They have the limits, overrides, guards and sentences of the Prometheus rules. Two things differ: nothing
 is held, so an alert is active at once; and what ended counts by when it ended, where Prometheus knows
@@ -68,9 +68,9 @@ class ActiveAlert(Struct, frozen=True):
     One breach of a limit.
 
     *name* is that of the Prometheus alert, *type* its category. *value* breaches *limit*, both in
-    *unit*: a ratio from 0 to 1, points of 100, seconds, or a count of what the unit says. *samples*
+    *unit*: a ratio from 0 to 1, points of 100, seconds, or a count of the unit. *samples*
     is how many sessions, attempts, scores or answers are behind a ratio or a mean, null for counts.
-    Who is meant: *orchestrator*, and *pattern*, *droid* and *finding_severity* where the alert is
+    The subject: *orchestrator*, and *pattern*, *droid* and *finding_severity* where the alert is
     about one, else null. *timestamp_seconds* is when it was judged, Unix.
     """
 
@@ -91,14 +91,14 @@ class ActiveAlert(Struct, frozen=True):
 
 
 def alerts(
-    orchestrator: str, evidence: AlertInputs, now_ns: int, limits: AlertLimits | None = None
+    orchestrator: str, inputs: AlertInputs, now_ns: int, limits: AlertLimits | None = None
 ) -> list[ActiveAlert]:
     """
     The active alerts of one orchestrator, the most severe first.
 
     Args:
         orchestrator: Its name.
-        evidence: What is known of it.
+        inputs: What they are judged by.
         now_ns: When that was, Unix time.
         limits: Those in force; the defaults if None.
     """
@@ -106,7 +106,7 @@ def alerts(
         breach.alert(spec_alert, variant.threshold, orchestrator, now_ns)
         for spec_alert in _SPEC_ALERTS
         for variant in (limits or AlertLimits()).variants(spec_alert.threshold)
-        for breach in spec_alert.judge(evidence, variant.threshold)
+        for breach in spec_alert.judge(inputs, variant.threshold)
         if variant.covers(orchestrator, breach.pattern or "")
     ]
     return sorted(active, key=lambda alert: -LEVELS.index(alert.severity.value))
@@ -205,9 +205,9 @@ def _value_text(value: float, unit: Unit) -> str:
             return f"{value:.0f}"
 
 
-def _low_success_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    ended, unsuccessful = _sessions(evidence.totals[limit.window])
-    _, recent = _sessions(evidence.totals[RECENT_FAILURE_WINDOW])
+def _low_success_rate(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    ended, unsuccessful = _sessions(inputs.totals[limit.window])
+    _, recent = _sessions(inputs.totals[RECENT_FAILURE_WINDOW])
     highest = round(1 - limit.limit, 9)  # without what binary fractions add to 0.3
     for pattern, n in sorted(ended.items()):
         ratio = unsuccessful[pattern] / n if n >= limit.minimum else 0
@@ -236,11 +236,11 @@ def _sessions(totals: Totals) -> tuple[Counter[str], Counter[str]]:
     return ended, unsuccessful
 
 
-def _long_duration(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    ended = sum_by(evidence.totals[limit.window].of(f.SessionsOverLimit), lambda key: key.pattern)
-    for pattern in sorted({*evidence.over_limit, *ended}):
+def _long_duration(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    ended = sum_by(inputs.totals[limit.window].of(f.SessionsOverLimit), lambda key: key.pattern)
+    for pattern in sorted({*inputs.over_limit, *ended}):
         # As in the rule, those that ended count where none runs.
-        n = evidence.over_limit.get(pattern) or ended[pattern]
+        n = inputs.over_limit.get(pattern) or ended[pattern]
         if n >= 1:
             yield _Breach(
                 n,
@@ -250,8 +250,8 @@ def _long_duration(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Bre
             )
 
 
-def _high_error_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    totals = evidence.totals[limit.window]
+def _high_error_rate(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    totals = inputs.totals[limit.window]
     attempts = sum_by(totals.of(f.AttemptsEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(attempts):
         n = attempts[droid, Outcome.SUCCEEDED] + attempts[droid, Outcome.FAILED]
@@ -266,8 +266,8 @@ def _high_error_rate(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_B
             )
 
 
-def _low_code_quality(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    totals = evidence.totals[limit.window]
+def _low_code_quality(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    totals = inputs.totals[limit.window]
     scores = sum_by(totals.of(f.ScoreSums), lambda key: (key.droid, key.score, key.statistic))
     for droid in _subjects(scores):
         n = scores[droid, Score.CODE_QUALITY, Statistic.N]
@@ -283,8 +283,8 @@ def _low_code_quality(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_
             )
 
 
-def _security_issues(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    for (pattern, droid, severity), n in sorted(evidence.findings.items()):
+def _security_issues(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    for (pattern, droid, severity), n in sorted(inputs.findings.items()):
         if n > limit.limit and severity in limit.finding_severities:
             yield _Breach(
                 n,
@@ -296,8 +296,8 @@ def _security_issues(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_B
             )
 
 
-def _slow_responses(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    totals = evidence.totals[limit.window]
+def _slow_responses(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    totals = inputs.totals[limit.window]
     answers = sum_by(totals.of(f.TimedResponses), lambda key: key.droid)
     response_ns = sum_by(totals.of(f.ResponseTime), lambda key: key.droid)
     for droid, n in sorted(answers.items()):
@@ -312,8 +312,8 @@ def _slow_responses(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Br
             )
 
 
-def _unanswered_queries(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    totals = evidence.totals[limit.window]
+def _unanswered_queries(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    totals = inputs.totals[limit.window]
     queries = sum_by(totals.of(f.QueriesEnded), lambda key: (key.droid, key.outcome))
     for droid in _subjects(queries):
         n = queries[droid, Outcome.UNANSWERED]
@@ -326,8 +326,8 @@ def _unanswered_queries(evidence: AlertInputs, limit: SpecThreshold) -> Iterator
             )
 
 
-def _communication_conflicts(evidence: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
-    conflicts = sum_by(evidence.totals[limit.window].of(f.Conflicts), lambda key: key.pattern)
+def _communication_conflicts(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:
+    conflicts = sum_by(inputs.totals[limit.window].of(f.Conflicts), lambda key: key.pattern)
     for pattern, n in sorted(conflicts.items()):
         if n > limit.limit:
             yield _Breach(
@@ -373,5 +373,5 @@ _SPEC_ALERTS: Final = (
 )
 
 
-def _subjects(found: Iterable[tuple[str, ...]]) -> list[str]:
-    return sorted({labels[0] for labels in found})
+def _subjects(keys: Iterable[tuple[str, ...]]) -> list[str]:
+    return sorted({labels[0] for labels in keys})

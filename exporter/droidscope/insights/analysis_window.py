@@ -68,11 +68,11 @@ class SessionRef(Struct, frozen=True):
     time_seconds: float
 
 
-def sessions(look: AnalysisWindow, kind: ExampleKind, *labels: str) -> list[SessionRef]:
+def sessions(window: AnalysisWindow, kind: ExampleKind, *labels: str) -> list[SessionRef]:
     """
     At most five sessions that show something of a subject, the plainest first.
     """
     return [
         SessionRef(example.session, example.trace_id, example.time_ns / SECOND_NS)
-        for example in look.examples(kind, labels)
+        for example in window.examples(kind, labels)
     ]

@@ -75,42 +75,42 @@ class Bottleneck(Struct, frozen=True):
     recommendations: list[str] = []
 
 
-def bottlenecks(look: AnalysisWindow) -> list[Bottleneck]:
+def bottlenecks(window: AnalysisWindow) -> list[Bottleneck]:
     """
     All bottlenecks of a window, the one that costs most first.
 
     Definition: docs/kpis.md#bottlenecks
     """
-    whole_ns = sessions_ns(look)
+    whole_ns = sessions_ns(window)
     found = (
-        *(_slow_phase(look, name, slow, whole_ns) for name, slow in slow_phases(look).items()),
-        *_slow_droids(look, whole_ns),
-        *_waiting_phases(look, whole_ns),
-        *_slow_responders(look, whole_ns),
-        *_weak_integration(look),
+        *(_slow_phase(window, name, slow, whole_ns) for name, slow in slow_phases(window).items()),
+        *_slow_droids(window, whole_ns),
+        *_waiting_phases(window, whole_ns),
+        *_slow_responders(window, whole_ns),
+        *_weak_integration(window),
     )
     return sorted(
         found, key=lambda bottleneck: (-bottleneck.impact_score, bottleneck.kind, bottleneck.subject)
     )
 
 
-def sessions_ns(look: AnalysisWindow) -> int:
+def sessions_ns(window: AnalysisWindow) -> int:
     """
     How long the sessions that ended in a window took together, and so far those that run.
     """
-    return sum(look.minutes.of(f.SessionTime).values()) + look.running_ns
+    return sum(window.minutes.of(f.SessionTime).values()) + window.running_ns
 
 
 # --- phases -----------------------------------------------------------------------------------------
 
 
-def _slow_phase(look: AnalysisWindow, name: PhaseName, phase: SlowPhase, whole_ns: int) -> Bottleneck:
+def _slow_phase(window: AnalysisWindow, name: PhaseName, phase: SlowPhase, whole_ns: int) -> Bottleneck:
     n, slow = phase.n, phase.slow
     mean_ns, expected_ns = slow.took_ns / slow.n, slow.expected_ns / slow.n
     return Bottleneck(
         kind="phase_duration",
-        orchestrator=look.orchestrator,
-        window=look.window,
+        orchestrator=window.orchestrator,
+        window=window.window,
         subject="/".join(name),
         description=(
             f"{named('Phase', name.phase)} of {named('pattern', name.pattern)} took "
@@ -127,22 +127,22 @@ def _slow_phase(look: AnalysisWindow, name: PhaseName, phase: SlowPhase, whole_n
         phase=name.phase,
         excess_percent=excess_percent(mean_ns, expected_ns),
         lost_seconds=slow.lost_ns / SECOND_NS,
-        sessions=_slow_sessions(look, name, phase, SLOW_FACTOR * expected_ns),
+        sessions=_slow_sessions(window, name, phase, SLOW_FACTOR * expected_ns),
         recommendations=list(REMEDIES["phase_duration"]),
     )
 
 
 def _slow_sessions(
-    look: AnalysisWindow, name: PhaseName, phase: SlowPhase, limit_ns: float
+    window: AnalysisWindow, name: PhaseName, phase: SlowPhase, limit_ns: float
 ) -> list[SessionRef]:
     """
     At most five sessions with a slow run: those that run, then those that took longer than *limit_ns*.
     """
     longest = sorted(phase.running, key=lambda run: (-run.elapsed_ns, run.session))
-    now = [SessionRef(run.session, run.trace_id, look.now_ns / SECOND_NS) for run in longest]
+    now = [SessionRef(run.session, run.trace_id, window.now_ns / SECOND_NS) for run in longest]
     ended = [
         SessionRef(example.session, example.trace_id, example.time_ns / SECOND_NS)
-        for example in look.examples(ExampleKind.SLOW_PHASE, name)
+        for example in window.examples(ExampleKind.SLOW_PHASE, name)
         if example.weight > limit_ns
     ]
     return [*now, *ended][:5]
@@ -151,8 +151,8 @@ def _slow_sessions(
 # --- droids -----------------------------------------------------------------------------------------
 
 
-def _slow_droids(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
-    took, held = _task_times(look.hours)
+def _slow_droids(window: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
+    took, held = _task_times(window.hours)
     for droid, tasks in took.items():
         slowness = droid_slowness(tasks)
         if not is_slow_droid(slowness):
@@ -161,8 +161,8 @@ def _slow_droids(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
         n = sum(task.n for task in tasks if task.median_ns)
         yield Bottleneck(
             kind="droid_performance",
-            orchestrator=look.orchestrator,
-            window=look.window,
+            orchestrator=window.orchestrator,
+            window=window.window,
             subject=droid,
             description=(
                 f"{named('Droid', droid)} takes {rounded(slowness)} times as long as all droids do for the "
@@ -179,7 +179,7 @@ def _slow_droids(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
             droid=droid,
             excess_percent=100 * (slowness - 1),
             lost_seconds=lost_ns / SECOND_NS,
-            sessions=sessions(look, ExampleKind.SLOW_TASK, droid),
+            sessions=sessions(window, ExampleKind.SLOW_TASK, droid),
             recommendations=list(REMEDIES["droid_performance"]),
         )
 
@@ -220,8 +220,8 @@ def _work_times(
 # --- communication ------------------------------------------------------------------------------------
 
 
-def _waiting_phases(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
-    minutes = look.minutes
+def _waiting_phases(window: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
+    minutes = window.minutes
     phase_ns = sum_by(minutes.of(f.PhaseTime), lambda key: PhaseName(key.pattern, key.phase))
     wait_ns = sum_by(minutes.of(f.PhaseWaitTime), lambda key: PhaseName(key.pattern, key.phase))
     ended = sum_by(minutes.of(f.PhasesEnded), lambda key: PhaseName(key.pattern, key.phase))
@@ -231,8 +231,8 @@ def _waiting_phases(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]
             continue
         yield Bottleneck(
             kind="communication",
-            orchestrator=look.orchestrator,
-            window=look.window,
+            orchestrator=window.orchestrator,
+            window=window.window,
             subject="/".join(name),
             description=(
                 f"{named('Phase', name.phase)} of {named('pattern', name.pattern)} waited for answers for "
@@ -247,13 +247,13 @@ def _waiting_phases(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]
             pattern=name.pattern,
             phase=name.phase,
             lost_seconds=waited_ns / SECOND_NS,
-            sessions=sessions(look, ExampleKind.WAIT, *name),
+            sessions=sessions(window, ExampleKind.WAIT, *name),
             recommendations=list(REMEDIES["communication"]),
         )
 
 
-def _slow_responders(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
-    for droid, facts in look.subjects.droids.items():
+def _slow_responders(window: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck]:
+    for droid, facts in window.subjects.droids.items():
         mean_ns, unanswered = mean_response_ns(facts.queries), facts.queries.queries_unanswered
         if not is_communication_slow(None, mean_ns, unanswered):
             continue
@@ -263,8 +263,8 @@ def _slow_responders(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck
         silent = f"left {unanswered} of {counted(facts.queries.queries, 'query', 'queries')} unanswered"
         yield Bottleneck(
             kind="communication",
-            orchestrator=look.orchestrator,
-            window=look.window,
+            orchestrator=window.orchestrator,
+            window=window.window,
             subject=droid,
             description=(
                 f"{named('Droid', droid)} {' and '.join(filter(None, (slow, silent if unanswered else '')))}."
@@ -277,7 +277,7 @@ def _slow_responders(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck
             flagged=unanswered,
             droid=droid,
             lost_seconds=lost_ns / SECOND_NS,
-            sessions=sessions(look, ExampleKind.QUERY, droid),
+            sessions=sessions(window, ExampleKind.QUERY, droid),
             recommendations=list(REMEDIES["communication"]),
         )
 
@@ -285,8 +285,8 @@ def _slow_responders(look: AnalysisWindow, whole_ns: int) -> Iterator[Bottleneck
 # --- integration --------------------------------------------------------------------------------------
 
 
-def _weak_integration(look: AnalysisWindow) -> Iterator[Bottleneck]:
-    syntheses = look.minutes.of(f.Syntheses)
+def _weak_integration(window: AnalysisWindow) -> Iterator[Bottleneck]:
+    syntheses = window.minutes.of(f.Syntheses)
     by_outcome = sum_by(syntheses, lambda key: (key.pattern, key.outcome))
     by_pattern = sum_by(syntheses, lambda key: key.pattern)
     in_all = by_pattern.total()
@@ -296,8 +296,8 @@ def _weak_integration(look: AnalysisWindow) -> Iterator[Bottleneck]:
             continue
         yield Bottleneck(
             kind="integration",
-            orchestrator=look.orchestrator,
-            window=look.window,
+            orchestrator=window.orchestrator,
+            window=window.window,
             subject=pattern,
             description=(
                 f"{n - integrated} of {counted(n, 'synthesis', 'syntheses')} of {named('pattern', pattern)} "
@@ -311,6 +311,6 @@ def _weak_integration(look: AnalysisWindow) -> Iterator[Bottleneck]:
             n=n,
             flagged=n - integrated,
             pattern=pattern,
-            sessions=sessions(look, ExampleKind.SYNTHESIS, pattern),
+            sessions=sessions(window, ExampleKind.SYNTHESIS, pattern),
             recommendations=list(REMEDIES["integration"]),
         )

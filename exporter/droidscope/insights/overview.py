@@ -147,18 +147,18 @@ class Insights(Struct, frozen=True):
     common_issues: list[Issue]
 
 
-def insights(look: AnalysisWindow, advice: Sequence[Recommendation], trends: Iterable[Trend]) -> Insights:
+def insights(window: AnalysisWindow, advice: Sequence[Recommendation], trends: Iterable[Trend]) -> Insights:
     """
     What a window says.
 
     Args:
-        look: The window.
+        window: The window.
         advice: Its recommendations, what matters most first.
         trends: Those of the orchestrator.
 
     Definition: docs/kpis.md#rankings-and-insights
     """
-    facts = look.subjects
+    facts = window.subjects
     by_kpi = {trend.kpi: trend for trend in trends}
     return Insights(
         _efficiency(facts, advice, by_kpi.get("efficiency_score")),
@@ -170,9 +170,9 @@ def insights(look: AnalysisWindow, advice: Sequence[Recommendation], trends: Ite
                 for kpi in ("code_quality_score", "test_coverage_score", "security_score")
             )
         ),
-        communication_of(look.minutes, facts),
-        _completions(look),
-        [Issue(*issue) for issue in issues(look.minutes).most_common(LISTED)],
+        communication_of(window.minutes, facts),
+        _completions(window),
+        [Issue(*issue) for issue in issues(window.minutes).most_common(LISTED)],
     )
 
 
@@ -269,9 +269,9 @@ def _ranked(rank: Rank) -> Ranked:
     return Ranked(rank.subject, rank.value, rank.n)
 
 
-def _completions(look: AnalysisWindow) -> list[Completion]:
+def _completions(window: AnalysisWindow) -> list[Completion]:
     sketches = sketch_by(
-        look.hours.of(SessionDurations),
+        window.hours.of(SessionDurations),
         lambda key: key.pattern,
         where=lambda key: key.outcome == Outcome.COMPLETED,
     )
@@ -280,7 +280,7 @@ def _completions(look: AnalysisWindow) -> list[Completion]:
         each.session: (pattern, each, median_ns)
         for pattern, median_ns in medians.items()
         if median_ns
-        for each in look.examples(ExampleKind.FASTEST, (pattern,))
+        for each in window.examples(ExampleKind.FASTEST, (pattern,))
     }
     ranks = fastest_completions(
         {session: (round(-each.weight), median_ns) for session, (_, each, median_ns) in shown.items()}

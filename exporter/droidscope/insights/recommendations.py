@@ -7,13 +7,12 @@ Definition: docs/kpis.md#recommendations
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import RecommendationKind
 from droidscope.conventions.thresholds import MESSAGES_PLATEAU, RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
 from droidscope.facts import facts as f
@@ -22,20 +21,17 @@ from droidscope.formatting import counted, duration, named, percent, rounded
 from droidscope.insights import advice
 from droidscope.insights.analysis_window import AnalysisWindow, SessionRef, sessions
 from droidscope.insights.bottlenecks import Bottleneck, Unit
+from droidscope.insights.reassignments import reassignments
 from droidscope.kpi.critical_path import sequencing_ratio
 from droidscope.kpi.improvement import (
     FAILURES_MINIMUM,
-    REASSIGNMENT_MINIMUM,
     Urgency,
     failure_point_improvement,
     pattern_impact,
     pattern_urgency,
-    reassignment_gain,
-    reassignment_impact,
     sequencing_impact,
 )
 from droidscope.kpi.patterns import FailurePoint, failure_points
-from droidscope.kpi.rankings import Outcomes
 from droidscope.kpi.statistics import median_of_counts, wilson_interval
 from droidscope.kpi.totals import DroidTotals, PatternTotals
 from droidscope.model.examples import ExampleKind
@@ -89,30 +85,37 @@ class Recommendation(Struct, frozen=True):
     sessions: list[SessionRef] = []
 
 
-def recommendations(look: AnalysisWindow, found: Iterable[Bottleneck]) -> list[Recommendation]:
+def recommendations(window: AnalysisWindow, found: Iterable[Bottleneck]) -> list[Recommendation]:
     """
     All advice for a window, what matters most first; *found* are the window's bottlenecks.
 
     Definition: docs/kpis.md#recommendations
     """
-    facts = look.subjects
+    facts = window.subjects
     advice = (
-        *_patterns(look, facts.patterns),
-        *_assignments(look),
-        *_sequences(look),
-        *_messages(look, facts.droids),
+        *_patterns(window, facts.patterns),
+        *_assignments(window),
+        *_sequences(window),
+        *_messages(window, facts.droids),
         *_waits(found),
         *_responders(found, facts.droids),
     )
     return sorted(advice, key=lambda each: (-each.impact_score, each.rule, each.subject))
 
 
+def _at_most(metric: str, estimate: float, text: str) -> Improvement:
+    """
+    An improvement for which no interval can be given.
+    """
+    return Improvement(metric=metric, estimate=estimate, low=None, high=None, text=text)
+
+
 # --- patterns -----------------------------------------------------------------------------------------
 
 
-def _patterns(look: AnalysisWindow, patterns: dict[str, PatternTotals]) -> Iterator[Recommendation]:
+def _patterns(window: AnalysisWindow, patterns: dict[str, PatternTotals]) -> Iterator[Recommendation]:
     all_sessions = sum(each.sessions.sessions_ended for each in patterns.values())
-    failures = _failures(look.minutes)
+    failures = _failures(window.minutes)
     for pattern, each in patterns.items():
         completed, n = each.sessions.sessions_completed, each.sessions.sessions_ended
         urgency = pattern_urgency(completed, n)
@@ -122,22 +125,24 @@ def _patterns(look: AnalysisWindow, patterns: dict[str, PatternTotals]) -> Itera
         points = failure_points(failures[pattern])
         success = completed / n
         yield Recommendation(
-            rule.kind,
-            rule.id,
-            look.orchestrator,
-            look.window,
-            pattern,
-            f"{named('Pattern', pattern)} has a low success rate: {percent(success)} of "
-            f"{counted(n, 'session')}; {percent(SUCCESS_TARGET)} are the target.",
-            _steps(rule, points),
-            pattern_impact(completed, n, all_sessions) or 0.0,
-            success,
-            SUCCESS_TARGET,
-            "ratio",
-            n,
-            _failure_improvement(points, success),
+            kind=rule.kind,
+            rule=rule.id,
+            orchestrator=window.orchestrator,
+            window=window.window,
+            subject=pattern,
+            description=(
+                f"{named('Pattern', pattern)} has a low success rate: {percent(success)} of "
+                f"{counted(n, 'session')}; {percent(SUCCESS_TARGET)} are the target."
+            ),
+            recommendations=_steps(rule, points),
+            impact_score=pattern_impact(completed, n, all_sessions) or 0.0,
+            value=success,
+            baseline=SUCCESS_TARGET,
+            unit="ratio",
+            n=n,
+            expected_improvement=_failure_improvement(points, success),
             pattern=pattern,
-            sessions=_failed_sessions(look, pattern, points),
+            sessions=_failed_sessions(window, pattern, points),
         )
 
 
@@ -173,19 +178,21 @@ def _failure_improvement(points: list[FailurePoint], success: float) -> Improvem
         return None
     failed = 1 - success
     return Improvement(
-        "session_success_ratio",
-        gain.share * failed,
-        gain.low * failed,
-        gain.high * failed,
-        f"Fixing {_place(points[0])}: {points[0].reason} removes at most {percent(gain.share)} of the "
-        f"failures ({percent(gain.low)} to {percent(gain.high)}): "
-        f"up to {percent(gain.share * failed)} more sessions succeed.",
+        metric="session_success_ratio",
+        estimate=gain.share * failed,
+        low=gain.low * failed,
+        high=gain.high * failed,
+        text=(
+            f"Fixing {_place(points[0])}: {points[0].reason} removes at most {percent(gain.share)} of the "
+            f"failures ({percent(gain.low)} to {percent(gain.high)}): "
+            f"up to {percent(gain.share * failed)} more sessions succeed."
+        ),
     )
 
 
-def _failed_sessions(look: AnalysisWindow, pattern: str, points: list[FailurePoint]) -> list[SessionRef]:
+def _failed_sessions(window: AnalysisWindow, pattern: str, points: list[FailurePoint]) -> list[SessionRef]:
     for point in points:
-        shown = sessions(look, ExampleKind.FAILURE, pattern, point.phase, point.reason)
+        shown = sessions(window, ExampleKind.FAILURE, pattern, point.phase, point.reason)
         if shown:
             return shown
     return []
@@ -194,130 +201,94 @@ def _failed_sessions(look: AnalysisWindow, pattern: str, points: list[FailurePoi
 # --- assignment ---------------------------------------------------------------------------------------
 
 
-def _assignments(look: AnalysisWindow) -> Iterator[Recommendation]:
-    kinds: defaultdict[tuple[str, str], dict[str, Outcomes]] = defaultdict(dict)
-    for key, n in look.minutes.of(f.TasksEnded).items():
-        droids = kinds[key.pattern, key.task_type]
-        known = droids.get(key.droid, Outcomes(0, 0))
-        successes = known.successes + (n if key.outcome == Outcome.COMPLETED else 0)
-        droids[key.droid] = Outcomes(successes, known.n + n)
-    all_tasks = sum(each.n for droids in kinds.values() for each in droids.values())
-    for (pattern, task_type), droids in kinds.items():
-        better = _surest(droids)
-        if better is None:
-            continue
-        for droid, current in droids.items():
-            gain = reassignment_gain(current, droids[better])
-            if gain is not None:
-                yield _reassignment(
-                    look, (pattern, task_type, droid), current, (better, droids[better], gain), all_tasks
-                )
-
-
-def _surest(droids: Mapping[str, Outcomes]) -> str | None:
-    """
-    The droid that surely completes most of its tasks, None if none has enough: if any does surely
-    better than another, this one does, and nobody does than this one.
-    """
-    bounds = {
-        droid: interval[0]
-        for droid, outcomes in droids.items()
-        if outcomes.n >= REASSIGNMENT_MINIMUM and (interval := wilson_interval(*outcomes))
-    }
-    return min(bounds, key=lambda droid: (-bounds[droid], droid), default=None)
-
-
-def _reassignment(
-    look: AnalysisWindow,
-    place: tuple[str, str, str],
-    current: Outcomes,
-    better_one: tuple[str, Outcomes, float],
-    all_tasks: int,
-) -> Recommendation:
-    pattern, task_type, droid = place
-    better, other, gain = better_one
+def _assignments(window: AnalysisWindow) -> Iterator[Recommendation]:
     rule = advice.REASSIGN_TASKS
-    estimate = current.successes / current.n
-    low, high = wilson_interval(*other) or (0.0, 0.0)
-    of_other = other.successes / other.n
-    return Recommendation(
-        rule.kind,
-        rule.id,
-        look.orchestrator,
-        look.window,
-        "/".join(place),
-        f"{named('Droid', droid)} completes {percent(estimate)} of {current.n} {task_type or 'other'} tasks "
-        f"in {named('pattern', pattern)}, {named('droid', better)} {percent(of_other)} of {other.n}.",
-        [step.format(where=named("droid", better)) for step in rule.steps],
-        reassignment_impact(gain, current.n, all_tasks) or 0.0,
-        estimate,
-        low,
-        "ratio",
-        current.n,
-        Improvement(
-            "task_completion_ratio",
-            of_other - estimate,
-            gain,
-            high - estimate,
-            f"{percent(gain)} to {percent(high - estimate)} more of these tasks are completed.",
-        ),
-        pattern=pattern,
-        droid=droid,
-        sessions=sessions(look, ExampleKind.FAILED_TASK, *place),
-    )
+    for pair in reassignments(window.minutes):
+        estimate = pair.outcomes.successes / pair.outcomes.n
+        better_estimate = pair.better_outcomes.successes / pair.better_outcomes.n
+        low, high = wilson_interval(*pair.better_outcomes) or (0.0, 0.0)
+        better, subject = named("droid", pair.better), (pair.pattern, pair.task_type, pair.droid)
+        yield Recommendation(
+            kind=rule.kind,
+            rule=rule.id,
+            orchestrator=window.orchestrator,
+            window=window.window,
+            subject="/".join(subject),
+            description=(
+                f"{named('Droid', pair.droid)} completes {percent(estimate)} of {pair.outcomes.n} "
+                f"{pair.task_type or 'other'} tasks in {named('pattern', pair.pattern)}, {better} "
+                f"{percent(better_estimate)} of {pair.better_outcomes.n}."
+            ),
+            recommendations=[step.format(where=better) for step in rule.steps],
+            impact_score=pair.impact,
+            value=estimate,
+            baseline=low,
+            unit="ratio",
+            n=pair.outcomes.n,
+            expected_improvement=Improvement(
+                metric="task_completion_ratio",
+                estimate=better_estimate - estimate,
+                low=pair.gain,
+                high=high - estimate,
+                text=f"{percent(pair.gain)} to {percent(high - estimate)} more of these tasks are completed.",
+            ),
+            pattern=pair.pattern,
+            droid=pair.droid,
+            sessions=sessions(window, ExampleKind.FAILED_TASK, *subject),
+        )
 
 
 # --- sequencing ---------------------------------------------------------------------------------------
 
 
-def _sequences(look: AnalysisWindow) -> Iterator[Recommendation]:
+def _sequences(window: AnalysisWindow) -> Iterator[Recommendation]:
     rule = advice.RUN_IN_PARALLEL
-    totals = sum_by(look.hours.of(f.SessionSequencing), lambda key: (key.pattern, key.total))
-    idle_ns = sum_by(look.hours.of(f.PhaseIdleTime), lambda key: (key.pattern, key.phase))
+    totals = sum_by(window.hours.of(f.SessionSequencing), lambda key: (key.pattern, key.total))
+    idle_ns = sum_by(window.hours.of(f.PhaseIdleTime), lambda key: (key.pattern, key.phase))
     for pattern in sorted({pattern for pattern, _ in totals}):
-        n, makespan_ns, critical_ns = (
-            totals[pattern, "n"],
-            totals[pattern, "makespan_ns"],
-            totals[pattern, "critical_ns"],
-        )
+        n, makespan_ns = totals[pattern, "n"], totals[pattern, "makespan_ns"]
+        critical_ns = totals[pattern, "critical_ns"]
         share = sequencing_ratio(makespan_ns, critical_ns)
         impact = None if share is None else sequencing_impact(share)
         if share is None or impact is None:
             continue
+        makespan_seconds, critical_seconds = makespan_ns / n / SECOND_NS, critical_ns / n / SECOND_NS
         waited = {phase: ns for (of, phase), ns in idle_ns.items() if of == pattern and ns > 0}
         late = sorted(waited, key=lambda phase: (-waited[phase], phase))
         where = ", ".join(f"{phase} ({duration(waited[phase] / n / SECOND_NS)} earlier)" for phase in late)
         yield Recommendation(
-            rule.kind,
-            rule.id,
-            look.orchestrator,
-            look.window,
-            pattern,
-            f"{named('Pattern', pattern)} takes {duration(makespan_ns / n / SECOND_NS)} from its first phase "
-            f"to its last, and needs {duration(critical_ns / n / SECOND_NS)} by what its phases depend on, "
-            f"over {counted(n, 'session')}.",
-            [step.format(where=where or "phases that run one after the other") for step in rule.steps],
-            impact,
-            makespan_ns / n / SECOND_NS,
-            critical_ns / n / SECOND_NS,
-            "seconds",
-            n,
-            Improvement(
-                "session_duration_ratio",
-                share,
-                None,
-                None,
-                f"Sessions end up to {percent(share)} sooner.",
+            kind=rule.kind,
+            rule=rule.id,
+            orchestrator=window.orchestrator,
+            window=window.window,
+            subject=pattern,
+            description=(
+                f"{named('Pattern', pattern)} takes {duration(makespan_seconds)} from its first phase "
+                f"to its last, and needs {duration(critical_seconds)} by what its phases depend on, "
+                f"over {counted(n, 'session')}."
+            ),
+            recommendations=[
+                step.format(where=where or "phases that run one after the other") for step in rule.steps
+            ],
+            impact_score=impact,
+            value=makespan_seconds,
+            baseline=critical_seconds,
+            unit="seconds",
+            n=n,
+            expected_improvement=_at_most(
+                metric="session_duration_ratio",
+                estimate=share,
+                text=f"Sessions end up to {percent(share)} sooner.",
             ),
             pattern=pattern,
-            sessions=sessions(look, ExampleKind.IDLE, pattern),
+            sessions=sessions(window, ExampleKind.IDLE, pattern),
         )
 
 
 # --- communication ------------------------------------------------------------------------------------
 
 
-def _messages(look: AnalysisWindow, droids: dict[str, DroidTotals]) -> Iterator[Recommendation]:
+def _messages(window: AnalysisWindow, droids: dict[str, DroidTotals]) -> Iterator[Recommendation]:
     rule = advice.BATCH_MESSAGES
     _, plateau, _ = MESSAGES_PLATEAU
     all_messages = sum(each.mail.sent for each in droids.values())
@@ -328,28 +299,28 @@ def _messages(look: AnalysisWindow, droids: dict[str, DroidTotals]) -> Iterator[
         surplus = sum(max(0.0, sent - plateau) * n for sent, n in facts.session_messages.items())
         n = sum(facts.session_messages.values())
         yield Recommendation(
-            rule.kind,
-            rule.id,
-            look.orchestrator,
-            look.window,
-            droid,
-            f"{named('Droid', droid)} sends {rounded(median)} messages a session (median over "
-            f"{counted(n, 'session')}); more than {rounded(plateau)} are of no use.",
-            list(rule.steps),
-            100 * min(1.0, surplus / all_messages),
-            median,
-            plateau,
-            "messages",
-            n,
-            Improvement(
-                "messages_ratio",
-                min(1.0, surplus / all_messages),
-                None,
-                None,
-                f"Up to {percent(min(1.0, surplus / all_messages))} of all messages are saved.",
+            kind=rule.kind,
+            rule=rule.id,
+            orchestrator=window.orchestrator,
+            window=window.window,
+            subject=droid,
+            description=(
+                f"{named('Droid', droid)} sends {rounded(median)} messages a session (median over "
+                f"{counted(n, 'session')}); more than {rounded(plateau)} are of no use."
+            ),
+            recommendations=list(rule.steps),
+            impact_score=100 * min(1.0, surplus / all_messages),
+            value=median,
+            baseline=plateau,
+            unit="messages",
+            n=n,
+            expected_improvement=_at_most(
+                metric="messages_ratio",
+                estimate=min(1.0, surplus / all_messages),
+                text=f"Up to {percent(min(1.0, surplus / all_messages))} of all messages are saved.",
             ),
             droid=droid,
-            sessions=sessions(look, ExampleKind.MESSAGES, droid),
+            sessions=sessions(window, ExampleKind.MESSAGES, droid),
         )
 
 
@@ -360,12 +331,10 @@ def _waits(found: Iterable[Bottleneck]) -> Iterator[Recommendation]:
             yield _of_bottleneck(
                 rule,
                 each,
-                Improvement(
-                    "phase_duration_ratio",
-                    each.value,
-                    None,
-                    None,
-                    f"The phase ends up to {percent(each.value)} sooner.",
+                _at_most(
+                    metric="phase_duration_ratio",
+                    estimate=each.value,
+                    text=f"The phase ends up to {percent(each.value)} sooner.",
                 ),
             )
 
@@ -380,12 +349,10 @@ def _responders(found: Iterable[Bottleneck], droids: dict[str, DroidTotals]) -> 
             yield _of_bottleneck(
                 advice.SPEED_UP_RESPONSES,
                 each,
-                Improvement(
-                    "response_time_ratio",
-                    share,
-                    None,
-                    None,
-                    f"Answers within {duration(RESPONSE_LIMIT_SECONDS)} come {percent(share)} sooner.",
+                _at_most(
+                    metric="response_time_ratio",
+                    estimate=share,
+                    text=f"Answers within {duration(RESPONSE_LIMIT_SECONDS)} come {percent(share)} sooner.",
                 ),
             )
         if queries.queries_unanswered:
@@ -413,19 +380,19 @@ def _answers(unanswered: int, queries: int) -> Improvement | None:
 
 def _of_bottleneck(rule: advice.Rule, found: Bottleneck, improvement: Improvement | None) -> Recommendation:
     return Recommendation(
-        rule.kind,
-        rule.id,
-        found.orchestrator,
-        found.window,
-        found.subject,
-        found.description,
-        list(rule.steps),
-        found.impact_score,
-        found.value,
-        found.baseline,
-        found.unit,
-        found.n,
-        improvement,
+        kind=rule.kind,
+        rule=rule.id,
+        orchestrator=found.orchestrator,
+        window=found.window,
+        subject=found.subject,
+        description=found.description,
+        recommendations=list(rule.steps),
+        impact_score=found.impact_score,
+        value=found.value,
+        baseline=found.baseline,
+        unit=found.unit,
+        n=found.n,
+        expected_improvement=improvement,
         pattern=found.pattern,
         phase=found.phase,
         droid=found.droid,

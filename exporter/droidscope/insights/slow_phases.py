@@ -60,17 +60,17 @@ class SlowPhase(NamedTuple):
     running: list[RunningPhase]
 
 
-def slow_phases(look: AnalysisWindow) -> dict[PhaseName, SlowPhase]:
+def slow_phases(window: AnalysisWindow) -> dict[PhaseName, SlowPhase]:
     """
     The phases of a window with slow runs.
     """
-    baselines = _baselines(look.before)
-    n, slow = _ended_runs(look.hours, baselines)
-    for name, over_plan in _over_plan(look.hours).items():
+    baselines = _baselines(window.before)
+    n, slow = _ended_runs(window.hours, baselines)
+    for name, over_plan in _over_plan(window.hours).items():
         if not _has_baseline(baselines.get(name)):
             slow[name] = slow[name].plus(over_plan)
     running: defaultdict[PhaseName, list[RunningPhase]] = defaultdict(list)
-    for run in look.running:
+    for run in window.running:
         name = PhaseName(run.pattern, run.phase)
         still_running = _running_run(run, baselines.get(name))
         if still_running.n:

@@ -1,5 +1,5 @@
 """
-Which KPIs there are: for each subject, metric, value and sample count.
+Which KPIs there are: for each subject, metric, value, sample count, and how Prometheus records them.
 
 An explicit list, so that reading it is knowing what is exposed.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
+from droidscope.conventions import increases as i
 from droidscope.conventions import metrics
+from droidscope.conventions.increases import Product, Quotient, mean_of
 from droidscope.conventions.metrics import KPIS, WINDOWS, MetricSpec, samples_of
 from droidscope.kpi import communication, efficiency, patterns, quality, ratios
 from droidscope.kpi.totals import DroidTotals, OrchestratorTotals, PatternTotals, by_subject
@@ -32,12 +34,14 @@ class Kpi(NamedTuple, Generic[Facts]):
     One KPI: its metric, its value (None where absent) and how many samples are behind it.
 
     *samples* is the value's denominator where it has one, else its n, for composites tasks
-    ended; None for metrics without a samples sibling.
+    ended; None for metrics without a samples sibling. *recorded* is how Prometheus computes it over any
+    number of exporters; None for what is no quotient of counters or histograms.
     """
 
     spec: MetricSpec
     value: Callable[[Facts], float | None]
     samples: Callable[[Facts], float] | None
+    recorded: Quotient | Product | None = None
 
 
 ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorTotals], ...]] = (
@@ -45,46 +49,55 @@ ORCHESTRATOR_KPIS: Final[tuple[Kpi[OrchestratorTotals], ...]] = (
         metrics.TASK_COMPLETION_RATIO,
         lambda facts: ratios.task_completion_ratio(facts.work),
         lambda facts: facts.work.tasks_ended,
+        Quotient(i.TASKS_COMPLETED, i.TASKS),
     ),
     Kpi(
         metrics.SESSION_SUCCESS_RATIO,
         lambda facts: ratios.session_success_ratio(facts.sessions),
         lambda facts: facts.sessions.sessions_ended,
+        Quotient(i.SESSIONS_UNSUCCESSFUL, i.SESSIONS, form="1 - {}"),
     ),
     Kpi(
         metrics.PHASE_SUCCESS_RATIO,
         lambda facts: ratios.phase_success_ratio(facts.flow),
         lambda facts: facts.flow.phases_ended,
+        Quotient(i.PHASES_COMPLETED, i.PHASES),
     ),
     Kpi(
         metrics.ERROR_RATIO,
         lambda facts: ratios.error_ratio(facts.work),
         lambda facts: facts.work.attempts_ended,
+        Quotient(i.ATTEMPTS_FAILED, i.ATTEMPTS),
     ),
     Kpi(
         metrics.RETRY_RATIO,
         lambda facts: ratios.retry_ratio(facts.work),
         lambda facts: facts.work.attempts_ended,
+        Quotient(i.RETRIES, i.ATTEMPTS),
     ),
     Kpi(
         metrics.INTEGRATION_SUCCESS_RATIO,
         lambda facts: ratios.integration_success_ratio(facts.flow),
         lambda facts: facts.flow.syntheses,
+        Quotient(i.SYNTHESES_INTEGRATED, i.SYNTHESES),
     ),
     Kpi(
         metrics.COMMUNICATION_SUCCESS_RATIO,
         lambda facts: communication.success_ratio(facts.traffic),
         lambda facts: facts.traffic.messages,
+        Quotient(i.MESSAGES_DELIVERED, i.MESSAGES),
     ),
     Kpi(
         metrics.COMMUNICATION_CONFLICT_RATIO,
         lambda facts: communication.conflict_ratio(facts.traffic),
         lambda facts: facts.traffic.messages,
+        Quotient(i.CONFLICTS, i.MESSAGES, form="clamp_max({}, 1)"),
     ),
     Kpi(
         metrics.COMMUNICATION_EFFICIENCY_RATIO,
         lambda facts: communication.efficiency_ratio(facts.traffic),
         lambda facts: facts.traffic.messages,
+        Product(metrics.COMMUNICATION_SUCCESS_RATIO, metrics.COMMUNICATION_CONFLICT_RATIO),
     ),
     Kpi(
         metrics.COMMUNICATION_WAIT_RATIO,
@@ -108,21 +121,25 @@ DROID_KPIS: Final[tuple[Kpi[DroidTotals], ...]] = (
         metrics.DROID_TASK_COMPLETION_RATIO,
         lambda facts: ratios.task_completion_ratio(facts.work),
         lambda facts: facts.work.tasks_ended,
+        Quotient(i.TASKS_COMPLETED, i.TASKS),
     ),
     Kpi(
         metrics.DROID_ERROR_RATIO,
         lambda facts: ratios.error_ratio(facts.work),
         lambda facts: facts.work.attempts_ended,
+        Quotient(i.ATTEMPTS_FAILED, i.ATTEMPTS),
     ),
     Kpi(
         metrics.DROID_RETRY_RATIO,
         lambda facts: ratios.retry_ratio(facts.work),
         lambda facts: facts.work.attempts_ended,
+        Quotient(i.RETRIES, i.ATTEMPTS),
     ),
     Kpi(
         metrics.DROID_RESPONSE_SCORE,
         lambda facts: communication.response_score(facts.queries),
         lambda facts: facts.queries.queries,
+        Quotient(i.QUERY_CREDIT, i.QUERIES, kind="mean", form="100 * {}"),
     ),
     Kpi(
         metrics.DROID_EFFICIENCY_SCORE,
@@ -143,16 +160,19 @@ DROID_KPIS: Final[tuple[Kpi[DroidTotals], ...]] = (
         metrics.DROID_CODE_QUALITY_SCORE,
         lambda facts: quality.mean_score(facts.code_quality),
         lambda facts: facts.code_quality.n,
+        mean_of(i.CODE_QUALITY),
     ),
     Kpi(
         metrics.DROID_TEST_COVERAGE_SCORE,
         lambda facts: quality.mean_score(facts.test_coverage),
         lambda facts: facts.test_coverage.n,
+        mean_of(i.TEST_COVERAGE),
     ),
     Kpi(
         metrics.DROID_SECURITY_SCORE,
         lambda facts: quality.mean_score(facts.security),
         lambda facts: facts.security.n,
+        mean_of(i.SECURITY),
     ),
     Kpi(
         metrics.DROID_QUALITY_CONSISTENCY_RATIO,
@@ -166,11 +186,13 @@ PATTERN_KPIS: Final[tuple[Kpi[PatternTotals], ...]] = (
         metrics.PATTERN_SUCCESS_RATIO,
         lambda facts: ratios.session_success_ratio(facts.sessions),
         lambda facts: facts.sessions.sessions_ended,
+        Quotient(i.SESSIONS_UNSUCCESSFUL, i.SESSIONS, form="1 - {}", name="orchestrator_session_success"),
     ),
     Kpi(
         metrics.PATTERN_COST_PER_SUCCESS,
         patterns.cost_per_success_usd,
         None,
+        Quotient(i.COST, i.SESSIONS, less=i.SESSIONS_UNSUCCESSFUL),
     ),
     Kpi(
         metrics.PATTERN_COST_EFFICIENCY_RATIO,
@@ -181,6 +203,7 @@ PATTERN_KPIS: Final[tuple[Kpi[PatternTotals], ...]] = (
         metrics.PATTERN_CODE_QUALITY_SCORE,
         lambda facts: quality.mean_score(facts.code_quality),
         lambda facts: facts.code_quality.n,
+        mean_of(i.CODE_QUALITY),
     ),
 )
 

@@ -1,5 +1,5 @@
 """
-Critical paths: who held a finished session at each moment, and the shortest a plan can take.
+Critical paths: what held a finished session at each moment, and the shortest a plan can take.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Segment(NamedTuple):
 
 def critical_path(session: Interval, parts: Iterable[Interval]) -> list[Segment]:
     """
-    Who held *session* at each moment: if they had been faster, it would have ended earlier.
+    What held *session* at each moment: if that had been faster, it would have ended earlier.
 
     Walks back from the last finisher: before it started, the last one to finish by then held,
     and so on, within each in the same way. Time in which no part was at work belongs to the

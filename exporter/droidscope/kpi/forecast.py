@@ -44,7 +44,7 @@ the last step, and the smallest gain that is worth another, as a share of the co
 """
 _SINGULAR: Final = 1e-8
 """
-Below it, level and trend at the start cannot be told apart.
+Below it, level and trend at the start cannot be distinguished.
 """
 
 Gapped = list[float | None]

@@ -35,7 +35,7 @@ Share of the makespan from which running phases in parallel is worth it.
 
 class Urgency(StrEnum):
     """
-    How sure it is that a pattern succeeds too rarely.
+    How certain it is that a pattern succeeds too rarely.
     """
 
     REVIEW = "review"
@@ -54,7 +54,7 @@ class ImprovementEstimate(NamedTuple):
 
 def pattern_urgency(completed: int, n: int) -> Urgency | None:
     """
-    Review a pattern whose success is surely below the target, watch one whose estimate is.
+    Review a pattern whose success is below the target with 95 % confidence, watch one whose estimate is.
 
     None if it is not, or under 5 sessions.
 
@@ -101,7 +101,7 @@ def failure_point_improvement(failures_there: int, failures: int) -> Improvement
 
 def reassignment_gain(current: Outcomes, other: Outcomes) -> float | None:
     """
-    By how much the other droid surely does better: its Wilson lower bound over this one's estimate.
+    By how much the other droid does better with 95 % confidence: its lower bound over this one's estimate.
 
     Both for the same pattern and task type. Above 0 to 1; None if it does not, or under 3 tasks
     of either.

@@ -1,5 +1,5 @@
 """
-Rankings: who does best, who needs help, what changed most.
+Rankings: which patterns and droids do best, and which need help.
 """
 
 from __future__ import annotations

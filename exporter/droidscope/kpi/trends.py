@@ -29,11 +29,11 @@ p-value below which a movement is not taken for chance.
 """
 TREND_MINIMUM: Final = 8
 """
-Buckets from which a trend can be told.
+Buckets from which there is a trend.
 """
 VOLATILITY_MINIMUM: Final = 4
 """
-Buckets from which volatility can be told.
+Buckets from which there is volatility.
 """
 
 

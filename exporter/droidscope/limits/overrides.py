@@ -111,16 +111,19 @@ def parse(content: Mapping[str, object]) -> AlertLimits:
         adjusted = _FILE.validate_python(dict(content))
     except ValidationError as error:
         raise ConfigError("\n".join(map(_sentence, error.errors()))) from None
-    faults = [fault for name, each in adjusted.items() for fault in _faults(name, each)]
+    faults = [fault for name, adjustment in adjusted.items() for fault in _faults(name, adjustment)]
     if faults:
         raise ConfigError("\n".join(faults))
     return AlertLimits(
         {
             name: Adjustment(
-                each.given(),
-                tuple(Override(one.orchestrator, one.pattern, one.given()) for one in each.overrides),
+                adjustment.given(),
+                tuple(
+                    Override(special.orchestrator, special.pattern, special.given())
+                    for special in adjustment.overrides
+                ),
             )
-            for name, each in adjusted.items()
+            for name, adjustment in adjusted.items()
         }
     )
 

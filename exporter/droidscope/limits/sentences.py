@@ -59,13 +59,27 @@ def sentence(
         finding_severity: Of security findings.
     """
     return template.format(
-        value=value,
-        subject=subject,
-        finding_severity=finding_severity,
-        window=threshold.window,
-        limit=limit_text(threshold),
-        complement=exact_percent(1 - threshold.limit),
+        value=value, subject=subject, finding_severity=finding_severity, **_texts(threshold)
     )
+
+
+def condition_text(threshold: Threshold[str]) -> str:
+    """
+    When an alert fires, in words.
+    """
+    return threshold.when.format(**_texts(threshold))
+
+
+def _texts(threshold: Threshold[str]) -> dict[str, str]:
+    """
+    What blanks for fields of a threshold are filled with.
+    """
+    return {
+        "window": threshold.window,
+        "minimum": str(threshold.minimum),
+        "limit": limit_text(threshold),
+        "complement": exact_percent(1 - threshold.limit),
+    }
 
 
 def limit_text(threshold: Threshold[str]) -> str:

@@ -1,5 +1,5 @@
 """
-The names of patterns, as sessions told them: ids are what everything counts by.
+The names of patterns, as sessions give them: ids are what everything counts by.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PatternNames:
 
     def of(self, orchestrator: OrchestratorLabels, pattern: str) -> str | None:
         """
-        The name of a pattern, None where none was told.
+        The name of a pattern, None where none is known.
         """
         return self._names.get((orchestrator, pattern))
 

@@ -19,7 +19,7 @@ from droidscope.units import MICRO, SECOND_NS
 
 RUNS_LIMIT: Final = 20
 """
-Runs of one phase of a session that are told apart: the latest.
+Runs of one phase of a session that are kept apart: the latest.
 """
 DEPENDENCIES_LIMIT: Final = 1_000
 """

@@ -26,7 +26,7 @@ Keys whose latest report is known; the one reported longest ago is forgotten.
 
 class SecurityReport(Struct, frozen=True):
     """
-    When a report was made (Unix nanoseconds) and what it found, by severity.
+    When a report was made (Unix nanoseconds) and its findings, by severity.
     """
 
     time_ns: int

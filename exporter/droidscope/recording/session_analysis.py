@@ -171,7 +171,7 @@ class SessionAnalyses:
         """
         kept = (replace(analysis, orchestrator=relabel(analysis.orchestrator)) for analysis in dump)
         self._by_key = BoundedMap(
-            ANALYSES_LIMIT, (((each.orchestrator, each.session), each) for each in kept)
+            ANALYSES_LIMIT, (((analysis.orchestrator, analysis.session), analysis) for analysis in kept)
         )
 
 

@@ -1,5 +1,5 @@
 """
-Command line of the mixin for who develops it; `droidscope rules render` is the one for users.
+Command line for contributors; `droidscope rules render` is the one for users.
 """
 
 from __future__ import annotations

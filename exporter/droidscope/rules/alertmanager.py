@@ -1,7 +1,7 @@
 """
-Alertmanager's configuration: routes by severity, what mutes what, and who is told.
+Alertmanager's configuration: routes by severity, and inhibition; the receivers are the user's.
 
-Kept to what Alertmanager 0.25 and 0.33 both read; only a receiver with `url_file` needs 0.26.
+Kept to what Alertmanager 0.25 and 0.33 both read.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from droidscope.conventions import fleet_thresholds, thresholds
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.rules import alerts
-from droidscope.rules.receivers import Email, PagerDuty, Receivers, Slack, Webhook, nobody
+from droidscope.rules.receivers import NO_RECEIVERS, OTHER, WATCHDOG, WORKING_HOURS, Receivers
 
 
 class Pace(NamedTuple):
     """
-    How long a severity waits for company at first and later, after how long it repeats itself, what
-    makes one message of several alerts, and whether it waits for working hours.
+    How long the first message of a severity waits for more alerts, how long later ones do, after how long
+    one is repeated, by which labels alerts share one, and whether it is sent in working hours only.
     """
 
     group_wait: str
     group_interval: str
     repeat_interval: str
     group_by: tuple[str, ...]
-    patient: bool
+    is_for_working_hours: bool
 
 
-_PROBLEM: Final = ("alertname", ORCHESTRATOR)
+_BY_PROBLEM: Final = ("alertname", ORCHESTRATOR)
 """
 One message for each problem of each orchestrator.
 """
-_DIGEST: Final = (ORCHESTRATOR,)
+_BY_ORCHESTRATOR: Final = (ORCHESTRATOR,)
 """
-One message for each orchestrator: nobody wants ten mails about what can wait.
+One message for each orchestrator: ten mails about what can wait are too many.
 """
 
 PACE: Final = {
-    Severity.CRITICAL: Pace("10s", "1m", "1h", _PROBLEM, patient=False),
-    Severity.HIGH: Pace("30s", "5m", "4h", _PROBLEM, patient=False),
-    Severity.MEDIUM: Pace("1m", "15m", "12h", _DIGEST, patient=True),
-    Severity.LOW: Pace("5m", "1h", "24h", _DIGEST, patient=True),
+    Severity.CRITICAL: Pace("10s", "1m", "1h", _BY_PROBLEM, is_for_working_hours=False),
+    Severity.HIGH: Pace("30s", "5m", "4h", _BY_PROBLEM, is_for_working_hours=False),
+    Severity.MEDIUM: Pace("1m", "15m", "12h", _BY_ORCHESTRATOR, is_for_working_hours=True),
+    Severity.LOW: Pace("5m", "1h", "24h", _BY_ORCHESTRATOR, is_for_working_hours=True),
 }
 
 
-class Mute(NamedTuple):
+class Inhibition(NamedTuple):
     """
-    While the alert *source* fires, lower ones that follow from it are not told where both agree in
-    *equal*: labels that both have, since Alertmanager takes one that both lack as equal, too.
+    While the alert *source* fires, its consequences are muted where both agree in *equal*: labels that both
+    have, since Alertmanager takes one that both lack as equal, too.
     """
 
     source: str
@@ -61,19 +61,19 @@ class Mute(NamedTuple):
 
 _DROID: Final = (ORCHESTRATOR, "droid")
 
-MUTES: Final = (
-    Mute(
+INHIBITIONS: Final = (
+    Inhibition(
         thresholds.HIGH_ERROR_RATE.name,
         (thresholds.LOW_CODE_QUALITY.name, thresholds.RESPONSE_TIME_HIGH.name),
         _DROID,
     ),
-    Mute(thresholds.SECURITY_ISSUES.name, (thresholds.LOW_CODE_QUALITY.name,), _DROID),
-    Mute(
+    Inhibition(thresholds.SECURITY_ISSUES.name, (thresholds.LOW_CODE_QUALITY.name,), _DROID),
+    Inhibition(
         fleet_thresholds.TELEMETRY_STOPPED.name,
         (fleet_thresholds.SESSIONS_SILENT.name, fleet_thresholds.SESSIONS_STALLED.name),
         (ORCHESTRATOR,),
     ),
-    Mute(
+    Inhibition(
         fleet_thresholds.MODEL_REQUESTS_FAILING.name,
         (fleet_thresholds.MODEL_REQUESTS_SLOW.name,),
         (ORCHESTRATOR, "model"),
@@ -83,51 +83,44 @@ MUTES: Final = (
 Pairs by name: a rule on severity alone would let one droid's alert mute every pattern.
 """
 
-WORKING_HOURS: Final = "working-hours"
 TEMPLATES: Final = "droidscope.tmpl"
+EXAMPLE: Final = "receivers.example.yml"
 
-_OTHER: Final = "inbox"
-_WATCHDOG: Final = "watchdog"
-_PAGERDUTY_SEVERITY: Final = {
-    str(Severity.CRITICAL): "critical",
-    str(Severity.HIGH): "error",
-    str(Severity.MEDIUM): "warning",
-    str(Severity.LOW): "info",
-}
 _PREFIXES: Final = "|".join(sorted({spec.name.partition("_")[0] for spec in CATALOGUE}))
 _READS_EXPORTER: Final = re.compile(rf'\b(?:{_PREFIXES})_|job="{alerts.JOB}"')
 
 
-def alertmanager_config(receivers: Receivers | None = None) -> dict[str, object]:
+def alertmanager_config(
+    receivers: Receivers = NO_RECEIVERS, site_labels: Sequence[str] = ()
+) -> dict[str, object]:
     """
-    The whole configuration; without *receivers* nobody is told and no account is needed.
+    The whole configuration.
+
+    Args:
+        receivers: By default nobody is notified, and no account is needed.
+        site_labels: External labels in which several Prometheus differ that share an Alertmanager: alerts
+            share a message, and mute each other, only where these agree.
     """
-    told = receivers or nobody()
-    by_name = {_OTHER: told.notify.other, **{str(one): getattr(told.notify, one) for one in PACE}}
     return {
+        **({"global": receivers.settings} if receivers.settings else {}),
         "templates": [f"templates/{TEMPLATES}"],
         "route": {
-            "receiver": _OTHER,
-            "group_by": [*_PROBLEM, *told.site_labels],
+            "receiver": OTHER,
+            "group_by": [*_BY_PROBLEM, *site_labels],
             "group_wait": "30s",
             "group_interval": "5m",
             "repeat_interval": "12h",
             "routes": [
                 _watchdog_route(),
-                *(_severity_route(severity, pace, told.site_labels) for severity, pace in PACE.items()),
+                *(_severity_route(severity, pace, site_labels) for severity, pace in PACE.items()),
             ],
         },
-        "time_intervals": [_working_hours(told)],
+        "time_intervals": list(receivers.time_intervals),
         "inhibit_rules": [
-            *(
-                _inhibit_rule(mute, told.site_labels)
-                for mute in (Mute(alerts.DOWN, reported_by_exporter(), ()), *MUTES)
-            ),
+            _inhibit_rule(inhibition, site_labels)
+            for inhibition in (Inhibition(alerts.DOWN, reported_by_exporter(), ()), *INHIBITIONS)
         ],
-        "receivers": [
-            *(_receiver(name, names, told) for name, names in by_name.items()),
-            _receiver(_WATCHDOG, told.notify.watchdog, told),
-        ],
+        "receivers": list(receivers.receivers),
     }
 
 
@@ -135,12 +128,23 @@ def templates() -> str:
     """
     The templates of the messages, which Alertmanager reads beside its configuration.
     """
-    return (files("droidscope.rules") / "templates" / TEMPLATES).read_text(encoding="utf-8")
+    return _packaged(TEMPLATES)
+
+
+def example() -> str:
+    """
+    An example of the file of receivers, to copy.
+    """
+    return _packaged(EXAMPLE)
+
+
+def _packaged(name: str) -> str:
+    return (files("droidscope.rules") / "templates" / name).read_text(encoding="utf-8")
 
 
 def reported_by_exporter() -> tuple[str, ...]:
     """
-    Names of the alerts that nobody watches while no exporter is up: their expressions read its series.
+    Names of the alerts that cannot be evaluated while no exporter is up: their expressions read its series.
     """
     document: dict[str, Any] = alerts.alert_groups(alerts.Links())
     rules = [rule for group in document["groups"] for rule in group["rules"]]
@@ -153,7 +157,7 @@ def _watchdog_route() -> dict[str, object]:
     # frequent: at intervals of 5m every second heartbeat would come after 10m.
     return {
         "matchers": [f'alertname="{alerts.WATCHDOG}"'],
-        "receiver": _WATCHDOG,
+        "receiver": WATCHDOG,
         "group_wait": "0s",
         "group_interval": "1m",
         "repeat_interval": "5m",
@@ -169,110 +173,13 @@ def _severity_route(severity: Severity, pace: Pace, site_labels: Sequence[str]) 
         "group_interval": pace.group_interval,
         "repeat_interval": pace.repeat_interval,
     }
-    return {**route, "active_time_intervals": [WORKING_HOURS]} if pace.patient else route
+    return {**route, "active_time_intervals": [WORKING_HOURS]} if pace.is_for_working_hours else route
 
 
-def _working_hours(told: Receivers) -> dict[str, object]:
-    hours = told.working_hours
-    return {
-        "name": WORKING_HOURS,
-        "time_intervals": [
-            {
-                "weekdays": list(hours.weekdays),
-                "times": [{"start_time": hours.start, "end_time": hours.end}],
-                "location": told.time_zone,
-            }
-        ],
-    }
-
-
-def _inhibit_rule(mute: Mute, site_labels: Sequence[str]) -> dict[str, object]:
+def _inhibit_rule(inhibition: Inhibition, site_labels: Sequence[str]) -> dict[str, object]:
     rule: dict[str, object] = {
-        "source_matchers": [f'alertname="{mute.source}"'],
-        "target_matchers": [f'alertname=~"{"|".join(mute.targets)}"'],
+        "source_matchers": [f'alertname="{inhibition.source}"'],
+        "target_matchers": [f'alertname=~"{"|".join(inhibition.targets)}"'],
     }
-    equal = [*mute.equal, *site_labels]
+    equal = [*inhibition.equal, *site_labels]
     return {**rule, "equal": equal} if equal else rule
-
-
-def _receiver(name: str, chosen: Sequence[str], told: Receivers) -> dict[str, object]:
-    """
-    Alertmanager's receiver *name*, with the integrations of all that were *chosen* for it.
-    """
-    integrations: dict[str, list[dict[str, object]]] = {}
-    for one in (told.receivers[choice] for choice in chosen):
-        # The end of a heartbeat is the alarm; to tell that it "resolved" would count as a beat.
-        integrations.setdefault(f"{one.kind}_configs", []).append(
-            {**_integration(one, name), "send_resolved": name != _WATCHDOG}
-        )
-    return {"name": name, **integrations}
-
-
-def _integration(receiver: Slack | Email | PagerDuty | Webhook, name: str) -> dict[str, object]:
-    match receiver:
-        case Slack():
-            return _slack(receiver)
-        case Email():
-            return _email(receiver)
-        case PagerDuty():
-            return _pagerduty(receiver, name)
-        case Webhook():
-            return _webhook(receiver)
-
-
-def _slack(slack: Slack) -> dict[str, object]:
-    return {
-        "api_url_file": slack.api_url_file,
-        "channel": slack.channel,
-        "color": _template("slack.color"),
-        "title": _template("slack.title"),
-        "title_link": _template("link"),
-        "text": _template("slack.text"),
-        "fallback": _template("slack.title"),
-        "mrkdwn_in": ["text"],
-    }
-
-
-def _email(email: Email) -> dict[str, object]:
-    login = {"auth_username": email.auth_username, "auth_password_file": email.auth_password_file}
-    return {
-        "to": email.to,
-        "from": email.sender,
-        "smarthost": email.smarthost,
-        **(login if email.auth_username else {}),
-        "require_tls": email.require_tls,
-        "headers": {"Subject": _template("title")},
-        "text": _template("text"),
-        "html": _template("email.html"),
-    }
-
-
-def _pagerduty(pagerduty: PagerDuty, name: str) -> dict[str, object]:
-    return {
-        "routing_key_file": pagerduty.routing_key_file,
-        **({"url": pagerduty.url} if pagerduty.url else {}),
-        "description": _template("title"),
-        "severity": _PAGERDUTY_SEVERITY.get(name, "warning"),
-        "class": "{{ .CommonLabels.category }}",
-        "group": "{{ .CommonLabels.orchestrator }}",
-        "links": [
-            {"href": _template("runbook.link"), "text": "Runbook"},
-            {"href": _template("link"), "text": "Board"},
-        ],
-        "details": {
-            "action": _template("action"),
-            "alerts": _template("text"),
-            "runbook": _template("runbook"),
-            "board": _template("board"),
-        },
-    }
-
-
-def _webhook(webhook: Webhook) -> dict[str, object]:
-    where = {"url": webhook.url} if webhook.url else {"url_file": webhook.url_file}
-    token = webhook.credentials_file
-    return {**where, **({"http_config": {"authorization": {"credentials_file": token}}} if token else {})}
-
-
-def _template(name: str) -> str:
-    return f'{{{{ template "droidscope.{name}" . }}}}'

@@ -1,5 +1,5 @@
 """
-Prometheus' configuration: what to scrape, whom to alert, which rules to load.
+Prometheus' configuration: scraped targets, Alertmanager, rule files.
 
 Kept to what Prometheus 2.42 and 3.x both read.
 """

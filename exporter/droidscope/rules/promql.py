@@ -105,7 +105,7 @@ class Scope(NamedTuple):
 
     def lowest(self, metric: MetricSpec, by: Sequence[str], *matchers: str) -> str:
         """
-        A gauge as it stands, from the exporter where it is worst: each judges what it has received itself.
+        A gauge as it stands, from the exporter where it is lowest: each knows only what it has received.
         """
         _demand(metric.name, _labels(metric, ""), by)
         return f"min by ({', '.join(by)}) ({self.select(metric, *matchers)})"
@@ -198,7 +198,7 @@ def wilson_lower(ratio: str, count: str) -> str:
     Lower bound of the Wilson interval of *ratio* over *count* events: ranks fairly where events are few.
     """
     z2 = f"{Z_95**2:.6f}"
-    # The text of both may compare or combine, so each stands in brackets wherever it is used.
+    # Both may be comparisons or sums, so they are in brackets wherever they are used.
     spread = f"sqrt(({ratio}) * (1 - ({ratio})) / ({count}) + {z2} / (4 * ({count}) ^ 2))"
     return f"(({ratio}) + {z2} / (2 * ({count})) - {Z_95} * {spread}) / (1 + {z2} / ({count}))"
 
@@ -221,8 +221,8 @@ def _label_of(matcher: str) -> str:
     """
     The label that *matcher* is about; all of it, where it is no matcher.
     """
-    found = _MATCHER.match(matcher)
-    return found[1] if found else matcher
+    match = _MATCHER.match(matcher)
+    return match[1] if match else matcher
 
 
 def _labels(metric: MetricSpec, part: Part) -> tuple[str, ...]:

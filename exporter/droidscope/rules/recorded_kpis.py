@@ -1,246 +1,122 @@
 """
-The KPIs that are quotients of counters or histograms, as recording rules over the parts.
+The KPIs that are quotients of counters or histograms, as recording rules over what was counted.
 
 Over any number of exporters these are right where the exporters' own gauges are not: a gauge knows
 one exporter. What is no quotient (medians, clipped means, composites, trends) has a gauge alone,
-which is never summed or averaged.
+which is never summed or averaged. Which KPIs are quotients is declared in kpi/catalog.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
-from droidscope.conventions import metrics as m
+from droidscope.conventions import increases as i
+from droidscope.conventions.increases import Increase, ObservedIncreases, Product, Quotient
 from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
-from droidscope.rules import recorded_increases
+from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, Kpi
 from droidscope.rules.promql import Recording, at_least, sum_by
 from droidscope.rules.recorded_increases import DAY, HOUR, WEEK, RecordedIncreases, level
 
 
 class RecordedKpi(NamedTuple):
     """
-    A recorded KPI, and the exporter's gauge that says the same over one exporter, if there is one.
+    A recorded KPI, and the exporter's gauge of the same over one exporter, if there is one.
     """
 
     rule: Recording
     gauge: MetricSpec | None
 
 
-class _Kpis(NamedTuple):
+_MEANS: Final[dict[tuple[str, ...], tuple[tuple[tuple[str, ...], ObservedIncreases], ...]]] = {
+    i.EVERYONE: (
+        (i.EVERYONE, i.SESSION_DURATION),
+        (i.EVERYONE, i.PHASE_DURATION),
+        (i.EVERYONE, i.TASK_DURATION),
+    ),
+    i.DROID: ((i.DROID, i.TASK_DURATION), (i.DROID, i.QUERY_RESPONSE)),
+    i.PATTERN: ((i.PATTERN, i.SESSION_DURATION), (i.PHASE, i.PHASE_DURATION)),
+    i.MODEL: ((i.MODEL, i.MODEL_REQUEST_DURATION),),
+}
+"""
+What is recorded beside the KPIs of a subject: means that have no gauge, and the labels they keep.
+"""
+
+
+class _Rules(NamedTuple):
     """
-    Makes the KPIs of one *window* from its parts.
+    Makes the rules of one *window* from its increases.
     """
 
     window: str
-    parts: RecordedIncreases
+    increases: RecordedIncreases
 
-    def _kpi(
-        self, base: str, kind: str, levels: tuple[str, ...], expr: str, gauge: MetricSpec | None
-    ) -> RecordedKpi:
-        name = f"{level(levels)}:{base}:{kind}_increase{self.window}"
-        return RecordedKpi(Recording(name, (ORCHESTRATOR, *levels), expr), gauge)
-
-    def _sum(self, part: Recording, levels: tuple[str, ...]) -> str:
-        by = (ORCHESTRATOR, *levels)
-        return part.name if part.labels == by else sum_by(by, part.name)
-
-    def _quotient(self, top: Recording, bottom: Recording, levels: tuple[str, ...]) -> str:
-        over, under = self._sum(top, levels), self._sum(bottom, levels)
-        # Where nothing of a kind ever happened its counter may not exist: that is 0, not unknown.
-        return f"({over} or 0 * {under}) / ({under} > 0)"
-
-    def ratio(
-        self,
-        base: str,
-        top: Recording,
-        bottom: Recording,
-        levels: tuple[str, ...],
-        gauge: MetricSpec | None = None,
-    ) -> RecordedKpi:
-        """
-        Something of something, 0 to 1.
-        """
-        return self._kpi(base, "ratio", levels, self._quotient(top, bottom, levels), gauge)
-
-    def mean(
-        self,
-        base: str,
-        top: Recording,
-        bottom: Recording,
-        levels: tuple[str, ...],
-        gauge: MetricSpec | None = None,
-    ) -> RecordedKpi:
-        """
-        A sum of observations over their count.
-        """
-        return self._kpi(base, "mean", levels, self._quotient(top, bottom, levels), gauge)
-
-    def success(self, levels: tuple[str, ...], gauge: MetricSpec) -> RecordedKpi:
-        """
-        Sessions completed, in the end, of those that ended or were lost.
-        """
-        bad = self._quotient(self.parts.sessions_unsuccessful, self.parts.sessions, levels)
-        return self._kpi("orchestrator_session_success", "ratio", levels, f"1 - {bad}", gauge)
-
-    def orchestrators(self) -> Iterator[RecordedKpi]:
-        """
-        The KPIs of orchestrators.
-        """
-        p, all_ = self.parts, recorded_increases.EVERYONE
-        yield self.ratio(
-            "orchestrator_task_completion", p.tasks_completed, p.tasks, all_, m.TASK_COMPLETION_RATIO
-        )
-        yield self.success(all_, m.SESSION_SUCCESS_RATIO)
-        yield self.ratio(
-            "orchestrator_phase_success", p.phases_completed, p.phases, all_, m.PHASE_SUCCESS_RATIO
-        )
-        yield self.ratio("orchestrator_error", p.attempts_failed, p.attempts, all_, m.ERROR_RATIO)
-        yield self.ratio("orchestrator_retry", p.retries, p.attempts, all_, m.RETRY_RATIO)
-        yield self.ratio(
-            "orchestrator_integration_success",
-            p.syntheses_integrated,
-            p.syntheses,
-            all_,
-            m.INTEGRATION_SUCCESS_RATIO,
-        )
-        yield from self._communication()
-        yield self.mean(
-            "orchestrator_session_duration_seconds", p.session_duration_sum, p.session_duration_count, all_
-        )
-        yield self.mean(
-            "orchestrator_phase_duration_seconds", p.phase_duration_sum, p.phase_duration_count, all_
-        )
-        yield self.mean(
-            "orchestrator_task_duration_seconds", p.task_duration_sum, p.task_duration_count, all_
-        )
-
-    def _communication(self) -> Iterator[RecordedKpi]:
-        p, all_ = self.parts, recorded_increases.EVERYONE
-        success = self.ratio(
-            "orchestrator_communication_success",
-            p.messages_delivered,
-            p.messages,
-            all_,
-            m.COMMUNICATION_SUCCESS_RATIO,
-        )
-        conflicts = self._kpi(
-            "orchestrator_communication_conflict",
-            "ratio",
-            all_,
-            f"clamp_max({self._quotient(p.conflicts, p.messages, all_)}, 1)",
-            m.COMMUNICATION_CONFLICT_RATIO,
-        )
-        yield from (success, conflicts)
-        yield self._kpi(
-            "orchestrator_communication_efficiency",
-            "ratio",
-            all_,
-            f"{success.rule.name} * (1 - {conflicts.rule.name})",
-            m.COMMUNICATION_EFFICIENCY_RATIO,
-        )
-
-    def droids(self) -> Iterator[RecordedKpi]:
-        """
-        The KPIs of droids.
-        """
-        p, droid = self.parts, recorded_increases.DROID
-        yield self.ratio(
-            "orchestrator_task_completion", p.tasks_completed, p.tasks, droid, m.DROID_TASK_COMPLETION_RATIO
-        )
-        yield self.ratio("orchestrator_error", p.attempts_failed, p.attempts, droid, m.DROID_ERROR_RATIO)
-        yield self.ratio("orchestrator_retry", p.retries, p.attempts, droid, m.DROID_RETRY_RATIO)
-        yield self._kpi(
-            "orchestrator_response_score",
-            "mean",
-            droid,
-            f"100 * {self._quotient(p.query_credit, p.queries, droid)}",
-            m.DROID_RESPONSE_SCORE,
-        )
-        yield self.mean(
-            "orchestrator_code_quality_score",
-            p.code_quality_sum,
-            p.code_quality_count,
-            droid,
-            m.DROID_CODE_QUALITY_SCORE,
-        )
-        yield self.mean(
-            "orchestrator_test_coverage_score",
-            p.test_coverage_sum,
-            p.test_coverage_count,
-            droid,
-            m.DROID_TEST_COVERAGE_SCORE,
-        )
-        yield self.mean(
-            "orchestrator_security_score", p.security_sum, p.security_count, droid, m.DROID_SECURITY_SCORE
-        )
-        yield self.mean(
-            "orchestrator_task_duration_seconds", p.task_duration_sum, p.task_duration_count, droid
-        )
-        yield self.mean(
-            "orchestrator_query_response_seconds", p.query_response_sum, p.query_response_count, droid
-        )
-
-    def patterns(self) -> Iterator[RecordedKpi]:
-        """
-        The KPIs of patterns and of their phases.
-        """
-        p, pattern = self.parts, recorded_increases.PATTERN
-        yield self.success(pattern, m.PATTERN_SUCCESS_RATIO)
-        successes = f"({p.sessions.name} - {p.sessions_unsuccessful.name} {at_least(1)})"
-        yield self._kpi(
-            "orchestrator_cost_per_success_usd",
-            "ratio",
-            pattern,
-            f"({p.cost.name} > 0) / {successes}",
-            m.PATTERN_COST_PER_SUCCESS,
-        )
-        yield self.mean(
-            "orchestrator_code_quality_score",
-            p.code_quality_sum,
-            p.code_quality_count,
-            pattern,
-            m.PATTERN_CODE_QUALITY_SCORE,
-        )
-        yield self.mean(
-            "orchestrator_session_duration_seconds",
-            p.session_duration_sum,
-            p.session_duration_count,
-            pattern,
-        )
-        yield self.mean(
-            "orchestrator_phase_duration_seconds",
-            p.phase_duration_sum,
-            p.phase_duration_count,
-            recorded_increases.PHASE,
-        )
-
-    def models(self) -> Iterator[RecordedKpi]:
-        """
-        How model providers do.
-        """
-        p, model = self.parts, recorded_increases.MODEL
-        yield self.ratio(
-            "orchestrator_model_request_failure", p.model_requests_failed, p.model_requests, model
-        )
-        yield self.mean(
-            "orchestrator_model_request_duration_seconds",
-            p.model_request_duration_sum,
-            p.model_request_duration_count,
-            model,
-        )
-
-    def all(self) -> tuple[RecordedKpi, ...]:
+    def all(self) -> Iterator[RecordedKpi]:
         """
         All of them, each after what it is computed from.
         """
-        return (*self.orchestrators(), *self.droids(), *self.patterns(), *self.models())
+        for levels, kpis in (
+            (i.EVERYONE, ORCHESTRATOR_KPIS),
+            (i.DROID, DROID_KPIS),
+            (i.PATTERN, PATTERN_KPIS),
+        ):
+            yield from self._kpis(levels, kpis)
+            yield from self._means(levels)
+        failures = Quotient(i.MODEL_REQUESTS_FAILED, i.MODEL_REQUESTS)
+        yield self._quotient("orchestrator_model_request_failure", i.MODEL, failures, None)
+        yield from self._means(i.MODEL)
+
+    def _kpis(self, levels: tuple[str, ...], kpis: Iterable[Kpi[Any]]) -> Iterator[RecordedKpi]:
+        recorded: dict[MetricSpec, RecordedKpi] = {}
+        for kpi in kpis:
+            name = _subject_of(kpi.spec, levels)
+            if isinstance(kpi.recorded, Quotient):
+                recorded[kpi.spec] = self._quotient(name, levels, kpi.recorded, kpi.spec)
+            elif isinstance(kpi.recorded, Product):
+                factor, rest = recorded[kpi.recorded.factor].rule, recorded[kpi.recorded.complement].rule
+                expr = f"{factor.name} * (1 - {rest.name})"
+                recorded[kpi.spec] = self._recorded(name, "ratio", levels, expr, kpi.spec)
+        yield from recorded.values()
+
+    def _means(self, levels: tuple[str, ...]) -> Iterator[RecordedKpi]:
+        for kept, observed in _MEANS[levels]:
+            yield self._quotient(observed.total.metric.name, kept, i.mean_of(observed), None)
+
+    def _quotient(
+        self, name: str, levels: tuple[str, ...], quotient: Quotient, gauge: MetricSpec | None
+    ) -> RecordedKpi:
+        over, under = self._sum(quotient.numerator, levels), self._sum(quotient.denominator, levels)
+        if quotient.less:
+            divided = f"({over} > 0) / ({under} - {self._sum(quotient.less, levels)} {at_least(1)})"
+        else:
+            # Where nothing of a kind ever happened its counter may not exist: that is 0, not unknown.
+            divided = f"({over} or 0 * {under}) / ({under} > 0)"
+        expr = quotient.form.format(divided)
+        return self._recorded(quotient.name or name, quotient.kind, levels, expr, gauge)
+
+    def _recorded(
+        self, name: str, kind: str, levels: tuple[str, ...], expr: str, gauge: MetricSpec | None
+    ) -> RecordedKpi:
+        series = f"{level(levels)}:{name}:{kind}_increase{self.window}"
+        return RecordedKpi(Recording(series, (ORCHESTRATOR, *levels), expr), gauge)
+
+    def _sum(self, increase: Increase, levels: tuple[str, ...]) -> str:
+        recording, by = self.increases[increase], (ORCHESTRATOR, *levels)
+        return recording.name if recording.labels == by else sum_by(by, recording.name)
+
+
+def _subject_of(gauge: MetricSpec, levels: tuple[str, ...]) -> str:
+    """
+    What a KPI is about: the name of its gauge without its level, and without `_ratio`.
+    """
+    prefix = "_".join(("orchestrator", *levels, ""))
+    return f"orchestrator_{gauge.name.removeprefix(prefix).removesuffix('_ratio')}"
 
 
 KPIS: Final = {
-    "1h": _Kpis("1h", HOUR).all(),
-    "24h": _Kpis("24h", DAY).all(),
-    "7d": _Kpis("7d", WEEK).all(),
+    "1h": tuple(_Rules("1h", HOUR).all()),
+    "24h": tuple(_Rules("24h", DAY).all()),
+    "7d": tuple(_Rules("7d", WEEK).all()),
 }
 """
 The recorded KPIs by window.

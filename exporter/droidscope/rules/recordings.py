@@ -1,14 +1,14 @@
 """
-Recording rules: the parts, the KPIs made of them, and quantiles of durations, in groups by window.
+Recording rules: the increases, the KPIs made of them, and quantiles of durations, in groups by window.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from droidscope.conventions import increases as i
 from droidscope.conventions import metrics as m
 from droidscope.conventions.metrics import ORCHESTRATOR
-from droidscope.rules import recorded_increases
 from droidscope.rules.promql import Recording, Scope
 from droidscope.rules.recorded_increases import DAY, HOUR, WEEK, RecordedIncreases, level
 from droidscope.rules.recorded_kpis import KPIS
@@ -17,14 +17,14 @@ _ALL: Final = Scope()
 
 # --- what the boards' trends read
 
-SESSIONS = HOUR.sessions
-SESSIONS_UNSUCCESSFUL = HOUR.sessions_unsuccessful
-SESSION_DURATION_SUM = HOUR.session_duration_sum
-SESSION_DURATION_COUNT = HOUR.session_duration_count
-ATTEMPTS = HOUR.attempts
-ATTEMPTS_FAILED = HOUR.attempts_failed
-CODE_QUALITY_SUM = HOUR.code_quality_sum
-CODE_QUALITY_COUNT = HOUR.code_quality_count
+SESSIONS = HOUR[i.SESSIONS]
+SESSIONS_UNSUCCESSFUL = HOUR[i.SESSIONS_UNSUCCESSFUL]
+SESSION_DURATION_SUM = HOUR[i.SESSION_DURATION.total]
+SESSION_DURATION_COUNT = HOUR[i.SESSION_DURATION.n]
+ATTEMPTS = HOUR[i.ATTEMPTS]
+ATTEMPTS_FAILED = HOUR[i.ATTEMPTS_FAILED]
+CODE_QUALITY_SUM = HOUR[i.CODE_QUALITY.total]
+CODE_QUALITY_COUNT = HOUR[i.CODE_QUALITY.n]
 
 # --- what no counter gives alone
 
@@ -40,9 +40,9 @@ def _quantiles(window: str) -> tuple[Recording, ...]:
             _ALL.quantile(percentile / 100, metric, (ORCHESTRATOR, *levels), window, *matchers),
         )
         for metric, levels, matchers in (
-            (m.SESSION_DURATION, recorded_increases.PATTERN, ('outcome="completed"',)),
-            (m.PHASE_DURATION, recorded_increases.PHASE, ()),
-            (m.TASK_DURATION, recorded_increases.DROID, ()),
+            (m.SESSION_DURATION, i.PATTERN, ('outcome="completed"',)),
+            (m.PHASE_DURATION, i.PHASE, ()),
+            (m.TASK_DURATION, i.DROID, ()),
         )
         for percentile in (50, 95)
     )
@@ -59,10 +59,10 @@ class Group(NamedTuple):
 
 
 def _group(
-    window: str, interval: str, parts_: RecordedIncreases, quantiles: tuple[Recording, ...] = ()
+    window: str, interval: str, increases: RecordedIncreases, quantiles: tuple[Recording, ...] = ()
 ) -> Group:
     kpis = tuple(kpi.rule for kpi in KPIS[window])
-    return Group(f"droidscope-recording-{window}", interval, (*parts_, *kpis, *quantiles))
+    return Group(f"droidscope-recording-{window}", interval, (*increases.values(), *kpis, *quantiles))
 
 
 GROUPS: Final = (

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from droidscope.rules.alertmanager import TEMPLATES, alertmanager_config, templates
+from droidscope.rules.alertmanager import EXAMPLE, TEMPLATES, alertmanager_config, example, templates
 from droidscope.rules.alerts import Links, alert_groups
 from droidscope.rules.prometheus import COMPOSE, NATIVE, prometheus_config
+from droidscope.rules.receivers import NO_RECEIVERS, Receivers
 from droidscope.rules.recordings import recording_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from droidscope.limits.variants import AlertLimits
-    from droidscope.rules.receivers import Receivers
 
 Files = dict[str, str]
 """
@@ -27,9 +27,9 @@ Rendered text by path, relative to the root of the repository.
 """
 
 _RENDERED_BY: Final = "# Rendered by `droidscope rules render`; do not edit.\n"
-_NOBODY_IS_TOLD: Final = """\
-# No receiver has an integration, so nothing needs an account: alerts show in Alertmanager's own page.
-# Say who is told in a file of your own and render again (docs/notifications.md).
+_NO_INTEGRATION: Final = """\
+# No receiver has an integration, so no account is needed: alerts are shown on Alertmanager's own page.
+# Copy receivers.example.yml, change it, and render again with --receivers (docs/notifications.md).
 """
 
 
@@ -43,21 +43,22 @@ def render_prometheus(links: Links | None = None, limits: AlertLimits | None = N
         "prometheus/prometheus.yml": _yaml(prometheus_config(NATIVE)),
         "prometheus/compose.yml": _yaml(prometheus_config(COMPOSE)),
         "prometheus/rules/recording.yml": _yaml(recording_groups("1h", "24h")),
-        # On its own, since nothing shipped reads it: who leaves it out saves its cost.
+        # On its own, since nothing shipped reads it: leaving it out saves its cost.
         "prometheus/rules/recording-week.yml": _yaml(recording_groups("7d")),
         "prometheus/rules/alerts.yml": _yaml(alert_groups(links or Links(), limits)),
     }
 
 
-def render_alertmanager(receivers: Receivers | None = None) -> Files:
+def render_alertmanager(receivers: Receivers = NO_RECEIVERS, site_labels: Sequence[str] = ()) -> Files:
     """
-    Alertmanager's configuration, which tells *receivers* or else nobody, and its message templates.
+    Alertmanager's configuration, its message templates, and an example of a file of receivers.
     """
-    text = _yaml(alertmanager_config(receivers))
+    text = _yaml(alertmanager_config(receivers, site_labels))
+    if receivers is NO_RECEIVERS:
+        text = text.replace("\nreceivers:\n", f"\n{_NO_INTEGRATION}receivers:\n")
     return {
-        "alertmanager/alertmanager.yml": text
-        if receivers
-        else text.replace("receivers:\n", f"{_NOBODY_IS_TOLD}receivers:\n"),
+        "alertmanager/alertmanager.yml": text,
+        f"alertmanager/{EXAMPLE}": example(),
         f"alertmanager/templates/{TEMPLATES}": f"{{{{/* {_RENDERED_BY[2:-1]} */}}}}\n{templates()}",
     }
 

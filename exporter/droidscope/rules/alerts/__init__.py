@@ -1,5 +1,5 @@
 """
-Alerting rules: the seven of the specification, those of a fleet, and those about who watches.
+Alerting rules: the seven of the specification, those of a fleet, and those about the monitoring itself.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Alerts about what watches: the exporter, its store, Prometheus' rules, Alertmanager's notifications.
+Alerts about the monitoring: the exporter, its store, Prometheus' rules, Alertmanager's notifications.
 """
 
 from __future__ import annotations
@@ -32,35 +32,39 @@ _AT: Final = "{{ $labels.instance }}"
 def _down(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        # The comparison makes it speak when targets are down as well as when there are none.
-        f'absent(up{{job="{JOB}"}} == 1)',
-        "No droidscope exporter is up.",
-        f"For {_minutes(limit.hold)} no exporter has been scraped; limits are not watched, "
-        "and the other alerts are muted.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        # The comparison makes it fire when targets are down as well as when there are none.
+        expr=f'absent(up{{job="{JOB}"}} == 1)',
+        summary="No droidscope exporter is up.",
+        description=(
+            f"For {_minutes(limit.hold)} no exporter has been scraped; limits are not watched, "
+            "and the other alerts are muted."
+        ),
     )
 
 
 def _instance_down(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f'up{{job="{JOB}"}} == 0',
-        "A droidscope exporter is down.",
-        f"The exporter {_AT} has not answered a scrape for {_minutes(limit.hold)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=f'up{{job="{JOB}"}} == 0',
+        summary="A droidscope exporter is down.",
+        description=f"The exporter {_AT} has not answered a scrape for {_minutes(limit.hold)}.",
     )
 
 
 def _collect_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"{scope.newest(metrics.COLLECT_SUCCESS, (INSTANCE, 'part'))} < {number(limit.limit)}",
-        "A part of the metrics page is missing.",
-        f"The exporter {_AT} fails to collect the part {{{{ $labels.part }}}} of its page, so "
-        "alerts that read it cannot fire.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=f"{scope.newest(metrics.COLLECT_SUCCESS, (INSTANCE, 'part'))} < {number(limit.limit)}",
+        summary="A part of the metrics page is missing.",
+        description=(
+            f"The exporter {_AT} fails to collect the part {{{{ $labels.part }}}} of its page, so "
+            "alerts that read it cannot fire."
+        ),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
@@ -68,29 +72,35 @@ def _collect_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _store_filling(limit: AnyThreshold, scope: Scope) -> AlertRule:
     free = scope.select(metrics.STORE_FREE_BYTES)
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"{free}\n"
-        f"and predict_linear({free}[{limit.window}], {number(limit.limit)}) < 0\n"
-        f"and {free} offset {fleet_thresholds.STORE_HISTORY}",
-        "The disk of a store is filling up.",
-        f"{{{{ $value | humanize1024 }}}}B are free on the disk of the store of {_AT}, and at the "
-        f"pace of the last {limit.window} none will be; the limit is {limit_text(limit)} ahead.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=(
+            f"{free}\n"
+            f"and predict_linear({free}[{limit.window}], {number(limit.limit)}) < 0\n"
+            f"and {free} offset {fleet_thresholds.STORE_HISTORY}"
+        ),
+        summary="The disk of a store is filling up.",
+        description=(
+            f"{{{{ $value | humanize1024 }}}}B are free on the disk of the store of {_AT}, and at the "
+            f"pace of the last {limit.window} none will be; the limit is {limit_text(limit)} ahead."
+        ),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
 
 def _rules_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
-    ours = 'rule_group=~".*;droidscope-.*"'
-    failed = f"increase(prometheus_rule_evaluation_failures_total{{{ours}}}[{limit.window}])"
+    native = 'rule_group=~".*;droidscope-.*"'
+    failed = f"increase(prometheus_rule_evaluation_failures_total{{{native}}}[{limit.window}])"
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"sum by (instance, rule_group) ({failed}) {more_than(limit.limit)}",
-        "Prometheus fails to evaluate rules.",
-        f"{COUNT} evaluations of {{{{ $labels.rule_group }}}} failed on {_AT} in the last "
-        f"{limit.window}, so its alerts may be missing; the limit is {limit_text(limit)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=f"sum by (instance, rule_group) ({failed}) {more_than(limit.limit)}",
+        summary="Prometheus fails to evaluate rules.",
+        description=(
+            f"{COUNT} evaluations of {{{{ $labels.rule_group }}}} failed on {_AT} in the last "
+            f"{limit.window}, so its alerts may be missing; the limit is {limit_text(limit)}."
+        ),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
@@ -99,12 +109,14 @@ def _notifications_failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     failed = f"increase(alertmanager_notifications_failed_total[{limit.window}])"
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"sum by (instance, integration) ({failed}) {more_than(limit.limit)}",
-        "Alertmanager fails to notify.",
-        f"{COUNT} notifications by {{{{ $labels.integration }}}} from {_AT} failed in the "
-        f"last {limit.window}; the limit is {limit_text(limit)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=f"sum by (instance, integration) ({failed}) {more_than(limit.limit)}",
+        summary="Alertmanager fails to notify.",
+        description=(
+            f"{COUNT} notifications by {{{{ $labels.integration }}}} from {_AT} failed in the "
+            f"last {limit.window}; the limit is {limit_text(limit)}."
+        ),
         keep_firing_for=RATIO_KEEPS_FIRING,
         cause="receiver",
     )
@@ -114,12 +126,14 @@ def _alerts_undelivered(limit: AnyThreshold, scope: Scope) -> AlertRule:
     del scope
     failed = f"increase(prometheus_notifications_errors_total[{limit.window}])"
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"sum by (instance, alertmanager) ({failed}) {more_than(limit.limit)}",
-        "Prometheus fails to reach Alertmanager.",
-        f"{COUNT} alerts from {_AT} did not reach {{{{ $labels.alertmanager }}}} in the "
-        f"last {limit.window}; the limit is {limit_text(limit)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=f"sum by (instance, alertmanager) ({failed}) {more_than(limit.limit)}",
+        summary="Prometheus fails to reach Alertmanager.",
+        description=(
+            f"{COUNT} alerts from {_AT} did not reach {{{{ $labels.alertmanager }}}} in the "
+            f"last {limit.window}; the limit is {limit_text(limit)}."
+        ),
         keep_firing_for=RATIO_KEEPS_FIRING,
         cause="alertmanager",
     )
@@ -145,7 +159,7 @@ HEALTH: Final = (
 
 def watchdog(links: Links) -> dict[str, object]:
     """
-    The rule that always fires; it has no limit, and no severity that anyone is woken for.
+    The rule that always fires; it has no limit, and no severity that pages.
     """
     return {
         "alert": WATCHDOG,

@@ -35,12 +35,12 @@ The variables of each board that an alert's link can set.
 """
 
 # When the exporter dies its gauges go stale and their alerts would resolve, as if all were well.
-# They are held until DroidscopeDown, with its hold of 5m, has spoken and mutes them.
+# They keep firing until DroidscopeDown, with its hold of 5m, fires and mutes them.
 GAUGE_KEEPS_FIRING: Final = "15m"
 
 RATIO_KEEPS_FIRING: Final = "10m"
 """
-A ratio that hovers around its limit is one alert, not one every few minutes.
+A ratio near its limit is one alert, not one every few minutes.
 """
 
 
@@ -59,7 +59,7 @@ class AlertRule(NamedTuple):
     """
     One alerting rule of a limit.
 
-    *cause* tells apart two rules of one name, and *override* rules whose limit was changed for some
+    *cause* distinguishes two rules of one name, and *override* rules whose limit was changed for some
     orchestrators or patterns.
     """
 

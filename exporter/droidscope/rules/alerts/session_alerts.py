@@ -27,24 +27,28 @@ from droidscope.rules.promql import Scope, at_least, more_than, sum_by
 
 def _silent(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        _running(metrics.SESSIONS_SILENT, limit, scope),
-        "Sessions are silent.",
-        f"Nothing arrives any more of {COUNT} running session(s) of {subject('pattern')}; "
-        f"the limit is {limit_text(limit)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=_running(metrics.SESSIONS_SILENT, limit, scope),
+        summary="Sessions are silent.",
+        description=(
+            f"Nothing arrives any more of {COUNT} running session(s) of {subject('pattern')}; "
+            f"the limit is {limit_text(limit)}."
+        ),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
 
 def _stalled(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        _running(metrics.SESSIONS_STALLED, limit, scope),
-        "Sessions make no progress.",
-        f"{COUNT} session(s) of {subject('pattern')} are alive and make no progress; "
-        f"the limit is {limit_text(limit)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=_running(metrics.SESSIONS_STALLED, limit, scope),
+        summary="Sessions make no progress.",
+        description=(
+            f"{COUNT} session(s) of {subject('pattern')} are alive and make no progress; "
+            f"the limit is {limit_text(limit)}."
+        ),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
@@ -56,24 +60,28 @@ def _running(metric: MetricSpec, limit: AnyThreshold, scope: Scope) -> str:
 
 def _lost(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"{scope.lost(limit.by, limit.window)} {more_than(limit.limit)}",
-        "Sessions were lost.",
-        f"{COUNT} session(s) of {subject('pattern')} were declared lost in the last {limit.window} "
-        f"and have not come back; the limit is {limit_text(limit)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=f"{scope.lost(limit.by, limit.window)} {more_than(limit.limit)}",
+        summary="Sessions were lost.",
+        description=(
+            f"{COUNT} session(s) of {subject('pattern')} were declared lost in the last {limit.window} "
+            f"and have not come back; the limit is {limit_text(limit)}."
+        ),
     )
 
 
 def _oldest(limit: AnyThreshold, scope: Scope) -> AlertRule:
     by = ", ".join(limit.by)
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"time() - min by ({by}) ({scope.select(metrics.SESSION_OLDEST_START)}) > {number(limit.limit)}",
-        "A session is very old.",
-        f"The oldest running session of {subject('pattern')} began {DURATION} ago; "
-        f"the limit is {limit_text(limit)}.",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=f"time() - min by ({by}) ({scope.select(metrics.SESSION_OLDEST_START)}) > {number(limit.limit)}",
+        summary="A session is very old.",
+        description=(
+            f"The oldest running session of {subject('pattern')} began {DURATION} ago; "
+            f"the limit is {limit_text(limit)}."
+        ),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
@@ -81,18 +89,22 @@ def _oldest(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _objective(limit: AnyThreshold, scope: Scope) -> AlertRule:
     short = fleet_thresholds.BURN_SHORT_WINDOW
     return AlertRule(
-        limit,
-        OVERVIEW_BOARD,
-        f"{scope.unsuccessful(limit.by, limit.window)}\n"
-        f"/ ({scope.increase(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
-        f"> {number(limit.limit)}\n"
-        f"and {scope.unsuccessful(limit.by, short)}\n"
-        f"/ ({scope.increase(metrics.SESSIONS, limit.by, short)} {at_least(1)})\n"
-        f"> {number(limit.limit)}",
-        "The success objective is missed fast.",
-        f"{PERCENTAGE} of the sessions of {{{{ $labels.orchestrator }}}} did not complete in the last "
-        f"{limit.window}, and it goes on in the last {short}; the limit is {limit_text(limit)} in both "
-        f"(the objective is {exact_percent(fleet_thresholds.SUCCESS_OBJECTIVE)} success).",
+        threshold=limit,
+        board=OVERVIEW_BOARD,
+        expr=(
+            f"{scope.unsuccessful(limit.by, limit.window)}\n"
+            f"/ ({scope.increase(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
+            f"> {number(limit.limit)}\n"
+            f"and {scope.unsuccessful(limit.by, short)}\n"
+            f"/ ({scope.increase(metrics.SESSIONS, limit.by, short)} {at_least(1)})\n"
+            f"> {number(limit.limit)}"
+        ),
+        summary="The success objective is missed fast.",
+        description=(
+            f"{PERCENTAGE} of the sessions of {{{{ $labels.orchestrator }}}} did not complete in the last "
+            f"{limit.window}, and it goes on in the last {short}; the limit is {limit_text(limit)} in both "
+            f"(the objective is {exact_percent(fleet_thresholds.SUCCESS_OBJECTIVE)} success)."
+        ),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 

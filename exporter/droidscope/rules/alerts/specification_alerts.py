@@ -35,26 +35,30 @@ def _low_success_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
     unsuccessful = 1 - limit.limit
     recent = thresholds.RECENT_FAILURE_WINDOW
     return AlertRule(
-        limit,
-        PATTERNS_BOARD,
-        f"{scope.unsuccessful(limit.by, limit.window)}\n"
-        f"/ ({scope.increase(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
-        f"> {number(unsuccessful)}\n"
-        f"and {scope.unsuccessful(limit.by, recent)} {at_least(1)}",
-        "Session success rate is low.",
-        _description(sentences.LOW_SUCCESS_RATE, limit, PERCENTAGE),
+        threshold=limit,
+        board=PATTERNS_BOARD,
+        expr=(
+            f"{scope.unsuccessful(limit.by, limit.window)}\n"
+            f"/ ({scope.increase(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
+            f"> {number(unsuccessful)}\n"
+            f"and {scope.unsuccessful(limit.by, recent)} {at_least(1)}"
+        ),
+        summary="Session success rate is low.",
+        description=_description(sentences.LOW_SUCCESS_RATE, limit, PERCENTAGE),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
 
 def _long_duration(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
-        limit,
-        PATTERNS_BOARD,
-        f"sum by ({', '.join(limit.by)}) ({scope.select(metrics.SESSIONS_OVER_LIMIT)}) > 0\n"
-        f"or {scope.increase(metrics.SESSIONS_ENDED_OVER_LIMIT, limit.by, limit.window)} {at_least(1)}",
-        "Sessions take too long.",
-        _description(sentences.LONG_DURATION, limit, COUNT),
+        threshold=limit,
+        board=PATTERNS_BOARD,
+        expr=(
+            f"sum by ({', '.join(limit.by)}) ({scope.select(metrics.SESSIONS_OVER_LIMIT)}) > 0\n"
+            f"or {scope.increase(metrics.SESSIONS_ENDED_OVER_LIMIT, limit.by, limit.window)} {at_least(1)}"
+        ),
+        summary="Sessions take too long.",
+        description=_description(sentences.LONG_DURATION, limit, COUNT),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
@@ -62,13 +66,15 @@ def _long_duration(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _high_error_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
     failed = scope.increase(metrics.ATTEMPTS, limit.by, limit.window, 'outcome="failed"')
     return AlertRule(
-        limit,
-        DROIDS_BOARD,
-        f"{failed}\n"
-        f"/ ({scope.increase(metrics.ATTEMPTS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
-        f"> {number(limit.limit)}",
-        "Droid error rate is high.",
-        _description(sentences.HIGH_ERROR_RATE, limit, PERCENTAGE),
+        threshold=limit,
+        board=DROIDS_BOARD,
+        expr=(
+            f"{failed}\n"
+            f"/ ({scope.increase(metrics.ATTEMPTS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
+            f"> {number(limit.limit)}"
+        ),
+        summary="Droid error rate is high.",
+        description=_description(sentences.HIGH_ERROR_RATE, limit, PERCENTAGE),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
@@ -76,13 +82,15 @@ def _high_error_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _low_code_quality(limit: AnyThreshold, scope: Scope) -> AlertRule:
     scores = scope.increase(metrics.CODE_QUALITY, limit.by, limit.window, part="count")
     return AlertRule(
-        limit,
-        DROIDS_BOARD,
-        f"{scope.increase(metrics.CODE_QUALITY, limit.by, limit.window, part='sum')}\n"
-        f"/ ({scores} {at_least(limit.minimum)})\n"
-        f"< {number(limit.limit)}",
-        "Droid code quality is low.",
-        _description(sentences.LOW_CODE_QUALITY, limit, POINTS),
+        threshold=limit,
+        board=DROIDS_BOARD,
+        expr=(
+            f"{scope.increase(metrics.CODE_QUALITY, limit.by, limit.window, part='sum')}\n"
+            f"/ ({scores} {at_least(limit.minimum)})\n"
+            f"< {number(limit.limit)}"
+        ),
+        summary="Droid code quality is low.",
+        description=_description(sentences.LOW_CODE_QUALITY, limit, POINTS),
         keep_firing_for=RATIO_KEEPS_FIRING,
     )
 
@@ -92,11 +100,11 @@ def _security_issues(limit: AnyThreshold, scope: Scope) -> AlertRule:
     some = limit.finding_severities
     matchers = () if set(some) == set(Severity) else (f'finding_severity=~"{"|".join(some)}"',)
     return AlertRule(
-        limit,
-        DROIDS_BOARD,
-        f"max by ({by}) ({scope.select(metrics.FINDINGS_OPEN, *matchers)}) > {number(limit.limit)}",
-        "Security findings are open.",
-        _description(sentences.SECURITY_ISSUES, limit, COUNT),
+        threshold=limit,
+        board=DROIDS_BOARD,
+        expr=f"max by ({by}) ({scope.select(metrics.FINDINGS_OPEN, *matchers)}) > {number(limit.limit)}",
+        summary="Security findings are open.",
+        description=_description(sentences.SECURITY_ISSUES, limit, COUNT),
         keep_firing_for=GAUGE_KEEPS_FIRING,
     )
 
@@ -104,13 +112,15 @@ def _security_issues(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _slow_responses(limit: AnyThreshold, scope: Scope) -> AlertRule:
     answers = scope.increase(metrics.QUERY_RESPONSE, limit.by, limit.window, part="count")
     return AlertRule(
-        limit,
-        DROIDS_BOARD,
-        f"{scope.increase(metrics.QUERY_RESPONSE, limit.by, limit.window, part='sum')}\n"
-        f"/ ({answers} {at_least(limit.minimum)})\n"
-        f"> {number(limit.limit)}",
-        "Droid answers queries slowly.",
-        _description(sentences.SLOW_RESPONSES, limit, DURATION),
+        threshold=limit,
+        board=DROIDS_BOARD,
+        expr=(
+            f"{scope.increase(metrics.QUERY_RESPONSE, limit.by, limit.window, part='sum')}\n"
+            f"/ ({answers} {at_least(limit.minimum)})\n"
+            f"> {number(limit.limit)}"
+        ),
+        summary="Droid answers queries slowly.",
+        description=_description(sentences.SLOW_RESPONSES, limit, DURATION),
         keep_firing_for=RATIO_KEEPS_FIRING,
         cause="slow",
     )
@@ -119,22 +129,22 @@ def _slow_responses(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _unanswered_queries(limit: AnyThreshold, scope: Scope) -> AlertRule:
     unanswered = scope.increase(metrics.QUERIES, limit.by, limit.window, 'outcome="unanswered"')
     return AlertRule(
-        limit,
-        DROIDS_BOARD,
-        f"{unanswered} {at_least(1)}",
-        "Droid leaves queries unanswered.",
-        _description(sentences.UNANSWERED_QUERIES, limit, COUNT),
+        threshold=limit,
+        board=DROIDS_BOARD,
+        expr=f"{unanswered} {at_least(1)}",
+        summary="Droid leaves queries unanswered.",
+        description=_description(sentences.UNANSWERED_QUERIES, limit, COUNT),
         cause="unanswered",
     )
 
 
 def _communication_conflicts(limit: AnyThreshold, scope: Scope) -> AlertRule:
     return AlertRule(
-        limit,
-        PATTERNS_BOARD,
-        f"{scope.increase(metrics.CONFLICTS, limit.by, limit.window)} {more_than(limit.limit)}",
-        "Droids are in conflict.",
-        _description(sentences.COMMUNICATION_CONFLICTS, limit, COUNT),
+        threshold=limit,
+        board=PATTERNS_BOARD,
+        expr=f"{scope.increase(metrics.CONFLICTS, limit.by, limit.window)} {more_than(limit.limit)}",
+        summary="Droids are in conflict.",
+        description=_description(sentences.COMMUNICATION_CONFLICTS, limit, COUNT),
     )
 
 

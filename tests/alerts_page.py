@@ -1,0 +1,86 @@
+"""
+Renders the tables of docs/alerts.md from the thresholds, so that no alert is missing there.
+
+Run by `make render`, and with `--check` by `make lint`: the exit code is 1 where the page differs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from difflib import unified_diff
+from pathlib import Path
+from typing import Final
+
+from droidscope.conventions.fleet_thresholds import FLEET_ALERTS
+from droidscope.conventions.thresholds import ALERTS, NO_HOLD
+from droidscope.limits.sentences import condition_text
+from droidscope.limits.variants import AnyThreshold
+from droidscope.rules.alerts import WATCHDOG
+
+PAGE: Final = Path(__file__).parents[1] / "docs/alerts.md"
+BEGIN: Final = "<!-- rendered from the thresholds by `make render`, from here -->\n"
+END: Final = "<!-- to here -->\n"
+"""
+The page is written by hand before and after these lines.
+"""
+TITLES: Final = {
+    "performance": "Performance (from the specification)",
+    "quality": "Quality (from the specification)",
+    "communication": "Communication (from the specification)",
+    "sessions": "Sessions",
+    "telemetry": "Telemetry",
+    "models": "Model providers",
+    "cost": "Cost",
+    "health": "Monitoring the monitoring",
+}
+
+
+def tables() -> str:
+    """
+    A table for each category; the watchdog, which has no threshold, is in the last one.
+    """
+    text = "".join(_table(title, category) for category, title in TITLES.items())
+    return (
+        text
+        + _row(WATCHDOG, "always fires; a problem exists when it stops", "none", "at once", "none")
+        + "\n"
+    )
+
+
+def _table(title: str, category: str) -> str:
+    head = f"\n### {title}\n\n| alert | when | severity | for | action |\n| --- | --- | --- | --- | --- |\n"
+    return head + "".join(_row(*_cells(one)) for one in (*ALERTS, *FLEET_ALERTS) if one.category == category)
+
+
+def _cells(threshold: AnyThreshold) -> tuple[str, str, str, str, str]:
+    hold = "at once" if threshold.hold == NO_HOLD else threshold.hold
+    return threshold.name, condition_text(threshold), str(threshold.severity), hold, threshold.action
+
+
+def _row(name: str, when: str, severity: str, hold: str, action: str) -> str:
+    return f"| [{name}](runbooks/{name}.md) | {when} | {severity} | {hold} | `{action}` |\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    Write the page, or print how the committed one differs.
+
+    Returns:
+        1 if it differs and was only to be checked.
+    """
+    committed = PAGE.read_text(encoding="utf-8")
+    before, _, rest = committed.partition(BEGIN)
+    rendered = before + BEGIN + tables() + END + rest.partition(END)[2]
+    if "--check" not in arguments:
+        PAGE.write_text(rendered, encoding="utf-8")
+        return 0
+    difference = unified_diff(
+        committed.splitlines(keepends=True), rendered.splitlines(keepends=True), "committed", "rendered"
+    )
+    sys.stdout.writelines(difference)
+    return int(rendered != committed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
