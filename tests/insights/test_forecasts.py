@@ -202,7 +202,7 @@ def test_a_prediction_is_the_end_of_the_forecast(ratios, window):
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert found.crossing_seconds == (None if crossed is None else crossed / NANO)
     assert found.limit == 0.85
-    assert ("if it goes on like this" in found.text) is (crossed is not None)
+    assert ("if the trend continues" in found.text) is (crossed is not None)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_it_says_when_the_target_will_be_crossed(ratios, way):
     (found,) = predictions(trends(line(successes(*ratios)), "7d"))
 
     assert re.search(
-        rf"^Session success {way} 85% around \d{{4}}-\d\d-\d\d \d\d:\d\d UTC if it goes", found.text
+        rf"^Session success {way} 85% around \d{{4}}-\d\d-\d\d \d\d:\d\d UTC if the trend", found.text
     )
 
 
@@ -229,7 +229,7 @@ def test_where_nothing_is_crossed_it_says_where_the_kpi_will_be():
     (found,) = predictions(trends(line(hours), "7d"))
 
     assert found.limit is None
-    assert found.text.startswith("Session duration is expected at 1h on ")
+    assert found.text.startswith("Session duration is 1h now and expected to be 1h on ")
 
 
 @given(st.lists(st.floats(0, 100), min_size=10, max_size=30), st.floats(1e-6, 1e9))

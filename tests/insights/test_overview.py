@@ -21,12 +21,12 @@ from droidscope.kpi.totals import by_subject
 from droidscope.kpi.trends import Direction, TrendAnalysis
 from droidscope.model.examples import ExampleKind
 from insights import windows as k
-from insights.windows import Query, Session, Task, example, look
+from insights.windows import Query, Session, Task, example, window_of
 
 
 def said(*happened, trends=(), **more):
-    seen = look(*happened, **more)
-    return insights(seen, recommendations(seen, bottlenecks(seen)), trends)
+    window = window_of(*happened, **more)
+    return insights(window, recommendations(window, bottlenecks(window)), trends)
 
 
 def moved(kpi, direction=Direction.IMPROVING, values=(1.0, 2.0)):

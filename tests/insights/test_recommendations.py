@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from droidscope.conventions.insight_kinds import ADVICE
+from droidscope.conventions.insight_kinds import RECOMMENDATION_RULES
 from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.insights.recommendations import recommendations
 from droidscope.model.examples import ExampleKind
 from insights import windows as k
-from insights.windows import Plan, Query, Run, Session, Task, example, look
+from insights.windows import Plan, Query, Run, Session, Task, example, window_of
 
 
 def advice(*happened, **more):
-    seen = look(*happened, **more)
-    return recommendations(seen, bottlenecks(seen))
+    window = window_of(*happened, **more)
+    return recommendations(window, bottlenecks(window))
 
 
 def by_rule(found):
@@ -197,7 +197,7 @@ def test_the_rules_are_those_of_the_docs():
     page = (Path(__file__).parents[2] / "docs/insights.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.+?) \|", page, re.MULTILINE)
 
-    assert rows == [(rule.id, rule.kind, rule.when) for rule in ADVICE]
+    assert rows == [(rule.id, rule.kind, rule.condition) for rule in RECOMMENDATION_RULES]
 
 
 # --- patterns -----------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def test_three_tasks_of_each_are_needed_to_prefer_a_droid(good, advised):
     assert bool(found) is advised
     for each in found:
         low, high = wilson(3, 3)
-        assert each.recommendations[0] == "Give these tasks to droid tester."
+        assert each.recommendations[0] == "Assign these tasks to droid tester."
         assert each.subject == "p/code/coder"
         assert each.impact_score == near(100 * low / 2)
         gain = each.expected_improvement
@@ -309,8 +309,8 @@ def test_the_best_of_several_is_advised_and_nobody_to_itself():
     found = advice(*work("a", 30, 0), *work("b", 3, 3), *work("c", 0, 3))
 
     assert {each.droid: each.recommendations[0] for each in found} == {
-        "b": "Give these tasks to droid a.",
-        "c": "Give these tasks to droid a.",
+        "b": "Assign these tasks to droid a.",
+        "c": "Assign these tasks to droid a.",
     }
 
 
@@ -337,7 +337,10 @@ def test_phases_may_wait_for_a_tenth_of_the_makespan(critical, advised):
     assert bool(found) is advised
     for each in found:
         assert each.recommendations == [
-            "Start these as soon as what they depend on has ended: ship (6s earlier), test (5s earlier)."
+            (
+                "Start these phases as soon as their dependencies have ended: "
+                "ship (6s earlier), test (5s earlier)."
+            )
         ]
         assert each.sessions
 
