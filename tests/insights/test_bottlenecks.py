@@ -152,7 +152,7 @@ def test_what_is_found_is_what_plain_lists_say(happened, before, running, runnin
 @settings(deadline=None)
 def test_all_kinds_rank_on_one_scale(happened, before, running):
     """
-    Impacts lie within 0 and 100, the weightiest comes first, and every finding says what helps.
+    Impacts lie within 0 and 100, the highest comes first, and every bottleneck has its remedies.
     """
     found = bottlenecks(window_of(*happened, before=before, running=running))
 

@@ -30,7 +30,7 @@ NOTHING = HistoryPoints(None, {}, {}, {}, {})
 
 def line(points, window="7d"):
     """
-    A timeline of these points, None for a bucket of which nothing is known.
+    A timeline of these points, None for a bucket without values.
     """
     size, _ = TREND_BUCKETS[window]
     known = [(NOW + n * size * HOUR_NS, each) for n, each in enumerate(points) if each is not None]
@@ -55,7 +55,7 @@ def of(found, kpi):
 @settings(deadline=None)
 def test_a_trend_is_that_of_its_buckets(ratios, window):
     """
-    What nothing is known of leaves a gap; the analysis is that of the definition.
+    Buckets without values leave gaps; the analysis is that of the definition.
     """
     known = [
         None if ratio is None else NOTHING._replace(success={"p": HistoryPoint(ratio, 10)})

@@ -173,7 +173,7 @@ def test_advice_is_what_plain_lists_say(happened):
 @settings(deadline=None)
 def test_advice_ranks_on_one_scale_and_reads_well(happened, before):
     """
-    Impacts within 0 and 100, the weightiest first; no sentence says None, and none keeps a brace of ours.
+    Impacts within 0 and 100, the highest first; no sentence contains None or a placeholder.
     """
     found = advice(*happened, before=before)
 
@@ -223,22 +223,22 @@ def completed(n, pattern="p"):
 )
 def test_a_pattern_must_succeed_in_85_of_100_from_five(good, bad, rule):
     """
-    17 of 20 do; 16 of 20 may be chance, 12 of 20 are none; of four sessions nothing is said.
+    17 of 20 do; 16 of 20 are not significant yet, 12 of 20 are; four sessions are too few.
     """
     found = advice(*completed(good), *failed(bad))
 
     assert [each.rule for each in found] == ([rule] if rule else [])
 
 
-@pytest.mark.parametrize(("bad", "said"), [(9, False), (10, True)])
-def test_what_fixing_a_failure_point_gains_is_said_from_ten_failures(bad, said):
+@pytest.mark.parametrize(("bad", "is_estimated"), [(9, False), (10, True)])
+def test_what_fixing_a_failure_point_gains_is_estimated_from_ten_failures(bad, is_estimated):
     """
     All at one point: all failed sessions might succeed.
     """
     (found,) = advice(*completed(10), *failed(bad))
 
-    assert (found.expected_improvement is not None) is said
-    if said:
+    assert (found.expected_improvement is not None) is is_estimated
+    if is_estimated:
         assert found.expected_improvement.estimate == pytest.approx(0.5)
         assert found.expected_improvement.text.startswith(
             "Fixing build: Broken removes at most 100% of the failures (72.25% to 100%)"
@@ -268,9 +268,9 @@ def test_advice_names_the_top_failure_points_and_shows_their_sessions():
 
 
 @pytest.mark.parametrize("odd", ["{points}", "{0.__class__}", "%s", "}{", "a\nb", "<b>", "Ω"])
-def test_odd_names_are_said_as_they_are(odd):
+def test_odd_names_are_shown_as_they_are(odd):
     """
-    Patterns, phases and reasons come from outside: they are never a format of ours.
+    Patterns, phases and reasons come from outside: they are never used as a format.
     """
     (found,) = advice(*failed(12, (odd, odd), pattern=odd))
 

@@ -1,5 +1,5 @@
 """
-Recommendations for communication: fewer messages, shorter waits, and faster or any answers.
+Recommendations for communication: fewer messages, shorter waits, faster answers, no unanswered queries.
 
 Definition: docs/kpis.md#recommendations
 """

@@ -1,5 +1,5 @@
 """
-Slow droids: those that need much longer than all droids for the same types of tasks.
+Slow droids: those whose tasks take much longer than the same types of tasks of all droids.
 
 Definition: docs/kpis.md#bottlenecks
 """
