@@ -1,5 +1,5 @@
 """
-The reasons for which a request, an item or a value is refused: the label `reason` of `droidscope_rejected_total`.
+The reasons for which requests and items are refused: the label `reason` of `droidscope_rejected_total`.
 """
 
 from __future__ import annotations
