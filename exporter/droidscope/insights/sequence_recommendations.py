@@ -6,7 +6,8 @@ Definition: docs/kpis.md#recommendations
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from droidscope.conventions.insight_kinds import RUN_IN_PARALLEL
 from droidscope.facts.fact_totals import Totals, sum_by
@@ -27,13 +28,14 @@ def sequence_recommendations(window: AnalysisWindow) -> Iterator[Recommendation]
     Definition: docs/kpis.md#recommendations
     """
     totals = sum_by(window.hours.of(SessionSequencing), lambda key: (key.pattern, key.total))
+    idle_ns = _idle_times(window.hours)
     for pattern in sorted({pattern for pattern, _ in totals}):
         n, makespan_ns, critical_ns = (totals[pattern, name] for name in ("n", "makespan_ns", "critical_ns"))
         share = sequencing_ratio(makespan_ns, critical_ns)
         impact = None if share is None else sequencing_impact(share)
         if share is None or impact is None:
             continue
-        target = _idle_phases(window.hours, pattern, n) or "phases that run one after the other"
+        target = _phases_text(idle_ns[pattern], n) or "phases that run one after the other"
         mean_seconds, needed_seconds = makespan_ns / n / SECOND_NS, critical_ns / n / SECOND_NS
         yield Recommendation(
             kind=RUN_IN_PARALLEL.kind,
@@ -64,12 +66,20 @@ def sequence_recommendations(window: AnalysisWindow) -> Iterator[Recommendation]
         )
 
 
-def _idle_phases(hours: Totals, pattern: str, n: int) -> str:
+def _idle_times(hours: Totals) -> defaultdict[str, dict[str, int]]:
     """
-    The phases that waited without need and their mean waits in *n* sessions, the longest first.
+    The time in nanoseconds that each phase waited without need, by pattern.
     """
-    idle_ns = sum_by(hours.of(PhaseIdleTime), lambda key: key.phase, where=lambda key: key.pattern == pattern)
-    phases = sorted(
-        (phase for phase, ns in idle_ns.items() if ns > 0), key=lambda phase: (-idle_ns[phase], phase)
-    )
-    return ", ".join(f"{phase} ({duration(idle_ns[phase] / n / SECOND_NS)} earlier)" for phase in phases)
+    idle_ns: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for key, ns in hours.of(PhaseIdleTime).items():
+        if ns > 0:
+            idle_ns[key.pattern][key.phase] = ns
+    return idle_ns
+
+
+def _phases_text(idle_ns: Mapping[str, int], n: int) -> str:
+    """
+    The phases with their mean idle times in *n* sessions, the longest first.
+    """
+    longest = sorted(idle_ns.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{phase} ({duration(ns / n / SECOND_NS)} earlier)" for phase, ns in longest)

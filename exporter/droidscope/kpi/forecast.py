@@ -143,14 +143,14 @@ def forecast(
         return min(measure.highest, max(measure.lowest, value))
 
     return Forecast(
-        "damped" if is_damped else "simple",
-        clipped(last.level),
-        tuple(
+        method="damped" if is_damped else "simple",
+        level=clipped(last.level),
+        predictions=tuple(
             PredictionInterval(
-                times_ns[-1] + step * bucket_ns,
-                clipped(mean),
-                clipped(mean - Z_80 * sd * growth),
-                clipped(mean + Z_80 * sd * growth),
+                time_ns=times_ns[-1] + step * bucket_ns,
+                mean=clipped(mean),
+                low=clipped(mean - Z_80 * sd * growth),
+                high=clipped(mean + Z_80 * sd * growth),
             )
             for step, (mean, growth) in enumerate(_ahead(last, fit.parameters, horizon), start=1)
         ),
