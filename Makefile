@@ -6,12 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 # The product, and the two distributions beside it.
-CODE := exporter grafana/generator examples tests bench docker
+CODE := exporter grafana/generator examples tests bench docker docs
 BOARDS := ./grafana/generator
 DEMO := ./examples/demo
 
 .DEFAULT_GOAL := check
-.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long coverage check format lint type render bench lock secrets smoke clean servers house
+.PHONY: help demo test test-newer test-fast test-wheel test-pythons test-long coverage check format lint type render bench lock secrets smoke clean servers house pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ lock: $(VENV)/.dev ## resolve the requirements anew
 
 smoke: ## start docker-compose.yml, ask everything in it if it works, stop it; needs a container engine
 	@$(PYTHON) docker/smoke.py $(ARGS)
+
+pictures: $(VENV)/.dev ## take the pictures of the live page anew, for README.md; needs Chromium
+	@$(BIN)/python docs/pictures/take.py
 
 secrets: ## make the password of Grafana's admin, for docker compose
 	@mkdir -p -m 700 secrets

@@ -1,5 +1,5 @@
 """
-How numbers, percentages and durations are written in sentences of rules, alerts, findings and pages.
+How numbers, percentages and durations are written in sentences of rules, alerts, insights and pages.
 
 Units are written as Prometheus writes them: `25%`, `5m`, `2h 5m`.
 """

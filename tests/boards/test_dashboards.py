@@ -182,11 +182,11 @@ def test_every_rule_of_advice_is_a_sentence(uid, title):
     """
     What to do and why, for each rule that can be a label; kinds have their words, too.
     """
-    rules = {rule.id for rule in insight_kinds.ADVICE}
+    rules = {rule.id for rule in insight_kinds.RECOMMENDATION_RULES}
 
     assert words(uid, title, "Recommendation").keys() == words(uid, title, "Reason").keys() == rules
     assert all(text.endswith(".") for text in words(uid, title, "Reason").values())
-    assert words(uid, title, "Type").keys() == {rule.kind for rule in insight_kinds.ADVICE}
+    assert words(uid, title, "Type").keys() == {rule.kind for rule in insight_kinds.RECOMMENDATION_RULES}
 
 
 def test_every_kind_of_bottleneck_has_a_name():

@@ -14,16 +14,17 @@ from markdown_pages import PAGES, ROOT, name, without_code_blocks
 
 INDEX = ROOT / "docs/index.md"
 LISTED_BY_FOLDER = ("docs/runbooks", "docs/decisions")
-LINK = re.compile(r"\]\(([^()\s]+)\)")
+LINK = re.compile(r"\]\(([^()\s]+)\)|\bsrc(?:set)?=\"([^\"]+)\"")
 CODE = re.compile(r"`[^`]*`")
 
 
 def links(page):
     """
-    The targets of the relative links of a page, without those in code.
+    The targets of the relative links and pictures of a page, without those in code.
     """
     lines = (CODE.sub("`code`", line) for _, line in without_code_blocks(page.read_text("utf-8")))
-    return {target for line in lines for target in LINK.findall(line) if not urlsplit(target).scheme}
+    targets = ("".join(match) for line in lines for match in LINK.findall(line))
+    return {target for target in targets if not urlsplit(target).scheme}
 
 
 def anchors(page):

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from droidscope.insights.advice import REMEDIES
+from droidscope.conventions.insight_kinds import REMEDIES
 from droidscope.insights.analysis_window import RunningPhase
 from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.model.examples import ExampleKind
 from insights import windows as k
-from insights.windows import Query, Run, Session, Synthesis, Task, example, look
+from insights.windows import Query, Run, Session, Synthesis, Task, example, window_of
 
 
 def grouped(entries, key):
@@ -134,7 +134,7 @@ def test_what_is_found_is_what_plain_lists_say(happened, before, running, runnin
     """
     The same findings, each with the same impact, value, baseline and number of those beyond.
     """
-    found = bottlenecks(look(*happened, before=before, running=running, running_ns=running_ns))
+    found = bottlenecks(window_of(*happened, before=before, running=running, running_ns=running_ns))
 
     expected = {
         **slow_phases(happened, before, running, running_ns),
@@ -152,9 +152,9 @@ def test_what_is_found_is_what_plain_lists_say(happened, before, running, runnin
 @settings(deadline=None)
 def test_all_kinds_rank_on_one_scale(happened, before, running):
     """
-    Impacts lie within 0 and 100, the weightiest comes first, and every finding says what helps.
+    Impacts lie within 0 and 100, the highest comes first, and every bottleneck has its remedies.
     """
-    found = bottlenecks(look(*happened, before=before, running=running))
+    found = bottlenecks(window_of(*happened, before=before, running=running))
 
     impacts = [each.impact_score for each in found]
     assert impacts == sorted(impacts, reverse=True)
@@ -178,7 +178,7 @@ def test_a_phase_is_slow_above_one_and_a_half_times_its_median(took, is_slow):
     """
     40 are usual: 60 are not slow, 61 are; the 21 too many are lost.
     """
-    found = bottlenecks(look(HOUR, Run("p", "build", took), before=FIVE))
+    found = bottlenecks(window_of(HOUR, Run("p", "build", took), before=FIVE))
 
     assert bool(found) is is_slow
     for each in found:
@@ -194,7 +194,7 @@ def test_it_is_not_slow_within_the_ninth_decile(took, is_slow):
     """
     before = [Run("p", "build", 40)] * 9 + [Run("p", "build", 90)] * 2
 
-    assert bool(bottlenecks(look(Run("p", "build", took), before=before))) is is_slow
+    assert bool(bottlenecks(window_of(Run("p", "build", took), before=before))) is is_slow
 
 
 @pytest.mark.parametrize(("past", "is_slow"), [(4, True), (5, False)])
@@ -204,7 +204,7 @@ def test_its_plan_counts_while_there_are_under_five_before(past, is_slow):
     """
     run = Run("p", "build", 61, planned_ns=40)
 
-    found = bottlenecks(look(run, before=[Run("p", "build", 100)] * past))
+    found = bottlenecks(window_of(run, before=[Run("p", "build", 100)] * past))
 
     assert [each.baseline for each in found] == ([40e-9] if is_slow else [])
 
@@ -213,7 +213,7 @@ def test_off_the_critical_path_it_costs_nothing():
     """
     It is found all the same.
     """
-    (found,) = bottlenecks(look(HOUR, Run("p", "build", 100, path="off"), before=FIVE))
+    (found,) = bottlenecks(window_of(HOUR, Run("p", "build", 100, path="off"), before=FIVE))
 
     assert (found.impact_score, found.lost_seconds, found.flagged) == (0, 0, 1)
 
@@ -225,7 +225,7 @@ def test_a_running_phase_counts_as_it_is(elapsed, is_slow):
     """
     running = RunningPhase("p", "build", elapsed, None, "r1", "t1")
 
-    found = bottlenecks(look(before=FIVE, running=[running], running_ns=100))
+    found = bottlenecks(window_of(before=FIVE, running=[running], running_ns=100))
 
     assert bool(found) is is_slow
     for each in found:
@@ -240,7 +240,7 @@ def test_the_sessions_that_show_it_are_those_beyond_the_limit():
     running = [RunningPhase("p", "build", 70 + n, None, f"r{n}", "") for n in range(2)]
     shown = {(ExampleKind.SLOW_PHASE, "p", "build"): [example(f"s{n}", 100 - 15 * n) for n in range(5)]}
 
-    (found,) = bottlenecks(look(Run("p", "build", 100), before=FIVE, running=running, examples=shown))
+    (found,) = bottlenecks(window_of(Run("p", "build", 100), before=FIVE, running=running, examples=shown))
 
     assert [ref.session_id for ref in found.sessions] == ["r1", "r0", "s0", "s1", "s2"]
 
@@ -255,7 +255,9 @@ def test_a_droid_is_slow_above_one_and_a_half_times_all_from_five_tasks(took, n,
     """
     tasks = [Task("p", "code", "coder", 40)] * 11 + [Task("p", "code", "tester", took, held_ns=50)] * n
 
-    found = bottlenecks(look(HOUR, *tasks, examples={(ExampleKind.SLOW_TASK, "tester"): [example("s1")]}))
+    found = bottlenecks(
+        window_of(HOUR, *tasks, examples={(ExampleKind.SLOW_TASK, "tester"): [example("s1")]})
+    )
 
     assert [each.droid for each in found] == ["tester"] * is_slow
     for each in found:
@@ -274,7 +276,7 @@ def test_a_phase_may_wait_for_a_fifth_of_its_time(waited, is_slow):
     """
     shown = {(ExampleKind.WAIT, "p", "build"): [example("s1")]}
 
-    found = bottlenecks(look(HOUR, Run("p", "build", 100, waited_ns=waited), examples=shown))
+    found = bottlenecks(window_of(HOUR, Run("p", "build", 100, waited_ns=waited), examples=shown))
 
     assert [(each.kind, each.unit) for each in found] == [("communication", "ratio")] * is_slow
     assert all(each.sessions for each in found)
@@ -288,7 +290,7 @@ def test_a_droid_has_five_minutes_to_answer(seconds, is_slow):
     shown = {(ExampleKind.QUERY, "x"): [example("s1")]}
     asked = [Query("x", "answered", (seconds + off) * k.SECOND) for off in (-100, 100)]
 
-    found = bottlenecks(look(*asked, examples=shown))
+    found = bottlenecks(window_of(*asked, examples=shown))
 
     assert [(each.droid, each.unit, each.baseline) for each in found] == [("x", "seconds", 300)] * is_slow
     assert all(each.sessions for each in found)
@@ -298,7 +300,7 @@ def test_one_query_without_an_answer_is_enough():
     """
     Of any number.
     """
-    (found,) = bottlenecks(look(*[Query("x", "answered", 5)] * 20, Query("x", "unanswered", 900)))
+    (found,) = bottlenecks(window_of(*[Query("x", "answered", 5)] * 20, Query("x", "unanswered", 900)))
 
     assert (found.value, found.baseline, found.unit, found.n) == (1, 0, "queries", 21)
     assert found.description == "Droid x left 1 of 21 queries unanswered."
@@ -316,7 +318,7 @@ def test_syntheses_must_be_integrated_in_85_of_100_from_five(integrated, n, is_w
     """
     done = [Synthesis("p", "integrated")] * integrated + [Synthesis("p", "conflict")] * (n - integrated)
 
-    found = bottlenecks(look(*done, examples={(ExampleKind.SYNTHESIS, "p"): [example("s1")]}))
+    found = bottlenecks(window_of(*done, examples={(ExampleKind.SYNTHESIS, "p"): [example("s1")]}))
 
     assert [each.pattern for each in found] == ["p"] * is_weak
     assert all(each.sessions for each in found)
@@ -329,9 +331,11 @@ def test_what_has_no_name_is_said_to_have_none():
     """
     A phase and a pattern that nobody named.
     """
-    (found,) = bottlenecks(look(HOUR, Run("", "", 100, waited_ns=50)))
+    (found,) = bottlenecks(window_of(HOUR, Run("", "", 100, waited_ns=50)))
 
-    assert found.description.startswith("Phase (none) of pattern (none) waited for answers for 50%")
+    assert found.description.startswith(
+        "Phase (none) of pattern (none) spent 50% of its time waiting for answers"
+    )
 
 
 def test_large_numbers_are_written_out():
@@ -340,6 +344,6 @@ def test_large_numbers_are_written_out():
     """
     hours = 2000 * 3600 * k.SECOND
 
-    (found,) = bottlenecks(look(HOUR, Run("p", "build", hours, waited_ns=hours)))
+    (found,) = bottlenecks(window_of(HOUR, Run("p", "build", hours, waited_ns=hours)))
 
-    assert "100% of its time, 83d 8h in all" in found.description
+    assert "100% of its time waiting for answers, 83d 8h in total" in found.description

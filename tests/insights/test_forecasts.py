@@ -30,7 +30,7 @@ NOTHING = HistoryPoints(None, {}, {}, {}, {})
 
 def line(points, window="7d"):
     """
-    A timeline of these points, None for a bucket of which nothing is known.
+    A timeline of these points, None for a bucket without values.
     """
     size, _ = TREND_BUCKETS[window]
     known = [(NOW + n * size * HOUR_NS, each) for n, each in enumerate(points) if each is not None]
@@ -55,7 +55,7 @@ def of(found, kpi):
 @settings(deadline=None)
 def test_a_trend_is_that_of_its_buckets(ratios, window):
     """
-    What nothing is known of leaves a gap; the analysis is that of the definition.
+    Buckets without values leave gaps; the analysis is that of the definition.
     """
     known = [
         None if ratio is None else NOTHING._replace(success={"p": HistoryPoint(ratio, 10)})
@@ -202,7 +202,7 @@ def test_a_prediction_is_the_end_of_the_forecast(ratios, window):
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert found.crossing_seconds == (None if crossed is None else crossed / NANO)
     assert found.limit == 0.85
-    assert ("if it goes on like this" in found.text) is (crossed is not None)
+    assert ("if the trend continues" in found.text) is (crossed is not None)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_it_says_when_the_target_will_be_crossed(ratios, way):
     (found,) = predictions(trends(line(successes(*ratios)), "7d"))
 
     assert re.search(
-        rf"^Session success {way} 85% around \d{{4}}-\d\d-\d\d \d\d:\d\d UTC if it goes", found.text
+        rf"^Session success {way} 85% around \d{{4}}-\d\d-\d\d \d\d:\d\d UTC if the trend", found.text
     )
 
 
@@ -229,7 +229,7 @@ def test_where_nothing_is_crossed_it_says_where_the_kpi_will_be():
     (found,) = predictions(trends(line(hours), "7d"))
 
     assert found.limit is None
-    assert found.text.startswith("Session duration is expected at 1h on ")
+    assert found.text.startswith("Session duration is 1h now and expected to be 1h on ")
 
 
 @given(st.lists(st.floats(0, 100), min_size=10, max_size=30), st.floats(1e-6, 1e9))

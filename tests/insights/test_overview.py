@@ -21,12 +21,12 @@ from droidscope.kpi.totals import by_subject
 from droidscope.kpi.trends import Direction, TrendAnalysis
 from droidscope.model.examples import ExampleKind
 from insights import windows as k
-from insights.windows import Query, Session, Task, example, look
+from insights.windows import Query, Session, Task, example, window_of
 
 
-def said(*happened, trends=(), **more):
-    seen = look(*happened, **more)
-    return insights(seen, recommendations(seen, bottlenecks(seen)), trends)
+def overview(*happened, trends=(), **more):
+    window = window_of(*happened, **more)
+    return insights(window, recommendations(window, bottlenecks(window)), trends)
 
 
 def moved(kpi, direction=Direction.IMPROVING, values=(1.0, 2.0)):
@@ -36,11 +36,11 @@ def moved(kpi, direction=Direction.IMPROVING, values=(1.0, 2.0)):
 
 @given(k.histories)
 @settings(deadline=None)
-def test_patterns_are_ranked_by_how_surely_they_succeed(happened):
+def test_patterns_are_ranked_by_the_lower_bound_of_success(happened):
     """
     From five sessions: by the lower bound; problematic are those whose upper bound is below 85 %.
     """
-    found = said(*happened).pattern_optimization
+    found = overview(*happened).pattern_optimization
 
     sessions = k.of(happened, Session)
     bounds = {}
@@ -63,11 +63,11 @@ def test_patterns_are_ranked_by_how_surely_they_succeed(happened):
 
 @given(k.histories)
 @settings(deadline=None)
-def test_communication_is_what_was_said(happened):
+def test_communication_is_what_was_sent(happened):
     """
     Messages by sender, and the mean over all answers, not the mean of droids' means.
     """
-    found = said(*happened).communication
+    found = overview(*happened).communication
 
     sent = Counter()
     for session in k.of(happened, Session):
@@ -83,7 +83,7 @@ def test_nothing_known_says_nothing():
     """
     Nulls and empty lists.
     """
-    found = said()
+    found = overview()
 
     assert found.efficiency.score is None
     assert (found.efficiency.trend, found.efficiency.insufficient_data) == ("stable", True)
@@ -99,7 +99,7 @@ def test_trends_are_those_of_their_kpis():
     kpis = ("efficiency_score", "code_quality_score", "test_coverage_score", "security_score")
     values = [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (7.0, 8.0)]
 
-    found = said(trends=[moved(kpi, values=of) for kpi, of in zip(kpis, values, strict=True)])
+    found = overview(trends=[moved(kpi, values=of) for kpi, of in zip(kpis, values, strict=True)])
 
     assert (found.efficiency.trend, found.efficiency.insufficient_data) == ("improving", False)
     quality = found.quality_metrics
@@ -116,7 +116,7 @@ def test_droids_that_take_part_badly_are_named():
     """
     fine = [Task("p", "code", "fine")] * 9
     failing = [Task("p", "code", "failing", outcome="failed")] * 9
-    found = said(
+    found = overview(
         *fine,
         *failing,
         Query("fine", "answered", 1),
@@ -140,7 +140,7 @@ def test_the_fastest_completions_are_relative_to_their_pattern():
         (ExampleKind.FASTEST, "quick"): [example("s2", -9.0)],
     }
 
-    found = said(*sessions, examples=shown).fastest_completions
+    found = overview(*sessions, examples=shown).fastest_completions
 
     assert [(each.session_id, each.pattern, each.relative_duration) for each in found] == [
         ("s1", "slow", pytest.approx(0.8)),
@@ -170,6 +170,6 @@ def test_lists_are_short():
     """
     sessions = [Session(f"p{n:02}", 10) for n in range(30) for _ in range(5)]
 
-    found = said(*sessions).pattern_optimization.efficient_patterns
+    found = overview(*sessions).pattern_optimization.efficient_patterns
 
     assert [each.name for each in found] == [f"p{n:02}" for n in range(LISTED)]

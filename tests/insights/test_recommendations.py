@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from droidscope.conventions.insight_kinds import ADVICE
+from droidscope.conventions.insight_kinds import RECOMMENDATION_RULES
 from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.insights.recommendations import recommendations
 from droidscope.model.examples import ExampleKind
 from insights import windows as k
-from insights.windows import Plan, Query, Run, Session, Task, example, look
+from insights.windows import Plan, Query, Run, Session, Task, example, window_of
 
 
 def advice(*happened, **more):
-    seen = look(*happened, **more)
-    return recommendations(seen, bottlenecks(seen))
+    window = window_of(*happened, **more)
+    return recommendations(window, bottlenecks(window))
 
 
 def by_rule(found):
@@ -173,7 +173,7 @@ def test_advice_is_what_plain_lists_say(happened):
 @settings(deadline=None)
 def test_advice_ranks_on_one_scale_and_reads_well(happened, before):
     """
-    Impacts within 0 and 100, the weightiest first; no sentence says None, and none keeps a brace of ours.
+    Impacts within 0 and 100, the highest first; no sentence contains None or a placeholder.
     """
     found = advice(*happened, before=before)
 
@@ -197,7 +197,7 @@ def test_the_rules_are_those_of_the_docs():
     page = (Path(__file__).parents[2] / "docs/insights.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.+?) \|", page, re.MULTILINE)
 
-    assert rows == [(rule.id, rule.kind, rule.when) for rule in ADVICE]
+    assert rows == [(rule.id, rule.kind, rule.condition) for rule in RECOMMENDATION_RULES]
 
 
 # --- patterns -----------------------------------------------------------------------------------------
@@ -223,22 +223,22 @@ def completed(n, pattern="p"):
 )
 def test_a_pattern_must_succeed_in_85_of_100_from_five(good, bad, rule):
     """
-    17 of 20 do; 16 of 20 may be chance, 12 of 20 are none; of four sessions nothing is said.
+    17 of 20 do; 16 of 20 are not significant yet, 12 of 20 are; four sessions are too few.
     """
     found = advice(*completed(good), *failed(bad))
 
     assert [each.rule for each in found] == ([rule] if rule else [])
 
 
-@pytest.mark.parametrize(("bad", "said"), [(9, False), (10, True)])
-def test_what_fixing_a_failure_point_gains_is_said_from_ten_failures(bad, said):
+@pytest.mark.parametrize(("bad", "is_estimated"), [(9, False), (10, True)])
+def test_what_fixing_a_failure_point_gains_is_estimated_from_ten_failures(bad, is_estimated):
     """
     All at one point: all failed sessions might succeed.
     """
     (found,) = advice(*completed(10), *failed(bad))
 
-    assert (found.expected_improvement is not None) is said
-    if said:
+    assert (found.expected_improvement is not None) is is_estimated
+    if is_estimated:
         assert found.expected_improvement.estimate == pytest.approx(0.5)
         assert found.expected_improvement.text.startswith(
             "Fixing build: Broken removes at most 100% of the failures (72.25% to 100%)"
@@ -268,9 +268,9 @@ def test_advice_names_the_top_failure_points_and_shows_their_sessions():
 
 
 @pytest.mark.parametrize("odd", ["{points}", "{0.__class__}", "%s", "}{", "a\nb", "<b>", "Ω"])
-def test_odd_names_are_said_as_they_are(odd):
+def test_odd_names_are_shown_as_they_are(odd):
     """
-    Patterns, phases and reasons come from outside: they are never a format of ours.
+    Patterns, phases and reasons come from outside: they are never used as a format.
     """
     (found,) = advice(*failed(12, (odd, odd), pattern=odd))
 
@@ -295,7 +295,7 @@ def test_three_tasks_of_each_are_needed_to_prefer_a_droid(good, advised):
     assert bool(found) is advised
     for each in found:
         low, high = wilson(3, 3)
-        assert each.recommendations[0] == "Give these tasks to droid tester."
+        assert each.recommendations[0] == "Assign these tasks to droid tester."
         assert each.subject == "p/code/coder"
         assert each.impact_score == near(100 * low / 2)
         gain = each.expected_improvement
@@ -309,8 +309,8 @@ def test_the_best_of_several_is_advised_and_nobody_to_itself():
     found = advice(*work("a", 30, 0), *work("b", 3, 3), *work("c", 0, 3))
 
     assert {each.droid: each.recommendations[0] for each in found} == {
-        "b": "Give these tasks to droid a.",
-        "c": "Give these tasks to droid a.",
+        "b": "Assign these tasks to droid a.",
+        "c": "Assign these tasks to droid a.",
     }
 
 
@@ -337,7 +337,10 @@ def test_phases_may_wait_for_a_tenth_of_the_makespan(critical, advised):
     assert bool(found) is advised
     for each in found:
         assert each.recommendations == [
-            "Start these as soon as what they depend on has ended: ship (6s earlier), test (5s earlier)."
+            (
+                "Start these phases as soon as their dependencies have ended: "
+                "ship (6s earlier), test (5s earlier)."
+            )
         ]
         assert each.sessions
 

@@ -1,5 +1,5 @@
 """
-Looks made of plain lists of what happened, from which tests compute every finding the long way.
+Analysis windows made of plain lists of records, from which tests compute every insight the long way.
 
 Durations are below 128 ns, so that the counts by size are exact.
 """
@@ -199,26 +199,28 @@ def totals(facts):
     return Totals({key: amount for key, amount in sums.items() if amount})
 
 
-def look(*happened, before=(), running=(), running_ns=0, examples=None):
+def window_of(*happened, before=(), running=(), running_ns=0, examples=None):
     """
-    A look at a window in which things happened, and *before* which some phases had run.
+    A window in which things happened, and *before* which some phases had run.
     """
-    shown = examples or {}
+    by_labels = examples or {}
     return AnalysisWindow(
-        "atlas",
-        "24h",
-        NOW,
-        totals(fact for each in happened for fact in each.minutes()),
-        totals(fact for each in happened for fact in each.hours()),
-        totals((key, n) for run in before for key, n in run.hours() if isinstance(key, PhaseDurations)),
-        running,
-        running_ns,
-        lambda shows, labels: shown.get((shows, *labels), []),
+        orchestrator="atlas",
+        name="24h",
+        now_ns=NOW,
+        minutes=totals(fact for record in happened for fact in record.minutes()),
+        hours=totals(fact for record in happened for fact in record.hours()),
+        baseline=totals(
+            (key, n) for run in before for key, n in run.hours() if isinstance(key, PhaseDurations)
+        ),
+        running_phases=running,
+        running_sessions_ns=running_ns,
+        examples=lambda kind, labels: by_labels.get((kind, *labels), []),
     )
 
 
 def of(happened, type_):
-    return [each for each in happened if isinstance(each, type_)]
+    return [record for record in happened if isinstance(record, type_)]
 
 
 def example(session, weight=1.0):

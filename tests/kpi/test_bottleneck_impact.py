@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from droidscope.kpi.bottleneck_impact import (
     Baseline,
-    WorkTime,
+    ComparedTasks,
     droid_lost_ns,
     droid_slowness,
     duration_impact,
@@ -28,7 +28,9 @@ MINUTE_NS = 60_000_000_000
 SECOND_NS = 1_000_000_000
 
 baselines = Baseline(median_ns=10 * MINUTE_NS, p90_ns=14 * MINUTE_NS, n=5)
-work_times = st.builds(WorkTime, st.integers(0, 10**13), st.integers(0, 10**13).map(float), st.integers(1, 3))
+work_times = st.builds(
+    ComparedTasks, st.integers(0, 10**13), st.integers(0, 10**13).map(float), st.integers(1, 3)
+)
 
 
 def excess(minutes, trailing=baselines, planned=None, *, on_critical_path=True):
@@ -104,20 +106,20 @@ def test_at_one_and_a_half_a_droid_is_not_slow():
     """
     Above it is.
     """
-    assert not is_slow_droid(droid_slowness([WorkTime(15, 10.0)] * 5))
-    assert is_slow_droid(droid_slowness([WorkTime(16, 10.0)] * 5))
-    assert is_slow_droid(droid_slowness([WorkTime(16, 10.0, n=5)]))
-    assert not is_slow_droid(droid_slowness([WorkTime(16, 10.0)] * 4))
+    assert not is_slow_droid(droid_slowness([ComparedTasks(15, 10.0)] * 5))
+    assert is_slow_droid(droid_slowness([ComparedTasks(16, 10.0)] * 5))
+    assert is_slow_droid(droid_slowness([ComparedTasks(16, 10.0, n=5)]))
+    assert not is_slow_droid(droid_slowness([ComparedTasks(16, 10.0)] * 4))
 
 
 def test_a_droid_loses_only_what_others_waited_for():
     """
     Of three tasks, each 30 against 10: one held its session throughout, one for 12, one never.
     """
-    held = [WorkTime(time, 10.0) for time in (30, 12, 0)]
+    held = [ComparedTasks(time, 10.0) for time in (30, 12, 0)]
 
     assert droid_lost_ns(held) == 20 + 2 + 0
-    assert droid_lost_ns([WorkTime(30, 10.0, n=3)]) == 60
+    assert droid_lost_ns([ComparedTasks(30, 10.0, n=3)]) == 60
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ outcomes = st.integers(1, 60).flatmap(lambda n: st.builds(Outcomes, st.integers(
         (20, 20, None),
     ],
 )
-def test_a_pattern_is_reviewed_when_surely_too_low(completed, n, urgency):
+def test_a_pattern_is_reviewed_when_significantly_too_low(completed, n, urgency):
     """
     Watched while only the estimate is below 0.85; with 160 of 200 the upper bound is, too.
     """
@@ -88,7 +88,7 @@ def test_few_failures_promise_nothing(failures):
 
 def test_reassigning_gains_what_is_sure():
     """
-    30 of 30 is surely above 0.886; against 2 of 4 that is 0.386 more.
+    30 of 30 is above 0.886 with 95 % confidence; against 2 of 4 that is 0.386 more.
     """
     gain = reassignment_gain(Outcomes(2, 4), Outcomes(30, 30))
 
@@ -105,11 +105,11 @@ def test_reassigning_gains_what_is_sure():
         (Outcomes(0, 3), Outcomes(0, 30)),
         (Outcomes(0, 0), Outcomes(0, 0)),
     ],
-    ids=["too few here", "too few there", "not surely better", "no better", "nothing"],
+    ids=["too few here", "too few there", "not significantly better", "no better", "nothing"],
 )
 def test_when_nothing_speaks_for_another_droid(current, other):
     """
-    It must surely do better, with 3 tasks of each.
+    It must do better with 95 % confidence, with 3 tasks of each.
     """
     assert reassignment_gain(current, other) is None
 
@@ -121,9 +121,9 @@ def test_a_gain_is_never_promised_without_a_better_estimate(current, other):
     """
     gain = reassignment_gain(current, other)
     lower, _ = wilson_interval(*other)
-    is_surely_better = lower > current.successes / current.n
+    is_significantly_better = lower > current.successes / current.n
 
-    assert (gain is not None) == (is_surely_better and min(current.n, other.n) >= 3)
+    assert (gain is not None) == (is_significantly_better and min(current.n, other.n) >= 3)
     if gain is not None:
         assert 0 < gain <= other.successes / other.n - current.successes / current.n
 

@@ -52,7 +52,7 @@ def test_patterns_rank_by_their_lower_bound(sessions):
 
 
 @given(patterns)
-def test_a_pattern_is_problematic_if_surely_below_the_target(sessions):
+def test_a_pattern_is_problematic_if_significantly_below_the_target(sessions):
     """
     Its upper bound misses 0.85, from 5 sessions; the worst comes first.
     """

@@ -115,7 +115,7 @@ def test_a_fall_of_errors_is_an_improvement():
 
 def test_a_large_change_must_be_significant_too():
     """
-    Restless values whose slope makes 14 points over the window, but by chance one time in five.
+    Volatile values whose slope makes 14 points over the window, but by chance one time in five.
     """
     analysis = of([50, 80, 40, 90, 45, 85, 60, 88])
 

@@ -5,7 +5,7 @@ A restart goes on where the exporter was: the head is what the frames of the log
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import builders as b
@@ -105,6 +105,8 @@ actions = st.one_of(
 
 
 @given(st.lists(actions, max_size=30))
+@example([("send", 0), ("wait", 10_900), ("send", 46), ("wait", 3590), ("wait", 601), ("send", 0)])
+@example([("send", 46), ("send", 38), ("seal", 0), ("wait", 2)])
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_crash_at_any_moment_leaves_the_head_as_it_was(tmp_path_factory, script):
     """

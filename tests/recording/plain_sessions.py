@@ -191,17 +191,26 @@ def moments(part, start, end):
             if at < since:
                 yield from within(part, holder, at, since)
             ended = [p for p in parts if p.end == at]
-            running = [p for p in parts if p.start < at < p.end]
             if ended:
                 holder, since = min(ended, key=first_started), at
             else:
-                yield from within(part, min(running, key=last_started, default=None), at - 1, at)
-                holder, since = None, at - 1
-                at -= 1
+                # As far as nothing ended and the same part ran: one stretch, not each second anew.
+                runner, low = running_at(parts, at), at - 1
+                while low > start and runner is running_at(parts, low) and all(p.end != low for p in parts):
+                    low -= 1
+                yield from within(part, runner, low, at)
+                holder, at, since = None, low, low
                 continue
         at -= 1
     if at < since:
         yield from within(part, holder, at, since)
+
+
+def running_at(parts, at):
+    """
+    The part that runs at a moment and ends first of those that do, None if none does.
+    """
+    return min((p for p in parts if p.start < at < p.end), key=last_started, default=None)
 
 
 def within(part, holder, start, end):

@@ -45,6 +45,15 @@ def rig(tmp_path):
 @example(
     Session(0, 9, (Phase("plan", 3, 0, depends_on=("build",)), Phase("test", 5, 0), Phase("ship", 5, 0)))
 )
+@example(
+    # While plan runs on, build holds from 1 to 3, and of its tasks the one that ended at 3.
+    Session(
+        0,
+        5,
+        (Phase("plan", 3, 13), Phase("build", 1, 3)),
+        (Task("t1", "build", 1, 2, "coder"), Task("t3", "build", 0, 2, "coder")),
+    )
+)
 @property_of_rigs
 def test_a_digest_adds_what_the_spans_say(tmp_path_factory, session):
     """

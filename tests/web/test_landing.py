@@ -13,13 +13,11 @@ from msgspec.structs import replace
 from droidscope.api.schema import ExporterSummary, Readiness
 from droidscope.conventions import insight_kinds
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.insight_kinds import ADVICE
+from droidscope.conventions.insight_kinds import RECOMMENDATION_RULES
 from droidscope.conventions.thresholds import ALERTS
 from droidscope.formatting import count, percent, rounded, short_count
 from droidscope.insights.alerts import ActiveAlert, alert_level
-from droidscope.insights.analysis_window import SessionRef
-from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.recommendations import Improvement, Recommendation
+from droidscope.insights.insight_types import Bottleneck, Improvement, Recommendation, SessionRef
 from droidscope.views.landing_summary import DroidLine, LandingSummary, SessionLine
 from droidscope.web.html import DASH, or_dash
 from droidscope.web.insight_sections import ALERTS_OPEN
@@ -81,7 +79,7 @@ def bottleneck(kind="phase_duration", impact=12.34, session="s 1", name="atlas",
     )
 
 
-def advice(rule=ADVICE[0], name="atlas", improvement=None, steps=("Do this.", "Do that.")):
+def advice(rule=RECOMMENDATION_RULES[0], name="atlas", improvement=None, steps=("Do this.", "Do that.")):
     return Recommendation(
         rule.kind,
         rule.id,
@@ -233,14 +231,14 @@ class TestInsights:
         assert "/api/v1/session?session_id=s+1" in read.links
         assert "Impact, 0 to 100" in read.labels
 
-    @pytest.mark.parametrize("kind", insight_kinds.BOTTLENECKS)
+    @pytest.mark.parametrize("kind", insight_kinds.BOTTLENECK_TITLES)
     def test_every_kind_of_bottleneck_has_a_name(self, kind):
         """
         Its words stand where its id would say little.
         """
         text = page(bottlenecks=(bottleneck(kind),))
 
-        assert f"<strong>{insight_kinds.BOTTLENECKS[kind]}</strong>" in text
+        assert f"<strong>{insight_kinds.BOTTLENECK_TITLES[kind]}</strong>" in text
 
     def test_a_recommendation_has_its_reason_first_step_and_improvement(self):
         """

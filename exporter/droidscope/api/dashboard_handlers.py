@@ -21,9 +21,8 @@ from droidscope.conventions.attributes import Severity
 from droidscope.facts.fact_key import FactKey
 from droidscope.facts.fact_totals import Totals
 from droidscope.insights.alerts import ActiveAlert
-from droidscope.insights.bottlenecks import Bottleneck
+from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.insights.overview import LISTED
-from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.durations import mean_session_ns, mean_task_ns
 from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.rankings import Outcomes, rank_patterns

@@ -14,10 +14,9 @@ from droidscope.api.kpi_schema import to_orchestrator_kpis
 from droidscope.api.params import Limit, Window, matches
 from droidscope.api.schema import BottleneckList, InsightsList, OrchestratorInsights, RecommendationList
 from droidscope.conventions.insight_kinds import BottleneckKind, RecommendationKind
-from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.forecasts import TrendWindow, droid_trends, predictions, trends
+from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.insights.overview import insights
-from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.timeline import Timeline
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS

@@ -19,8 +19,7 @@ from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
 from droidscope.facts.facts import Failures, PhasesEnded, PhaseTime, PhaseWaitTime
 from droidscope.facts.sketched_facts import PhaseDurations
 from droidscope.insights.assignments import Assignment, assignments
-from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.kpi.durations import mean_session_ns
 from droidscope.kpi.patterns import failure_points
 from droidscope.kpi.statistics import ratio

@@ -16,10 +16,9 @@ from droidscope.api.session_schema import SessionItem
 from droidscope.conventions.insight_kinds import DroidStatus
 from droidscope.insights.alerts import ActiveAlert, Level
 from droidscope.insights.assignments import Assignment
-from droidscope.insights.bottlenecks import Bottleneck
 from droidscope.insights.forecasts import DroidTrend, KpiForecast, Trend, TrendWindow
+from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.insights.overview import Insights, Issue
-from droidscope.insights.recommendations import Recommendation
 from droidscope.kpi.patterns import FailurePoint
 from droidscope.views.landing_summary import LandingSummary
 

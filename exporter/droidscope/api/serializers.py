@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from droidscope.insights.assignments import Assignment
-from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.units import SECOND_NS
 
 _OfPattern = TypeVar("_OfPattern", Assignment, Bottleneck, Recommendation)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from droidscope.assembly.nodes import CALLS, KNOWN_ROLES, RUNS, SpanNode, Trace, rank, tops_of
+from droidscope.model.foreign_steps import Role
 from droidscope.model.labels import OrchestratorLabels, SessionKey
 
 
@@ -25,10 +26,12 @@ def split_sessions(trace: Trace, nodes: list[SpanNode]) -> list[tuple[SessionKey
     return [
         ((_orchestrator_of(trace, part), session), part)
         for session, part in by_session.items()
-        if any(
-            node.role in (CALLS if len(named) > 1 and session == default else KNOWN_ROLES) for node in part
-        )
+        if _has_any(part, CALLS if len(named) > 1 and session == default else KNOWN_ROLES)
     ]
+
+
+def _has_any(part: list[SpanNode], roles: frozenset[Role]) -> bool:
+    return any(node.role in roles for node in part)
 
 
 def _default_session(trace: Trace, nodes: list[SpanNode], named: set[str]) -> str:

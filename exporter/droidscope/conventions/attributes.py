@@ -1,7 +1,7 @@
 """
-Attribute, event and instrument names of our semantic conventions, with their pinned sources.
+Names of the attributes, events and instruments of droidscope's semantic conventions, and their sources.
 
-Names under `orchestrator.` are ours. `gen_ai.*` names are copies pinned to the GenAI semantic
+Names under `orchestrator.` are droidscope's own. `gen_ai.*` names are copies pinned to the GenAI semantic
 conventions v0.1.0 (github.com/open-telemetry/semantic-conventions-genai): they are in Development
 and the constants of the Python package are deprecated. `error.type` and `service.*` are stable in
 the core conventions v1.42.
@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 SCOPE: Final = "droidscope"
 """
-Instrumentation scope of everything our decorators emit; its version is the schema's version.
+Instrumentation scope of all telemetry of droidscope's instrumentation; its version is that of the schema.
 """
 
 SCHEMA_VERSION: Final = "1.0.0"
@@ -22,7 +22,7 @@ SCHEMA_VERSION: Final = "1.0.0"
 
 class Kind(StrEnum):
     """
-    What a span of ours is: the value of `orchestrator.kind`.
+    The kind of a droidscope span: the value of `orchestrator.kind`.
     """
 
     SESSION = "session"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 class Outcome(StrEnum):
     """
-    How something ended; each kind uses the members that `kpis.md` lists for it.
+    The outcome of a session, phase, task, ...; `kpis.md` lists the members that each kind uses.
     """
 
     COMPLETED = "completed"
@@ -59,7 +59,7 @@ class Outcome(StrEnum):
 
 SessionStatus = Literal["running", "silent", "stalled", "completed", "failed", "lost"]
 """
-How a session stands: its outcome, or what is wrong with it while it runs.
+The status of a session: its outcome, or while it runs, whether it is silent or stalled.
 """
 
 
@@ -103,12 +103,12 @@ OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
 
-# --- ids every span of ours carries, as deep as it is inside
+# --- ids of a droidscope span and of the spans that contain it
 KIND: Final = "orchestrator.kind"
 ORCHESTRATOR_NAME: Final = "orchestrator.name"
 """
-The `service.name` of the process that opened the session, where it is not the own one: by baggage. It
-wins over the `service.name` of the resource.
+The `service.name` of the process that opened the session, if it is another process; it arrives as baggage
+and takes precedence over the `service.name` of the resource.
 """
 SESSION_ID: Final = "orchestrator.session.id"
 PATTERN_ID: Final = "orchestrator.pattern.id"
@@ -132,12 +132,12 @@ PHASE_BLOCKED_SECONDS: Final = "orchestrator.phase.blocked_seconds"
 # --- task and attempt
 TASK_ATTEMPTS: Final = "orchestrator.task.attempts"
 """
-On a task: how many attempts it emitted; 0 where the task itself is its one attempt.
+On a task: the number of its attempt spans; 0 if the task itself is its only attempt.
 """
 TASK_ATTEMPT: Final = "orchestrator.task.attempt"
 TASK_OUTCOME: Final = "orchestrator.task.outcome"
 """
-Optional, on a task (completed, failed) or an attempt (succeeded, failed): wins over the status.
+Optional, on a task (completed, failed) or an attempt (succeeded, failed): takes precedence over the status.
 """
 
 # --- outputs of a task or an attempt; scores are 0..100
@@ -152,7 +152,7 @@ Prefix; the severity follows: `orchestrator.output.findings.critical`.
 OUTPUT_ISSUES: Final = "orchestrator.output.issues"
 OUTPUT_TEST_SUCCESS_RATIO: Final = "orchestrator.output.test_success_ratio"
 """
-Share of the tests run that passed, 0..1; for other backends, our exporter ignores it.
+Share of the tests run that passed, 0..1; for other backends, the exporter ignores it.
 """
 COST_USD: Final = "orchestrator.cost.usd"
 
@@ -165,7 +165,7 @@ MESSAGE_CORRELATION_ID: Final = "orchestrator.message.correlation_id"
 MESSAGE_DEADLINE_SECONDS: Final = "orchestrator.message.deadline_seconds"
 DEFAULT_DEADLINE_SECONDS: Final = 900.0
 """
-A query without a deadline of its own is late after this.
+Deadline of a query that has none of its own.
 """
 MESSAGE_OUTCOME: Final = "orchestrator.message.outcome"
 
@@ -182,7 +182,7 @@ SYNTHESIS_UNRESOLVED: Final = "orchestrator.synthesis.unresolved_conflicts"
 SYNTHESIS_MISSING: Final = "orchestrator.synthesis.missing_components"
 SYNTHESIS_GATES_PASSED: Final = "orchestrator.synthesis.gates_passed"
 
-# --- conflict: a span event, and at once a log event of the same id
+# --- conflict: a span event, and immediately a log event with the same id
 CONFLICT_EVENT: Final = "orchestrator.conflict"
 CONFLICT_ID: Final = "orchestrator.conflict.id"
 """
@@ -191,7 +191,7 @@ Unique id shared by the span event and the log event of one conflict, so that it
 CONFLICT_TYPE: Final = "orchestrator.conflict.type"
 CONFLICT_SEVERITY: Final = "orchestrator.conflict.severity"
 
-# --- log events, for what has not ended yet
+# --- log events of spans that have not ended yet
 STARTED_EVENT: Final = "orchestrator.started"
 PROGRESS_EVENT: Final = "orchestrator.progress"
 BLOCKED_EVENT: Final = "orchestrator.blocked"

@@ -386,27 +386,9 @@ NOTIFICATIONS_FAILING: Final[Threshold[FleetAlertCategory]] = Threshold(
     action="restore_notifications",
 )
 
-FLEET_ALERTS: Final = (
-    SESSIONS_SILENT,
-    SESSIONS_STALLED,
-    SESSIONS_LOST,
-    SESSION_OLDEST,
-    OBJECTIVE_BURNING,
-    TELEMETRY_LOST,
-    TELEMETRY_STOPPED,
-    TELEMETRY_REJECTED,
-    TELEMETRY_LATE,
-    LABEL_LIMIT_NEAR,
-    SERIES_LIMIT_NEAR,
-    MODEL_REQUESTS_FAILING,
-    MODEL_REQUESTS_SLOW,
-    SPENDING_HIGH,
-    TOKENS_UNPRICED,
-    COST_PER_SUCCESS_HIGH,
-    DOWN,
-    INSTANCE_DOWN,
-    COLLECT_FAILING,
-    STORE_FILLING,
-    RULES_FAILING,
-    NOTIFICATIONS_FAILING,
+FLEET_ALERTS: Final[tuple[Threshold[FleetAlertCategory], ...]] = tuple(
+    value for value in tuple(globals().values()) if isinstance(value, Threshold)
 )
+"""
+All of the above, in their order.
+"""

@@ -1,5 +1,5 @@
 """
-Why a request or an item is refused: the closed set of values of `droidscope_rejected_total`.
+The reasons for which requests and items are refused: the label `reason` of `droidscope_rejected_total`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 class Reason(StrEnum):
     """
-    A short word for each refusal; the error's message names the thing, the value and what was expected.
+    The reason of a refusal; the message of the error names the item, its value and what was expected.
     """
 
     # the request as a whole
@@ -30,7 +30,7 @@ class Reason(StrEnum):
     ACKNOWLEDGE_TIMEOUT = "acknowledge_timeout"
     INTERNAL = "internal"
 
-    # one item; its neighbours are stored
+    # one item; the others of its request are stored
     BAD_IDS = "bad_ids"
     NO_TIME = "no_time"
     TIME_BACKWARDS = "time_backwards"

@@ -88,7 +88,7 @@ class Buckets:
         """
         Everything, for a checkpoint.
         """
-        buckets = {bucket: packed_amounts(amounts) for bucket, amounts in self._open.items()}
+        buckets = {bucket: packed_amounts(amounts) for bucket, amounts in self._open.items() if amounts}
         totals = {window: packed_amounts(amounts) for window, amounts in self.totals.items()}
         return BucketsDump(orchestrator, self._packed | buckets, totals)
 

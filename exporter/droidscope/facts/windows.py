@@ -204,7 +204,7 @@ class Windows:
             self._now_ns,
             self._reached_ns,
             [buckets.dump(orchestrator) for orchestrator, buckets in self._held.items()],
-            pack([(end_ns, *fact) for end_ns, _, *fact in self._ahead]),
+            pack([(end_ns, *fact) for end_ns, _, *fact in sorted(self._ahead)]),
         )
 
     def load(self, dump: WindowsDump, relabel: Relabel = unchanged) -> None:

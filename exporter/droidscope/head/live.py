@@ -104,7 +104,7 @@ def foreign_sessions(head: Head) -> Iterator[SessionState]:
         yield SessionState(
             orchestrator=active.orchestrator,
             id=active.session,
-            own=False,
+            native=False,
             pattern=active.pattern,
             start_ns=active.start_ns,
             last_clock=active.last_clock_ns,
@@ -192,7 +192,7 @@ def progress_ratio(session: SessionState, baselines: PhaseBaselines) -> float | 
     if session.progress is not None:
         return session.progress
     medians = {phase: each.median_ns for phase, each in baselines.of(session).items()}
-    plan = set(session.plan or (medians if session.own else ()))
+    plan = set(session.plan or (medians if session.native else ()))
     if not plan:
         return None
     known = [medians[phase] for phase in plan if medians.get(phase)]
@@ -205,7 +205,7 @@ def droids_at_work(session: SessionState) -> set[str]:
     """
     The droids with an attempt in flight, or of a foreign session those seen so far.
     """
-    return set(session.attempts.values()) if session.own else session.droids
+    return set(session.attempts.values()) if session.native else session.droids
 
 
 def _by_session(

@@ -1,3 +1,3 @@
 """
-Insights: what the numbers mean. Pure functions from facts to alerts and verdicts.
+Insights: bottlenecks, recommendations, trends and alerts, computed from the facts of a window.
 """

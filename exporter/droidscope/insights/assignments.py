@@ -1,5 +1,5 @@
 """
-How well each droid does the tasks of each pattern.
+Assignments: how well each droid does the tasks of each pattern.
 
 Definition: docs/kpis.md#patterns
 """
@@ -23,8 +23,9 @@ from droidscope.units import SECOND_NS
 
 class Assignment(Struct, frozen=True):
     """
-    A droid's tasks in a pattern: how many ended and completed and the share that did, the median
-    duration of the completed ones in seconds, and how well it does them: null under three.
+    The tasks of a droid in a pattern: how many ended, and how many and which share of them completed.
+
+    *median_duration_seconds* is over the completed ones. *effectiveness* is null for fewer than three tasks.
     """
 
     pattern: str
@@ -41,8 +42,8 @@ def assignments(minutes: Totals, hours: Totals) -> list[Assignment]:
     The assignments of a window, by pattern, the most effective droid first.
 
     Args:
-        minutes: The exact totals of the window's facts.
-        hours: Those of its durations.
+        minutes: The window's totals kept by the minute.
+        hours: Its totals kept by the hour.
 
     Definition: docs/kpis.md#patterns
     """

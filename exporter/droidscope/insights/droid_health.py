@@ -1,5 +1,5 @@
 """
-How a droid is: its status by what it did in the last 24 hours.
+The status of a droid, from its efficiency, errors and load of the last 24 hours.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ STATUS_WINDOW: Final = "24h"
 
 
 def droid_status(
-    facts: DroidTotals | None,
+    totals: DroidTotals | None,
     attempts_in_flight: int,
     limit: int | None = None,
     error_limit: float = HIGH_ERROR_RATE.limit,
 ) -> DroidStatus:
     """
-    The status of a droid that is known.
+    The status of a known droid.
 
     Args:
-        facts: What it did in the last 24 hours, None if nothing.
+        totals: Those of its last 24 hours, None if there are none.
         attempts_in_flight: Its attempts that have not ended.
         limit: How many it may have; None if that is not configured: it is never overloaded.
         error_limit: Share of its attempts that may fail, 0 to 1.
@@ -34,9 +34,9 @@ def droid_status(
     """
     if limit is not None and attempts_in_flight >= limit:
         return "overloaded"
-    if facts is None:
+    if totals is None:
         return "healthy" if attempts_in_flight else "offline"
-    efficiency, errors = droid_efficiency(facts).score, error_ratio(facts.work)
+    efficiency, errors = droid_efficiency(totals).score, error_ratio(totals.work)
     is_inefficient = efficiency is not None and efficiency < EFFICIENCY_LOW
     is_failing = errors is not None and errors > error_limit
     return "degraded" if is_inefficient or is_failing else "healthy"

@@ -1,12 +1,12 @@
 """
-The outlook: how KPIs moved, hour by hour or day by day, and where they go if they go on like that.
+Trends and forecasts of KPIs, from their hourly or daily values.
 
 Definition: docs/kpis.md#trends-and-forecasts
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -46,67 +46,83 @@ Buckets that are predicted: a day, or a week.
 
 class ForecastKpi(NamedTuple):
     """
-    A KPI that has a trend: what to know of it, its parts in each bucket by pattern or droid, a limit
-    that a forecast may cross, and how its values are said.
+    A KPI that has a trend and a forecast.
+
+    *components* gives its values in one bucket by pattern or droid. A forecast reports when it will cross
+    *limit*; *to_text* formats its values.
     """
 
     name: str
     title: str
     measure: TrendMeasure
-    parts: Callable[[HistoryPoints], Mapping[str, HistoryPoint]]
+    components: Callable[[HistoryPoints], Mapping[str, HistoryPoint]]
     limit: float | None
-    said: Callable[[float], str]
+    to_text: Callable[[float], str]
 
 
-def _of_score(score: Score) -> Callable[[HistoryPoints], dict[str, HistoryPoint]]:
+def _score(score: Score) -> Callable[[HistoryPoints], dict[str, HistoryPoint]]:
     return lambda points: {droid: point for (kind, droid), point in points.scores.items() if kind == score}
 
 
 KPIS: Final = (
     ForecastKpi(
-        "efficiency_score",
-        "Efficiency",
-        SCORE,
-        lambda points: {"": points.efficiency} if points.efficiency else {},
-        EFFICIENCY_LOW,
-        rounded,
+        name="efficiency_score",
+        title="Efficiency",
+        measure=SCORE,
+        components=lambda points: {"": points.efficiency} if points.efficiency else {},
+        limit=EFFICIENCY_LOW,
+        to_text=rounded,
     ),
     ForecastKpi(
-        "session_success_ratio",
-        "Session success",
-        SUCCESS_RATIO,
-        lambda points: points.success,
-        SUCCESS_TARGET,
-        percent,
+        name="session_success_ratio",
+        title="Session success",
+        measure=SUCCESS_RATIO,
+        components=lambda points: points.success,
+        limit=SUCCESS_TARGET,
+        to_text=percent,
     ),
     ForecastKpi(
-        "session_duration_seconds",
-        "Session duration",
-        DURATION,
-        lambda points: points.duration_seconds,
-        None,
-        duration,
+        name="session_duration_seconds",
+        title="Session duration",
+        measure=DURATION,
+        components=lambda points: points.duration_seconds,
+        limit=None,
+        to_text=duration,
     ),
     ForecastKpi(
-        "code_quality_score",
-        "Code quality",
-        SCORE,
-        _of_score(Score.CODE_QUALITY),
-        LOW_CODE_QUALITY.limit,
-        rounded,
+        name="code_quality_score",
+        title="Code quality",
+        measure=SCORE,
+        components=_score(Score.CODE_QUALITY),
+        limit=LOW_CODE_QUALITY.limit,
+        to_text=rounded,
     ),
-    ForecastKpi("test_coverage_score", "Test coverage", SCORE, _of_score(Score.TEST_COVERAGE), None, rounded),
-    ForecastKpi("security_score", "Security", SCORE, _of_score(Score.SECURITY), None, rounded),
+    ForecastKpi(
+        name="test_coverage_score",
+        title="Test coverage",
+        measure=SCORE,
+        components=_score(Score.TEST_COVERAGE),
+        limit=None,
+        to_text=rounded,
+    ),
+    ForecastKpi(
+        name="security_score",
+        title="Security",
+        measure=SCORE,
+        components=_score(Score.SECURITY),
+        limit=None,
+        to_text=rounded,
+    ),
 )
 """
-The KPIs of an orchestrator that have trends. Their parts are followed one by one, so that a change of
-the mix of patterns or droids is no trend.
+The KPIs of an orchestrator that have trends. Their patterns or droids are followed one by one, so that a
+change of the mix is not a trend.
 """
 
 
 class Trend(Struct, frozen=True):
     """
-    How a KPI moved over a window; see `TrendAnalysis`. *times_seconds* and *values* are its buckets.
+    The trend of a KPI over a window; *times_seconds* and *values* are its buckets.
     """
 
     kpi: str
@@ -118,8 +134,9 @@ class Trend(Struct, frozen=True):
 
 class KpiForecast(Struct, frozen=True):
     """
-    What is expected of a KPI at *time_seconds*, Unix, within its 80 % interval. *crossing_seconds* is
-    when it is expected to cross *limit*, null where it is not, or has none.
+    The expected value of a KPI at *time_seconds*, Unix, within its 80 % interval.
+
+    *crossing_seconds* is when it is expected to cross *limit*; null if it is not, or has no limit.
     """
 
     kpi: str
@@ -135,7 +152,7 @@ class KpiForecast(Struct, frozen=True):
 
 class DroidTrend(Struct, frozen=True):
     """
-    How the code quality of one droid moved, and its medians, bucket by bucket.
+    The trend of the code quality of one droid, and its medians by bucket.
     """
 
     droid: str
@@ -146,28 +163,26 @@ class DroidTrend(Struct, frozen=True):
 
 def trends(timeline: Timeline, window: TrendWindow) -> list[Trend]:
     """
-    The trends of an orchestrator's KPIs, of those of which anything is known.
+    The trends of an orchestrator's KPIs that have values.
 
     Args:
-        timeline: The buckets of the window that are over.
+        timeline: The complete buckets of the window.
         window: 7d by the hour, or 30d by the day.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
-    found = []
-    for kpi in KPIS:
-        series = pooled(_parts(timeline, kpi.parts).values())
-        if series.values:
-            found.append(
-                Trend(
-                    kpi.name,
-                    window,
-                    _analysis(series, window, kpi.measure),
-                    [time_ns / SECOND_NS for time_ns in series.times_ns],
-                    list(series.values),
-                )
-            )
-    return found
+    all_series = ((kpi, pooled(_components(timeline, kpi.components).values())) for kpi in KPIS)
+    return [
+        Trend(
+            kpi=kpi.name,
+            window=window,
+            analysis=_analysis(series, window, kpi.measure),
+            times_seconds=[time_ns / SECOND_NS for time_ns in series.times_ns],
+            values=list(series.values),
+        )
+        for kpi, series in all_series
+        if series.values
+    ]
 
 
 def droid_trends(timeline: Timeline, window: TrendWindow) -> list[DroidTrend]:
@@ -178,29 +193,31 @@ def droid_trends(timeline: Timeline, window: TrendWindow) -> list[DroidTrend]:
     """
     return [
         DroidTrend(
-            droid,
-            _analysis(series, window, SCORE),
-            [time_ns / SECOND_NS for time_ns in series.times_ns],
-            list(series.values),
+            droid=droid,
+            analysis=_analysis(series, window, SCORE),
+            times_seconds=[time_ns / SECOND_NS for time_ns in series.times_ns],
+            values=list(series.values),
         )
-        for droid, series in sorted(_parts(timeline, _of_score(Score.CODE_QUALITY)).items())
+        for droid, series in sorted(_components(timeline, _score(Score.CODE_QUALITY)).items())
     ]
 
 
-def predictions(found: Iterable[Trend]) -> list[KpiForecast]:
+def predictions(kpi_trends: Iterable[Trend]) -> list[KpiForecast]:
     """
-    What is expected of each KPI, one horizon ahead; of those with under ten buckets nothing is.
+    The forecasts of KPIs, one horizon ahead, of those with at least ten buckets.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
     kpis = {kpi.name: kpi for kpi in KPIS}
-    expected = ((kpis[each.kpi], _forecast(each, kpis[each.kpi].measure)) for each in found)
-    return [_prediction(kpi, ahead) for kpi, ahead in expected if ahead is not None]
+    forecasts = (
+        (kpis[kpi_trend.kpi], _forecast(kpi_trend, kpis[kpi_trend.kpi].measure)) for kpi_trend in kpi_trends
+    )
+    return [_kpi_forecast(kpi, predicted) for kpi, predicted in forecasts if predicted is not None]
 
 
 def daily_costs(timeline: Timeline) -> dict[str, list[tuple[int, int]]]:
     """
-    What each pattern cost in each bucket, in 1e-9 USD, and how many of its sessions completed.
+    The cost of each pattern in each bucket, in 1e-9 USD, and how many of its sessions completed.
     """
     days: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for points in timeline.points:
@@ -209,45 +226,47 @@ def daily_costs(timeline: Timeline) -> dict[str, list[tuple[int, int]]]:
     return dict(days)
 
 
-def _parts(
-    timeline: Timeline, parts: Callable[[HistoryPoints], Mapping[str, HistoryPoint]]
+def _components(
+    timeline: Timeline, components: Callable[[HistoryPoints], Mapping[str, HistoryPoint]]
 ) -> dict[str, TrendSeries]:
+    """
+    The series of each pattern or droid that a KPI has values of.
+    """
     times: defaultdict[str, list[int]] = defaultdict(list)
-    found: defaultdict[str, list[HistoryPoint]] = defaultdict(list)
+    values: defaultdict[str, list[float]] = defaultdict(list)
+    weights: Counter[str] = Counter()
     for time_ns, points in zip(timeline.times_ns, timeline.points, strict=True):
-        for name, point in parts(points).items():
+        for name, point in components(points).items():
             times[name].append(time_ns)
-            found[name].append(point)
-    return {
-        name: TrendSeries(times[name], [point.value for point in of], sum(point.n for point in of))
-        for name, of in found.items()
-    }
+            values[name].append(point.value)
+            weights[name] += point.n
+    return {name: TrendSeries(times[name], values[name], weights[name]) for name in times}
 
 
 def _analysis(series: TrendSeries, window: TrendWindow, measure: TrendMeasure) -> TrendAnalysis:
-    return _remembered_trend(tuple(series.times_ns), tuple(series.values), window, measure)
+    return _cached_trend(tuple(series.times_ns), tuple(series.values), window, measure)
 
 
 @lru_cache(maxsize=1024)
-def _remembered_trend(
+def _cached_trend(
     times_ns: tuple[int, ...], values: tuple[float, ...], window: TrendWindow, measure: TrendMeasure
 ) -> TrendAnalysis:
     size, count = TREND_BUCKETS[window]
     return trend(times_ns, values, size * count * HOUR_NS, measure)
 
 
-def _forecast(found: Trend, measure: TrendMeasure) -> Forecast | None:
-    return _remembered_forecast(
-        tuple(round(time * SECOND_NS) for time in found.times_seconds),
-        tuple(found.values),
-        found.window,
+def _forecast(kpi_trend: Trend, measure: TrendMeasure) -> Forecast | None:
+    return _cached_forecast(
+        tuple(round(time * SECOND_NS) for time in kpi_trend.times_seconds),
+        tuple(kpi_trend.values),
+        kpi_trend.window,
         measure,
-        found.analysis.direction,
+        kpi_trend.analysis.direction,
     )
 
 
 @lru_cache(maxsize=256)
-def _remembered_forecast(
+def _cached_forecast(
     times_ns: tuple[int, ...],
     values: tuple[float, ...],
     window: TrendWindow,
@@ -258,34 +277,34 @@ def _remembered_forecast(
     return forecast(times_ns, values, size * HOUR_NS, HORIZON[window], measure, direction)
 
 
-def _prediction(kpi: ForecastKpi, ahead: Forecast) -> KpiForecast:
-    last = ahead.predictions[-1]
-    crossed_ns = None if kpi.limit is None else crossing_ns(ahead, kpi.limit)
+def _kpi_forecast(kpi: ForecastKpi, predicted: Forecast) -> KpiForecast:
+    last = predicted.predictions[-1]
+    crossed_ns = None if kpi.limit is None else crossing_ns(predicted, kpi.limit)
     return KpiForecast(
-        kpi.name,
-        ahead.method,
-        _sentence(kpi, ahead, crossed_ns),
-        last.time_ns / SECOND_NS,
-        last.mean,
-        last.low,
-        last.high,
-        kpi.limit,
-        None if crossed_ns is None else crossed_ns / SECOND_NS,
+        kpi=kpi.name,
+        method=predicted.method,
+        text=_text(kpi, predicted, crossed_ns),
+        time_seconds=last.time_ns / SECOND_NS,
+        value=last.mean,
+        low=last.low,
+        high=last.high,
+        limit=kpi.limit,
+        crossing_seconds=None if crossed_ns is None else crossed_ns / SECOND_NS,
     )
 
 
-def _sentence(kpi: ForecastKpi, ahead: Forecast, crossed_ns: int | None) -> str:
-    last = ahead.predictions[-1]
-    interval = f"80% interval {kpi.said(last.low)} to {kpi.said(last.high)}"
+def _text(kpi: ForecastKpi, predicted: Forecast, crossed_ns: int | None) -> str:
+    last = predicted.predictions[-1]
+    now, expected = kpi.to_text(predicted.level), kpi.to_text(last.mean)
+    interval = f"80% interval {kpi.to_text(last.low)} to {kpi.to_text(last.high)}"
     if crossed_ns is None or kpi.limit is None:
         return (
-            f"{kpi.title} is expected at {kpi.said(last.mean)} on {_date(last.time_ns)} "
-            f"({interval}), after {kpi.said(ahead.level)} now."
+            f"{kpi.title} is {now} now and expected to be {expected} on {_date(last.time_ns)} ({interval})."
         )
-    way = "rises to" if ahead.level < kpi.limit else "falls below"
+    direction = "rises to" if predicted.level < kpi.limit else "falls below"
     return (
-        f"{kpi.title} {way} {kpi.said(kpi.limit)} around {_date(crossed_ns)} if it goes on like this; "
-        f"it is {kpi.said(ahead.level)} now, and {kpi.said(last.mean)} on {_date(last.time_ns)} ({interval})."
+        f"{kpi.title} {direction} {kpi.to_text(kpi.limit)} around {_date(crossed_ns)} if the trend "
+        f"continues; it is {now} now and expected to be {expected} on {_date(last.time_ns)} ({interval})."
     )
 
 

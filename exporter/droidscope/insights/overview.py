@@ -1,5 +1,7 @@
 """
-Insights: who does well, who needs help, and what to change; the specification's PerformanceInsights.
+The overview of a window: rankings of droids and patterns, communication, issues and what to change.
+
+It is the specification's PerformanceInsights.
 
 Definition: docs/kpis.md#rankings-and-insights
 """
@@ -18,7 +20,7 @@ from droidscope.facts.facts import MessagesSent, QualityIssues
 from droidscope.facts.sketched_facts import SessionDurations
 from droidscope.insights.analysis_window import AnalysisWindow
 from droidscope.insights.forecasts import Trend
-from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.insight_types import Recommendation
 from droidscope.kpi import communication
 from droidscope.kpi.durations import mean_response_ns
 from droidscope.kpi.efficiency import droid_efficiency, orchestrator_efficiency
@@ -37,7 +39,7 @@ from droidscope.kpi.rankings import (
 from droidscope.kpi.statistics import median_of_counts
 from droidscope.kpi.totals import DroidTotals, PatternTotals, WindowTotals
 from droidscope.kpi.trends import Direction
-from droidscope.model.examples import ExampleKind
+from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.units import SECOND_NS
 
 LISTED: Final = 10
@@ -48,7 +50,7 @@ Entries of each list, at most.
 
 class Ranked(Struct, frozen=True):
     """
-    A droid or pattern in a list, the value that put it there, and the samples behind it.
+    A droid or pattern in a ranking, the value it is ranked by, and the number of samples.
     """
 
     name: str
@@ -58,7 +60,7 @@ class Ranked(Struct, frozen=True):
 
 class EfficiencyInsights(Struct, frozen=True):
     """
-    The efficiency score over the window, and which way it goes: stable where *insufficient_data*.
+    The efficiency score over the window, and its trend, which is stable if *insufficient_data*.
     """
 
     score: float | None
@@ -70,7 +72,7 @@ class EfficiencyInsights(Struct, frozen=True):
 
 class DroidInsights(Struct, frozen=True):
     """
-    Droids by efficiency score, those that need improvement, and those that take part badly.
+    Droids by efficiency score, those that need improvement, and those with collaboration issues.
     """
 
     top_performers: list[Ranked]
@@ -80,7 +82,7 @@ class DroidInsights(Struct, frozen=True):
 
 class PatternInsights(Struct, frozen=True):
     """
-    Patterns by the lower bound of their success, and those whose upper bound is below the target.
+    Patterns by the lower bound of their success rate, and those whose upper bound is below the target.
     """
 
     efficient_patterns: list[Ranked]
@@ -90,7 +92,7 @@ class PatternInsights(Struct, frozen=True):
 
 class QualityInsights(Struct, frozen=True):
     """
-    The medians of each score, bucket by bucket, oldest first.
+    The medians of each score by bucket, oldest first.
     """
 
     code_quality_trend: list[float]
@@ -100,7 +102,7 @@ class QualityInsights(Struct, frozen=True):
 
 class Communication(Struct, frozen=True):
     """
-    What droids said to each other in the window; *average_response_time_seconds* is over the answers.
+    The messages between droids in the window; *average_response_time_seconds* is over the answers.
     """
 
     total_messages: int
@@ -127,7 +129,7 @@ class Completion(Struct, frozen=True):
 
 class Issue(Struct, frozen=True):
     """
-    A rule of quality reports, and how many issues of it they gave.
+    A rule of quality reports, and how many of its issues were reported.
     """
 
     rule: str
@@ -136,7 +138,7 @@ class Issue(Struct, frozen=True):
 
 class Insights(Struct, frozen=True):
     """
-    What an orchestrator's window says.
+    The overview of one orchestrator and window.
     """
 
     efficiency: EfficiencyInsights
@@ -148,47 +150,44 @@ class Insights(Struct, frozen=True):
     common_issues: list[Issue]
 
 
-def insights(window: AnalysisWindow, advice: Sequence[Recommendation], trends: Iterable[Trend]) -> Insights:
+def insights(
+    window: AnalysisWindow, recommendations: Sequence[Recommendation], trends: Iterable[Trend]
+) -> Insights:
     """
-    What a window says.
+    The overview of a window.
 
     Args:
         window: The window.
-        advice: Its recommendations, what matters most first.
+        recommendations: Those of the window, the highest impact first.
         trends: Those of the orchestrator.
 
     Definition: docs/kpis.md#rankings-and-insights
     """
-    facts = window.subjects
+    totals = window.subjects
     by_kpi = {trend.kpi: trend for trend in trends}
     return Insights(
-        _efficiency(facts, advice, by_kpi.get("efficiency_score")),
-        _droids(facts.droids),
-        _patterns(facts.patterns, advice),
-        QualityInsights(
-            *(
-                by_kpi[kpi].values if kpi in by_kpi else []
-                for kpi in ("code_quality_score", "test_coverage_score", "security_score")
-            )
-        ),
-        communication_of(window.minutes, facts),
-        _completions(window),
-        [Issue(*issue) for issue in issues(window.minutes).most_common(LISTED)],
+        efficiency=_efficiency(totals, recommendations, by_kpi.get("efficiency_score")),
+        droid_performance=_droids(totals.droids),
+        pattern_optimization=_patterns(totals.patterns, recommendations),
+        quality_metrics=_quality(by_kpi),
+        communication=communication_of(window.minutes, totals),
+        fastest_completions=_completions(window),
+        common_issues=[Issue(rule, n) for rule, n in issues(window.minutes).most_common(LISTED)],
     )
 
 
-def communication_of(minutes: Totals, facts: WindowTotals) -> Communication:
+def communication_of(minutes: Totals, totals: WindowTotals) -> Communication:
     """
     The communication of a window.
 
     Args:
-        minutes: The totals of the window.
-        facts: The same by subject.
+        minutes: The window's totals kept by the minute.
+        totals: The same by subject.
 
     Definition: docs/kpis.md#communication-per-orchestrator
     """
-    traffic, messages = facts.orchestrator.traffic, minutes.of(MessagesSent)
-    queries = [droid.queries for droid in facts.droids.values()]
+    traffic, messages = totals.orchestrator.traffic, minutes.of(MessagesSent)
+    queries = [droid.queries for droid in totals.droids.values()]
     answers = QueryTotals(
         query_ns=sum(of_droid.query_ns for of_droid in queries),
         queries_timed=sum(of_droid.queries_timed for of_droid in queries),
@@ -212,7 +211,7 @@ def _present(counts: Mapping[str, int]) -> dict[str, int]:
 
 def issues(minutes: Totals) -> Counter[str]:
     """
-    How many issues of each rule the quality reports of a window gave.
+    How many issues of each rule were reported in a window.
 
     Definition: docs/kpis.md#rankings-and-insights
     """
@@ -221,48 +220,68 @@ def issues(minutes: Totals) -> Counter[str]:
 
 
 def _efficiency(
-    facts: WindowTotals, advice: Sequence[Recommendation], trend: Trend | None
+    totals: WindowTotals, recommendations: Sequence[Recommendation], trend: Trend | None
 ) -> EfficiencyInsights:
     return EfficiencyInsights(
-        orchestrator_efficiency(facts.orchestrator).score,
-        facts.orchestrator.work.tasks_ended,
-        trend.analysis.direction if trend else Direction.STABLE,
-        trend.analysis.insufficient_data if trend else True,
-        [each.description for each in advice[:LISTED]],
+        score=orchestrator_efficiency(totals.orchestrator).score,
+        samples=totals.orchestrator.work.tasks_ended,
+        trend=trend.analysis.direction if trend else Direction.STABLE,
+        insufficient_data=trend.analysis.insufficient_data if trend else True,
+        recommendations=[recommendation.description for recommendation in recommendations[:LISTED]],
     )
 
 
 def _droids(droids: Mapping[str, DroidTotals]) -> DroidInsights:
     standings = {
         droid: Standing(
-            droid_efficiency(each).score, Outcomes(each.work.tasks_completed, each.work.tasks_ended)
+            droid_efficiency(totals).score, Outcomes(totals.work.tasks_completed, totals.work.tasks_ended)
         )
-        for droid, each in droids.items()
+        for droid, totals in droids.items()
     }
+    with_issues = [
+        droid
+        for droid, totals in droids.items()
+        if has_collaboration_issue(
+            communication.collaboration_score(totals),
+            totals.queries.queries_unanswered,
+            median_of_counts(totals.session_messages),
+        )
+    ]
     return DroidInsights(
-        [_ranked(rank) for rank in rank_droids(standings)[:LISTED]],
-        needs_improvement(standings)[:LISTED],
-        sorted(
-            droid
-            for droid, each in droids.items()
-            if has_collaboration_issue(
-                communication.collaboration_score(each),
-                each.queries.queries_unanswered,
-                median_of_counts(each.session_messages),
-            )
-        )[:LISTED],
+        top_performers=[_ranked(rank) for rank in rank_droids(standings)[:LISTED]],
+        needs_improvement=needs_improvement(standings)[:LISTED],
+        collaboration_issues=sorted(with_issues)[:LISTED],
     )
 
 
-def _patterns(patterns: Mapping[str, PatternTotals], advice: Sequence[Recommendation]) -> PatternInsights:
-    ended = {
-        pattern: Outcomes(each.sessions.sessions_completed, each.sessions.sessions_ended)
-        for pattern, each in patterns.items()
+def _patterns(
+    patterns: Mapping[str, PatternTotals], recommendations: Sequence[Recommendation]
+) -> PatternInsights:
+    outcomes = {
+        pattern: Outcomes(totals.sessions.sessions_completed, totals.sessions.sessions_ended)
+        for pattern, totals in patterns.items()
     }
+    suggestions = [
+        step
+        for recommendation in recommendations
+        if recommendation.pattern is not None
+        for step in recommendation.recommendations
+    ]
     return PatternInsights(
-        [_ranked(rank) for rank in rank_patterns(ended)[:LISTED]],
-        [_ranked(rank) for rank in problematic_patterns(ended)[:LISTED]],
-        [step for each in advice if each.pattern is not None for step in each.recommendations][:LISTED],
+        efficient_patterns=[_ranked(rank) for rank in rank_patterns(outcomes)[:LISTED]],
+        problematic_patterns=[_ranked(rank) for rank in problematic_patterns(outcomes)[:LISTED]],
+        optimization_suggestions=suggestions[:LISTED],
+    )
+
+
+def _quality(trends: Mapping[str, Trend]) -> QualityInsights:
+    def medians(kpi: str) -> list[float]:
+        return trends[kpi].values if kpi in trends else []
+
+    return QualityInsights(
+        code_quality_trend=medians("code_quality_score"),
+        test_coverage_trend=medians("test_coverage_score"),
+        security_score_trend=medians("security_score"),
     )
 
 
@@ -277,22 +296,27 @@ def _completions(window: AnalysisWindow) -> list[Completion]:
         where=lambda key: key.outcome == Outcome.COMPLETED,
     )
     medians = {pattern: sketch.quantile(0.5) for pattern, sketch in sketches.items()}
-    shown = {
-        each.session: (pattern, each, median_ns)
+    examples = {
+        example.session: (pattern, example, median_ns)
         for pattern, median_ns in medians.items()
         if median_ns
-        for each in window.examples(ExampleKind.FASTEST, (pattern,))
+        for example in window.examples(ExampleKind.FASTEST, (pattern,))
     }
+    # The weight of a fast session is its negative duration.
     ranks = fastest_completions(
-        {session: (round(-each.weight), median_ns) for session, (_, each, median_ns) in shown.items()}
+        {
+            session: (round(-example.weight), median_ns)
+            for session, (_, example, median_ns) in examples.items()
+        }
     )
-    return [
-        Completion(
-            rank.subject,
-            shown[rank.subject][1].trace_id,
-            shown[rank.subject][0],
-            -shown[rank.subject][1].weight / SECOND_NS,
-            rank.value,
-        )
-        for rank in ranks[:LISTED]
-    ]
+    return [_completion(rank, *examples[rank.subject][:2]) for rank in ranks[:LISTED]]
+
+
+def _completion(rank: Rank, pattern: str, example: ExampleSession) -> Completion:
+    return Completion(
+        session_id=rank.subject,
+        trace_id=example.trace_id,
+        pattern=pattern,
+        duration_seconds=-example.weight / SECOND_NS,
+        relative_duration=rank.value,
+    )

@@ -1,3 +1,3 @@
 """
-Key performance indicators: facts summed over minute windows, and pure functions of them.
+Key performance indicators: the formulas, as pure functions of the totals of a window.
 """

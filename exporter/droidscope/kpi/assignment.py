@@ -1,5 +1,5 @@
 """
-Assignment: how well a droid does the tasks of a pattern.
+Assignment: how effectively a droid does the tasks of a pattern.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 ASSIGNMENT_MINIMUM: Final = 3
 """
-Tasks from which an assignment is judged.
+Fewest tasks to evaluate an assignment.
 """
 PRIOR_TASKS: Final = 5
 """
-Tasks that the droid's overall ratio counts as, against those in the pattern.
+Weight of the droid's overall ratio, as a number of tasks in the pattern.
 """
 
 
 class Effectiveness(Struct, frozen=True):
     """
-    How well one droid does the tasks of one pattern.
+    How effectively one droid does the tasks of one pattern.
 
-    *lower_bound* (Wilson, 95 %) ranks, *expected_ratio* (posterior mean) is shown; both 0 to 1.
-    *relative_duration* is 1 where it takes as long as others. *quality* is 0 to 100,
+    *lower_bound* (Wilson, 95 %) is for ranking, *expected_ratio* (posterior mean) to be shown; both 0 to 1.
+    *relative_duration* is 1 if the droid takes as long as the others. *quality* is 0 to 100,
     *quality_consistency* 0 to 1. *n* counts tasks.
     """
 
@@ -51,7 +51,7 @@ def assignment_effectiveness(
     code_quality: ScoreTotals,
 ) -> Effectiveness | None:
     """
-    How well a droid does a pattern's tasks; None under 3 of them.
+    The effectiveness of an assignment; None under 3 tasks.
 
     Args:
         completed: Tasks of the pattern it completed.
@@ -80,7 +80,7 @@ def expected_ratio(completed: int, n: int, droid_ratio: float) -> float:
     """
     (s + 5 p0)/(n + 5): posterior mean of the completion ratio, 0 to 1.
 
-    Few tasks leave a droid near its overall ratio, many speak for themselves.
+    With few tasks it is close to the overall ratio of the droid, with many to that in the pattern.
 
     Definition: docs/kpis.md#patterns
     """

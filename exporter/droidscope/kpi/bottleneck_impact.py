@@ -1,7 +1,7 @@
 """
-Bottlenecks: what is slow, and which share of the outcome that costs.
+Bottlenecks: when a phase, a droid, communication or integration is one, and its impact.
 
-Impacts are 0 to 100 for every kind, so that all kinds rank on one scale.
+Impacts are 0 to 100 for all kinds, so that they can be ranked together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS, SUCCESS_TARGET
-from droidscope.kpi.statistics import clip
+from droidscope.kpi.statistics import clip, weighted_median
 from droidscope.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ Share of phase time that may be spent waiting for answers.
 """
 BOTTLENECK_MINIMUM: Final = 5
 """
-Samples from which there is a baseline, or a verdict.
+Fewest samples for a baseline, or to call something a bottleneck.
 """
 
 
 class Baseline(NamedTuple):
     """
-    What a phase took in the trailing 30 days: median and p90 in nanoseconds, of *n*.
+    The usual duration of a phase: median and p90 of its *n* runs in the 30 days before the window.
     """
 
     median_ns: float
@@ -38,7 +38,7 @@ class Baseline(NamedTuple):
 
 class Excess(NamedTuple):
     """
-    By how much a slow phase exceeds what was expected of it, and the time its session lost by that.
+    By how much a slow phase exceeds its expected duration, and the time that its session lost by it.
     """
 
     baseline_ns: float
@@ -46,10 +46,12 @@ class Excess(NamedTuple):
     lost_ns: float
 
 
-class WorkTime(NamedTuple):
+class ComparedTasks(NamedTuple):
     """
-    What *n* tasks of a droid took each, or held their sessions, and the median that the same task
-    type of the same pattern takes all droids.
+    *n* tasks of a droid of *time_ns* each, and the median duration over all droids of the same task type
+    and pattern.
+
+    *time_ns* is the duration of a task, or its time on the critical path of its session.
     """
 
     time_ns: float
@@ -58,31 +60,31 @@ class WorkTime(NamedTuple):
 
 
 def phase_excess(
-    duration_ns: float, trailing: Baseline | None, planned_ns: float | None, *, on_critical_path: bool
+    duration_ns: float, baseline: Baseline | None, planned_ns: float | None, *, on_critical_path: bool
 ) -> Excess | None:
     """
-    The excess of a slow phase; None if it is not slow, or nothing says how long it should take.
+    The excess of a slow phase; None if it is not slow, or has neither baseline nor plan.
 
-    Slow is more than 1.5 x the trailing median and more than the trailing p90; with fewer than 5
-    before it, more than 1.5 x the declared plan.
+    Slow is more than 1.5 x the baseline's median and more than its p90; with fewer than 5 runs in the
+    baseline, more than 1.5 x the declared plan.
 
     Args:
-        duration_ns: What it took, or so far if it still runs.
-        trailing: The same phase of the same pattern.
-        planned_ns: What was declared for it.
-        on_critical_path: Whether it held its session at any moment; else it lost no time.
+        duration_ns: Its duration, until now if it is running.
+        baseline: That of the same phase of the same pattern.
+        planned_ns: Its declared duration.
+        on_critical_path: Whether it was on the critical path of its session; if not, no time was lost.
 
     Definition: docs/kpis.md#bottlenecks
     """
-    if trailing and trailing.n >= BOTTLENECK_MINIMUM:
-        expected_ns, usual_ns = trailing.median_ns, trailing.p90_ns
+    if baseline and baseline.n >= BOTTLENECK_MINIMUM:
+        expected_ns, p90_ns = baseline.median_ns, baseline.p90_ns
     elif planned_ns:
-        expected_ns, usual_ns = planned_ns, 0.0
+        expected_ns, p90_ns = planned_ns, 0.0
     else:
         return None
 
     percent = excess_percent(duration_ns, expected_ns)
-    if percent is None or duration_ns <= max(SLOW_FACTOR * expected_ns, usual_ns):
+    if percent is None or duration_ns <= max(SLOW_FACTOR * expected_ns, p90_ns):
         return None
     return Excess(expected_ns, percent, duration_ns - expected_ns if on_critical_path else 0.0)
 
@@ -96,25 +98,23 @@ def excess_percent(duration_ns: float, baseline_ns: float) -> float | None:
     return 100 * (duration_ns / baseline_ns - 1) if baseline_ns else None
 
 
-def droid_slowness(tasks: Iterable[WorkTime]) -> float | None:
+def droid_slowness(tasks: Iterable[ComparedTasks]) -> float | None:
     """
-    Median of each task's duration over the median of its kind, 1 where as fast as all.
+    Median of the durations of a droid's tasks, each divided by the median of its kind; 1 is average.
 
-    A droid is slow above 1.5. None under 5 tasks that have such a median.
+    A droid is slow above 1.5. None for fewer than 5 tasks whose kind has a median.
 
     Definition: docs/kpis.md#bottlenecks
     """
-    relative = sorted((task.time_ns / task.median_ns, task.n) for task in tasks if task.median_ns)
-    n = sum(count for _, count in relative)
-    if n < BOTTLENECK_MINIMUM:
+    relative = [(task.time_ns / task.median_ns, task.n) for task in tasks if task.median_ns]
+    if sum(n for _, n in relative) < BOTTLENECK_MINIMUM:
         return None
-    middle = (_ranked(relative, (n - 1) // 2), _ranked(relative, n // 2))
-    return (middle[0] + middle[1]) / 2
+    return weighted_median(relative)
 
 
 def is_slow_droid(slowness: float | None) -> TypeGuard[float]:
     """
-    Whether a droid takes more than 1.5 x as long as all do; False where that is not known.
+    Whether a droid takes more than 1.5 x as long as all droids; False if that is not known.
 
     Args:
         slowness: `droid_slowness`.
@@ -124,23 +124,23 @@ def is_slow_droid(slowness: float | None) -> TypeGuard[float]:
     return slowness is not None and slowness > SLOW_FACTOR
 
 
-def droid_lost_ns(held: Iterable[WorkTime]) -> float:
+def droid_lost_ns(tasks: Iterable[ComparedTasks]) -> float:
     """
-    Nanoseconds a droid held sessions beyond the median of the same kind of task.
+    Nanoseconds that sessions lost by a droid: the times of its tasks on critical paths beyond the medians.
 
     Definition: docs/kpis.md#bottlenecks
     """
-    return sum(max(0.0, task.time_ns - task.median_ns) * task.n for task in held)
+    return sum(max(0.0, task.time_ns - task.median_ns) * task.n for task in tasks)
 
 
 def is_communication_slow(wait: float | None, mean_response_ns: float | None, unanswered: int) -> bool:
     """
-    Whether waiting takes too large a share, answers too long, or queries stay without one.
+    Whether waits take too large a share, responses take too long, or queries are unanswered.
 
     Args:
         wait: Wait share of phase time, 0 to 1.
-        mean_response_ns: Mean time to an answer.
-        unanswered: Queries never answered.
+        mean_response_ns: Mean response time.
+        unanswered: Number of unanswered queries.
 
     Definition: docs/kpis.md#bottlenecks
     """
@@ -174,15 +174,3 @@ def integration_impact(integrated: int, syntheses: int) -> float | None:
     Definition: docs/kpis.md#bottlenecks
     """
     return 100 * (syntheses - integrated) / syntheses if syntheses else None
-
-
-def _ranked(values: Iterable[tuple[float, int]], rank: int) -> float:
-    """
-    The value at *rank*, from 0, of ascending values that each stand for so many.
-    """
-    passed = 0
-    for value, count in values:
-        passed += count
-        if passed > rank:
-            return value
-    raise IndexError(rank)

@@ -1,7 +1,7 @@
 """
-Which KPIs there are: for each subject, metric, value, sample count, and how Prometheus records them.
+The catalogue of KPIs: metric, value, sample count and recording rule of each, by subject.
 
-An explicit list, so that reading it is knowing what is exposed.
+The list is explicit, so that it shows what is exposed.
 """
 
 from __future__ import annotations

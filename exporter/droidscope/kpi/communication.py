@@ -1,5 +1,5 @@
 """
-Communication: how well messages do their work, and how a droid takes part.
+Communication: success, conflicts and waits of messages, and the collaboration score of droids.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def wait_ratio(traffic: MessageTotals) -> float | None:
 
 def response_score(queries: QueryTotals) -> float | None:
     """
-    100 x the mean response credit of the queries put to a droid; None without queries.
+    100 x the mean response credit of the queries sent to a droid; None without queries.
 
-    A second costs a third of a point, so that five minutes are worth nothing; late, unanswered
-    and rejected queries are worth nothing either.
+    Each second costs a third of a point, so that answers after five minutes score 0; late, unanswered
+    and rejected queries score 0, too.
 
     Definition: docs/kpis.md#droids
     """
@@ -69,7 +69,7 @@ def response_score(queries: QueryTotals) -> float | None:
 
 def answered_ratio(queries: QueryTotals) -> float | None:
     """
-    U: queries answered in time, of those put to a droid, 0 to 1; None without queries.
+    U: queries answered in time, of those sent to a droid, 0 to 1; None without queries.
 
     Definition: docs/kpis.md#droids
     """
@@ -78,7 +78,7 @@ def answered_ratio(queries: QueryTotals) -> float | None:
 
 def message_balance(messages: float) -> float:
     """
-    B: how near *messages* sent a session are to the right number, 0 to 1.
+    B: how close the *messages* sent per session are to a useful number, 0 to 1.
 
     It grows to 1 at the start of the plateau, stays there, and falls to 0 after it.
 
@@ -92,7 +92,7 @@ def collaboration_score(droid: DroidTotals) -> float | None:
     """
     K: 0.4 balance of messages + 0.3 response + 0.3 answered in time, 0 to 100.
 
-    None if under half of the weight is present: a droid nobody asked has only its balance.
+    None if under half of the weight is present: a droid without queries has only its balance.
 
     Definition: docs/kpis.md#droids
     """

@@ -1,5 +1,5 @@
 """
-Composite scores: weighted means over the parts that are present.
+Composite scores: weighted means of the parts that have a value.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ class Composite(NamedTuple):
     """
     A weighted score.
 
-    *score* is 0 to 100, None if under half of the weight is present. *weight* is the share of
-    the weight that is, above 0 to 1, None if none is.
+    *score* is 0 to 100, None if under half of the weight is present. *weight* is the share of the
+    weight that is present, above 0, at most 1; None if none is.
     """
 
     score: float | None
@@ -28,11 +28,11 @@ def composite(*parts: tuple[int, float | None]) -> Composite:
 
     Definition: docs/kpis.md#conventions
     """
-    whole = sum(weight for weight, _ in parts)
+    total_weight = sum(weight for weight, _ in parts)
     present = [(weight, value) for weight, value in parts if value is not None]
     weight = sum(weight for weight, _ in present)
     if not weight:
         return Composite(None, None)
 
     mean = math.fsum(weight * value for weight, value in present) / weight
-    return Composite(100 * mean if 2 * weight >= whole else None, weight / whole)
+    return Composite(100 * mean if 2 * weight >= total_weight else None, weight / total_weight)

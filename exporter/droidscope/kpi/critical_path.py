@@ -1,5 +1,5 @@
 """
-Critical paths: what held a finished session at each moment, and the shortest a plan can take.
+Critical paths: what a finished session waited for at each moment, and how short a plan can be.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Interval(NamedTuple):
     """
     A session, phase, task or attempt that has ended.
 
-    *id* is unique in its session. *parent* is the id of what it is part of. *phase* and *droid*
-    are its own or those around it, "" where there are none.
+    *id* is unique in its session, *parent* the id of the interval that contains it. *phase* and *droid*
+    are its own or those of an enclosing interval, "" if there are none.
     """
 
     id: str
@@ -32,7 +32,7 @@ class Interval(NamedTuple):
 
 class Segment(NamedTuple):
     """
-    A stretch of a session and the interval that held it.
+    A segment of the critical path, and the interval that is critical during it.
     """
 
     subject: Interval
@@ -42,20 +42,20 @@ class Segment(NamedTuple):
 
 def critical_path(session: Interval, parts: Iterable[Interval]) -> list[Segment]:
     """
-    What held *session* at each moment: if that had been faster, it would have ended earlier.
+    The interval that delays *session* at each moment: if it were shorter, the session would end earlier.
 
-    Walks back from the last finisher: before it started, the last one to finish by then held,
-    and so on, within each in the same way. Time in which no part was at work belongs to the
-    parent; a part still running then holds it as far as it covers it.
+    Goes back from the child that ended last: before its start, the last child to end by then is
+    critical, and so on, and within each child in the same way. Time in which no child was running
+    belongs to the parent; if an earlier child still ran then, it is critical as far as it covers that time.
 
     Args:
         session: The whole.
-        parts: Phases, tasks and attempts, in any order; each is clipped to its parent, and one
-            whose parent is missing is part of the session itself.
+        parts: Phases, tasks and attempts, in any order. They are clipped to their parents; those
+            whose parents are missing are children of the session itself.
 
     Returns:
-        Segments in order of time that tile the session without gap or overlap, two neighbours
-        never of the same subject; empty if the session took no time.
+        Segments in order of time, which cover the session without gap or overlap; neighbours are
+        never of the same interval. Empty if the session has no duration.
 
     Raises:
         ValueError: If two intervals have the same id.
@@ -65,50 +65,50 @@ def critical_path(session: Interval, parts: Iterable[Interval]) -> list[Segment]
     parts = list(parts)
     known = {session.id, *(part.id for part in parts)}
     if len(known) <= len(parts):
-        raise ValueError(f"parts of session {session.id} share ids; each must have its own")
+        raise ValueError(f"parts of session {session.id} share ids; expected unique ids")
     children: defaultdict[str, list[Interval]] = defaultdict(list)
     for part in parts:
         children[part.parent if part.parent in known else session.id].append(part)
 
-    lines = {parent: _Line(of) for parent, of in children.items()}
-    return list(_walk_back(session, session.start_ns, session.end_ns, lines))[::-1]
+    reversed_children = {parent: _ReversedChildren(intervals) for parent, intervals in children.items()}
+    return list(_segments_backwards(session, session.start_ns, session.end_ns, reversed_children))[::-1]
 
 
 def ns_by_phase(segments: Iterable[Segment]) -> dict[str, int]:
     """
-    Nanoseconds each phase held, "" for the session itself.
+    Nanoseconds of each phase on the critical path, "" for the session itself.
 
     Definition: docs/kpis.md#bottlenecks
     """
-    held: defaultdict[str, int] = defaultdict(int)
+    path_ns: defaultdict[str, int] = defaultdict(int)
     for subject, start_ns, end_ns in segments:
-        held[subject.phase] += end_ns - start_ns
-    return dict(held)
+        path_ns[subject.phase] += end_ns - start_ns
+    return dict(path_ns)
 
 
 def ns_by_droid(segments: Iterable[Segment]) -> dict[str, int]:
     """
-    Nanoseconds each droid held, "" where no droid was at work.
+    Nanoseconds of each droid on the critical path, "" where no droid was running.
 
     Definition: docs/kpis.md#bottlenecks
     """
-    held: defaultdict[str, int] = defaultdict(int)
+    path_ns: defaultdict[str, int] = defaultdict(int)
     for subject, start_ns, end_ns in segments:
-        held[subject.droid] += end_ns - start_ns
-    return dict(held)
+        path_ns[subject.droid] += end_ns - start_ns
+    return dict(path_ns)
 
 
 def planned_length(durations: Mapping[str, float], dependencies: Mapping[str, Iterable[str]]) -> float:
     """
-    The length of the critical path of a plan whose nodes start once all they depend on has ended.
+    The length of the critical path of a plan whose nodes start as soon as their dependencies have ended.
 
     Args:
-        durations: Of each node, none negative, all in one unit.
-        dependencies: The nodes each depends on. One without a duration is not part of this plan
-            and counts as met.
+        durations: Those of the nodes, not negative, in one unit.
+        dependencies: The nodes that each node depends on. Those without a duration are not part of
+            this plan and are ignored.
 
     Returns:
-        When the last node ends, in the unit of the durations; 0 without nodes.
+        The end of the last node, in the unit of the durations; 0 without nodes.
 
     Raises:
         ValueError: If the dependencies form a cycle; the message shows it.
@@ -127,88 +127,91 @@ def planned_length(durations: Mapping[str, float], dependencies: Mapping[str, It
 
 def sequencing_ratio(makespan: float, critical: float) -> float | None:
     """
-    Share of the *makespan* that phases waited without a declared dependency asking for it, 0 to 1.
+    Share of the *makespan* that phases waited without a declared dependency as the reason, 0 to 1.
 
-    Both in one unit: how long it took from the first start to the last end, and the critical path
-    of the same durations. None without a makespan. Says nothing of phases that declare no
-    dependencies: not declared is not independent.
+    The makespan is the time from the first start to the last end, *critical* the length of the critical
+    path of the same durations, both in one unit. None without a makespan. Phases that declare no
+    dependencies do not count: not declared does not mean independent.
 
     Definition: docs/kpis.md#recommendations
     """
     return clip((makespan - critical) / makespan) if makespan > 0 else None
 
 
-class _Line:
+class _ReversedChildren:
     """
-    The parts of one subject, passed once from the last to end to the first.
+    The children of one interval, passed once from the last to end to the first.
 
-    A subject may be asked for several stretches of its time, each before the last one, so that to
-    walk all of them takes no longer than to walk the whole.
+    They can be asked for several segments of the interval, which must go back in time, so that all segments
+    together cost no more than one pass.
     """
 
-    def __init__(self, parts: Iterable[Interval]) -> None:
-        self._ahead = sorted(
-            (part for part in parts if part.start_ns < part.end_ns),
-            key=lambda part: (part.end_ns, -part.start_ns, part.id),
+    def __init__(self, children: Iterable[Interval]) -> None:
+        self._not_passed = sorted(
+            (child for child in children if child.start_ns < child.end_ns),
+            key=lambda child: (child.end_ns, -child.start_ns, child.id),
         )
-        self._longest: Interval | None = None
+        self._earliest_start: Interval | None = None
         self._running: list[Interval] = []
 
-    def at_work(self, end_ns: int) -> Interval | None:
+    def running_at(self, end_ns: int) -> Interval | None:
         """
-        What was at work as a stretch ended, of several the first to have started; None if nothing was.
+        The child that was running when a segment ended, of several the first to have started; else None.
         """
-        while self._ahead and self._ahead[-1].end_ns >= end_ns:
+        while self._not_passed and self._not_passed[-1].end_ns >= end_ns:
             self._pass()
         self._running.clear()
-        return self._longest if self._longest and self._longest.start_ns < end_ns else None
+        earliest = self._earliest_start
+        return earliest if earliest and earliest.start_ns < end_ns else None
 
     def before(self, cursor_ns: int) -> tuple[Interval | None, int]:
         """
-        The last to finish by a moment within the stretch and when it did, 0 if none has; of several the
-        first to have started. If it had finished before that moment: what still ran instead, if anything.
+        The last child to end by a moment within the segment, and its end, 0 if there is none.
+
+        Of several the first to have started. If it ended before that moment: a child that still ran
+        instead, if there is one.
         """
-        while self._ahead and self._ahead[-1].end_ns > cursor_ns:
+        while self._not_passed and self._not_passed[-1].end_ns > cursor_ns:
             self._running.append(self._pass())
-        ended_ns = self._ahead[-1].end_ns if self._ahead else 0
+        ended_ns = self._not_passed[-1].end_ns if self._not_passed else 0
         if ended_ns == cursor_ns:
-            return self._ahead[-1], ended_ns
-        # What still runs cannot be what came before, so it holds no more than the idle time.
+            return self._not_passed[-1], ended_ns
+        # A child that still runs cannot be what came before, so it is critical in the idle time only.
         while self._running and self._running[-1].start_ns >= cursor_ns:
             self._running.pop()
         return self._running[-1] if self._running else None, ended_ns
 
     def _pass(self) -> Interval:
-        part = self._ahead.pop()
-        if self._longest is None or part.start_ns < self._longest.start_ns:
-            self._longest = part
-        return part
+        child = self._not_passed.pop()
+        if self._earliest_start is None or child.start_ns < self._earliest_start.start_ns:
+            self._earliest_start = child
+        return child
 
 
-def _walk_back(
-    subject: Interval, start_ns: int, end_ns: int, lines: Mapping[str, _Line]
+def _segments_backwards(
+    interval: Interval, start_ns: int, end_ns: int, all_children: Mapping[str, _ReversedChildren]
 ) -> Iterator[Segment]:
     """
-    Segments of *subject* from *end_ns* back to *start_ns*.
+    The segments of *interval* from *end_ns* back to *start_ns*.
     """
-    line = lines.get(subject.id)
-    if line is None:
+    children = all_children.get(interval.id)
+    if children is None:
         if start_ns < end_ns:
-            yield Segment(subject, start_ns, end_ns)
+            yield Segment(interval, start_ns, end_ns)
         return
     cursor_ns = end_ns
-    holder = line.at_work(end_ns)
+    critical = children.running_at(end_ns)
     since_ns = start_ns
     while cursor_ns > start_ns:
-        if holder is None:
-            holder, ended_ns = line.before(cursor_ns)
+        if critical is None:
+            critical, ended_ns = children.before(cursor_ns)
             since_ns = start_ns if ended_ns == cursor_ns else max(start_ns, ended_ns)
-        if holder is None:
-            yield Segment(subject, since_ns, cursor_ns)
+        if critical is None:
+            yield Segment(interval, since_ns, cursor_ns)
         else:
-            since_ns = max(since_ns, holder.start_ns)
-            yield from _walk_back(holder, since_ns, cursor_ns, lines)
-        cursor_ns, holder = since_ns, None
+            since_ns = max(since_ns, critical.start_ns)
+            yield from _segments_backwards(critical, since_ns, cursor_ns, all_children)
+        cursor_ns, critical = since_ns, None
 
 
 def _in_order(before: Mapping[str, Iterable[str]]) -> list[str]:

@@ -1,5 +1,5 @@
 """
-Mean durations in nanoseconds; quantiles come from the histograms.
+Mean durations of tasks, sessions and responses in nanoseconds; quantiles come from the histograms.
 """
 
 from __future__ import annotations

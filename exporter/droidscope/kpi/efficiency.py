@@ -1,5 +1,5 @@
 """
-Efficiency scores: the one number for an orchestrator and for a droid.
+Efficiency scores of orchestrators and droids, 0 to 100.
 """
 
 from __future__ import annotations

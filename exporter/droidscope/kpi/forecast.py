@@ -1,8 +1,8 @@
 """
-Forecasts: where a KPI goes if it goes on as before, and when it would cross a limit.
+Forecasts: the expected values of a KPI if its trend continues, and when it will cross a limit.
 
-Exponential smoothing: simple without a trend, with a damped one (Holt) where there is one. A
-damped trend levels off, since no KPI climbs for ever.
+The method is exponential smoothing: simple without a trend, Holt's with a damped trend if there is
+one. A damped trend levels off, since no KPI rises for ever.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 FORECAST_MINIMUM: Final = 10
 """
-Buckets from which there is a forecast.
+Fewest buckets for a forecast.
 """
 TREND_FORECAST_MINIMUM: Final = 14
 """
-Buckets from which a trend enters it.
+Fewest buckets for a forecast with a trend.
 """
 Z_80: Final = 1.281552
 """
@@ -33,14 +33,14 @@ Quantile of the normal distribution that bounds a two-sided 80 % interval.
 """
 DAMPING: Final = (0.8, 0.98)
 """
-How much of a trend may be left after each step; outside, it dies at once or never.
+Range of the share of a trend that is left after each step: below, it ends at once; above, never.
 """
 _CELLS: Final = 32, 4
 _PRECISION: Final = 1e-4
 _GAIN: Final = 1e-5
 """
-The search of parameters: cells of the first grid along an axis where there is one or are more,
-the last step, and the smallest gain that is worth another, as a share of the cost.
+The search of parameters: cells of the first grid along one axis, if there is one axis or are several;
+the last step; and the smallest gain for which the search goes on, as a share of the cost.
 """
 _SINGULAR: Final = 1e-8
 """
@@ -64,7 +64,7 @@ class PredictionInterval(NamedTuple):
 
 class Forecast(Struct, frozen=True):
     """
-    The predictions of the buckets to come, and the smoothed *level* of the last one known.
+    The predictions of the coming buckets, and the smoothed *level* of the last known one.
     """
 
     method: Literal["simple", "damped"]
@@ -93,7 +93,7 @@ class State(NamedTuple):
 
 class Fit(NamedTuple):
     """
-    The parameters and initial state whose squared one-step errors add up to the least.
+    The parameters and initial state with the least sum of squared one-step errors.
     """
 
     parameters: Parameters
@@ -113,18 +113,18 @@ def forecast(
     The *horizon* buckets after the last one, clipped to the range of the measure.
 
     Args:
-        times_ns: When each bucket began, ascending, whole buckets apart; gaps are fine.
+        times_ns: The start of each bucket, ascending, whole buckets apart; gaps are allowed.
         values: The median of each bucket.
         bucket_ns: Length of a bucket.
         horizon: How many buckets to predict.
-        measure: Which KPI it is.
-        direction: What `trends.trend` says of the series: a trend goes on only if there is one.
+        measure: The properties of the KPI.
+        direction: That of `trends.trend`: the forecast has a trend unless it is stable.
 
     Returns:
         None under 10 buckets.
 
     Raises:
-        ValueError: If there are not as many times as values, or two times share a bucket.
+        ValueError: If the numbers of times and values differ, or two times share a bucket.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
@@ -136,21 +136,21 @@ def forecast(
     is_damped = n >= TREND_FORECAST_MINIMUM and direction is not Direction.STABLE
     fit = fit_damped(series) if is_damped else fit_simple(series)
     _, last = smooth(series, fit.initial, fit.parameters)
-    # Fitted numbers are no longer evidence: two of simple smoothing, five of damped.
+    # Degrees of freedom: simple smoothing fits two numbers, damped smoothing five.
     sd = math.sqrt(fit.squares / (n - (5 if is_damped else 2)))
 
     def clipped(value: float) -> float:
         return min(measure.highest, max(measure.lowest, value))
 
     return Forecast(
-        "damped" if is_damped else "simple",
-        clipped(last.level),
-        tuple(
+        method="damped" if is_damped else "simple",
+        level=clipped(last.level),
+        predictions=tuple(
             PredictionInterval(
-                times_ns[-1] + step * bucket_ns,
-                clipped(mean),
-                clipped(mean - Z_80 * sd * growth),
-                clipped(mean + Z_80 * sd * growth),
+                time_ns=times_ns[-1] + step * bucket_ns,
+                mean=clipped(mean),
+                low=clipped(mean - Z_80 * sd * growth),
+                high=clipped(mean + Z_80 * sd * growth),
             )
             for step, (mean, growth) in enumerate(_ahead(last, fit.parameters, horizon), start=1)
         ),
@@ -159,9 +159,9 @@ def forecast(
 
 def crossing_ns(predicted: Forecast, limit: float) -> int | None:
     """
-    When the bucket begins whose expected value is the first beyond *limit*, seen from the present level.
+    The start of the first bucket whose expected value is on the other side of *limit* than the level.
 
-    None if that is not within the horizon. A value at the limit counts as not below it.
+    None if there is none within the horizon. A value at the limit counts as not below it.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
@@ -192,7 +192,7 @@ def fit_damped(series: Gapped) -> Fit:
     """
 
     def fit(point: tuple[float, ...]) -> Fit:
-        # Roots, since it is among small parameters that small differences matter.
+        # Square roots, because small differences matter most between small parameters.
         alpha_root, beta_root, phi = point
         return _fit(series, Parameters(alpha_root**2, beta_root**2, phi), with_trend=True)
 
@@ -203,7 +203,7 @@ def smooth(series: Gapped, initial: State, parameters: Parameters) -> tuple[list
     """
     Run through *series* from the *initial* state: the one-step errors and the last state.
 
-    A missing bucket has no error and lets the state drift.
+    A missing bucket has no error; the state follows its trend.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
@@ -222,14 +222,14 @@ def smooth(series: Gapped, initial: State, parameters: Parameters) -> tuple[list
 
 def _fit(series: Gapped, parameters: Parameters, *, with_trend: bool) -> Fit:
     """
-    The initial state that fits best under given *parameters*.
+    The initial state that fits best with given *parameters*.
 
-    Errors are linear in it, so this is least squares in one or two unknowns and no search.
+    Errors are linear in it, so this is linear least squares in one or two unknowns; no search is needed.
     """
-    silence: Gapped = [None if value is None else 0.0 for value in series]
+    zeros: Gapped = [None if value is None else 0.0 for value in series]
     errors, _ = smooth(series, State(0.0, 0.0), parameters)
-    by_level, _ = smooth(silence, State(1.0, 0.0), parameters)
-    by_trend, _ = smooth(silence, State(0.0, 1.0), parameters)
+    by_level, _ = smooth(zeros, State(1.0, 0.0), parameters)
+    by_trend, _ = smooth(zeros, State(0.0, 1.0), parameters)
 
     ll, le = _dot(by_level, by_level), _dot(by_level, errors)
     level, trend = -le / ll, 0.0
@@ -245,7 +245,7 @@ def _fit(series: Gapped, parameters: Parameters, *, with_trend: bool) -> Fit:
 
 def _ahead(last: State, parameters: Parameters, horizon: int) -> Iterator[tuple[float, float]]:
     """
-    The expected value of each step ahead, and its SD in units of that of the first.
+    The expected value of each step ahead, and its SD relative to that of the first step.
     """
     level, trend = last
     alpha, beta, phi = parameters
@@ -264,7 +264,9 @@ def _with_gaps(times_ns: Sequence[int], values: Sequence[float], bucket_ns: int)
     for time_ns, value in zip(times_ns, values, strict=True):
         missing = (time_ns - times_ns[0]) // bucket_ns - len(series)
         if missing < 0:
-            raise ValueError(f"time {time_ns} lies in a bucket already given; times must ascend by buckets")
+            raise ValueError(
+                f"time {time_ns} is in the same bucket as the one before; times must ascend by buckets"
+            )
         series += [None] * missing
         series.append(value)
     return series
@@ -272,7 +274,7 @@ def _with_gaps(times_ns: Sequence[int], values: Sequence[float], bucket_ns: int)
 
 def _minimise(cost: Callable[[tuple[float, ...]], float], box: Box) -> tuple[float, ...]:
     """
-    The point of the *box* with the least *cost*: the best of a grid, then ever smaller steps from it.
+    The point of the *box* with the least *cost*: the best of a grid, improved by ever smaller steps.
     """
     cells = _CELLS[len(box) > 1]
     axes = [[low + (high - low) * k / cells for k in range(cells + 1)] for low, high in box]
@@ -280,7 +282,7 @@ def _minimise(cost: Callable[[tuple[float, ...]], float], box: Box) -> tuple[flo
     step = 1 / cells
     while step > _PRECISION:
         lower, point = min((cost(point), point) for point in _neighbours(best, box, step))
-        # A valley may be long and all but flat: creeping along it gains nothing.
+        # A valley may be long and nearly flat: small steps along it gain nothing.
         if lower < least * (1 - _GAIN):
             least, best = lower, point
         else:

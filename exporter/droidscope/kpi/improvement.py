@@ -1,7 +1,7 @@
 """
-Recommendations: when to advise, what the advice weighs and what it can gain at most.
+Recommendations: when one is given, its impact, and the most that it can gain.
 
-Expected improvements come from the data of the finding, never from a constant.
+Expected improvements are computed from the data behind the recommendation, never constants.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 PATTERN_MINIMUM: Final = 5
 """
-Sessions from which a pattern is advised on.
+Fewest sessions for a recommendation on a pattern.
 """
 FAILURES_MINIMUM: Final = 10
 """
-Failures from which a failure point's share says what fixing it may gain.
+Fewest failures to estimate what fixing a failure point can gain.
 """
 REASSIGNMENT_MINIMUM: Final = 3
 """
-Tasks of each of two droids from which one is preferred.
+Fewest tasks of both droids to prefer one of them.
 """
 SEQUENCING_LIMIT: Final = 0.1
 """
-Share of the makespan from which running phases in parallel is worth it.
+Share of the makespan above which running phases in parallel is recommended.
 """
 
 
 class Urgency(StrEnum):
     """
-    How certain it is that a pattern succeeds too rarely.
+    Whether the low success rate of a pattern is significant (review) or not yet (watch).
     """
 
     REVIEW = "review"
@@ -54,9 +54,9 @@ class ImprovementEstimate(NamedTuple):
 
 def pattern_urgency(completed: int, n: int) -> Urgency | None:
     """
-    Review a pattern whose success is below the target with 95 % confidence, watch one whose estimate is.
+    Review a pattern whose success rate is below the target with 95 % confidence, else watch it.
 
-    None if it is not, or under 5 sessions.
+    None if the success rate is at or above the target, or under 5 sessions.
 
     Definition: docs/kpis.md#recommendations
     """
@@ -68,9 +68,9 @@ def pattern_urgency(completed: int, n: int) -> Urgency | None:
 
 def pattern_impact(completed: int, n: int, all_sessions: int) -> float | None:
     """
-    100 x how far success lies below the target, as a share of it, x the pattern's share of sessions.
+    100 x the shortfall of success as a share of the target x the pattern's share of sessions.
 
-    0 to 100; 0 at the target or above it, None without sessions.
+    0 to 100; 0 at or above the target, None without sessions.
 
     Args:
         completed: The pattern's sessions that completed.
@@ -101,10 +101,10 @@ def failure_point_improvement(failures_there: int, failures: int) -> Improvement
 
 def reassignment_gain(current: Outcomes, other: Outcomes) -> float | None:
     """
-    By how much the other droid does better with 95 % confidence: its lower bound over this one's estimate.
+    How much more the other droid completes with 95 % confidence: its Wilson lower bound minus this ratio.
 
-    Both for the same pattern and task type. Above 0 to 1; None if it does not, or under 3 tasks
-    of either.
+    Both for the same pattern and task type. Above 0, at most 1; None if it does not complete more, or
+    either has fewer than 3 tasks.
 
     Definition: docs/kpis.md#recommendations
     """

@@ -1,5 +1,5 @@
 """
-Patterns: what a success costs, and where executions fail.
+Patterns: the cost of a success, and the phases and reasons at which sessions fail.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ class FailurePoint(Struct, frozen=True, rename={"phase": "phase_id"}):
     """
     A phase ("" for the session itself) and a reason for which it fails.
 
-    *share* is that of all failures, *cumulative* together with the more frequent points; 0 to 1.
-    The API answers it as it is.
+    *share* is its share of all failures, *cumulative* that of it and the more frequent points; 0 to 1.
     """
 
     phase: str
@@ -37,7 +36,7 @@ def cost_per_success_usd(pattern: PatternTotals) -> float | None:
     """
     Cost of all executions, failed ones too, over the successful ones, in USD.
 
-    None without a success or without a known cost: nothing known is not nothing paid.
+    None without a success or without a known cost: an unknown cost is not 0.
 
     Definition: docs/kpis.md#patterns
     """
@@ -46,7 +45,7 @@ def cost_per_success_usd(pattern: PatternTotals) -> float | None:
 
 def cost_efficiency_ratio(pattern: PatternTotals) -> float | None:
     """
-    What a success may cost over what one does, at most 1; None without either.
+    The reference cost of a success over its cost, at most 1; None without either.
 
     Definition: docs/kpis.md#patterns
     """
@@ -58,7 +57,7 @@ def cost_efficiency_ratio(pattern: PatternTotals) -> float | None:
 
 def reference_cost_usd(days: Iterable[tuple[int, int]]) -> float | None:
     """
-    Median over days of cost per success, in USD: what a success is compared with without a budget.
+    Median over days of the cost per success, in USD: the reference if there is no budget.
 
     None if no day has both a success and a known cost.
 
@@ -73,18 +72,18 @@ def reference_cost_usd(days: Iterable[tuple[int, int]]) -> float | None:
 
 def failure_points(failures: Mapping[tuple[str, str], int]) -> list[FailurePoint]:
     """
-    Pareto of failures: the most frequent point first, each with its share.
+    Pareto analysis of failures: the failure points, the most frequent first.
 
     Args:
-        failures: How many there are by phase and reason.
+        failures: The number of failures by phase and reason.
 
     Definition: docs/kpis.md#patterns
     """
-    whole = sum(failures.values())
+    total = sum(failures.values())
     points = []
-    passed = 0
+    cumulative = 0
     for (phase, reason), n in sorted(failures.items(), key=lambda item: (-item[1], item[0])):
         if n:
-            passed += n
-            points.append(FailurePoint(phase, reason, n, n / whole, passed / whole))
+            cumulative += n
+            points.append(FailurePoint(phase, reason, n, n / total, cumulative / total))
     return points

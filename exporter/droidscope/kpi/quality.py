@@ -1,5 +1,5 @@
 """
-Quality: means and spread of the scores of outputs.
+Quality: mean and consistency of the scores of outputs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CONSISTENCY_MINIMUM: Final = 3
 """
-Scores from which a spread says something.
+Fewest scores for a consistency.
 """
 WIDEST_SD: Final = 50
 """

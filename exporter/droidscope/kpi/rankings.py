@@ -1,5 +1,5 @@
 """
-Rankings: which patterns and droids do best, and which need help.
+Rankings of patterns, droids and sessions, and which of them need improvement.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class Outcomes(NamedTuple):
     """
-    How many went well, of *n* that ended.
+    The number of successes, of *n* that ended.
     """
 
     successes: int
@@ -34,7 +34,7 @@ class Standing(NamedTuple):
 
 class Rank(NamedTuple):
     """
-    A pattern, droid or session in a list, the value that put it there, and the samples behind it.
+    A pattern, droid or session in a ranking, the value it is ranked by, and the number of samples.
     """
 
     subject: str
@@ -51,7 +51,7 @@ def rank_patterns(sessions: Mapping[str, Outcomes]) -> list[Rank]:
     return _best_first(
         Rank(pattern, interval[0], outcomes.n)
         for pattern, outcomes in sessions.items()
-        if (interval := _judged(outcomes))
+        if (interval := _interval(outcomes))
     )
 
 
@@ -64,7 +64,7 @@ def problematic_patterns(sessions: Mapping[str, Outcomes]) -> list[Rank]:
     upper_bounds = (
         Rank(pattern, interval[1], outcomes.n)
         for pattern, outcomes in sessions.items()
-        if (interval := _judged(outcomes))
+        if (interval := _interval(outcomes))
     )
     return _worst_first(rank for rank in upper_bounds if rank.value < SUCCESS_TARGET)
 
@@ -104,12 +104,12 @@ def needs_improvement(standings: Mapping[str, Standing]) -> list[str]:
 
 def has_collaboration_issue(collaboration: float | None, unanswered: int, messages: float | None) -> bool:
     """
-    Whether a droid takes part badly: low score, unanswered queries, or too many messages.
+    Whether a droid communicates badly: low score, unanswered queries, or too many messages.
 
     Args:
         collaboration: K, 0 to 100.
-        unanswered: Queries put to it that were never answered.
-        messages: m, median of messages it sent a session.
+        unanswered: Queries sent to it that were never answered.
+        messages: m, median of the messages it sent per session.
 
     Definition: docs/kpis.md#rankings-and-insights
     """
@@ -132,7 +132,7 @@ def fastest_completions(sessions: Mapping[str, tuple[int, float]]) -> list[Rank]
     )
 
 
-def _judged(outcomes: Outcomes) -> tuple[float, float] | None:
+def _interval(outcomes: Outcomes) -> tuple[float, float] | None:
     return wilson_interval(*outcomes) if outcomes.n >= RANKING_MINIMUM else None
 
 

@@ -1,5 +1,5 @@
 """
-Ratios of outcomes: how much of what ended went well.
+Ratios of outcomes: the success, error and retry ratios of tasks, attempts, sessions, phases and syntheses.
 """
 
 from __future__ import annotations

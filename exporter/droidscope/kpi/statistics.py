@@ -1,5 +1,5 @@
 """
-The statistics KPIs are made of; absent is None.
+Statistics that KPIs are computed with: ratios, deviations, medians and Wilson intervals.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from droidscope.conventions.scoring import Z_95
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def clip(value: float) -> float:
@@ -22,7 +22,7 @@ def clip(value: float) -> float:
 
 def ratio(part: int, whole: int) -> float | None:
     """
-    *part* of *whole*, or None of nothing.
+    *part* / *whole*; None if *whole* is 0.
 
     Definition: docs/kpis.md#conventions
     """
@@ -42,25 +42,35 @@ def population_sd(n: int, total: int, squares: int) -> float | None:
 
 def median_of_counts(counts: Mapping[int, int]) -> float | None:
     """
-    Median of a multiset given as value -> how often; None of nothing.
+    Median of values given with their counts; None of nothing.
+
+    Definition: docs/kpis.md#conventions
+    """
+    return weighted_median(counts.items())
+
+
+def weighted_median(values: Iterable[tuple[float, int]]) -> float | None:
+    """
+    Median of values that occur so many times each, in any order; None of nothing.
 
     With an even number of values it lies halfway between the middle two.
 
     Definition: docs/kpis.md#conventions
     """
-    n = sum(counts.values())
+    ascending = sorted(values)
+    n = sum(count for _, count in ascending)
     if not n:
         return None
-    return (_ranked(counts, (n - 1) // 2) + _ranked(counts, n // 2)) / 2
+    return (_value_at(ascending, (n - 1) // 2) + _value_at(ascending, n // 2)) / 2
 
 
-def _ranked(counts: Mapping[int, int], rank: int) -> int:
+def _value_at(ascending: Iterable[tuple[float, int]], rank: int) -> float:
     """
-    The value at *rank*, from 0, in ascending order.
+    The value at *rank*, from 0.
     """
     passed = 0
-    for value in sorted(counts):
-        passed += counts[value]
+    for value, count in ascending:
+        passed += count
         if passed > rank:
             return value
     raise IndexError(rank)

@@ -1,5 +1,5 @@
 """
-Timelines: the values of KPIs hour by hour or day by day, from which trends are computed.
+Timelines: the values of KPIs by hour or by day, from which trends are computed.
 
 Definition: docs/kpis.md#trends-and-forecasts
 """

@@ -1,5 +1,5 @@
 """
-A window's totals, grouped once by what KPIs are about: the orchestrator, its droids, its patterns.
+The totals that KPIs are computed from: those of a window by orchestrator, droid and pattern.
 
 All fields are sums over the window: counts, nanoseconds (`_ns`), or the units of `facts`.
 """

@@ -1,7 +1,7 @@
 """
-Trends: whether a KPI moves, which way, how fast and how restlessly.
+Trends: the direction, slope, significance and volatility of a KPI.
 
-Read from bucket medians: hourly in windows up to a week, daily in longer ones.
+They are computed from medians by the hour in windows up to a week, by the day in longer ones.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ WEEK_NS: Final = 7 * DAY_NS
 
 SIGNIFICANCE: Final = 0.05
 """
-p-value below which a movement is not taken for chance.
+p-value below which a trend is significant.
 """
 TREND_MINIMUM: Final = 8
 """
-Buckets from which there is a trend.
+Fewest buckets for a trend.
 """
 VOLATILITY_MINIMUM: Final = 4
 """
-Buckets from which there is volatility.
+Fewest buckets for a volatility.
 """
 
 
 class Direction(StrEnum):
     """
-    Which way a KPI moves, in terms of better and worse.
+    Whether a KPI gets better or worse.
     """
 
     IMPROVING = "improving"
@@ -49,11 +49,10 @@ class Direction(StrEnum):
 
 class TrendMeasure(NamedTuple):
     """
-    What trends and forecasts must know of a KPI.
+    The properties of a KPI that its trend and forecast depend on.
 
-    *polarity* is 1 if more is better, -1 if less is. A change smaller than *effect* does not
-    count: in the KPI's own unit, or if *relative* as a share of its level. Values lie within
-    *lowest* and *highest*.
+    *polarity* is 1 if more is better, -1 if less is. A change smaller than *effect* is no trend; it is
+    in the KPI's own unit, or if *relative* a share of its level. Values lie within *lowest* and *highest*.
     """
 
     polarity: int
@@ -64,7 +63,7 @@ class TrendMeasure(NamedTuple):
 
     def smallest_effect(self, level: float) -> float:
         """
-        The smallest change that counts around *level*, in the KPI's own unit.
+        The smallest change around *level* that is a trend, in the KPI's own unit.
         """
         return self.effect * abs(level) if self.relative else self.effect
 
@@ -76,7 +75,7 @@ DURATION: Final = TrendMeasure(polarity=-1, effect=0.05, relative=True)
 
 class TrendSeries(NamedTuple):
     """
-    A value per bucket: buckets' times ascending and distinct; *weight* is how many outputs made them.
+    A value per bucket, in ascending order of distinct times; *weight* is the number of samples behind them.
     """
 
     times_ns: Sequence[int]
@@ -86,7 +85,7 @@ class TrendSeries(NamedTuple):
 
 class MannKendall(NamedTuple):
     """
-    Pairs that rise minus pairs that fall, and how probable as much is without any trend.
+    *s* is the number of rising minus falling pairs, *p_value* the probability of it without any trend.
     """
 
     s: int
@@ -105,12 +104,12 @@ class Slope(NamedTuple):
 
 class TrendAnalysis(Struct, frozen=True):
     """
-    What a series of bucket medians says.
+    The trend of a series of medians by bucket.
 
     *current* is the last median, None without any. *slope_per_week* (the improvement rate, in
-    the KPI's unit, sign as measured), its 95 % *interval* and the *p_value* are None where the
-    data are insufficient: under 8 buckets, and then the direction is stable. *volatility*, in
-    the KPI's unit, is None under 4. *n* counts buckets.
+    the KPI's unit, sign as measured), its 95 % *interval* and the *p_value* are None if the data
+    are insufficient: under 8 buckets, when the direction is stable. *volatility*, in the KPI's
+    unit, is None under 4 buckets. *n* is the number of buckets.
     """
 
     current: float | None
@@ -127,19 +126,19 @@ def trend(
     times_ns: Sequence[int], values: Sequence[float], window_ns: int, measure: TrendMeasure
 ) -> TrendAnalysis:
     """
-    Whether bucket medians improve, decline or neither.
+    Whether medians by bucket improve, decline or are stable.
 
-    They move only if that is both significant (Mann-Kendall) and worth mentioning: the
-    Theil-Sen slope makes at least the measure's smallest effect over the window.
+    They are stable unless the change is both significant (Mann-Kendall) and large enough: the
+    Theil-Sen slope over the window must reach the measure's smallest effect.
 
     Args:
-        times_ns: When each bucket began, ascending; gaps are fine.
+        times_ns: The start of each bucket, ascending; gaps are allowed.
         values: The median of each bucket.
         window_ns: Length of the window the buckets come from.
-        measure: Which KPI it is.
+        measure: The properties of the KPI.
 
     Raises:
-        ValueError: If there are not as many times as values, or times do not ascend.
+        ValueError: If the numbers of times and values differ, or times do not ascend.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
@@ -147,15 +146,24 @@ def trend(
     n = len(values)
     current = values[-1] if values else None
     if n < TREND_MINIMUM:
-        return TrendAnalysis(current, Direction.STABLE, True, None, None, None, volatility(values), n)
+        return TrendAnalysis(
+            current=current,
+            direction=Direction.STABLE,
+            insufficient_data=True,
+            slope_per_week=None,
+            interval=None,
+            p_value=None,
+            volatility=volatility(values),
+            n=n,
+        )
 
     slope = theil_sen([(time_ns - times_ns[0]) / WEEK_NS for time_ns in times_ns], values)
     p_value = mann_kendall(values).p_value
     effect = slope.estimate * window_ns / WEEK_NS
-    moves = p_value < SIGNIFICANCE and abs(effect) >= measure.smallest_effect(statistics.median(values))
+    is_trend = p_value < SIGNIFICANCE and abs(effect) >= measure.smallest_effect(statistics.median(values))
     return TrendAnalysis(
         current=current,
-        direction=_direction(effect * measure.polarity) if moves else Direction.STABLE,
+        direction=_direction(effect * measure.polarity) if is_trend else Direction.STABLE,
         insufficient_data=False,
         slope_per_week=slope.estimate,
         interval=(slope.low, slope.high),
@@ -201,7 +209,7 @@ def volatility(values: Sequence[float]) -> float | None:
     """
     Sample SD of first differences over the square root of 2, in the unit of *values*.
 
-    For independent noise that is the noise's own SD; a steady climb has none. None under 4.
+    For independent noise that is the SD of the noise; for a constant slope it is 0. None under 4 values.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
@@ -210,15 +218,16 @@ def volatility(values: Sequence[float]) -> float | None:
     return statistics.stdev(later - earlier for earlier, later in pairwise(values)) / math.sqrt(2)
 
 
-def pooled(parts: Iterable[TrendSeries]) -> TrendSeries:
+def pooled(components: Iterable[TrendSeries]) -> TrendSeries:
     """
-    One series of several droids', in which a change of the mix of droids is no change of value.
+    One series from those of several droids or patterns, unaffected by a change of their mix.
 
-    Each droid counts by its deviation from its own median, weighted by its outputs; the weighted
-    mean of those medians is the level. Where every droid has every bucket, that is the weighted mean.
+    The level is the weighted mean of the medians of the components. To it the weighted mean of their
+    deviations from their own medians is added. If every component has every bucket, the result is
+    their weighted mean.
 
     Returns:
-        A value for each bucket any part has, weighing what the parts weigh together.
+        A value for each bucket that any component has, with the sum of their weights.
 
     Definition: docs/kpis.md#trends-and-forecasts
     """
@@ -226,15 +235,15 @@ def pooled(parts: Iterable[TrendSeries]) -> TrendSeries:
     level = 0.0
     deviations: defaultdict[int, float] = defaultdict(float)
     weights: Counter[int] = Counter()
-    for part in parts:
-        if not part.values or not part.weight:
+    for component in components:
+        if not component.values or not component.weight:
             continue
-        own = statistics.median(part.values)
-        weight += part.weight
-        level += part.weight * own
-        for time_ns, value in zip(part.times_ns, part.values, strict=True):
-            deviations[time_ns] += part.weight * (value - own)
-            weights[time_ns] += part.weight
+        median = statistics.median(component.values)
+        weight += component.weight
+        level += component.weight * median
+        for time_ns, value in zip(component.times_ns, component.values, strict=True):
+            deviations[time_ns] += component.weight * (value - median)
+            weights[time_ns] += component.weight
 
     times_ns = sorted(deviations)
     return TrendSeries(
@@ -250,7 +259,7 @@ def _direction(gain: float) -> Direction:
 
 def _pairs_variance(n: int, values: Sequence[float]) -> float:
     """
-    Variance of rising minus falling pairs of *n* values without a trend, corrected for ties.
+    Variance of the number of rising minus falling pairs of *n* values without a trend, corrected for ties.
     """
     ties = Counter(values).values()
     return (n * (n - 1) * (2 * n + 5) - sum(t * (t - 1) * (2 * t + 5) for t in ties)) / 18
@@ -258,7 +267,7 @@ def _pairs_variance(n: int, values: Sequence[float]) -> float:
 
 def _check(times_ns: Sequence[int], values: Sequence[float]) -> None:
     if len(times_ns) != len(values):
-        raise ValueError(f"{len(times_ns)} times and {len(values)} values; they must be as many")
+        raise ValueError(f"{len(times_ns)} times and {len(values)} values; expected as many times as values")
     for earlier, later in pairwise(times_ns):
         if later <= earlier:
             raise ValueError(f"time {later} follows {earlier}; times must ascend")

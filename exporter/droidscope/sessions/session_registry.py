@@ -107,7 +107,7 @@ class SessionRegistry:
         session = SessionState(
             orchestrator=place.orchestrator,
             id=place.session,
-            own=place.native,
+            native=place.native,
             pattern=place.pattern,
             start_ns=start_ns,
             last_clock=clock_ns,

@@ -151,6 +151,7 @@ class SessionState(
         "analysis_facts": "digested",
         "counted_messages": "tallied",
         "measured_size": "weight",
+        "native": "own",
     },
 ):
     """
@@ -168,7 +169,7 @@ class SessionState(
 
     orchestrator: OrchestratorLabels
     id: str
-    own: bool
+    native: bool
     pattern: str
     start_ns: int
     last_clock: int

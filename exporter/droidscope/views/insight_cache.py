@@ -23,9 +23,10 @@ from droidscope.facts.history import HOURS, before
 from droidscope.head.head import Head
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase
 from droidscope.insights.assignments import Assignment, assignments
-from droidscope.insights.bottlenecks import Bottleneck, bottlenecks
+from droidscope.insights.bottlenecks import bottlenecks
 from droidscope.insights.forecasts import TREND_BUCKETS, TrendWindow, daily_costs, droid_trends
-from droidscope.insights.recommendations import Recommendation, recommendations
+from droidscope.insights.insight_types import Bottleneck, Recommendation
+from droidscope.insights.recommendations import recommendations
 from droidscope.kpi.patterns import reference_cost_usd
 from droidscope.kpi.timeline import Timeline, hours_over, timeline
 from droidscope.kpi.trends import Direction
@@ -207,13 +208,13 @@ class InsightCache:
         return {
             (orchestrator, window): AnalysisWindow(
                 orchestrator=orchestrator[0],
-                window=window,
+                name=window,
                 now_ns=now_ns,
                 minutes=minutes.get(orchestrator, nothing)[window],
                 hours=hours.get(orchestrator, nothing)[window],
-                before=hours.get(orchestrator, nothing)[before(window)],
-                running=running[orchestrator],
-                running_ns=running_ns[orchestrator],
+                baseline=hours.get(orchestrator, nothing)[before(window)],
+                running_phases=running[orchestrator],
+                running_sessions_ns=running_ns[orchestrator],
                 examples=_examples_since(
                     examples, orchestrator, HOURS.ranges(now_ns)[window].start * HOUR_NS
                 ),
@@ -227,7 +228,7 @@ def _insights_of(window: AnalysisWindow) -> WindowInsights:
     detected = bottlenecks(window)
     advice = recommendations(window, detected)
     with_series: list[Assignment] = []
-    if window.window == ASSIGNMENT_WINDOW:
+    if window.name == ASSIGNMENT_WINDOW:
         rated = [
             assignment for assignment in assignments(window.minutes, window.hours) if assignment.effectiveness
         ]

@@ -19,8 +19,7 @@ from droidscope.exposition.text import GaugeSample
 from droidscope.head.head import Head
 from droidscope.head.live import droids_at_work, foreign_sessions, progress_ratio, session_state
 from droidscope.insights.alerts import LEVELS, ActiveAlert, Level, alert_level
-from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.kpi.catalog import gauges
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.series.series_registry import SeriesRegistry

@@ -13,9 +13,7 @@ from urllib.parse import urlencode
 from droidscope.conventions import insight_kinds
 from droidscope.formatting import count, duration, rounded
 from droidscope.insights.alerts import ActiveAlert, Level
-from droidscope.insights.analysis_window import SessionRef
-from droidscope.insights.bottlenecks import Bottleneck
-from droidscope.insights.recommendations import Recommendation
+from droidscope.insights.insight_types import Bottleneck, Recommendation, SessionRef
 from droidscope.web.html import UNKNOWN, aside, bar, empty_note, section, text
 
 ALERTS_OPEN: Final = 6
@@ -48,7 +46,7 @@ def bottlenecks_section(bottlenecks: Sequence[Bottleneck] | None) -> str:
     """
     items = [
         _insight(
-            insight_kinds.BOTTLENECKS[bottleneck.kind],
+            insight_kinds.BOTTLENECK_TITLES[bottleneck.kind],
             bottleneck.orchestrator,
             bottleneck.impact_score,
             bottleneck.description,
@@ -67,7 +65,7 @@ def recommendations_section(recommendations: Sequence[Recommendation] | None) ->
     """
     items = [
         _insight(
-            insight_kinds.RECOMMENDATIONS[advice.kind],
+            insight_kinds.RECOMMENDATION_TITLES[advice.kind],
             advice.orchestrator,
             advice.impact_score,
             advice.description,

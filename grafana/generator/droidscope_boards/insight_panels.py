@@ -23,10 +23,10 @@ OF_PATTERN: Final = 'subject=~"$pattern(/.*)?"'
 The subjects that are a chosen pattern or in one; with all chosen also droids.
 """
 
-_KINDS: Final = named(insight_kinds.BOTTLENECKS)
-_TYPES: Final = named(insight_kinds.RECOMMENDATIONS)
-_RECOMMENDATIONS: Final = named({rule.id: rule.what for rule in insight_kinds.ADVICE})
-_REASONS: Final = named({rule.id: rule.when for rule in insight_kinds.ADVICE})
+_KINDS: Final = named(insight_kinds.BOTTLENECK_TITLES)
+_TYPES: Final = named(insight_kinds.RECOMMENDATION_TITLES)
+_RECOMMENDATIONS: Final = named({rule.id: rule.summary for rule in insight_kinds.RECOMMENDATION_RULES})
+_REASONS: Final = named({rule.id: rule.condition for rule in insight_kinds.RECOMMENDATION_RULES})
 
 
 def impact(scope: Scope, by: tuple[str, ...], subject: str) -> str:

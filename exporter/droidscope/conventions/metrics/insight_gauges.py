@@ -23,7 +23,7 @@ DROID_QUALITY_TREND = _insight(
 DROID_QUALITY_VOLATILITY = _insight(
     "orchestrator_droid_code_quality_volatility_points",
     "droid",
-    help="How restless the medians of code quality are, in points.",
+    help="Volatility of the medians of code quality, in points.",
 )
 DROID_QUALITY_DIRECTION = _insight(
     "orchestrator_droid_code_quality_trend_direction",
