@@ -13,8 +13,8 @@ from typing import Final
 
 from droidscope.conventions.fleet_thresholds import FLEET_ALERTS
 from droidscope.conventions.thresholds import ALERTS, NO_HOLD
+from droidscope.limits.alert_limits import AnyThreshold
 from droidscope.limits.sentences import condition_text
-from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts import WATCHDOG
 from rendered_part import write_or_check
 

@@ -19,7 +19,7 @@ from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE
 from droidscope.errors import ConfigError
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 
 
 @pytest.fixture

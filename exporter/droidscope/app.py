@@ -18,6 +18,14 @@ import uvicorn
 
 from droidscope import __version__
 from droidscope.api.schema import Readiness
+from droidscope.component_settings import (
+    foreign_settings,
+    head_settings,
+    request_limits,
+    series_limits,
+    store_options,
+    view_settings,
+)
 from droidscope.config import Address, Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
@@ -27,14 +35,6 @@ from droidscope.ingest.grpc import OtlpGrpc
 from droidscope.ingest.http import OtlpHttp
 from droidscope.mapping.mapper import Mapper
 from droidscope.pipeline import Pipeline
-from droidscope.room_settings import (
-    foreign_settings,
-    head_settings,
-    request_limits,
-    series_limits,
-    store_options,
-    view_settings,
-)
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
 from droidscope.views.head_reader import HeadReader

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from droidscope import __version__, addons, config
+from droidscope import __version__, config, optional_commands
 from droidscope.errors import DroidscopeError
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ class Commands(click.Group):
         """
         Names of the product's commands and of all add-ons', installed or not.
         """
-        return sorted({*super().list_commands(ctx), *addons.ADDONS})
+        return sorted({*super().list_commands(ctx), *optional_commands.OPTIONAL_COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """
         The command of that name, None if there is none; an add-on's is imported only here.
         """
-        addon = addons.ADDONS.get(cmd_name)
-        return addons.load(addon) if addon else super().get_command(ctx, cmd_name)
+        optional = optional_commands.OPTIONAL_COMMANDS.get(cmd_name)
+        return optional_commands.load(optional) if optional else super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """

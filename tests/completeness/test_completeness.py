@@ -339,7 +339,7 @@ def test_processes_past_the_limit_are_forgotten_the_longest_silent_first(tmp_pat
     One that returns is judged from then on: its past is not known, and is not taken for lost.
     """
     monkeypatch.setattr(completeness, "PROCESSES_LIMIT", 1)
-    monkeypatch.setattr("droidscope.completeness.client_counts.STREAMS_LIMIT", 1)
+    monkeypatch.setattr("droidscope.completeness.reported_counts.STREAMS_LIMIT", 1)
     rig = Rig(tmp_path / "store")
     send_tasks(rig, 1)
     report(rig, 1, at=1)

@@ -15,7 +15,7 @@ from droidscope.conventions.metrics import WINDOWS
 from droidscope.facts import buckets as buckets_module
 from droidscope.facts import windows as windows_module
 from droidscope.facts.facts import ScoreSums, SessionsEnded, TasksEnded
-from droidscope.facts.window_shape import MINUTES
+from droidscope.facts.window_layout import MINUTES
 from droidscope.facts.windows import Windows
 from droidscope.units import MINUTE_NS
 from kpi.windowed import ACME, OTHER, Remembered, Steps, applied, defined, floor, reloaded

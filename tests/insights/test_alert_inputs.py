@@ -12,7 +12,7 @@ from droidscope.conventions.thresholds import HIGH_ERROR_RATE, SECURITY_ISSUES
 from droidscope.facts.facts import AttemptsEnded
 from droidscope.insights.alerts import alerts
 from droidscope.limits import overrides
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.mapping.mapper import Mapper
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings

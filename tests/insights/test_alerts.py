@@ -33,7 +33,7 @@ from droidscope.facts.facts import (
 from droidscope.facts.windows import Windows
 from droidscope.insights.alerts import LEVELS, AlertInputs, alert_level, alerts, facts_by_window
 from droidscope.limits import overrides
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.rules.alerts import Links, alert_groups
 from droidscope.units import MINUTE_NS, NANO
 from rendered import run

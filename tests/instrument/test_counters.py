@@ -146,7 +146,7 @@ def test_what_is_not_sampled_is_not_counted():
     reader = InMemoryMetricReader()
     sent = []
 
-    class Recorder:
+    class MetricWriter:
         def on_emit(self, record):
             sent.append(record)
 
@@ -154,7 +154,7 @@ def test_what_is_not_sampled_is_not_counted():
             return True
 
     loggers = LoggerProvider(shutdown_on_exit=False)
-    loggers.add_log_record_processor(Recorder())
+    loggers.add_log_record_processor(MetricWriter())
     tracers = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     meters = MeterProvider([reader], shutdown_on_exit=False)
     with providers.override(providers.from_providers(tracers, loggers, meters)):

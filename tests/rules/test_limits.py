@@ -20,7 +20,7 @@ from droidscope.conventions.former_names import FORMER_ALERT_NAMES
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.errors import ConfigError
 from droidscope.limits import overrides
-from droidscope.limits.variants import Adjustment, AlertLimits
+from droidscope.limits.alert_limits import Adjustment, AlertLimits
 from droidscope.rules.alerts import KINDS, Links, alert_groups, alerts_of
 from droidscope.rules.promql import matchers
 from rendered import ROOT, alert_rules, run

@@ -12,7 +12,7 @@ import yaml
 
 from droidscope.conventions import fleet_thresholds, metrics
 from droidscope.conventions.metrics import CATALOGUE, KPIS, samples_of
-from droidscope.limits.variants import Adjustment, AlertLimits
+from droidscope.limits.alert_limits import Adjustment, AlertLimits
 from droidscope.rules.alerts import DOWN, INSTANCE_DOWN, WATCHDOG, Links, alert_groups
 from every_series import samples
 from rendered import ROOT, alert_rules, run

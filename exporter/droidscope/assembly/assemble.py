@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from droidscope.assembly.nodes import RUNS, SpanNode, Trace
 from droidscope.assembly.session_records import inside_native_sessions, session_records
-from droidscope.assembly.session_split import split_sessions
+from droidscope.assembly.split_sessions import split_sessions
 from droidscope.assembly.trace_tree import grow
 from droidscope.model import records as r
 from droidscope.model.foreign_steps import SettledForeignSession

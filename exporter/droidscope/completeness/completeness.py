@@ -17,11 +17,11 @@ from typing import ClassVar, Final, NamedTuple
 from msgspec import Struct, field
 
 from droidscope.bounded import BoundedMap
-from droidscope.completeness.client_counts import ClientCounts, Increase, Stream, StreamCount
+from droidscope.completeness.reported_counts import Increase, ReportedCounts, Stream, StreamCount
 from droidscope.conventions import metrics as m
 from droidscope.model.labels import Relabel, unchanged
 from droidscope.model.records import CLIENT_KINDS, Emitted, Record
-from droidscope.recording.recorder import Recorder
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.sessions.settings import HeadSettings
 from droidscope.units import MINUTE_NS, SECOND_NS
 
@@ -190,10 +190,10 @@ class Completeness:
 
     dump_type: ClassVar = CompletenessDump
 
-    def __init__(self, settings: HeadSettings, recorder: Recorder) -> None:
+    def __init__(self, settings: HeadSettings, writer: MetricWriter) -> None:
         self._settings = settings
-        self._recorder = recorder
-        self._counts = ClientCounts()
+        self._writer = writer
+        self._counts = ReportedCounts()
         self._accounts: BoundedMap[Process, Account] = BoundedMap(PROCESSES_LIMIT)
         # Unix time: of a counter that began before, some counts may not have been received.
         self._since_ns: int | None = None
@@ -217,11 +217,11 @@ class Completeness:
         """
         Take in what a process reports, and count by how much that is more than was known.
         """
-        clock_ns, labels = self._recorder.clock_ns, (point.orchestrator[0], point.kind)
+        clock_ns, labels = self._writer.clock_ns, (point.orchestrator[0], point.kind)
         growth = self._counts.take(point, clock_ns)
-        self._recorder.count_own(m.CLIENT_RECORDS_EMITTED, labels, growth.amount)
+        self._writer.count_own(m.CLIENT_RECORDS_EMITTED, labels, growth.amount)
         if self._since_ns is None:
-            self._since_ns = self._recorder.wall_ns - EARLIER_START_NS
+            self._since_ns = self._writer.wall_ns - EARLIER_START_NS
         if growth.forgotten_clock is not None:
             self._forget_before(growth.forgotten_clock)
         if point.kind in _KINDS:
@@ -235,7 +235,7 @@ class Completeness:
             amount = 0
             if not account.points:
                 account.begin(point.time_ns - UNCERTAIN_NS)
-        account.report(point, amount, self._recorder.clock_ns, self._settings.records_lost_after_ns)
+        account.report(point, amount, self._writer.clock_ns, self._settings.records_lost_after_ns)
         self._times += len(account.later) - before
 
     def _may_have_missed(self, point: Emitted, growth: Increase) -> bool:
@@ -243,7 +243,7 @@ class Completeness:
         Whether some of what a point counts may have been emitted when nothing was received or kept of it.
         """
         # By its age: the clock of the process may differ from the exporter's.
-        began_ns = self._recorder.wall_ns - (point.time_ns - point.start_ns)
+        began_ns = self._writer.wall_ns - (point.time_ns - point.start_ns)
         return self._since_ns is not None and began_ns < self._since_ns and (growth.first or point.delta)
 
     def _account(self, process: Process) -> Account:
@@ -255,11 +255,11 @@ class Completeness:
                 self._forget(dropped[1])
         else:
             self._accounts.move_to_end(process)
-        account.last_seen_clock = self._recorder.clock_ns
+        account.last_seen_clock = self._writer.clock_ns
         return account
 
     def _forget_silent(self) -> None:
-        horizon = self._recorder.clock_ns - SILENT_NS
+        horizon = self._writer.clock_ns - SILENT_NS
         while self._accounts and next(iter(self._accounts.values())).last_seen_clock < horizon:
             _, account = self._accounts.popitem(last=False)
             self._forget(account)
@@ -272,7 +272,7 @@ class Completeness:
         self._forget_before(account.last_seen_clock)
 
     def _forget_before(self, last_seen_clock: int) -> None:
-        wall_ns = self._recorder.wall_ns - (self._recorder.clock_ns - last_seen_clock)
+        wall_ns = self._writer.wall_ns - (self._writer.clock_ns - last_seen_clock)
         self._since_ns = max(self._since_ns or 0, wall_ns)
 
     def _make_room(self) -> None:

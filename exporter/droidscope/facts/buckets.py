@@ -13,7 +13,7 @@ from droidscope.facts.packing import Amounts, packed_amounts, unpacked
 from droidscope.model.labels import OrchestratorLabels
 
 if TYPE_CHECKING:
-    from droidscope.facts.window_shape import Ranges, WindowShape
+    from droidscope.facts.window_layout import Ranges, WindowLayout
 
 
 class BucketsDump(Struct, frozen=True, array_like=True):
@@ -28,15 +28,15 @@ class BucketsDump(Struct, frozen=True, array_like=True):
 
 class Buckets:
     """
-    One orchestrator's buckets and totals, by the windows of a *shape*.
+    One orchestrator's buckets and totals, by the windows of a *layout*.
 
     Buckets that have left the shortest window are touched again only when they leave a longer
     one, or by late records; until then they are kept packed, in a small part of the memory.
     """
 
-    def __init__(self, shape: WindowShape) -> None:
-        self.totals: dict[str, Amounts] = {window: {} for window in shape.spans}
-        self._shape = shape
+    def __init__(self, layout: WindowLayout) -> None:
+        self.totals: dict[str, Amounts] = {window: {} for window in layout.spans}
+        self._layout = layout
         self._windows_of: dict[type[FactKey], tuple[str, ...]] = {}
         self._open: dict[int, Amounts] = {}
         self._packed: dict[int, bytes] = {}
@@ -93,7 +93,7 @@ class Buckets:
         return BucketsDump(orchestrator, self._packed | buckets, totals)
 
     @classmethod
-    def load(cls, dump: BucketsDump, shape: WindowShape) -> Buckets:
+    def load(cls, dump: BucketsDump, layout: WindowLayout) -> Buckets:
         """
         What was dumped.
 
@@ -101,15 +101,15 @@ class Buckets:
             KeyError: If the dump lacks one of today's windows.
             zlib.error, msgspec.MsgspecError: If it is damaged.
         """
-        buckets = cls(shape)
-        buckets.totals = {window: unpacked(dump.totals[window]) for window in shape.spans}
+        buckets = cls(layout)
+        buckets.totals = {window: unpacked(dump.totals[window]) for window in layout.spans}
         buckets._packed = dict(dump.buckets)
         return buckets
 
     def _windows(self, fact: type[FactKey]) -> tuple[str, ...]:
         windows = self._windows_of.get(fact)
         if windows is None:
-            windows = self._windows_of[fact] = self._shape.windows_of(fact)
+            windows = self._windows_of[fact] = self._layout.windows_of(fact)
         return windows
 
     def _shift(self, window: str, old: range, new: range) -> None:
@@ -122,7 +122,7 @@ class Buckets:
         self._sum(window, range(old.stop, new.stop), 1)
 
     def _sum(self, window: str, buckets: range, sign: int) -> None:
-        totals, facts = self.totals[window], self._shape.spans[window].facts
+        totals, facts = self.totals[window], self._layout.spans[window].facts
         for bucket in buckets:
             if bucket in self._open:
                 _add_all(totals, self._open[bucket], sign, facts)

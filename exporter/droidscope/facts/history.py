@@ -15,7 +15,7 @@ from typing import Final
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.facts.packing import FACTS_OF_HOURS_ALONE
 from droidscope.facts.sketched_facts import PhaseDurations, SessionDurations
-from droidscope.facts.window_shape import WindowShape, WindowSpan
+from droidscope.facts.window_layout import WindowLayout, WindowSpan
 from droidscope.units import HOUR_NS
 
 DAY_HOURS: Final = 24
@@ -36,7 +36,7 @@ def before(window: str) -> str:
     return f"before {window}"
 
 
-HOURS: Final = WindowShape(
+HOURS: Final = WindowLayout(
     HOUR_NS,
     {
         **{

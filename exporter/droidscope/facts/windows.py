@@ -25,7 +25,7 @@ from droidscope.facts.buckets import Buckets, BucketsDump
 from droidscope.facts.fact_key import FactKey
 from droidscope.facts.fact_totals import Totals
 from droidscope.facts.packing import Amounts, AnyFact, pack, unpack, unpacked
-from droidscope.facts.window_shape import MINUTES, Ranges, WindowShape, WindowSpan
+from droidscope.facts.window_layout import MINUTES, Ranges, WindowLayout, WindowSpan
 from droidscope.model.labels import OrchestratorLabels, Relabel, unchanged
 from droidscope.units import SECOND_NS, duration_seconds
 
@@ -60,20 +60,20 @@ class WindowsDump(Struct, frozen=True, array_like=True):
 
 class Windows:
     """
-    The facts of all orchestrators and their totals over each window of a *shape*.
+    The facts of all orchestrators and their totals over each window of a *layout*.
 
     Not thread-safe: whoever adds and whoever reads take turns.
     """
 
     dump_type: ClassVar = WindowsDump
 
-    def __init__(self, shape: WindowShape = MINUTES) -> None:
-        self.shape = shape
+    def __init__(self, layout: WindowLayout = MINUTES) -> None:
+        self.layout = layout
         self._now_ns = 0
         self._reached_ns = 0
-        self._ranges = shape.ranges(0)
-        self._bucket_ns = shape.bucket_ns
-        self._oldest = -shape.reach
+        self._ranges = layout.ranges(0)
+        self._bucket_ns = layout.bucket_ns
+        self._oldest = -layout.reach
         self._edges = (0, 0)
         self._held: dict[OrchestratorLabels, Buckets] = defaultdict(self._new_buckets)
         self._ahead: list[_Waiting] = []
@@ -108,8 +108,8 @@ class Windows:
         edges = now_ns // self._bucket_ns, -(-now_ns // self._bucket_ns)
         if edges != self._edges:
             self._post()
-            self._move(self.shape.ranges(now_ns))
-            self._oldest = edges[0] - self.shape.reach
+            self._move(self.layout.ranges(now_ns))
+            self._oldest = edges[0] - self.layout.reach
             self._edges = edges
         self._now_ns = now_ns
         self._reached_ns = max(self._reached_ns, now_ns)
@@ -136,11 +136,11 @@ class Windows:
 
         Those without running totals are summed up from their buckets: the longer, the more it costs.
         """
-        if window in self.shape.spans:
+        if window in self.layout.spans:
             return self.totals(orchestrator, window, now_ns)
         self.advance(now_ns)
-        span = WindowSpan(-(-duration_seconds(window) * SECOND_NS // self.shape.bucket_ns))
-        numbers = WindowShape(self.shape.bucket_ns, {window: span}).ranges(now_ns)[window]
+        span = WindowSpan(-(-duration_seconds(window) * SECOND_NS // self.layout.bucket_ns))
+        numbers = WindowLayout(self.layout.bucket_ns, {window: span}).ranges(now_ns)[window]
         sums: Counter[FactKey] = Counter()
         for packed in self.buckets(orchestrator, numbers):
             sums.update(unpacked(packed))
@@ -217,9 +217,9 @@ class Windows:
         """
         self._now_ns = dump.now_ns
         self._reached_ns = dump.reached_ns
-        self._ranges = self.shape.ranges(dump.now_ns)
+        self._ranges = self.layout.ranges(dump.now_ns)
         self._edges = dump.now_ns // self._bucket_ns, -(-dump.now_ns // self._bucket_ns)
-        self._oldest = self._edges[0] - self.shape.reach
+        self._oldest = self._edges[0] - self.layout.reach
         self._fresh.clear()
         self._ahead = [
             (end_ns, next(self._numbers), orchestrator, key, amount)
@@ -227,12 +227,12 @@ class Windows:
         ]
         self._held.clear()
         for buckets in dump.buckets:
-            self._held[buckets.orchestrator] = Buckets.load(buckets, self.shape)
+            self._held[buckets.orchestrator] = Buckets.load(buckets, self.layout)
         if relabel is not unchanged:
             self._relabel(relabel)
 
     def _new_buckets(self) -> Buckets:
-        return Buckets(self.shape)
+        return Buckets(self.layout)
 
     def _settle(self, orchestrator: OrchestratorLabels, end_ns: int, key: FactKey, amount: int) -> None:
         bucket = end_ns // self._bucket_ns

@@ -22,9 +22,9 @@ from droidscope.model.labels import relabeling
 from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.records import AnyRecord, Emitted
 from droidscope.recording.example_sessions import ExampleSessions
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.pattern_names import PatternNames
 from droidscope.recording.phase_baselines import PhaseBaselines
-from droidscope.recording.recorder import Recorder
 from droidscope.recording.security_findings import OpenSecurityFindings
 from droidscope.recording.session_analysis import SessionAnalyses
 from droidscope.recording.session_recorder import SessionRecorder
@@ -59,11 +59,11 @@ class Head:
         self.sessions = SessionRegistry(settings)
         self.foreign = ForeignSessions(foreign)
         self.findings = OpenSecurityFindings()
-        self._recorder = Recorder(self.series, self.windows, self.history, self.examples)
-        self.completeness = Completeness(settings, self._recorder)
-        self.analyses = SessionAnalyses(self._recorder)
+        self._writer = MetricWriter(self.series, self.windows, self.history, self.examples)
+        self.completeness = Completeness(settings, self._writer)
+        self.analyses = SessionAnalyses(self._writer)
         self._session_recorder = SessionRecorder(
-            settings, self._recorder, self.sessions, self.findings, self.analyses, self.names
+            settings, self._writer, self.sessions, self.findings, self.analyses, self.names
         )
         self._parts: dict[str, CheckpointPart] = {
             "series": self.series,
@@ -116,7 +116,7 @@ class Head:
         """
         Do all that is due by now: settle foreign sessions; close, mark as lost and forget the native ones.
         """
-        self._recorder.set_time(clock_ns, wall_ns)
+        self._writer.set_time(clock_ns, wall_ns)
         self.windows.advance(wall_ns)
         self.history.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns), repeat(None))
@@ -136,7 +136,7 @@ class Head:
         """
         The head as bytes, for a checkpoint.
         """
-        self._recorder.forget()
+        self._writer.forget()
         dumps = {name: part.dump() for name, part in self._parts.items()}
         return msgspec.msgpack.encode({"version": VERSION, **dumps})
 

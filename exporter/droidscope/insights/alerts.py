@@ -35,8 +35,8 @@ from droidscope.facts.fact_key import FactKey, Score, Statistic
 from droidscope.facts.fact_totals import Totals, sum_by
 from droidscope.formatting import full_duration, percent
 from droidscope.limits import sentences
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.limits.sentences import sentence, subject_text
-from droidscope.limits.variants import AlertLimits
 from droidscope.units import MICRO, SECOND_NS
 
 SpecThreshold = Threshold[SpecAlertCategory]

@@ -20,7 +20,7 @@ from droidscope.conventions.fleet_thresholds import FLEET_ALERTS
 from droidscope.conventions.former_names import FORMER_ALERT_NAMES
 from droidscope.conventions.thresholds import ALERTS, BY_PATTERN, LONGEST_WINDOW
 from droidscope.errors import ConfigError
-from droidscope.limits.variants import Adjustment, AlertLimits, AnyThreshold, Override
+from droidscope.limits.alert_limits import Adjustment, AlertLimits, AnyThreshold, Override
 from droidscope.units import duration_seconds
 from droidscope.yaml_file import read_mapping
 

@@ -10,7 +10,7 @@ from typing import Final
 from droidscope.conventions import metrics as m
 from droidscope.facts.facts import SessionCost
 from droidscope.model.records import Place, Usage
-from droidscope.recording.recorder import Recorder
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.sessions.settings import Price
 from droidscope.units import NANO
 
@@ -26,8 +26,8 @@ class CostRecorder:
     Counts usages; *prices* by model serve where the source gave no cost.
     """
 
-    def __init__(self, recorder: Recorder, prices: Mapping[str, Price]) -> None:
-        self._recorder = recorder
+    def __init__(self, writer: MetricWriter, prices: Mapping[str, Price]) -> None:
+        self._writer = writer
         self._prices = prices
 
     def spend(self, place: Place, end_ns: int, usages: Iterable[Usage]) -> None:
@@ -43,18 +43,18 @@ class CostRecorder:
             tokens = getattr(usage, direction)
             if tokens:
                 labels = (place.droid, usage.model, direction)
-                self._recorder.count(m.TOKENS, place.orchestrator, labels, amount=tokens)
+                self._writer.count(m.TOKENS, place.orchestrator, labels, amount=tokens)
 
     def _count_cost(self, place: Place, end_ns: int, usage: Usage) -> None:
         orchestrator, cost_usd = place.orchestrator, self._cost_usd(usage)
         if cost_usd is None:
             tokens = usage.input + usage.output + usage.cache_read + usage.cache_write
-            self._recorder.count(m.UNPRICED_TOKENS, orchestrator, (usage.model,), amount=tokens)
+            self._writer.count(m.UNPRICED_TOKENS, orchestrator, (usage.model,), amount=tokens)
         else:
             labels = (place.pattern, place.droid, usage.model)
-            self._recorder.count(m.COST, orchestrator, labels, amount=float(cost_usd))
+            self._writer.count(m.COST, orchestrator, labels, amount=float(cost_usd))
             key = SessionCost(pattern=place.pattern)
-            self._recorder.add_fact(orchestrator, end_ns, key, round(cost_usd * NANO))
+            self._writer.add_fact(orchestrator, end_ns, key, round(cost_usd * NANO))
 
     def _cost_usd(self, usage: Usage) -> float | None:
         """

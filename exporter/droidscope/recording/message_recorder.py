@@ -14,8 +14,8 @@ from droidscope.facts.amounts import response_credit
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.phase_recorder import PhaseRecorder
-from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import DAY_NS, NANO, SECOND_NS
 
@@ -32,8 +32,8 @@ class MessageRecorder:
     Counts what passes between droids, and how many messages each sent in a session.
     """
 
-    def __init__(self, recorder: Recorder, phases: PhaseRecorder) -> None:
-        self._recorder = recorder
+    def __init__(self, writer: MetricWriter, phases: PhaseRecorder) -> None:
+        self._writer = writer
         self._phases = phases
 
     def message(self, record: r.Message, session: SessionState) -> None:
@@ -42,12 +42,12 @@ class MessageRecorder:
         """
         orchestrator, end_ns = record.place.orchestrator, record.end_ns
         labels = (record.sender, record.type, record.outcome)
-        self._recorder.count(m.MESSAGES, orchestrator, labels, record)
-        self._recorder.count(m.MESSAGE_EDGES, orchestrator, (record.sender, record.receiver), record)
+        self._writer.count(m.MESSAGES, orchestrator, labels, record)
+        self._writer.count(m.MESSAGE_EDGES, orchestrator, (record.sender, record.receiver), record)
         sent = f.MessagesSent(sender=record.sender, message_type=record.type, outcome=record.outcome)
-        self._recorder.add_fact(orchestrator, end_ns, sent, 1)
+        self._writer.add_fact(orchestrator, end_ns, sent, 1)
         if record.receiver:
-            self._recorder.add_fact(orchestrator, end_ns, f.MessagesReceived(droid=record.receiver), 1)
+            self._writer.add_fact(orchestrator, end_ns, f.MessagesReceived(droid=record.receiver), 1)
         session.sent[record.sender] = session.sent.get(record.sender, 0) + 1
         if record.type == MessageType.QUERY:
             self._query(record, session)
@@ -55,29 +55,29 @@ class MessageRecorder:
 
     def _query(self, record: r.Message, session: SessionState) -> None:
         orchestrator, droid, outcome = record.place.orchestrator, record.receiver, record.outcome
-        if self._recorder.expects(orchestrator, "query", droid):
+        if self._writer.expects(orchestrator, "query", droid):
             self._ensure_queries(orchestrator, droid)
-        self._recorder.count(m.QUERIES, orchestrator, (droid, outcome), record)
+        self._writer.count(m.QUERIES, orchestrator, (droid, outcome), record)
         self._add_facts(record)
         unanswered = outcome is Outcome.UNANSWERED
         if unanswered or record.duration_ns > _SLOW_NS:
             # One that nobody answered shows more than any that took long.
             weight = record.duration_ns + unanswered * _YEAR_NS
-            self._recorder.add_example(session, ExampleKind.QUERY, {"droid": droid}, weight, record.end_ns)
+            self._writer.add_example(session, ExampleKind.QUERY, {"droid": droid}, weight, record.end_ns)
         if outcome in _CAME:
-            self._recorder.observe_duration(m.QUERY_RESPONSE, (droid,), record)
+            self._writer.observe_duration(m.QUERY_RESPONSE, (droid,), record)
         if outcome is Outcome.ANSWERED:
             credit = response_credit(record.duration_ns) / NANO
-            self._recorder.count(m.QUERY_CREDIT, orchestrator, (droid,), record, credit)
+            self._writer.count(m.QUERY_CREDIT, orchestrator, (droid,), record, credit)
 
     def _ensure_queries(self, orchestrator: OrchestratorLabels, droid: str) -> None:
         for outcome in (Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED):
-            self._recorder.ensure(m.QUERIES, orchestrator, (droid, outcome))
-        self._recorder.ensure(m.QUERY_CREDIT, orchestrator, (droid,))
+            self._writer.ensure(m.QUERIES, orchestrator, (droid, outcome))
+        self._writer.ensure(m.QUERY_CREDIT, orchestrator, (droid,))
 
     def _add_facts(self, query: r.Message) -> None:
         orchestrator, end_ns, droid = query.place.orchestrator, query.end_ns, query.receiver
-        add, outcome, duration_ns = self._recorder.add_fact, query.outcome, query.duration_ns
+        add, outcome, duration_ns = self._writer.add_fact, query.outcome, query.duration_ns
         add(orchestrator, end_ns, f.QueriesEnded(droid=droid, outcome=outcome), 1)
         add(orchestrator, end_ns, f.QueryWaitTime(droid=droid, outcome=outcome), duration_ns)
         if outcome in _CAME:
@@ -92,7 +92,7 @@ class MessageRecorder:
         """
         outcome = Outcome.PASSED if record.passed else Outcome.FAILED
         labels = (session.pattern, record.gate, outcome)
-        self._recorder.count(m.GATE_RESULTS, record.place.orchestrator, labels, record)
+        self._writer.count(m.GATE_RESULTS, record.place.orchestrator, labels, record)
         if not record.passed:
             self._phases.may_fail(record, session, "gate_failed")
 
@@ -101,12 +101,12 @@ class MessageRecorder:
         The results of a session were put together.
         """
         orchestrator, outcome = record.place.orchestrator, synthesis_outcome(record)
-        self._recorder.count(m.SYNTHESES, orchestrator, (session.pattern, outcome), record)
+        self._writer.count(m.SYNTHESES, orchestrator, (session.pattern, outcome), record)
         key = f.Syntheses(pattern=session.pattern, outcome=outcome)
-        self._recorder.add_fact(orchestrator, record.end_ns, key, 1)
+        self._writer.add_fact(orchestrator, record.end_ns, key, 1)
         if outcome is not Outcome.INTEGRATED:
             subject = {"pattern": session.pattern}
-            self._recorder.add_example(session, ExampleKind.SYNTHESIS, subject, record.end_ns, record.end_ns)
+            self._writer.add_example(session, ExampleKind.SYNTHESIS, subject, record.end_ns, record.end_ns)
 
     def conflict(self, record: r.Conflict, session: SessionState) -> None:
         """
@@ -114,8 +114,8 @@ class MessageRecorder:
         """
         orchestrator, labels = record.place.orchestrator, (session.pattern, record.place.phase, record.type)
         session.conflicts.add(record.id)
-        self._recorder.count(m.CONFLICTS, orchestrator, labels, record)
-        self._recorder.add_fact(orchestrator, record.end_ns, f.Conflicts(pattern=session.pattern), 1)
+        self._writer.count(m.CONFLICTS, orchestrator, labels, record)
+        self._writer.add_fact(orchestrator, record.end_ns, f.Conflicts(pattern=session.pattern), 1)
         self._phases.conflict(record, session)
 
     def settle(self, session: SessionState) -> None:
@@ -136,10 +136,10 @@ class MessageRecorder:
         for sign, facts in ((-1, session.counted_messages), (1, now)):
             for droid, sent in facts:
                 key = f.SessionMessages(droid=droid, n=str(sent))
-                self._recorder.add_fact(session.orchestrator, session.end_ns, key, sign)
+                self._writer.add_fact(session.orchestrator, session.end_ns, key, sign)
                 if sign > 0 and sent > MESSAGES_PLATEAU[1]:
                     subject = {"droid": droid}
-                    self._recorder.add_example(session, ExampleKind.MESSAGES, subject, sent, session.end_ns)
+                    self._writer.add_example(session, ExampleKind.MESSAGES, subject, sent, session.end_ns)
         session.counted_messages = now
 
 

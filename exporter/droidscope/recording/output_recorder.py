@@ -15,7 +15,7 @@ from droidscope.facts.facts import FilesCreated, QualityIssues
 from droidscope.facts.sketch import tenths
 from droidscope.facts.sketched_facts import ScoreCounts
 from droidscope.model.records import NO_OUTPUT, Output, Record
-from droidscope.recording.recorder import Labels, Recorder
+from droidscope.recording.metric_writer import Labels, MetricWriter
 from droidscope.recording.security_findings import OpenSecurityFindings
 
 ISSUES_DIGITS: Final = 6
@@ -33,8 +33,8 @@ class OutputRecorder:
     Counts outputs; *findings* knows the latest report of each droid.
     """
 
-    def __init__(self, recorder: Recorder, findings: OpenSecurityFindings) -> None:
-        self._recorder = recorder
+    def __init__(self, writer: MetricWriter, findings: OpenSecurityFindings) -> None:
+        self._writer = writer
         self._open_findings = findings
 
     def produced(self, record: Record, output: Output) -> None:
@@ -44,9 +44,9 @@ class OutputRecorder:
         place = record.place
         droid = (place.droid,)
         if output.files_created:
-            self._recorder.count(m.FILES_CREATED, place.orchestrator, droid, record, output.files_created)
+            self._writer.count(m.FILES_CREATED, place.orchestrator, droid, record, output.files_created)
             files = FilesCreated(droid=place.droid)
-            self._recorder.add_fact(place.orchestrator, record.end_ns, files, output.files_created)
+            self._writer.add_fact(place.orchestrator, record.end_ns, files, output.files_created)
         if output.code_quality is not None:
             labels = (place.pattern, place.droid, place.task_type)
             self._score(record, m.CODE_QUALITY, labels, Score.CODE_QUALITY, output.code_quality)
@@ -58,31 +58,31 @@ class OutputRecorder:
             self._findings(record, output.findings)
         for rule, count in issues_of(output):
             issues = QualityIssues(droid=place.droid, rule=rule)
-            self._recorder.add_fact(place.orchestrator, record.end_ns, issues, count)
+            self._writer.add_fact(place.orchestrator, record.end_ns, issues, count)
 
     def _score(self, record: Record, spec: m.MetricSpec, labels: Labels, score: Score, points: float) -> None:
         place = record.place
-        self._recorder.observe(spec, place.orchestrator, labels, points)
+        self._writer.observe(spec, place.orchestrator, labels, points)
         for key, amount in score_sums(
             score, pattern=place.pattern, droid=place.droid, task_type=place.task_type, points=points
         ):
-            self._recorder.add_fact(place.orchestrator, record.end_ns, key, amount)
+            self._writer.add_fact(place.orchestrator, record.end_ns, key, amount)
         bucket = ScoreCounts.bucket_of(tenths(points))
         counts = ScoreCounts(score=score, droid=place.droid, bucket=bucket)
-        self._recorder.add_fact(place.orchestrator, record.end_ns, counts, 1)
+        self._writer.add_fact(place.orchestrator, record.end_ns, counts, 1)
 
     def _findings(self, record: Record, findings: dict[Severity, int]) -> None:
         place = record.place
-        orchestrator, (pattern, droid) = self._recorder.admitted(
+        orchestrator, (pattern, droid) = self._writer.admitted(
             place.orchestrator, ("pattern", "droid"), (place.pattern, place.droid)
         )
         self._open_findings.report((orchestrator, pattern, droid), record.end_ns, findings)
         for severity in Severity:
             count = findings.get(severity, 0)
             labels = (place.droid, severity)
-            self._recorder.ensure(m.SECURITY_FINDINGS, place.orchestrator, labels)
+            self._writer.ensure(m.SECURITY_FINDINGS, place.orchestrator, labels)
             if count:
-                self._recorder.count(m.SECURITY_FINDINGS, place.orchestrator, labels, record, count)
+                self._writer.count(m.SECURITY_FINDINGS, place.orchestrator, labels, record, count)
 
 
 def issues_of(output: Output) -> Iterator[tuple[str, int]]:

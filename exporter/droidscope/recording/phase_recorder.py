@@ -13,7 +13,7 @@ from droidscope.facts import facts as f
 from droidscope.kpi.bottleneck_impact import WAIT_LIMIT
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
-from droidscope.recording.recorder import Recorder
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.sessions.session_state import PhaseRun, PhaseState, SessionState, add_interval, covered_ns
 from droidscope.units import MICRO, SECOND_NS
 
@@ -36,8 +36,8 @@ class PhaseRecorder:
     Counts phases, and keeps their state in their sessions.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, writer: MetricWriter) -> None:
+        self._writer = writer
 
     def phase(self, record: r.Phase, session: SessionState) -> None:
         """
@@ -50,28 +50,28 @@ class PhaseRecorder:
         phase.running = phase.blocked = False
         run = self._ran(record, session, phase)
         session.finished_phases.add(name)
-        self._recorder.count(m.PHASES, orchestrator, (*labels, record.outcome), record)
+        self._writer.count(m.PHASES, orchestrator, (*labels, record.outcome), record)
         ended = f.PhasesEnded(pattern=session.pattern, phase=name, outcome=record.outcome)
-        self._recorder.add_fact(orchestrator, end_ns, ended, 1)
+        self._writer.add_fact(orchestrator, end_ns, ended, 1)
         time = f.PhaseTime(pattern=session.pattern, phase=name)
-        self._recorder.add_fact(orchestrator, end_ns, time, record.duration_ns)
+        self._writer.add_fact(orchestrator, end_ns, time, record.duration_ns)
         self._count_waits(session, name, run, covered_ns(phase.waits, run.interval))
         if record.blocked_ns:
             blocked_seconds = record.blocked_ns / SECOND_NS
-            self._recorder.count(m.PHASE_BLOCKED_SECONDS, orchestrator, labels, record, blocked_seconds)
+            self._writer.count(m.PHASE_BLOCKED_SECONDS, orchestrator, labels, record, blocked_seconds)
         if record.outcome is Outcome.COMPLETED:
-            self._recorder.observe_duration(m.PHASE_DURATION, labels, record)
+            self._writer.observe_duration(m.PHASE_DURATION, labels, record)
         elif record.outcome is Outcome.FAILED:
             self._failed(record, session, record.error_type or phase.failure[-1] or "exception")
 
     def _failed(self, record: r.Phase, session: SessionState, reason: str) -> None:
         orchestrator, name = record.place.orchestrator, record.place.phase
         session.failed_phases += 1
-        self._recorder.count(m.FAILURES, orchestrator, (session.pattern, name, reason), record)
+        self._writer.count(m.FAILURES, orchestrator, (session.pattern, name, reason), record)
         failure = f.Failures(pattern=session.pattern, phase=name, reason=reason)
-        self._recorder.add_fact(orchestrator, record.end_ns, failure, 1)
+        self._writer.add_fact(orchestrator, record.end_ns, failure, 1)
         subject = {"pattern": session.pattern, "phase": name, "reason": reason}
-        self._recorder.add_example(session, ExampleKind.FAILURE, subject, record.end_ns, record.end_ns)
+        self._writer.add_example(session, ExampleKind.FAILURE, subject, record.end_ns, record.end_ns)
 
     def _ran(self, record: r.Phase, session: SessionState, phase: PhaseState) -> PhaseRun:
         """
@@ -168,9 +168,9 @@ class PhaseRecorder:
         phase = session.phases.get(name)
         if phase is None:
             phase = session.phases[name] = PhaseState()
-            if self._recorder.expects(session.orchestrator, "phase", session.pattern, name):
+            if self._writer.expects(session.orchestrator, "phase", session.pattern, name):
                 for outcome in (Outcome.COMPLETED, Outcome.FAILED):
-                    self._recorder.ensure(m.PHASES, session.orchestrator, (session.pattern, name, outcome))
+                    self._writer.ensure(m.PHASES, session.orchestrator, (session.pattern, name, outcome))
         return phase
 
     def _count_waits(self, session: SessionState, name: str, run: PhaseRun, more_ns: int) -> None:
@@ -178,11 +178,11 @@ class PhaseRecorder:
         Add to the time of a run that waiting queries cover.
         """
         waited = f.PhaseWaitTime(pattern=session.pattern, phase=name)
-        self._recorder.add_fact(session.orchestrator, run.end_ns, waited, more_ns)
+        self._writer.add_fact(session.orchestrator, run.end_ns, waited, more_ns)
         run.waited_ns += more_ns
         if more_ns and run.waited_ns > WAIT_LIMIT * run.took_ns:
             subject = {"pattern": session.pattern, "phase": name}
-            self._recorder.add_example(session, ExampleKind.WAIT, subject, run.waited_ns, run.end_ns)
+            self._writer.add_example(session, ExampleKind.WAIT, subject, run.waited_ns, run.end_ns)
 
 
 def _order(run: PhaseRun) -> tuple[int, int, str, int]:

@@ -21,7 +21,7 @@ from droidscope.facts.fact_key import FactKey
 from droidscope.kpi.critical_path import Segment, critical_path, ns_by_droid, ns_by_phase
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
-from droidscope.recording.recorder import Recorder
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.session_facts import (
     TIMED_OUTCOMES,
     Amount,
@@ -102,13 +102,13 @@ class SessionAnalysis(Struct, frozen=True):
 
 class SessionAnalyses:
     """
-    Analyses sessions, adds the facts of that to the history of *recorder*, and keeps the newest analyses.
+    Analyses sessions, adds the facts of that to the history of *writer*, and keeps the newest analyses.
     """
 
     dump_type: ClassVar = list[SessionAnalysis]
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, writer: MetricWriter) -> None:
+        self._writer = writer
         self._by_key: BoundedMap[SessionKey, SessionAnalysis] = BoundedMap(ANALYSES_LIMIT)
 
     def make(self, session: SessionState) -> None:
@@ -147,16 +147,16 @@ class SessionAnalyses:
             for end_ns, key, amount in amounts:
                 changes[end_ns, key] += sign * amount
         for (end_ns, key), amount in changes.items():
-            self._recorder.add_fact(session.orchestrator, end_ns, key, amount)
+            self._writer.add_fact(session.orchestrator, end_ns, key, amount)
         # One by one, for a sum may exceed the 64 bits of a checkpoint's integers.
         session.analysis_facts = now
 
     def _replace_examples(self, session: SessionState, path: list[Segment]) -> None:
         for kind, labels in session.shown:
-            self._recorder.remove_example(session, kind, labels)
+            self._writer.remove_example(session, kind, labels)
         session.shown = []
         for kind, labels, weight, end_ns in _examples(session, path):
-            self._recorder.add_example(session, kind, labels, weight, end_ns)
+            self._writer.add_example(session, kind, labels, weight, end_ns)
             session.shown.append((kind, labels))
 
     def dump(self) -> list[SessionAnalysis]:

@@ -1,7 +1,7 @@
 """
 Counts the records: each one changes its session, the cumulative series and the facts of its minute.
 
-Here is the life of a session, and which recorder counts what. The order of arrival changes no total, except
+Here is the life of a session, and which writer counts what. The order of arrival changes no total, except
 where `docs/metrics.md` says that a counter cannot be taken back.
 """
 
@@ -19,10 +19,10 @@ from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
 from droidscope.recording.cost_recorder import CostRecorder
 from droidscope.recording.message_recorder import MessageRecorder
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder
 from droidscope.recording.pattern_names import PatternNames
 from droidscope.recording.phase_recorder import PhaseRecorder
-from droidscope.recording.recorder import Recorder
 from droidscope.recording.security_findings import OpenSecurityFindings
 from droidscope.recording.session_analysis import SessionAnalyses
 from droidscope.recording.task_recorder import TaskRecorder
@@ -54,23 +54,23 @@ class SessionRecorder:
     def __init__(
         self,
         settings: HeadSettings,
-        recorder: Recorder,
+        writer: MetricWriter,
         sessions: SessionRegistry,
         findings: OpenSecurityFindings,
         analyses: SessionAnalyses,
         names: PatternNames,
     ) -> None:
         self._settings = settings
-        self._recorder = recorder
+        self._writer = writer
         self._sessions = sessions
         self._stored: Counter[str] = Counter()
         self._stored_of_clients: Counter[tuple[str, str]] = Counter()
         self._analyses = analyses
         self._names = names
-        self._phases = PhaseRecorder(recorder)
-        self._messages = MessageRecorder(recorder, self._phases)
-        outputs, spending = OutputRecorder(recorder, findings), CostRecorder(recorder, settings.prices)
-        self._tasks = TaskRecorder(recorder, self._phases, outputs, spending)
+        self._phases = PhaseRecorder(writer)
+        self._messages = MessageRecorder(writer, self._phases)
+        outputs, spending = OutputRecorder(writer, findings), CostRecorder(writer, settings.prices)
+        self._tasks = TaskRecorder(writer, self._phases, outputs, spending)
         self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
             r.Session: self._session,
             r.Phase: self._phases.phase,
@@ -93,7 +93,7 @@ class SessionRecorder:
         """
         Count one record that has arrived; False if it did before: a conflict may come twice.
         """
-        clock_ns = self._recorder.clock_ns
+        clock_ns = self._writer.clock_ns
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
         if isinstance(record, r.Conflict) and record.id in session.conflicts:
             return False
@@ -105,7 +105,7 @@ class SessionRecorder:
         if first:
             self._opened(session)
         elif ended(session) and session.close_clock is None:
-            self._recorder.count_own(m.LATE_RECORDS, ())
+            self._writer.count_own(m.LATE_RECORDS, ())
         self._count_stored(record)
         if not isinstance(record, _STILL):
             session.moved_clock = clock_ns
@@ -129,9 +129,9 @@ class SessionRecorder:
         Count what was stored since the last time: once a kind costs less than once a record.
         """
         for kind, n in self._stored.items():
-            self._recorder.count_own(m.RECORDS, (kind,), n)
+            self._writer.count_own(m.RECORDS, (kind,), n)
         for labels, n in self._stored_of_clients.items():
-            self._recorder.count_own(m.CLIENT_RECORDS_STORED, labels, n)
+            self._writer.count_own(m.CLIENT_RECORDS_STORED, labels, n)
         self._stored.clear()
         self._stored_of_clients.clear()
 
@@ -148,12 +148,12 @@ class SessionRecorder:
 
     def _opened(self, session: SessionState) -> None:
         orchestrator, pattern = session.orchestrator, session.pattern
-        self._recorder.count(m.SESSIONS_STARTED, orchestrator, (pattern,))
-        if not self._recorder.expects(orchestrator, "session", pattern):
+        self._writer.count(m.SESSIONS_STARTED, orchestrator, (pattern,))
+        if not self._writer.expects(orchestrator, "session", pattern):
             return
         for outcome in (Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST):
-            self._recorder.ensure(m.SESSIONS, orchestrator, (pattern, outcome))
-        self._recorder.ensure(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (pattern,))
+            self._writer.ensure(m.SESSIONS, orchestrator, (pattern, outcome))
+        self._writer.ensure(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (pattern,))
 
     def _session(self, record: r.Session, session: SessionState) -> None:
         orchestrator, labels = session.orchestrator, (session.pattern, record.outcome)
@@ -161,23 +161,23 @@ class SessionRecorder:
         self._names.learn(orchestrator, session.pattern, record.pattern_name)
         if session.outcome is Outcome.LOST:
             self._messages.withdraw(session)
-            self._recorder.count(m.SESSIONS_RECOVERED, orchestrator, labels, record)
+            self._writer.count(m.SESSIONS_RECOVERED, orchestrator, labels, record)
             lost = f.SessionsEnded(pattern=session.pattern, outcome=Outcome.LOST)
-            self._recorder.add_fact(orchestrator, session.end_ns, lost, -1)
+            self._writer.add_fact(orchestrator, session.end_ns, lost, -1)
         else:
-            self._recorder.count(m.SESSIONS, orchestrator, labels, record)
+            self._writer.count(m.SESSIONS, orchestrator, labels, record)
         self._end(session, record.outcome, record.end_ns)
         session.start_ns = record.start_ns
-        self._recorder.observe_duration(m.SESSION_DURATION, labels, record)
+        self._writer.observe_duration(m.SESSION_DURATION, labels, record)
         self._add_durations(record, session)
         if record.duration_ns > self._settings.limit_of(session.pattern):
-            self._recorder.count(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (session.pattern,), record)
+            self._writer.count(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (session.pattern,), record)
             over_limit = f.SessionsOverLimit(pattern=session.pattern)
-            self._recorder.add_fact(orchestrator, record.end_ns, over_limit, 1)
+            self._writer.add_fact(orchestrator, record.end_ns, over_limit, 1)
 
     def _add_durations(self, record: r.Session, session: SessionState) -> None:
         orchestrator, end_ns, duration_ns = session.orchestrator, record.end_ns, record.duration_ns
-        add, pattern = self._recorder.add_fact, session.pattern
+        add, pattern = self._writer.add_fact, session.pattern
         add(orchestrator, end_ns, f.SessionTime(pattern=pattern), duration_ns)
         bucket = SessionDurations.bucket_of(duration_ns)
         durations = SessionDurations(pattern=pattern, outcome=record.outcome, bucket=bucket)
@@ -192,19 +192,19 @@ class SessionRecorder:
     def _end(self, session: SessionState, outcome: Outcome, end_ns: int) -> None:
         session.outcome = outcome
         session.end_ns = end_ns
-        session.end_clock = self._recorder.clock_ns
+        session.end_clock = self._writer.clock_ns
         session.attempts.clear()
         ended = f.SessionsEnded(pattern=session.pattern, outcome=outcome)
-        self._recorder.add_fact(session.orchestrator, end_ns, ended, 1)
-        session.close_clock = self._recorder.clock_ns + self._settings.close_after_ns
+        self._writer.add_fact(session.orchestrator, end_ns, ended, 1)
+        session.close_clock = self._writer.clock_ns + self._settings.close_after_ns
         self._sessions.schedule(session)
 
     def mark_lost(self, session: SessionState) -> None:
         """
         Declare a silent session lost: it ends now.
         """
-        self._recorder.count(m.SESSIONS, session.orchestrator, (session.pattern, Outcome.LOST))
-        self._end(session, Outcome.LOST, self._recorder.wall_ns)
+        self._writer.count(m.SESSIONS, session.orchestrator, (session.pattern, Outcome.LOST))
+        self._end(session, Outcome.LOST, self._writer.wall_ns)
         self._tasks.spend_rest(session)
 
     def close(self, session: SessionState) -> None:
@@ -214,7 +214,7 @@ class SessionRecorder:
         session.close_clock = None
         if session.whole and session.blamed is None and _failed_alone(session):
             labels = (session.pattern, "", _reason(session))
-            self._recorder.count(m.FAILURES, session.orchestrator, labels)
+            self._writer.count(m.FAILURES, session.orchestrator, labels)
         self.analysis(session)
 
     def analysis(self, session: SessionState) -> None:
@@ -240,12 +240,12 @@ class SessionRecorder:
                 continue
             end_ns, reason = blame
             failure = f.Failures(pattern=session.pattern, phase="", reason=reason)
-            self._recorder.add_fact(session.orchestrator, end_ns, failure, sign)
+            self._writer.add_fact(session.orchestrator, end_ns, failure, sign)
             subject = {"pattern": session.pattern, "phase": "", "reason": reason}
             if sign > 0:
-                self._recorder.add_example(session, ExampleKind.FAILURE, subject, end_ns, end_ns)
+                self._writer.add_example(session, ExampleKind.FAILURE, subject, end_ns, end_ns)
             else:
-                self._recorder.remove_example(session, ExampleKind.FAILURE, subject)
+                self._writer.remove_example(session, ExampleKind.FAILURE, subject)
         session.blamed = now
 
     def _finish(self, session: SessionState) -> None:

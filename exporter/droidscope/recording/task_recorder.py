@@ -15,9 +15,9 @@ from droidscope.facts.sketched_facts import TaskDurations
 from droidscope.model import records as r
 from droidscope.model.examples import ExampleKind
 from droidscope.recording.cost_recorder import CostRecorder
+from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder, merged, without
 from droidscope.recording.phase_recorder import PhaseRecorder
-from droidscope.recording.recorder import Recorder
 from droidscope.sessions.session_state import AttemptState, SessionState, TaskState
 
 TRIED_LIMIT: Final = 100
@@ -37,9 +37,9 @@ class TaskRecorder:
     """
 
     def __init__(
-        self, recorder: Recorder, phases: PhaseRecorder, outputs: OutputRecorder, spending: CostRecorder
+        self, writer: MetricWriter, phases: PhaseRecorder, outputs: OutputRecorder, spending: CostRecorder
     ) -> None:
-        self._recorder = recorder
+        self._writer = writer
         self._phases = phases
         self._outputs = outputs
         self._spending = spending
@@ -75,7 +75,7 @@ class TaskRecorder:
             session.tasks_failed += 1
             place = record.place
             labels = {"pattern": place.pattern, "task_type": place.task_type, "droid": place.droid}
-            self._recorder.add_example(session, ExampleKind.FAILED_TASK, labels, record.end_ns, record.end_ns)
+            self._writer.add_example(session, ExampleKind.FAILED_TASK, labels, record.end_ns, record.end_ns)
             self._phases.may_fail(record, session, "task", record.error_type)
         if not record.attempts and not task.tried:
             task.counted_as_attempt = True
@@ -100,14 +100,14 @@ class TaskRecorder:
     def _count_task(self, record: r.Task) -> None:
         place, orchestrator, outcome = record.place, record.place.orchestrator, record.outcome
         pattern, droid, task_type = place.pattern, place.droid, place.task_type
-        self._recorder.count(m.TASKS, orchestrator, (droid, task_type, outcome), record)
-        self._recorder.count(m.ASSIGNMENTS, orchestrator, (pattern, droid, outcome), record)
+        self._writer.count(m.TASKS, orchestrator, (droid, task_type, outcome), record)
+        self._writer.count(m.ASSIGNMENTS, orchestrator, (pattern, droid, outcome), record)
         ended = TasksEnded(pattern=pattern, droid=droid, task_type=task_type, outcome=outcome)
-        self._recorder.add_fact(orchestrator, record.end_ns, ended, 1)
+        self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
         if outcome is Outcome.COMPLETED:
-            self._recorder.observe_duration(m.TASK_DURATION, (droid, task_type), record)
+            self._writer.observe_duration(m.TASK_DURATION, (droid, task_type), record)
             time = TaskTime(droid=droid, task_type=task_type)
-            self._recorder.add_fact(orchestrator, record.end_ns, time, record.duration_ns)
+            self._writer.add_fact(orchestrator, record.end_ns, time, record.duration_ns)
         durations = TaskDurations(
             pattern=pattern,
             task_type=task_type,
@@ -115,7 +115,7 @@ class TaskRecorder:
             outcome=outcome,
             bucket=TaskDurations.bucket_of(record.duration_ns),
         )
-        self._recorder.add_fact(orchestrator, record.end_ns, durations, 1)
+        self._writer.add_fact(orchestrator, record.end_ns, durations, 1)
 
     def _produced(self, record: r.Record, session: SessionState, output: r.Output) -> None:
         self._outputs.produced(record, output)
@@ -154,9 +154,9 @@ class TaskRecorder:
                 record.place.droid,
                 record.place.task_type,
             )
-            self._recorder.count(m.RETRIES, orchestrator, (droid, task_type), record)
+            self._writer.count(m.RETRIES, orchestrator, (droid, task_type), record)
             retries = Retries(droid=droid, task_type=task_type)
-            self._recorder.add_fact(orchestrator, record.end_ns, retries, 1)
+            self._writer.add_fact(orchestrator, record.end_ns, retries, 1)
 
     def _attempt_of_open(self, record: r.Attempt, task: TaskState) -> None:
         """
@@ -183,24 +183,24 @@ class TaskRecorder:
 
     def _count_attempt(self, record: r.Record, outcome: Outcome) -> None:
         orchestrator, droid, task_type = record.place.orchestrator, record.place.droid, record.place.task_type
-        self._recorder.count(m.ATTEMPTS, orchestrator, (droid, task_type, outcome), record)
+        self._writer.count(m.ATTEMPTS, orchestrator, (droid, task_type, outcome), record)
         ended = AttemptsEnded(droid=droid, task_type=task_type, outcome=outcome)
-        self._recorder.add_fact(orchestrator, record.end_ns, ended, 1)
+        self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
 
     def tool_call(self, record: r.ToolCall, _session: SessionState) -> None:
         """
         A droid has called a tool.
         """
         labels = (record.place.droid, record.tool, record.outcome)
-        self._recorder.count(m.TOOL_CALLS, record.place.orchestrator, labels, record)
+        self._writer.count(m.TOOL_CALLS, record.place.orchestrator, labels, record)
 
     def model_request(self, record: r.ModelRequest, _session: SessionState) -> None:
         """
         A model provider has answered.
         """
         model = record.usage.model
-        self._recorder.count(m.MODEL_REQUESTS, record.place.orchestrator, (model, record.outcome), record)
-        self._recorder.observe_duration(m.MODEL_REQUEST_DURATION, (model,), record)
+        self._writer.count(m.MODEL_REQUESTS, record.place.orchestrator, (model, record.outcome), record)
+        self._writer.observe_duration(m.MODEL_REQUEST_DURATION, (model,), record)
         self._spending.spend(record.place, record.end_ns, [record.usage])
 
     def spend_rest(self, session: SessionState) -> None:
@@ -228,11 +228,11 @@ class TaskRecorder:
         Expose what the task of a place may count.
         """
         orchestrator, labels = place.orchestrator, (place.droid, place.task_type)
-        if not self._recorder.expects(orchestrator, "task", place.pattern, *labels):
+        if not self._writer.expects(orchestrator, "task", place.pattern, *labels):
             return
         for outcome in (Outcome.COMPLETED, Outcome.FAILED):
-            self._recorder.ensure(m.TASKS, orchestrator, (*labels, outcome))
-            self._recorder.ensure(m.ASSIGNMENTS, orchestrator, (place.pattern, place.droid, outcome))
+            self._writer.ensure(m.TASKS, orchestrator, (*labels, outcome))
+            self._writer.ensure(m.ASSIGNMENTS, orchestrator, (place.pattern, place.droid, outcome))
         for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-            self._recorder.ensure(m.ATTEMPTS, orchestrator, (*labels, outcome))
-        self._recorder.ensure(m.RETRIES, orchestrator, labels)
+            self._writer.ensure(m.ATTEMPTS, orchestrator, (*labels, outcome))
+        self._writer.ensure(m.RETRIES, orchestrator, labels)

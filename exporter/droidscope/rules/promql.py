@@ -15,7 +15,7 @@ from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
 from droidscope.conventions.scoring import RANKING_MINIMUM, Z_95
 from droidscope.conventions.thresholds import INSTANCE
 from droidscope.formatting import number
-from droidscope.limits.variants import LimitVariant, NameSet
+from droidscope.limits.alert_limits import LimitVariant, NameSet
 
 Part = Literal["", "sum", "count", "bucket"]
 """

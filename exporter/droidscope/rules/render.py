@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from droidscope.limits.variants import AlertLimits
+    from droidscope.limits.alert_limits import AlertLimits
 
 Files = dict[str, str]
 """

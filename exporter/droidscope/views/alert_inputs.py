@@ -17,7 +17,7 @@ from droidscope.facts.windows import Windows
 from droidscope.head.head import Head
 from droidscope.head.live import foreign_sessions
 from droidscope.insights.alerts import AlertInputs, facts_by_window
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.sessions.session_state import SessionState
 from droidscope.sessions.settings import HeadSettings
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 
 
 class ViewSettings(Struct, frozen=True):

@@ -8,7 +8,7 @@ import json
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.rules.render import Files
 from droidscope_boards.droids.board import droids
 from droidscope_boards.limits import panel_limits

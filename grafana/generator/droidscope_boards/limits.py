@@ -9,7 +9,7 @@ from typing import NamedTuple
 from droidscope.conventions import thresholds
 from droidscope.conventions.thresholds import NO_WINDOW, SpecAlertCategory, Threshold
 from droidscope.formatting import number
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 
 
 class PanelLimit(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions import fleet_thresholds
-from droidscope.limits.variants import AlertLimits
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.rules.alerts.cost_alerts import COST, MODELS
 from droidscope.rules.alerts.health_alerts import HEALTH, WATCHDOG, watchdog
 from droidscope.rules.alerts.rule import (

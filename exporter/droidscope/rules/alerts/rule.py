@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import NO_HOLD
-from droidscope.limits.variants import AnyThreshold
+from droidscope.limits.alert_limits import AnyThreshold
 from droidscope.rules.promql import Scope
 
 JOB: Final = "droidscope"

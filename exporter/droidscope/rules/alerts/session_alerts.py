@@ -9,8 +9,8 @@ from typing import Final
 from droidscope.conventions import fleet_thresholds, metrics
 from droidscope.conventions.metrics import MetricSpec
 from droidscope.formatting import exact_percent, number
+from droidscope.limits.alert_limits import AnyThreshold
 from droidscope.limits.sentences import limit_text
-from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts.rule import (
     COUNT,
     DURATION,

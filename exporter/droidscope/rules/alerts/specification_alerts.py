@@ -12,8 +12,8 @@ from droidscope.conventions import metrics, thresholds
 from droidscope.conventions.attributes import Severity
 from droidscope.formatting import number
 from droidscope.limits import sentences
+from droidscope.limits.alert_limits import AnyThreshold
 from droidscope.limits.sentences import sentence, subject_text
-from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts.rule import (
     COUNT,
     DROIDS_BOARD,

@@ -10,8 +10,8 @@ from droidscope.conventions import fleet_thresholds, metrics
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import INSTANCE
 from droidscope.formatting import number
+from droidscope.limits.alert_limits import AnyThreshold
 from droidscope.limits.sentences import limit_text
-from droidscope.limits.variants import AnyThreshold
 from droidscope.rules.alerts.rule import (
     COUNT,
     DURATION,

@@ -41,7 +41,7 @@ class Increase(NamedTuple):
     forgotten_clock: int | None = None
 
 
-class ClientCounts:
+class ReportedCounts:
     """
     The highest count of each stream; points may arrive twice and in any order.
     """

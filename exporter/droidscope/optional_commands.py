@@ -22,7 +22,7 @@ Exit code of a command whose distribution is not installed: that of click's usag
 """
 
 
-class Addon(NamedTuple):
+class OptionalCommand(NamedTuple):
     """
     A distribution with one command, which has the name of the extra that installs it.
 
@@ -36,47 +36,49 @@ class Addon(NamedTuple):
     summary: str
 
 
-ADDONS: Final = {
-    addon.command: addon
-    for addon in (
-        Addon("boards", "droidscope_boards", "grafana/generator", "Render the Grafana dashboards."),
-        Addon("demo", "droidscope_demo", "examples/demo", "Run the exporter with a simulated fleet."),
+OPTIONAL_COMMANDS: Final = {
+    optional.command: optional
+    for optional in (
+        OptionalCommand("boards", "droidscope_boards", "grafana/generator", "Render the Grafana dashboards."),
+        OptionalCommand(
+            "demo", "droidscope_demo", "examples/demo", "Run the exporter with a simulated fleet."
+        ),
     )
 }
 
 
-def load(addon: Addon) -> click.Command:
+def load(optional: OptionalCommand) -> click.Command:
     """
-    The command of *addon*; where it cannot be imported, one that prints how to install it.
+    The command of *optional*; where it cannot be imported, one that prints how to install it.
     """
     try:
-        module = import_module(f"{addon.package}.command")
+        module = import_module(f"{optional.package}.command")
     except ModuleNotFoundError as error:
-        return _not_installed(addon, error.name or addon.package)
-    command: click.Command = getattr(module, addon.command)
+        return _not_installed(optional, error.name or optional.package)
+    command: click.Command = getattr(module, optional.command)
     return command
 
 
-def installation(addon: Addon, missing: str) -> str:
+def installation(optional: OptionalCommand, missing: str) -> str:
     """
-    How to install *addon*, from a package index and from a clone, since the module *missing* is not there.
+    How to install *optional*, from a package index and from a clone, since the module *missing* is not there.
     """
     return (
-        f"`droidscope {addon.command}` is not installed (no module {missing}); install it with\n"
-        f"    pip install 'droidscope[{addon.command}]=={__version__}'\n"
+        f"`droidscope {optional.command}` is not installed (no module {missing}); install it with\n"
+        f"    pip install 'droidscope[{optional.command}]=={__version__}'\n"
         f"or, in a clone of the repository at this version, with\n"
-        f"    pip install . ./{addon.folder}\n"
+        f"    pip install . ./{optional.folder}\n"
     )
 
 
-def _not_installed(addon: Addon, missing: str) -> click.Command:
+def _not_installed(optional: OptionalCommand, missing: str) -> click.Command:
     # Whatever its arguments are, the answer is the same; --help among them.
     return click.Command(
-        addon.command,
-        callback=_printer(installation(addon, missing)),
+        optional.command,
+        callback=_printer(installation(optional, missing)),
         params=[click.Argument(["arguments"], nargs=-1, expose_value=False)],
         context_settings={"ignore_unknown_options": True, "help_option_names": []},
-        short_help=f"{addon.summary} (not installed)",
+        short_help=f"{optional.summary} (not installed)",
     )
 
 

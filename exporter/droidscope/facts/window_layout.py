@@ -1,5 +1,5 @@
 """
-The shape of windows: how long a bucket is, and which of the latest buckets each window covers.
+The layout of windows: how long a bucket is, and which of the latest buckets each window covers.
 
 Definition: docs/kpis.md#conventions
 """
@@ -35,7 +35,7 @@ class WindowSpan(NamedTuple):
     facts: frozenset[type[FactKey]] = frozenset()
 
 
-class WindowShape(NamedTuple):
+class WindowLayout(NamedTuple):
     """
     How long a bucket is, and which windows have totals.
     """
@@ -68,7 +68,7 @@ class WindowShape(NamedTuple):
         return tuple(window for window, span in self.spans.items() if not span.facts or fact in span.facts)
 
 
-MINUTES: Final = WindowShape(
+MINUTES: Final = WindowLayout(
     MINUTE_NS,
     {
         **{window: WindowSpan(minutes) for window, minutes in WINDOWS.items()},

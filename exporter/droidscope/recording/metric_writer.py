@@ -1,5 +1,5 @@
 """
-The recorder: writes counts, observations, facts and examples to where they are kept, at one time.
+The writer: writes counts, observations, facts and examples to where they are kept, at one time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Admitted(NamedTuple):
     by_hour: bool
 
 
-class Recorder:
+class MetricWriter:
     """
     Counts into *series*, adds facts to the minutes of *windows* and the hours of *history*, and keeps
     *examples*.
