@@ -15,25 +15,25 @@ ACME = ("acme", "prod")
 OTHER = ("other", "")
 
 
-def floor(time_ns, shape):
+def floor(time_ns, layout):
     """
     The start of the bucket that a time lies in.
     """
-    return time_ns - time_ns % shape.bucket_ns
+    return time_ns - time_ns % layout.bucket_ns
 
 
-def covered(shape, window, now_ns):
+def covered(layout, window, now_ns):
     """
     From when to when a window reaches; up to now where it has no other end.
     """
-    span = shape.spans[window]
-    begin_ns = floor(now_ns - span.first * shape.bucket_ns, shape)
-    return begin_ns, floor(now_ns - span.stop * shape.bucket_ns, shape) if span.stop else now_ns
+    span = layout.spans[window]
+    begin_ns = floor(now_ns - span.first * layout.bucket_ns, layout)
+    return begin_ns, floor(now_ns - span.stop * layout.bucket_ns, layout) if span.stop else now_ns
 
 
-def summed(facts, shape, window, orchestrator, reach):
+def summed(facts, layout, window, orchestrator, reach):
     begin_ns, end_ns = reach
-    wanted = shape.spans[window].facts
+    wanted = layout.spans[window].facts
     sums = Counter()
     for whose, time_ns, key, amount in facts:
         if whose == orchestrator and begin_ns <= time_ns < end_ns and (not wanted or type(key) in wanted):
@@ -41,11 +41,11 @@ def summed(facts, shape, window, orchestrator, reach):
     return {key: amount for key, amount in sums.items() if amount}
 
 
-def defined(facts, shape, window, orchestrator, now_ns):
+def defined(facts, layout, window, orchestrator, now_ns):
     """
     The definition: the sum of what ended in [floor(now - window), now).
     """
-    return summed(facts, shape, window, orchestrator, covered(shape, window, now_ns))
+    return summed(facts, layout, window, orchestrator, covered(layout, window, now_ns))
 
 
 class Remembered:
@@ -56,8 +56,8 @@ class Remembered:
     count; what was too old for every window once is gone.
     """
 
-    def __init__(self, shape):
-        self.shape = shape
+    def __init__(self, layout):
+        self.layout = layout
         self.facts = []
         self.now_ns = self.passed_ns = 0
 
@@ -71,13 +71,13 @@ class Remembered:
         self._forget()
 
     def totals(self, orchestrator, window):
-        begin_ns, end_ns = covered(self.shape, window, self.now_ns)
-        ceiling_ns = -floor(-end_ns, self.shape)
+        begin_ns, end_ns = covered(self.layout, window, self.now_ns)
+        ceiling_ns = -floor(-end_ns, self.layout)
         passed = [fact for fact in self.facts if fact[1] < self.passed_ns]
-        return summed(passed, self.shape, window, orchestrator, (begin_ns, ceiling_ns))
+        return summed(passed, self.layout, window, orchestrator, (begin_ns, ceiling_ns))
 
     def _forget(self):
-        oldest_ns = floor(self.now_ns - self.shape.reach * self.shape.bucket_ns, self.shape)
+        oldest_ns = floor(self.now_ns - self.layout.reach * self.layout.bucket_ns, self.layout)
         self.facts = [fact for fact in self.facts if fact[1] >= oldest_ns]
 
 
@@ -86,7 +86,7 @@ def reloaded(windows):
     The windows after a checkpoint and a restart.
     """
     stored = msgspec.msgpack.encode(windows.dump())
-    again = Windows(windows.shape)
+    again = Windows(windows.layout)
     again.load(msgspec.msgpack.decode(stored, type=WindowsDump))
     return again
 
@@ -102,20 +102,20 @@ def applied(windows, step, now_ns):
             windows = reloaded(windows)
         case ("step", step_ns, whole_buckets):
             now_ns += step_ns
-            now_ns = floor(now_ns, windows.shape) if whole_buckets else now_ns
+            now_ns = floor(now_ns, windows.layout) if whole_buckets else now_ns
     return windows, now_ns
 
 
 class Steps:
     """
-    Strategies for what may happen to the windows of a shape; facts have some *keys*.
+    Strategies for what may happen to the windows of a layout; facts have some *keys*.
     """
 
-    def __init__(self, shape, keys):
-        edges = {span.first for span in shape.spans.values()} | {span.stop for span in shape.spans.values()}
+    def __init__(self, layout, keys):
+        edges = {span.first for span in layout.spans.values()} | {span.stop for span in layout.spans.values()}
         around = sorted({edge + nudge for edge in edges for nudge in (-1, 0, 1)})
         lengths = [1, 1, 2, *around]
-        self._bucket_ns = shape.bucket_ns
+        self._bucket_ns = layout.bucket_ns
         ages = self._spans_ns(st.sampled_from(around) | st.integers(-90, 120) | st.integers(-2, 2))
         lengths_ns = st.just(0) | self._spans_ns(st.sampled_from(lengths))
         amounts = st.sampled_from([-2, -1, 1, 1, 2, 10**20])
