@@ -11,7 +11,8 @@ import pytest
 
 from droidscope.config import RESERVED_LABELS
 from droidscope.conventions import metrics, thresholds
-from droidscope.conventions.metrics import CATALOGUE, KPIS, UNWEIGHTED, samples_of
+from droidscope.conventions.metrics import CATALOGUE, KPIS, samples_of
+from every_series import UNWEIGHTED
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "metrics.md").read_text()

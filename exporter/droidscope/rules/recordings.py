@@ -75,11 +75,6 @@ GROUPS: Final = (
 The rule groups: the longer the window, the more an evaluation costs and the less it changes.
 """
 
-RECORDINGS: Final = tuple(rule for group in GROUPS for rule in group.rules)
-"""
-Every recording rule, in order.
-"""
-
 
 def recording_groups(*windows: str) -> dict[str, object]:
     """
