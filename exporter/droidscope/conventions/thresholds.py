@@ -12,7 +12,7 @@ from typing import Final, Generic, Literal, TypeVar
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.metrics.spec import ORCHESTRATOR
+from droidscope.conventions.metrics.spec import ORCHESTRATOR, LabelName
 
 INSTANCE: Final = "instance"
 """
@@ -59,7 +59,7 @@ class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
 
     name: str
     category: Category_co
-    by: tuple[str, ...]
+    by: tuple[LabelName, ...]
     when: str
     breached: Literal["above", "below"]
     limit: float

@@ -4,11 +4,11 @@ The KPI gauges; every one has the label `window`.
 
 from __future__ import annotations
 
-from droidscope.conventions.metrics.spec import WINDOW, MetricSpec, family
+from droidscope.conventions.metrics.spec import WINDOW, LabelName, MetricSpec, family
 from droidscope.conventions.scoring import EFFICIENCY_FORMULA
 
 
-def _kpi(name: str, *labels: str, help: str) -> MetricSpec:
+def _kpi(name: str, *labels: LabelName, help: str) -> MetricSpec:
     return family(name, "gauge", (*labels, WINDOW), help)
 
 
