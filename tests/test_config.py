@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from droidscope.addresses import Address
 from droidscope.commands import droidscope
-from droidscope.config import PORTS, Address, Settings, as_text, load
+from droidscope.config import PORTS, Settings, as_text, load
 from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE
@@ -193,6 +194,51 @@ def test_a_list_of_insecure_ports_names_all_that_others_can_reach():
     assert fault.startswith("listen is 0.0.0.0:9788, which other machines can reach")
     both = load(flags=flags, environ={"DROIDSCOPE_INSECURE": "[otlp_grpc, listen]"})
     assert [both.is_insecure(port) for port in PORTS] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("listen", "otlp_http"),
+    [
+        ("127.0.0.1:4000", "127.0.0.1:4000"),
+        ("0.0.0.0:4000", "127.0.0.1:4000"),
+        ("localhost:4000", "0.0.0.0:4000"),
+        ("[::]:4000", "127.0.0.1:4000"),
+        ("localhost:4000", "127.0.0.1:4000"),
+        ("[::1]:4000", "[0:0:0:0:0:0:0:1]:4000"),
+    ],
+)
+@pytest.mark.parametrize("command", [["config", "check"], ["serve"]])
+def test_two_settings_with_one_address_are_a_fault_that_names_both(tmp_path, command, listen, otlp_http):
+    """
+    Only one of them could be bound.
+    """
+    flags = ["--listen", listen, "--otlp-http", otlp_http, "--store", str(tmp_path / "store")]
+
+    result = CliRunner().invoke(droidscope, [*command, *flags], env={"DROIDSCOPE_INSECURE": "true"})
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: listen is {listen} and otlp_http is {otlp_http}, of which only one can be bound; "
+        "expected another port for one of them\n"
+    )
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("listen", "otlp_grpc"),
+    [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:4000", "127.0.0.2:4000"),
+        ("127.0.0.1:4000", "127.0.0.1:4001"),
+    ],
+)
+def test_addresses_that_can_both_be_bound_are_no_fault(listen, otlp_grpc):
+    """
+    Port 0 is another port every time it is bound.
+    """
+    settings = load(flags={"listen": listen, "otlp_grpc": otlp_grpc}, environ={})
+
+    assert (str(settings.listen), str(settings.otlp_grpc)) == (listen, otlp_grpc)
 
 
 @pytest.mark.parametrize(("word", "insecure"), [("true", True), ("yes", True), ("1", True), ("false", False)])

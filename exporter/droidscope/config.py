@@ -4,15 +4,15 @@ Settings of the exporter: defaults < file < environment < flags, validated once,
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import (
@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from droidscope.addresses import Address, parse_address
 from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT
 from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
@@ -58,42 +59,6 @@ PORTS: Final = ("listen", "otlp_http", "otlp_grpc")
 The settings that are addresses to listen on.
 """
 _BOOLEAN: Final = TypeAdapter(bool)
-_ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]*)|\[(?P<ipv6>[^\[\]]+)\]):(?P<port>[0-9]{1,5})\Z")
-_HIGHEST_PORT: Final = 65_535
-
-
-class Address(NamedTuple):
-    """
-    A host and port to listen on; port 0 takes any free one.
-    """
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def loopback(self) -> bool:
-        """
-        Whether only this machine can reach it.
-        """
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def _address(value: object) -> object:
-    if isinstance(value, Address):
-        return value
-    match = _ADDRESS.match(value) if isinstance(value, str) else None
-    if match is None or int(match["port"]) > _HIGHEST_PORT:
-        msg = "expected HOST:PORT, such as 127.0.0.1:9788 or [::1]:9788"
-        raise ValueError(msg)
-    host = match["host"] or match["ipv6"] or "0.0.0.0"  # noqa: S104 - what ":9788" means everywhere
-    return Address(host, int(match["port"]))
 
 
 def _duration(value: object) -> timedelta:
@@ -136,7 +101,7 @@ def _insecure(value: object) -> bool | tuple[str, ...]:
 
 
 Insecure = Annotated[bool | tuple[str, ...], BeforeValidator(_insecure)]
-Listen = Annotated[Address, BeforeValidator(_address)]
+Listen = Annotated[Address, BeforeValidator(parse_address)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_size)]
 Directory = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -277,6 +242,18 @@ class Settings(BaseModel):
                     f"{port} is {address}, which other machines can reach without TLS or authentication; use "
                     f"a loopback address, or behind a proxy that has both set insecure: [{port}], or "
                     "insecure: true for all ports"
+                )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_differ(self) -> Settings:
+        for one, other in combinations(PORTS, 2):
+            addresses: tuple[Address, Address] = (getattr(self, one), getattr(self, other))
+            if addresses[0].clashes(addresses[1]):
+                msg = (
+                    f"{one} is {addresses[0]} and {other} is {addresses[1]}, of which only one can be bound; "
+                    "expected another port for one of them"
                 )
                 raise ValueError(msg)
         return self
