@@ -62,6 +62,22 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(write):
     assert settings.birth_hold == timedelta(seconds=60)
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("10", 10), ("0.5", 0.5), ("90", 90)])
+def test_a_duration_without_a_unit_is_in_seconds_wherever_it_is_written(write, text, seconds):
+    """
+    In the file, in quotes there, as a variable, and inside a mapping.
+    """
+    files = [f"session_limit: {text}\n", f"session_limit: '{text}'\n"]
+    environ = {"DROIDSCOPE_SESSION_LIMIT": text, "DROIDSCOPE_PATTERN_LIMITS": f"{{bug-fix: '{text}'}}"}
+
+    given = [load(write(file), environ={}).session_limit for file in files]
+    variables = load(environ=environ)
+
+    assert {*given, variables.session_limit} == {timedelta(seconds=seconds)}
+    assert variables.pattern_limits == {"bug-fix": timedelta(seconds=seconds)}
+    assert fault_of(environ={"DROIDSCOPE_SESSION_LIMIT": "-10"}).endswith("expected a duration above zero")
+
+
 def test_lists_and_mappings_of_the_environment_are_yaml():
     """
     As they would stand in the file.

@@ -52,6 +52,7 @@ TAKEN_LABELS: Final = RESERVED_LABELS.union({ORCHESTRATOR}, *(spec.labels for sp
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?\Z", re.ASCII)
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
 _SIZES: Final = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 PORTS: Final = ("listen", "otlp_http", "otlp_grpc")
@@ -62,6 +63,8 @@ _BOOLEAN: Final = TypeAdapter(bool)
 
 
 def _duration(value: object) -> timedelta:
+    if isinstance(value, str) and _NUMBER.match(value):  # variables and flags are text
+        value = float(value)
     with suppress(OverflowError, ValueError):  # not a number, or of more than a million years
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return timedelta(seconds=value)
