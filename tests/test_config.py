@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from droidscope.addresses import Address
 from droidscope.commands import droidscope
 from droidscope.config import PORTS, Settings, as_text, load
-from droidscope.conventions.former_names import FORMER_SETTINGS
+from droidscope.conventions.former_names import FORMER_OPTIONS, FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE
 from droidscope.errors import ConfigError
@@ -373,6 +373,39 @@ def test_a_former_setting_is_an_error_that_names_what_to_use(write, former, now)
     assert fault_of(file) == f"{former} ({file}) {sentence}"
     assert fault_of(environ={f"DROIDSCOPE_{former.upper()}": "1"}).endswith(sentence)
     assert fault_of(flags={former: 1}) == f"{former} (flag) {sentence}"
+
+
+@pytest.mark.parametrize(("former", "now"), FORMER_OPTIONS.items())
+def test_a_former_option_of_rules_render_is_an_error_that_names_what_to_use(tmp_path, former, now):
+    """
+    A usage error, as any unknown option; nothing is written and the help has it no more.
+    """
+    command = ["rules", "render", "--root", str(tmp_path / "rules")]
+
+    result = CliRunner().invoke(droidscope, [*command, former, "x"])
+
+    assert result.exit_code == 2
+    assert result.output.endswith(f"Error: {former} is no option any more; expected {now}\n")
+    assert not (tmp_path / "rules").exists()
+    assert former not in CliRunner().invoke(droidscope, [*command, "--help"]).output
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "prices: {m1: 1}\n",
+            "is 1; expected a mapping with the keys cache_read, cache_write, input, output",
+        ),
+        ("prices: 1\n", "is 1; expected a mapping"),
+        ("pattern_limits: [5m]\n", "is ['5m']; expected a mapping"),
+    ],
+)
+def test_what_is_no_mapping_is_a_fault_in_words_of_yaml(write, text, fault):
+    """
+    A user knows neither dictionaries nor the product's classes.
+    """
+    assert fault_of(write(text)).endswith(f") {fault}")
 
 
 def test_other_limits_of_alerts_are_in_a_file_of_their_own(write, tmp_path):

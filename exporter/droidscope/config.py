@@ -276,6 +276,15 @@ class Settings(BaseModel):
         return self
 
 
+_EXPECTATIONS: Final = {
+    "dict_type": "expected a mapping",
+    "model_type": f"expected a mapping with the keys {', '.join(sorted(Prices.model_fields))}",
+}
+"""
+What was expected, by type of fault, where pydantic's own words would name a class of Python.
+"""
+
+
 def load(
     file: Path | None = None,
     flags: Mapping[str, object] | None = None,
@@ -336,7 +345,7 @@ def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> s
     if fault["type"] == "extra_forbidden":
         fields = Settings.model_fields if len(fault["loc"]) == 1 else Prices.model_fields
         return f"{key} ({source}) is no setting; expected one of {', '.join(sorted(fields))}"
-    expectation = str(fault["msg"]).removeprefix("Value error, ")
+    expectation = _EXPECTATIONS.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
     return f"{key} ({source}) is {fault['input']!r:.80}; {expectation[:1].lower()}{expectation[1:]}"
 
 
