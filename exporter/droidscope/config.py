@@ -34,6 +34,7 @@ from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
 from droidscope.limits import overrides
 from droidscope.limits.alert_limits import AlertLimits
+from droidscope.units import duration_seconds
 from droidscope.yaml_file import read_mapping
 
 ENV_PREFIX: Final = "DROIDSCOPE_"
@@ -50,11 +51,10 @@ What Kubernetes writes into every pod beside a service called droidscope.
 RESERVED_LABELS: Final = frozenset({"severity", "alertname", "type", "job", "instance", "le", "quantile"})
 TAKEN_LABELS: Final = RESERVED_LABELS.union({ORCHESTRATOR}, *(spec.labels for spec in CATALOGUE))
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
-_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?\Z", re.ASCII)
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
 _SIZES: Final = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+LogLevel = Literal["debug", "info", "warning", "error"]
 PORTS: Final = ("listen", "otlp_http", "otlp_grpc")
 """
 The settings that are addresses to listen on.
@@ -68,8 +68,8 @@ def _duration(value: object) -> timedelta:
     with suppress(OverflowError, ValueError):  # not a number, or of more than a million years
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return timedelta(seconds=value)
-        if isinstance(value, str) and (match := _DURATION.match(value)):
-            return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        if isinstance(value, str):
+            return timedelta(seconds=duration_seconds(value))
     if isinstance(value, timedelta):
         return value
     msg = "expected a duration, such as 10s, 5m, 2h or 30d"
@@ -144,9 +144,7 @@ class Settings(BaseModel):
         description="Allow addresses that other machines can reach, without TLS and without authentication: "
         "`true` for all, or a list of `listen`, `otlp_http` and `otlp_grpc`.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The lowest level that is logged."
-    )
+    log_level: LogLevel = Field("info", description="The lowest level that is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Form of the log; `auto` is JSON unless standard error is a terminal."
     )

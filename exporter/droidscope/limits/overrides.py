@@ -10,7 +10,6 @@ Reads the file that changes limits: YAML in, `AlertLimits` out, or one line for 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-_DURATION: Final = re.compile(r"[0-9]+(s|m|h|d)\Z")
 _LARGEST: Final = {"ratio": 1.0, "points": 100.0}
 _EXPECTED: Final = {"ratio": "a ratio from 0 to 1", "points": "points from 0 to 100"}
 
@@ -40,9 +38,7 @@ _THRESHOLDS: Final[Mapping[str, AnyThreshold]] = {
 
 
 def _duration(text: str) -> str:
-    if not _DURATION.match(text):
-        msg = "expected a duration in whole s, m, h or d, such as 15m"
-        raise ValueError(msg)
+    duration_seconds(text, whole=True)
     return text
 
 
