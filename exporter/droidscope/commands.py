@@ -12,6 +12,7 @@ from typing import Any, get_args
 import click
 
 from droidscope import __version__, config, optional_commands
+from droidscope.conventions.former_names import FORMER_OPTIONS
 from droidscope.errors import DroidscopeError
 
 
@@ -178,7 +179,24 @@ def rules() -> None:
     """
 
 
+def former_options(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    Add the options that are no more, hidden: each is a usage error with what is expected instead.
+    """
+
+    def refuse(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            former = option.opts[0]
+            msg = f"{former} is no option any more; expected {FORMER_OPTIONS[former]}"
+            raise click.UsageError(msg, ctx)
+
+    for former in FORMER_OPTIONS:
+        command = click.option(former, hidden=True, expose_value=False, callback=refuse)(command)
+    return command
+
+
 @rules.command()
+@former_options
 @click.option(
     "--check",
     is_flag=True,

@@ -209,7 +209,7 @@ class Store:
         try:
             self._prune()
         except OSError as error:
-            log.warning("old_files_kept", path=str(self._directory), error=str(error))
+            log.warning("old_files_deletion_failed", path=str(self._directory), error=str(error))
 
     def _ids_path(self, segment: int) -> Path:
         return self._log.path(segment).with_suffix(".ids")
