@@ -20,7 +20,7 @@ def matchers(scope: Scope) -> None:
     scope.select(metrics.ATTEMPTS, outcome_is(Outcome.FAILED), label_is("droid", "coder"))
     scope.select(metrics.ATTEMPTS, 'outcome="faild"')  # type: ignore[arg-type]
     outcome_is("faild")  # type: ignore[arg-type]
-    outcome_is(Outcome.FAILD)  # type: ignore[attr-defined]
+    outcome_is(Outcome.FAILED_)  # type: ignore[attr-defined]
     label_is("drod", "coder")  # type: ignore[arg-type]
 
 
