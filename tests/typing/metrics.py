@@ -18,8 +18,8 @@ from droidscope.rules.promql import Scope
 
 def matchers(scope: Scope) -> None:
     scope.select(metrics.ATTEMPTS, outcome_is(Outcome.FAILED), label_is("droid", "coder"))
-    scope.select(metrics.ATTEMPTS, 'outcome="faild"')  # type: ignore[arg-type]
-    outcome_is("faild")  # type: ignore[arg-type]
+    scope.select(metrics.ATTEMPTS, 'outcome="fail_ed"')  # type: ignore[arg-type]
+    outcome_is("fail_ed")  # type: ignore[arg-type]
     outcome_is(Outcome.FAILED_)  # type: ignore[attr-defined]
     label_is("drod", "coder")  # type: ignore[arg-type]
 
