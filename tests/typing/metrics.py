@@ -35,7 +35,7 @@ def labels(threshold: Threshold[SpecAlertCategory]) -> tuple[LabelName, ...]:
 
 def kpis(trends: list[Trend]) -> None:
     trend_of(forecasts.EFFICIENCY, trends)
-    trend_of(forecasts.EFICIENCY, trends)  # type: ignore[attr-defined]
+    trend_of(forecasts.EFFICI_ENCY, trends)  # type: ignore[attr-defined]
     trend_of("efficiency_score", trends)  # type: ignore[arg-type]
     forecasts.EFFICIENCY._replace(spec=metrics.CODE_QUALTY)  # type: ignore[attr-defined]
     forecasts.EFFICIENCY._replace(spec="code_qualty_score")  # type: ignore[arg-type]
