@@ -109,7 +109,7 @@ LONG_DURATION: Final[Threshold[SpecAlertCategory]] = Threshold(
     category="performance",
     by=BY_PATTERN,
     when=(
-        "per pattern: a session runs for longer than its limit ({limit}, or the one in "
+        "per pattern: a session runs for longer than its limit (`session_limit`, or the one in "
         "`pattern_limits`), or ended after such a time within {window}"
     ),
     breached="above",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from droidscope.conventions import thresholds
 from droidscope.conventions.thresholds import NO_WINDOW, SpecAlertCategory, Threshold
-from droidscope.formatting import number
+from droidscope.formatting import exact_duration, number
 from droidscope.limits.alert_limits import AlertLimits
 
 
@@ -41,8 +41,14 @@ class PanelLimit(NamedTuple):
             return f"Alert: {name}, switched off.{own}"
         volume = f" (from n = {self.threshold.minimum})" if self.threshold.minimum else ""
         window = f" over {self.threshold.window}" if self.threshold.window != NO_WINDOW else ""
-        limit = f"{self.threshold.breached} {number(self.limit)}"
-        return f"Alert: {name}, {limit}{window}{volume}.{own}"
+        return f"Alert: {name}, {self.threshold.breached} {self._limit_text}{window}{volume}.{own}"
+
+    @property
+    def _limit_text(self) -> str:
+        if self.threshold.name == thresholds.LONG_DURATION.name:
+            default = exact_duration(self.limit)
+            return f"the settings session_limit and pattern_limits ({default} by default)"
+        return number(self.limit)
 
 
 class PanelLimits(NamedTuple):
