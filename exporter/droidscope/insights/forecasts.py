@@ -14,7 +14,13 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from droidscope.conventions.thresholds import EFFICIENCY_LOW, LOW_CODE_QUALITY, SUCCESS_TARGET
+from droidscope.conventions.thresholds import (
+    EFFICIENCY_LOW,
+    LOW_CODE_QUALITY,
+    SUCCESS_TARGET,
+    SpecAlertCategory,
+    Threshold,
+)
 from droidscope.facts.fact_key import Score
 from droidscope.facts.history import DAY_HOURS
 from droidscope.formatting import duration, percent, rounded
@@ -31,6 +37,7 @@ from droidscope.kpi.trends import (
     pooled,
     trend,
 )
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.units import HOUR_NS, SECOND_NS
 
 TrendWindow = Literal["7d", "30d"]
@@ -49,15 +56,24 @@ class ForecastKpi(NamedTuple):
     A KPI that has a trend and a forecast.
 
     *components* gives its values in one bucket by pattern or droid. A forecast reports when it will cross
-    *limit*; *to_text* formats its values.
+    *limit*, or the limit in force of *alert*; *to_text* formats its values.
     """
 
     name: str
     title: str
     measure: TrendMeasure
     components: Callable[[HistoryPoints], Mapping[str, HistoryPoint]]
-    limit: float | None
     to_text: Callable[[float], str]
+    limit: float | None = None
+    alert: Threshold[SpecAlertCategory] | None = None
+
+    def with_limit_in_force(self, limits: AlertLimits, orchestrator: str | None) -> ForecastKpi:
+        """
+        The KPI with the limit that its alert has for an orchestrator.
+        """
+        if self.alert is None:
+            return self
+        return self._replace(limit=limits.of_orchestrator(self.alert, orchestrator).limit)
 
 
 def _score(score: Score) -> Callable[[HistoryPoints], dict[str, HistoryPoint]]:
@@ -86,7 +102,6 @@ KPIS: Final = (
         title="Session duration",
         measure=DURATION,
         components=lambda points: points.duration_seconds,
-        limit=None,
         to_text=duration,
     ),
     ForecastKpi(
@@ -94,7 +109,7 @@ KPIS: Final = (
         title="Code quality",
         measure=SCORE,
         components=_score(Score.CODE_QUALITY),
-        limit=LOW_CODE_QUALITY.limit,
+        alert=LOW_CODE_QUALITY,
         to_text=rounded,
     ),
     ForecastKpi(
@@ -102,7 +117,6 @@ KPIS: Final = (
         title="Test coverage",
         measure=SCORE,
         components=_score(Score.TEST_COVERAGE),
-        limit=None,
         to_text=rounded,
     ),
     ForecastKpi(
@@ -110,7 +124,6 @@ KPIS: Final = (
         title="Security",
         measure=SCORE,
         components=_score(Score.SECURITY),
-        limit=None,
         to_text=rounded,
     ),
 )
@@ -202,13 +215,21 @@ def droid_trends(timeline: Timeline, window: TrendWindow) -> list[DroidTrend]:
     ]
 
 
-def predictions(kpi_trends: Iterable[Trend]) -> list[KpiForecast]:
+def predictions(
+    kpi_trends: Iterable[Trend], limits: AlertLimits | None = None, orchestrator: str | None = None
+) -> list[KpiForecast]:
     """
     The forecasts of KPIs, one horizon ahead, of those with at least ten buckets.
 
+    Args:
+        kpi_trends: The trends of one orchestrator.
+        limits: The limits in force; the defaults if None.
+        orchestrator: Its name, where it may have limits of its own.
+
     Definition: docs/kpis.md#trends-and-forecasts
     """
-    kpis = {kpi.name: kpi for kpi in KPIS}
+    in_force = limits or AlertLimits()
+    kpis = {kpi.name: kpi.with_limit_in_force(in_force, orchestrator) for kpi in KPIS}
     forecasts = (
         (kpis[kpi_trend.kpi], _forecast(kpi_trend, kpis[kpi_trend.kpi].measure)) for kpi_trend in kpi_trends
     )
