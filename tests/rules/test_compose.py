@@ -281,10 +281,8 @@ def test_grafana_finds_its_data_source_and_its_boards():
     source = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"][0]
     grafana = SERVICES["grafana"]
 
-    assert (
-        f"${{SITE_CONFIGURATION:-.}}/grafana/dashboards:{provider['options']['path']}:ro"
-        in grafana["volumes"]
-    )
+    folder = "${SITE_CONFIGURATION:-.}/grafana/dashboards"
+    assert f"{folder}:{provider['options']['path']}:ro" in grafana["volumes"]
     assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == (
         f"{provider['options']['path']}/{next(uid for uid in boards() if uid.endswith('overview'))}.json"
     )

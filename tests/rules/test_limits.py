@@ -129,15 +129,15 @@ def test_the_closer_limit_wins():
           - {{pattern: fix, limit: 0.5}}
           - {{orchestrator: atlas, pattern: fix, limit: 0.4}}
     """
-    cells = overrides.parse(yaml.safe_load(text)).variants(LOW_SUCCESS_RATE)
+    variants = overrides.parse(yaml.safe_load(text)).variants(LOW_SUCCESS_RATE)
 
-    assert [(cell.label, cell.threshold.limit, cell.threshold.hold) for cell in cells] == [
+    assert [(one.label, one.threshold.limit, one.threshold.hold) for one in variants] == [
         ("", 0.7, "5m"),
         ("*/fix", 0.5, "5m"),
         ("atlas", 0.6, "1h"),
         ("atlas/fix", 0.4, "1h"),
     ]
-    assert {cell.threshold.minimum for cell in cells} == {6}
+    assert {one.threshold.minimum for one in variants} == {6}
 
 
 def test_an_alert_can_be_off():

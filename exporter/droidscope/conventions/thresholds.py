@@ -1,5 +1,5 @@
 """
-Every limit, written once: alert rules, panel steps, report colours and findings read these.
+Every limit, written once: alert rules, the exporter's own alerts, insights and panel colours read these.
 
 Limits, severities and actions of the seven alerts are those of the specification; windows, sample
 counts and holds are droidscope's own (docs/kpis.md#alerts).
