@@ -48,7 +48,7 @@ test: $(VENV)/.dev servers ## all tests, and those that need servers once more w
 test-newer: $(VENV)/.dev servers ## the tests that need servers, with Prometheus 3 and the newest Alertmanager from Debian unstable
 	@if [ -d .servers ]; then PATH="$(CURDIR)/.servers/usr/bin:$$PATH" $(BIN)/python -m pytest -m server $(ARGS); fi
 
-test-fast: $(VENV)/.dev ## the tests that take no time
+test-fast: $(VENV)/.dev ## the tests that wait for no server: minutes
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 test-wheel: $(VENV)/.dev ## the instrumentation's tests on the newest Python found here, with the wheel that users install
@@ -62,6 +62,7 @@ coverage: $(VENV)/.dev servers ## all tests, measured: lines and branches of the
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+	@$(BIN)/python tests/branches.py
 
 test-long: test-pythons coverage ## what takes longer than a commit can wait
 

@@ -14,7 +14,7 @@ from typing import Final
 from droidscope.conventions.fleet_thresholds import FLEET_ALERTS
 from droidscope.conventions.thresholds import ALERTS, NO_HOLD
 from droidscope.limits.alert_limits import AnyThreshold
-from droidscope.limits.sentences import condition_text
+from droidscope.limits.sentences import sentence
 from droidscope.rules.alerts import WATCHDOG
 from rendered_part import write_or_check
 
@@ -54,7 +54,8 @@ def _table(title: str, category: str) -> str:
 
 def _cells(threshold: AnyThreshold) -> tuple[str, str, str, str, str]:
     hold = "at once" if threshold.hold == NO_HOLD else threshold.hold
-    return threshold.name, condition_text(threshold), str(threshold.severity), hold, threshold.action
+    condition = sentence(threshold.when, threshold, value="", subject="")
+    return threshold.name, condition, str(threshold.severity), hold, threshold.action
 
 
 def _row(name: str, when: str, severity: str, hold: str, action: str) -> str:

@@ -21,8 +21,9 @@ from annotated_types import Ge, Gt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from droidscope.addresses import Address
 from droidscope.commands import serve
-from droidscope.config import ENV_PREFIX, Address, Directory, Duration, Insecure, Listen, Settings, Size
+from droidscope.config import ENV_PREFIX, Directory, Duration, Insecure, Listen, Settings, Size
 
 PAGE: Final = Path(__file__).parents[1] / "docs/configuration.md"
 

@@ -9,6 +9,10 @@ from itertools import product
 
 from droidscope.conventions import metrics
 
+UNWEIGHTED = (metrics.EFFICIENCY_WEIGHT, metrics.DROID_EFFICIENCY_WEIGHT)
+"""
+KPI gauges named like a ratio that have no samples sibling.
+"""
 VALUES = {
     "orchestrator": ["atlas"],
     "pattern": ["full-stack"],

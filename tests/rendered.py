@@ -11,7 +11,13 @@ from typing import Any
 
 import yaml
 
+from droidscope.rules import recordings
+
 ROOT = Path(__file__).parents[1]
+RECORDINGS = tuple(rule for group in recordings.GROUPS for rule in group.rules)
+"""
+Every recording rule as it was before it was rendered, in order.
+"""
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:

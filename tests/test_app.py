@@ -4,6 +4,7 @@ The exporter as a process: it says when it is ready, what keeps it from starting
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import socket
@@ -18,7 +19,10 @@ from typing import NamedTuple
 import pytest
 
 import builders as b
-from droidscope import __version__
+from droidscope import __version__, config
+from droidscope.app import Exporter
+from droidscope.errors import ConfigError
+from droidscope.pipeline import Pipeline
 from droidscope.store.log import Frame, FrameKind, Log
 
 READY = re.compile(
@@ -171,6 +175,26 @@ def test_a_port_in_use_is_one_line(store, port):
     assert address in lines[0]
     assert "cannot be bound" in lines[0]
     assert "Traceback" not in said
+
+
+def test_a_port_that_another_process_takes_after_it_was_bound_ends_the_start(store, monkeypatch):
+    """
+    The other one is bound to it as well and listens first: not ready, and one line.
+    """
+    replay, ready = Pipeline.recover, []
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((HOST, 0))
+        taken = f"{HOST}:{other.getsockname()[1]}"
+        monkeypatch.setattr(Pipeline, "recover", lambda *given: (replay(*given), other.listen())[0])
+        addresses = {"listen": f"{HOST}:0", "otlp_http": taken, "otlp_grpc": f"{HOST}:0"}
+        exporter = Exporter(config.load(flags={"store": store, **addresses}, environ={}), ready.append)
+
+        with pytest.raises(ConfigError) as caught:
+            asyncio.run(exporter.run())
+
+    assert str(caught.value) == f"otlp_http is {taken}, which cannot be bound: Address already in use"
+    assert ready == []
 
 
 def test_a_second_exporter_on_a_store_is_one_line(store):

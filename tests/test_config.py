@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from droidscope.addresses import Address
 from droidscope.commands import droidscope
-from droidscope.config import PORTS, Address, Settings, as_text, load
-from droidscope.conventions.former_names import FORMER_SETTINGS
+from droidscope.config import PORTS, Settings, as_text, load
+from droidscope.conventions.former_names import FORMER_OPTIONS, FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE
 from droidscope.errors import ConfigError
@@ -59,6 +60,22 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(write):
 
     assert (settings.label_limit, settings.series_limit, settings.retention) == (3, 2, timedelta(days=1))
     assert settings.birth_hold == timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10", 10), ("0.5", 0.5), ("90", 90)])
+def test_a_duration_without_a_unit_is_in_seconds_wherever_it_is_written(write, text, seconds):
+    """
+    In the file, in quotes there, as a variable, and inside a mapping.
+    """
+    files = [f"session_limit: {text}\n", f"session_limit: '{text}'\n"]
+    environ = {"DROIDSCOPE_SESSION_LIMIT": text, "DROIDSCOPE_PATTERN_LIMITS": f"{{bug-fix: '{text}'}}"}
+
+    given = [load(write(file), environ={}).session_limit for file in files]
+    variables = load(environ=environ)
+
+    assert {*given, variables.session_limit} == {timedelta(seconds=seconds)}
+    assert variables.pattern_limits == {"bug-fix": timedelta(seconds=seconds)}
+    assert fault_of(environ={"DROIDSCOPE_SESSION_LIMIT": "-10"}).endswith("expected a duration above zero")
 
 
 def test_lists_and_mappings_of_the_environment_are_yaml():
@@ -195,6 +212,51 @@ def test_a_list_of_insecure_ports_names_all_that_others_can_reach():
     assert [both.is_insecure(port) for port in PORTS] == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("listen", "otlp_http"),
+    [
+        ("127.0.0.1:4000", "127.0.0.1:4000"),
+        ("0.0.0.0:4000", "127.0.0.1:4000"),
+        ("localhost:4000", "0.0.0.0:4000"),
+        ("[::]:4000", "127.0.0.1:4000"),
+        ("localhost:4000", "127.0.0.1:4000"),
+        ("[::1]:4000", "[0:0:0:0:0:0:0:1]:4000"),
+    ],
+)
+@pytest.mark.parametrize("command", [["config", "check"], ["serve"]])
+def test_two_settings_with_one_address_are_a_fault_that_names_both(tmp_path, command, listen, otlp_http):
+    """
+    Only one of them could be bound.
+    """
+    flags = ["--listen", listen, "--otlp-http", otlp_http, "--store", str(tmp_path / "store")]
+
+    result = CliRunner().invoke(droidscope, [*command, *flags], env={"DROIDSCOPE_INSECURE": "true"})
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: listen is {listen} and otlp_http is {otlp_http}, of which only one can be bound; "
+        "expected another port for one of them\n"
+    )
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("listen", "otlp_grpc"),
+    [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:4000", "127.0.0.2:4000"),
+        ("127.0.0.1:4000", "127.0.0.1:4001"),
+    ],
+)
+def test_addresses_that_can_both_be_bound_are_no_fault(listen, otlp_grpc):
+    """
+    Port 0 is another port every time it is bound.
+    """
+    settings = load(flags={"listen": listen, "otlp_grpc": otlp_grpc}, environ={})
+
+    assert (str(settings.listen), str(settings.otlp_grpc)) == (listen, otlp_grpc)
+
+
 @pytest.mark.parametrize(("word", "insecure"), [("true", True), ("yes", True), ("1", True), ("false", False)])
 def test_insecure_is_a_word_for_all_ports(word, insecure):
     """
@@ -312,6 +374,39 @@ def test_a_former_setting_is_an_error_that_names_what_to_use(write, former, now)
     assert fault_of(file) == f"{former} ({file}) {sentence}"
     assert fault_of(environ={f"DROIDSCOPE_{former.upper()}": "1"}).endswith(sentence)
     assert fault_of(flags={former: 1}) == f"{former} (flag) {sentence}"
+
+
+@pytest.mark.parametrize(("former", "now"), FORMER_OPTIONS.items())
+def test_a_former_option_of_rules_render_is_an_error_that_names_what_to_use(tmp_path, former, now):
+    """
+    A usage error, as any unknown option; nothing is written and the help has it no more.
+    """
+    command = ["rules", "render", "--root", str(tmp_path / "rules")]
+
+    result = CliRunner().invoke(droidscope, [*command, former, "x"])
+
+    assert result.exit_code == 2
+    assert result.output.endswith(f"Error: {former} is no option any more; expected {now}\n")
+    assert not (tmp_path / "rules").exists()
+    assert former not in CliRunner().invoke(droidscope, [*command, "--help"]).output
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "prices: {m1: 1}\n",
+            "is 1; expected a mapping with the keys cache_read, cache_write, input, output",
+        ),
+        ("prices: 1\n", "is 1; expected a mapping"),
+        ("pattern_limits: [5m]\n", "is ['5m']; expected a mapping"),
+    ],
+)
+def test_what_is_no_mapping_is_a_fault_in_words_of_yaml(write, text, fault):
+    """
+    A user knows neither dictionaries nor the product's classes.
+    """
+    assert fault_of(write(text)).endswith(f") {fault}")
 
 
 def test_other_limits_of_alerts_are_in_a_file_of_their_own(write, tmp_path):

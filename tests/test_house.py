@@ -108,6 +108,15 @@ def test_an_import_that_the_table_does_not_allow_is_named(modules):
     assert house.upward_imports(tree, layers) == ["p.cli -> p.top.page", "p.low.a -> p.top.page"]
 
 
+def test_the_house_is_within_its_limits():
+    """
+    Names defined twice, sizes of files and functions, circles: what `make house` prints.
+    """
+    exceeded = {count.what: list(count.items) for count in house.counts() if count.exceeded}
+
+    assert exceeded == {}
+
+
 def test_the_wheel_holds_the_product_alone():
     """
     No test, no benchmark and no rendered file is in it.

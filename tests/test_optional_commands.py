@@ -27,14 +27,15 @@ def without(module, *arguments):
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("render", "--check"), ("--once", "--seconds", "20")])
 def test_a_command_that_is_not_installed_prints_how_to_install_it(command, arguments):
     """
-    Exit code 2 and both ways, from an index and from a clone, whatever the arguments are.
+    Exit code 2 and both ways, from a clone and then from an index, whatever the arguments are.
     """
     done = without(f"droidscope_{command}", command, *arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert f"`droidscope {command}` is not installed" in done.stderr
-    assert f"pip install 'droidscope[{command}]=={ds.__version__}'" in done.stderr
-    assert f"pip install . ./{FOLDERS[command]}" in done.stderr
+    clone = f"pip install . ./{FOLDERS[command]}"
+    index = f"pip install 'droidscope[{command}]=={ds.__version__}'"
+    assert 0 < done.stderr.index(clone) < done.stderr.index(index)
 
 
 def test_boards_without_the_dashboard_builder_print_how_to_install_it():
@@ -46,6 +47,17 @@ def test_boards_without_the_dashboard_builder_print_how_to_install_it():
     assert done.returncode == 2
     assert "no module grafana_foundation_sdk" in done.stderr
     assert "pip install 'droidscope[boards]" in done.stderr
+
+
+def test_the_base_package_prints_how_to_install_its_command():
+    """
+    In a clone first, since no index has it before the first release.
+    """
+    done = without("click", "serve")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    clone, index = "pip install '.[exporter]'", "pip install 'droidscope[exporter]'"
+    assert 0 < done.stderr.index(clone) < done.stderr.index(index)
 
 
 @pytest.mark.parametrize("command", FOLDERS)

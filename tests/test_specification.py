@@ -13,8 +13,9 @@ import pytest
 import droidscope as ds
 from droidscope.api.endpoints import PREFIX
 from droidscope.api.openapi import openapi
-from droidscope.conventions.metrics import ASSIGNMENTS_JUDGED, CATALOGUE, KPIS, UNWEIGHTED, samples_of
+from droidscope.conventions.metrics import ASSIGNMENTS_JUDGED, CATALOGUE, KPIS, samples_of
 from droidscope.conventions.thresholds import ALERTS
+from every_series import UNWEIGHTED
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/specification.md").read_text("utf-8")

@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 
 from droidscope import __version__
+from droidscope.addresses import Address
 from droidscope.api.schema import Readiness
 from droidscope.component_settings import (
     foreign_settings,
@@ -26,7 +27,7 @@ from droidscope.component_settings import (
     store_options,
     view_settings,
 )
-from droidscope.config import Address, Settings
+from droidscope.config import Settings
 from droidscope.errors import ConfigError
 from droidscope.exposition.page import Page
 from droidscope.exposition.renderer import Renderer
@@ -171,6 +172,7 @@ class _Server:
     """
 
     def __init__(self, app: Any, address: Address, setting: str) -> None:  # noqa: ANN401 - an ASGI application
+        self._setting = setting
         self._socket = _bound(address, setting)
         self.address = address._replace(port=self._socket.getsockname()[1])
         config = uvicorn.Config(
@@ -189,6 +191,11 @@ class _Server:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
+        if not self._server.started:
+            # Bound, but not listening: two sockets may be bound to an address of which one only can listen.
+            self._socket.close()
+            error = self._task.exception()
+            raise _unusable(self.address, self._setting, error) from error
 
     def stop_soon(self) -> None:
         """
@@ -231,6 +238,10 @@ def _bound(address: Address, setting: str) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        msg = f"{setting} is {address}, which cannot be bound: {error.strerror}"
-        raise ConfigError(msg) from error
+        raise _unusable(address, setting, error) from error
     return listener
+
+
+def _unusable(address: Address, setting: str, error: BaseException | None) -> ConfigError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return ConfigError(f"{setting} is {address}, which cannot be bound: {reason}")

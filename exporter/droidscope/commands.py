@@ -7,15 +7,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 import click
 
 from droidscope import __version__, config, optional_commands
+from droidscope.conventions.former_names import FORMER_OPTIONS
 from droidscope.errors import DroidscopeError
-
-if TYPE_CHECKING:
-    pass
 
 
 class Commands(click.Group):
@@ -58,7 +56,10 @@ def droidscope() -> None:
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
-LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def _with_default(text: str, setting: str) -> str:
+    return f"{text} [{config.Settings.model_fields[setting].default}]."
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -70,11 +71,21 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             "--config", "file", type=FILE, help="Configuration file, YAML; also $DROIDSCOPE_CONFIG."
         ),
         click.option("--store", type=DIRECTORY, help="Directory of the store."),
-        click.option("--listen", metavar="ADDR", help="Address of pages, API and /metrics [127.0.0.1:9788]."),
-        click.option("--otlp-http", metavar="ADDR", help="Address for OTLP over HTTP [127.0.0.1:4318]."),
-        click.option("--otlp-grpc", metavar="ADDR", help="Address for OTLP over gRPC [127.0.0.1:4317]."),
+        click.option(
+            "--listen", metavar="ADDR", help=_with_default("Address of pages, API and /metrics", "listen")
+        ),
+        click.option(
+            "--otlp-http", metavar="ADDR", help=_with_default("Address for OTLP over HTTP", "otlp_http")
+        ),
+        click.option(
+            "--otlp-grpc", metavar="ADDR", help=_with_default("Address for OTLP over gRPC", "otlp_grpc")
+        ),
         click.option("--thresholds", type=FILE, help="YAML file of other limits (docs/alerts.md)."),
-        click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Lowest level to log [info]."),
+        click.option(
+            "--log-level",
+            type=click.Choice(get_args(config.LogLevel)),
+            help=_with_default("Lowest level to log", "log_level"),
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -168,7 +179,24 @@ def rules() -> None:
     """
 
 
+def former_options(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    Add the options that are no more, hidden: each is a usage error with what is expected instead.
+    """
+
+    def refuse(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            former = option.opts[0]
+            msg = f"{former} is no option any more; expected {FORMER_OPTIONS[former]}"
+            raise click.UsageError(msg, ctx)
+
+    for former in FORMER_OPTIONS:
+        command = click.option(former, hidden=True, expose_value=False, callback=refuse)(command)
+    return command
+
+
 @rules.command()
+@former_options
 @click.option(
     "--check",
     is_flag=True,

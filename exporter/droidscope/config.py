@@ -4,15 +4,15 @@ Settings of the exporter: defaults < file < environment < flags, validated once,
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import (
@@ -27,12 +27,14 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from droidscope.addresses import Address, parse_address
 from droidscope.conventions.attributes import DEPLOYMENT_ENVIRONMENT
 from droidscope.conventions.former_names import FORMER_SETTINGS
 from droidscope.conventions.metrics import CATALOGUE, ORCHESTRATOR
 from droidscope.errors import ConfigError
 from droidscope.limits import overrides
 from droidscope.limits.alert_limits import AlertLimits
+from droidscope.units import duration_seconds
 from droidscope.yaml_file import read_mapping
 
 ENV_PREFIX: Final = "DROIDSCOPE_"
@@ -49,59 +51,25 @@ What Kubernetes writes into every pod beside a service called droidscope.
 RESERVED_LABELS: Final = frozenset({"severity", "alertname", "type", "job", "instance", "le", "quantile"})
 TAKEN_LABELS: Final = RESERVED_LABELS.union({ORCHESTRATOR}, *(spec.labels for spec in CATALOGUE))
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)\Z")
-_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?\Z", re.ASCII)
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
 _SIZES: Final = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+LogLevel = Literal["debug", "info", "warning", "error"]
 PORTS: Final = ("listen", "otlp_http", "otlp_grpc")
 """
 The settings that are addresses to listen on.
 """
 _BOOLEAN: Final = TypeAdapter(bool)
-_ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]*)|\[(?P<ipv6>[^\[\]]+)\]):(?P<port>[0-9]{1,5})\Z")
-_HIGHEST_PORT: Final = 65_535
-
-
-class Address(NamedTuple):
-    """
-    A host and port to listen on; port 0 takes any free one.
-    """
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def loopback(self) -> bool:
-        """
-        Whether only this machine can reach it.
-        """
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def _address(value: object) -> object:
-    if isinstance(value, Address):
-        return value
-    match = _ADDRESS.match(value) if isinstance(value, str) else None
-    if match is None or int(match["port"]) > _HIGHEST_PORT:
-        msg = "expected HOST:PORT, such as 127.0.0.1:9788 or [::1]:9788"
-        raise ValueError(msg)
-    host = match["host"] or match["ipv6"] or "0.0.0.0"  # noqa: S104 - what ":9788" means everywhere
-    return Address(host, int(match["port"]))
 
 
 def _duration(value: object) -> timedelta:
+    if isinstance(value, str) and _NUMBER.match(value):  # variables and flags are text
+        value = float(value)
     with suppress(OverflowError, ValueError):  # not a number, or of more than a million years
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return timedelta(seconds=value)
-        if isinstance(value, str) and (match := _DURATION.match(value)):
-            return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        if isinstance(value, str):
+            return timedelta(seconds=duration_seconds(value))
     if isinstance(value, timedelta):
         return value
     msg = "expected a duration, such as 10s, 5m, 2h or 30d"
@@ -136,7 +104,7 @@ def _insecure(value: object) -> bool | tuple[str, ...]:
 
 
 Insecure = Annotated[bool | tuple[str, ...], BeforeValidator(_insecure)]
-Listen = Annotated[Address, BeforeValidator(_address)]
+Listen = Annotated[Address, BeforeValidator(parse_address)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Size = Annotated[int, BeforeValidator(_size)]
 Directory = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -176,9 +144,7 @@ class Settings(BaseModel):
         description="Allow addresses that other machines can reach, without TLS and without authentication: "
         "`true` for all, or a list of `listen`, `otlp_http` and `otlp_grpc`.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The lowest level that is logged."
-    )
+    log_level: LogLevel = Field("info", description="The lowest level that is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Form of the log; `auto` is JSON unless standard error is a terminal."
     )
@@ -281,6 +247,18 @@ class Settings(BaseModel):
                 raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _addresses_differ(self) -> Settings:
+        for one, other in combinations(PORTS, 2):
+            addresses: tuple[Address, Address] = (getattr(self, one), getattr(self, other))
+            if addresses[0].clashes(addresses[1]):
+                msg = (
+                    f"{one} is {addresses[0]} and {other} is {addresses[1]}, of which only one can be bound; "
+                    "expected another port for one of them"
+                )
+                raise ValueError(msg)
+        return self
+
     def is_insecure(self, port: str) -> bool:
         """
         Whether the address of a port, such as `listen`, may be one that other machines can reach.
@@ -294,6 +272,15 @@ class Settings(BaseModel):
                 msg = f"resource_labels names {label!r}; expected a label name that is not taken"
                 raise ValueError(msg)
         return self
+
+
+_EXPECTATIONS: Final = {
+    "dict_type": "expected a mapping",
+    "model_type": f"expected a mapping with the keys {', '.join(sorted(Prices.model_fields))}",
+}
+"""
+What was expected, by type of fault, where pydantic's own words would name a class of Python.
+"""
 
 
 def load(
@@ -356,7 +343,7 @@ def _sentence(fault: ErrorDetails, given: Mapping[str, tuple[str, object]]) -> s
     if fault["type"] == "extra_forbidden":
         fields = Settings.model_fields if len(fault["loc"]) == 1 else Prices.model_fields
         return f"{key} ({source}) is no setting; expected one of {', '.join(sorted(fields))}"
-    expectation = str(fault["msg"]).removeprefix("Value error, ")
+    expectation = _EXPECTATIONS.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
     return f"{key} ({source}) is {fault['input']!r:.80}; {expectation[:1].lower()}{expectation[1:]}"
 
 

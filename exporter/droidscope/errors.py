@@ -14,6 +14,7 @@ Everything droidscope raises on purpose.
 from __future__ import annotations
 
 from droidscope.conventions.reasons import Reason
+from droidscope.installation import clone_command, index_command
 
 
 class DroidscopeError(Exception):
@@ -30,11 +31,14 @@ class ConfigError(DroidscopeError):
 
 class MissingExtraError(DroidscopeError, ImportError):
     """
-    An optional dependency is not installed; the message is the command that installs it.
+    An optional dependency is not installed; the message ends with the commands that install it.
     """
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs more than the base package: pip install 'droidscope[{extra}]'")
+        super().__init__(
+            f"{feature} needs more than the base package: in a clone of the repository "
+            f"{clone_command(extra)}, or once released {index_command(extra)}"
+        )
 
 
 class RefusedError(DroidscopeError):

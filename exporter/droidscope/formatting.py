@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from droidscope.units import MINUTE_SECONDS, SECOND_NS, UNIT_NS
+
 _SMALLEST: Final = 0.001
 _LARGEST: Final = 999.5
-_MINUTE: Final = 60
 _COUNT_UNITS: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _SHORT_FROM: Final = 10_000
-_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+_UNITS: Final = tuple((UNIT_NS[unit] // SECOND_NS, unit) for unit in ("d", "h", "m", "s"))
 
 
 def rounded(value: float) -> str:
@@ -68,7 +69,7 @@ def duration(seconds: float) -> str:
     """
     A measured duration in its two largest units: `12.3s`, `3m 20s`, `2h 5m`, `2h`.
     """
-    if seconds < _MINUTE:
+    if seconds < MINUTE_SECONDS:
         return f"{rounded(seconds)}s"
     return " ".join(f"{n}{unit}" for n, unit in _parts(seconds)[:2] if n)
 
@@ -86,7 +87,7 @@ def full_duration(seconds: float) -> str:
     """
     A measured duration as `humanizeDuration` of Prometheus' templates writes it: `2h 5m 0s`.
     """
-    if seconds < _MINUTE:
+    if seconds < MINUTE_SECONDS:
         return f"{seconds:.4g}s"
     return " ".join(f"{n}{unit}" for n, unit in _parts(seconds))
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import click
 
 from droidscope import __version__
+from droidscope.installation import folder_command, index_command
 
 EXIT_CODE: Final = 2
 """
@@ -61,13 +62,14 @@ def load(optional: OptionalCommand) -> click.Command:
 
 def installation(optional: OptionalCommand, missing: str) -> str:
     """
-    How to install *optional*, from a package index and from a clone, since the module *missing* is not there.
+    How to install *optional*, from a clone and from a package index, since the module *missing* is not there.
     """
     return (
-        f"`droidscope {optional.command}` is not installed (no module {missing}); install it with\n"
-        f"    pip install 'droidscope[{optional.command}]=={__version__}'\n"
-        f"or, in a clone of the repository at this version, with\n"
-        f"    pip install . ./{optional.folder}\n"
+        f"`droidscope {optional.command}` is not installed (no module {missing}); install it, in a clone of "
+        "the repository at this version, with\n"
+        f"    {folder_command(optional.folder)}\n"
+        "or, once released, with\n"
+        f"    {index_command(optional.command, __version__)}\n"
     )
 
 

@@ -17,13 +17,12 @@ import promql_parser
 import pytest
 
 from droidscope.conventions import metrics
-from droidscope.rules import recordings
 from droidscope.rules.promql import Scope, wilson_lower
 from every_series import VALUES, samples
 from promql import other_queries, panel_queries
-from rendered import alert_rules, boards, recording_rules
+from rendered import RECORDINGS, alert_rules, boards, recording_rules
 
-RECORDED = {rule.name: rule.labels for rule in recordings.RECORDINGS}
+RECORDED = {rule.name: rule.labels for rule in RECORDINGS}
 OUTSIDE = {
     "ALERTS": {
         "alertname",

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from droidscope.config import RESERVED_LABELS
 from droidscope.conventions import metrics, thresholds
-from droidscope.conventions.metrics import CATALOGUE, KPIS, UNWEIGHTED, samples_of
+from droidscope.conventions.metrics import CATALOGUE, KPIS, ORCHESTRATOR, LabelName, samples_of
+from every_series import UNWEIGHTED
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "metrics.md").read_text()
@@ -92,3 +94,12 @@ def test_weights_have_no_samples_sibling():
     Every other ratio and score of a KPI has one.
     """
     assert set(UNWEIGHTED) <= set(KPIS)
+
+
+def test_label_names_are_those_of_the_catalogue():
+    """
+    The names that types allow are in use: a metric has each, but for those Prometheus or a rule adds.
+    """
+    used = {ORCHESTRATOR}.union(*(spec.labels for spec in CATALOGUE))
+
+    assert set(get_args(LabelName)) == used | {"instance", "family", "rule_group"}

@@ -64,4 +64,4 @@ def test_what_is_no_protobuf_ends_the_look(body):
     """
     Arbitrary bytes are neither followed out of bounds nor for ever.
     """
-    assert sum(1 for _ in density._fields(body, 0, len(body), 0)) <= len(body) * 4
+    assert sum(1 for _ in density.fields(body, 0, len(body), 0)) <= len(body) * 4

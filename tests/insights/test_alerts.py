@@ -35,7 +35,7 @@ from droidscope.formatting import exact_duration
 from droidscope.insights.alerts import LEVELS, AlertInputs, alert_level, alerts, facts_by_window
 from droidscope.limits import overrides
 from droidscope.limits.alert_limits import AlertLimits
-from droidscope.limits.sentences import condition_text
+from droidscope.limits.sentences import sentence
 from droidscope.rules.alerts import Links, alert_groups
 from droidscope.units import MINUTE_NS, NANO
 from rendered import ROOT, alert_rules, run
@@ -455,8 +455,9 @@ def test_the_limit_of_a_session_is_named_by_its_settings():
     (alert,) = judged(Case("", (over_limit(1),), over_limit={"fix": 1}))
     (rule,) = (rule for rule in alert_rules() if rule["alert"] == LONG)
     default = exact_duration(LONG_DURATION.limit)
+    condition = sentence(LONG_DURATION.when, LONG_DURATION, value="", subject="")
 
-    for text in (alert.message, rule["annotations"]["description"], condition_text(LONG_DURATION)):
+    for text in (alert.message, rule["annotations"]["description"], condition):
         assert "session_limit" in text
         assert "pattern_limits" in text
         assert default not in text

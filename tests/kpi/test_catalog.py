@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 
 from droidscope.conventions import metrics
-from droidscope.conventions.metrics import KPIS, UNWEIGHTED, WINDOWS, samples_of
+from droidscope.conventions.metrics import KPIS, WINDOWS, samples_of
 from droidscope.facts.facts import ScoreSums, SessionsEnded
 from droidscope.facts.windows import Windows
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS, gauges
 from droidscope.units import MINUTE_NS, SECOND_NS
+from every_series import UNWEIGHTED
 from kpi import test_communication, test_efficiency, test_patterns, test_quality, test_ratios
 from kpi.history import FULL, History, Task, histories
 

@@ -135,7 +135,7 @@ def test_a_crash_at_any_moment_leaves_the_head_as_it_was(tmp_path_factory, scrip
     assert rig.state() == before
 
 
-def test_the_scripts_have_sessions_with_digests_exhibits_and_late_records(tmp_path):
+def test_the_scripts_have_sessions_with_analyses_examples_and_late_records(tmp_path):
     """
     So that the property above is about them, too: phases, tasks, attempts, before and after the end.
     """

@@ -20,7 +20,7 @@ from rig import Rig
 HOUR = 3600
 MINUTE = 60
 ATLAS = ("atlas",)
-FROM_DIGESTS = {PhaseDurations, PhasesOverPlan, TaskPathTimes, SessionSequencing, PhaseIdleTime}
+FROM_ANALYSISS = {PhaseDurations, PhasesOverPlan, TaskPathTimes, SessionSequencing, PhaseIdleTime}
 
 
 def opened(directory):
@@ -235,7 +235,7 @@ def held_seconds(session, label):
 
 def facts_of(session):
     """
-    What the digest adds, as {key: amount}.
+    What the analysis adds, as {key: amount}.
     """
     facts = Counter()
     by_phase, by_task = held_seconds(session, "phase"), held_seconds(session, "task")
@@ -352,10 +352,10 @@ def random_sessions(draw):
 
 def totals(rig, window="7d"):
     """
-    What the history has of digests.
+    What the history has of analyses.
     """
     found = rig.head.history.totals(ATLAS, window, b.NOON + 2 * HOUR * b.SECOND)
-    return {key: amount for key, amount in found.items() if type(key) in FROM_DIGESTS}
+    return {key: amount for key, amount in found.items() if type(key) in FROM_ANALYSISS}
 
 
 def send(rig, *spans):

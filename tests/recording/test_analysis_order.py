@@ -35,7 +35,7 @@ def rig(tmp_path):
 
 def end_state(rig):
     """
-    Facts of minutes and hours in all windows, exhibits and digests.
+    Facts of minutes and hours in all windows, examples and analyses.
     """
     now_ns = b.NOON + 2 * HOUR * b.SECOND
     head = rig.head
@@ -87,7 +87,7 @@ def deliveries(draw):
 def test_the_order_of_arrival_changes_nothing(tmp_path_factory, delivery):
     """
     Before the end of their session or within the quarter of an hour after it, once or twice: spans end in
-    the same facts of every window, the same exhibits and the same digests.
+    the same facts of every window, the same examples and the same analyses.
     """
     spans, requests = delivery
     at_once, bit_by_bit = (opened(tmp_path_factory.mktemp("rig")) for _ in range(2))
@@ -102,9 +102,9 @@ def test_the_order_of_arrival_changes_nothing(tmp_path_factory, delivery):
     assert end_state(bit_by_bit) == end_state(at_once)
 
 
-def test_a_conflict_told_late_is_in_the_digest(rig):
+def test_a_conflict_told_late_is_in_the_analysis(rig):
     """
-    A log event that comes after the session has been digested.
+    A log event that comes after the session has been analysed.
     """
     send(rig, *FULL_STACK.spans())
     rig.pass_seconds(2)
@@ -150,7 +150,7 @@ def test_of_two_tasks_with_one_id_the_last_to_end_holds(rig, turned):
 
 def test_of_a_phase_that_runs_often_the_latest_runs_count(rig):
     """
-    Thirty runs in any order: the digest knows of the last twenty, and the counters of all.
+    Thirty runs in any order: the analysis knows of the last twenty, and the counters of all.
     """
     runs = [Phase("build", n, 1) for n in range(30)]
     spans = list(Session(0, 30, tuple(runs)).spans())

@@ -1,5 +1,5 @@
 """
-Exhibits: which sessions are kept to show what is said of a subject, against a list of all that were shown.
+Examples: which sessions are kept to show what is said of a subject, against a list of all that were shown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import builders as b
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.model.examples import ExampleKind, ExampleSession
-from droidscope.recording import example_sessions as exhibits_module
+from droidscope.recording import example_sessions as examples_module
 from droidscope.recording.example_sessions import KEPT, SHOWN, ExampleSessions
 from rig import Rig
 
@@ -134,7 +134,7 @@ def test_the_subject_shown_longest_ago_is_forgotten(monkeypatch):
     """
     Room for one subject: the second takes it.
     """
-    monkeypatch.setattr(exhibits_module, "KEYS_LIMIT", 1)
+    monkeypatch.setattr(examples_module, "KEYS_LIMIT", 1)
     examples = ExampleSessions()
     for key in (KEY, OTHER):
         examples.add(key, ExampleSession("s1", "", b.NOON, 1.0), b.NOON)

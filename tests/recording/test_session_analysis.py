@@ -55,7 +55,7 @@ def rig(tmp_path):
     )
 )
 @property_of_rigs
-def test_a_digest_adds_what_the_spans_say(tmp_path_factory, session):
+def test_an_analysis_adds_what_the_spans_say(tmp_path_factory, session):
     """
     Phases by time and path, those over their plan, the time each task held, makespan and critical path.
     """
@@ -68,7 +68,7 @@ def test_a_digest_adds_what_the_spans_say(tmp_path_factory, session):
 
 @given(random_sessions())
 @property_of_rigs
-def test_the_path_of_a_digest_is_who_held_at_each_moment(tmp_path_factory, session):
+def test_the_path_of_an_analysis_is_who_held_at_each_moment(tmp_path_factory, session):
     """
     Its stretches tile the session, and each phase has held as long as they say.
     """
@@ -136,9 +136,9 @@ def started(session, span_id=b"", at=0.0):
 LOOP = Session(0, 30, (Phase("build", 0, 20),), (Task("t1", "build", 0, 20),))
 
 
-def test_a_lost_session_has_no_digest_until_it_ends_after_all(tmp_path):
+def test_a_lost_session_has_no_analysis_until_it_ends_after_all(tmp_path):
     """
-    Lost after three hours, then its end arrives: it is digested as if it had never been away.
+    Lost after three hours, then its end arrives: it is analysed as if it had never been away.
     """
     rig = Rig(tmp_path)
     spans = list(LOOP.spans())
@@ -209,7 +209,7 @@ def test_a_failed_phase_that_comes_late_is_the_failure_of_its_session(rig):
     assert failures(rig) == {("bug-fix", "build", "Broken"): 1}
 
 
-def test_an_id_used_again_has_the_digest_of_the_last_session(rig):
+def test_an_id_used_again_has_the_analysis_of_the_last_session(rig):
     """
     While the second one runs there is none; the facts of the first stay.
     """
@@ -226,7 +226,7 @@ def test_an_id_used_again_has_the_digest_of_the_last_session(rig):
     assert totals(rig) == before == facts_of(LOOP)
 
 
-def test_a_straggler_of_a_forgotten_session_leaves_its_digest_as_it_was(rig):
+def test_a_straggler_of_a_forgotten_session_leaves_its_analysis_as_it_was(rig):
     """
     An hour later a task of it arrives: it counts as a task, but the session is not known in whole.
     """
@@ -242,7 +242,7 @@ def test_a_straggler_of_a_forgotten_session_leaves_its_digest_as_it_was(rig):
     assert not [key for key in counted if isinstance(key, SessionMessages)]
 
 
-def test_times_without_sense_are_digested_and_survive_a_restart(rig):
+def test_times_without_sense_are_analysed_and_survive_a_restart(rig):
     """
     Phases of six hundred years that end together: their sum is more than 64 bits can hold.
     """
@@ -264,7 +264,7 @@ def test_times_without_sense_are_digested_and_survive_a_restart(rig):
     assert before[0].end_ns == 2**64 - 1
 
 
-def test_a_session_of_many_phases_is_digested_at_once_and_shown_in_part(rig):
+def test_a_session_of_many_phases_is_analysed_at_once_and_shown_in_part(rig):
     """
     Five thousand, one after the other, of which one declares what it depends on: the first 200 are shown.
     """
@@ -283,7 +283,7 @@ def test_a_session_of_many_phases_is_digested_at_once_and_shown_in_part(rig):
     assert spent < 5
 
 
-def test_the_newest_digests_are_kept(tmp_path, monkeypatch):
+def test_the_newest_analyses_are_kept(tmp_path, monkeypatch):
     """
     Two of three; what the third had added to the history stays.
     """
@@ -297,9 +297,9 @@ def test_the_newest_digests_are_kept(tmp_path, monkeypatch):
     assert sum(totals(rig).values()) == 3 * sum(facts_of(LOOP).values())
 
 
-def test_late_records_wait_for_each_other_as_long_as_a_digest_is_worth(rig, monkeypatch):
+def test_late_records_wait_for_each_other_as_long_as_an_analysis_is_worth(rig, monkeypatch):
     """
-    A session of 3,000 tasks gets fifty more, one a second: it is digested a few times, not fifty.
+    A session of 3,000 tasks gets fifty more, one a second: it is analysed a few times, not fifty.
     """
     made = []
     original = analysis_module.critical_path

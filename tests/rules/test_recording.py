@@ -12,7 +12,7 @@ import yaml
 
 from droidscope.rules import recordings
 from droidscope.rules.recorded_kpis import KPIS
-from rendered import ROOT, run
+from rendered import RECORDINGS, ROOT, run
 
 EVENTS = {
     'sessions_total{instance="a", pattern="p", outcome="completed"}': 6,
@@ -227,7 +227,7 @@ def test_values(tmp_path):
                     }
                 ],
             }
-            for rule in recordings.RECORDINGS
+            for rule in RECORDINGS
         ],
     )
 
@@ -255,4 +255,4 @@ def test_every_rule_has_a_value():
     """
     And no value is of a rule that does not exist.
     """
-    assert {short(rule.name) for rule in recordings.RECORDINGS} == set(EXPECTED)
+    assert {short(rule.name) for rule in RECORDINGS} == set(EXPECTED)

@@ -15,7 +15,7 @@ from droidscope.rules import recordings
 from droidscope.rules.alerts import WATCHDOG
 from droidscope.rules.recorded_kpis import KPIS
 from droidscope.series.label_limits import SeriesLimits
-from rendered import ROOT, alert_rules, boards, recording_rules, run
+from rendered import RECORDINGS, ROOT, alert_rules, boards, recording_rules, run
 
 RULE_TESTS = sorted((ROOT / "tests/prometheus").glob("*.yml"))
 LIMITS = (*thresholds.ALERTS, *fleet_thresholds.FLEET_ALERTS)
@@ -253,7 +253,7 @@ def test_sentences_name_only_labels_the_expression_keeps(rule):
     """
     named = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
     kept = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", rule["expr"]))))
-    kept = kept.union(*(one.labels for one in recordings.RECORDINGS if one.name in rule["expr"]))
+    kept = kept.union(*(one.labels for one in RECORDINGS if one.name in rule["expr"]))
 
     assert named <= kept | {"instance"}
     assert "$" not in rule["annotations"]["summary"]
@@ -270,7 +270,7 @@ def test_recorded_series_have_standard_names_and_a_reader():
     ]
     read = set(re.findall(r"\b[a-z_]+:[a-z_]+:[a-z0-9_]+\b", "".join(texts)))
 
-    assert [rule["record"] for rule in recording_rules()] == [rule.name for rule in recordings.RECORDINGS]
+    assert [rule["record"] for rule in recording_rules()] == [rule.name for rule in RECORDINGS]
     for rule in recording_rules():
         name = rule["record"]
         assert re.fullmatch(

@@ -88,7 +88,7 @@ def session(rig, id, *, before, minutes=10, failed=False, phase_minutes=5.0, **o
 
 def busy(rig):
     """
-    A week of sessions, of which the last ones are slow and fail; all of it digested.
+    A week of sessions, of which the last ones are slow and fail; all of it analysed.
     """
     spans = []
     for day in range(1, 10):

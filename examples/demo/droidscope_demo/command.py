@@ -49,7 +49,8 @@ def demo(*, no_prometheus: bool, **options: Any) -> None:  # noqa: ANN401 - the 
     """
     Run the exporter with a simulated fleet of orchestrators, until Ctrl-C.
 
-    Prometheus and Alertmanager run too where they are installed, with the shipped configuration.
+    In a clone of the repository, which has their configuration, Prometheus and Alertmanager run too where
+    they are installed.
     Everything listens on loopback and keeps its data in the directory .demo.
     """
     from droidscope_demo.runner import DemoOptions, run_demo  # noqa: PLC0415 - --help does without it

@@ -215,7 +215,11 @@ class Demo:
         program = servers.find_program("prometheus")
         shipped = servers.find_configuration("prometheus/prometheus.yml")
         if program is None or shipped is None:
-            missing = "it is not on the PATH" if program is None else "its configuration is not here"
+            missing = (
+                "it is not on the PATH"
+                if program is None
+                else "its configuration is not here, but in a clone"
+            )
             self._screen.line(f"without Prometheus: {missing}")
             return []
         alertmanager = self._start_alertmanager()

@@ -84,13 +84,14 @@ BURN_RATE: Final = 3.0
 """
 How many times too fast the error budget is spent when the alert fires.
 """
+BURN_SHORT_WINDOW: Final = "1h"
 OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
     name="OrchestratorSuccessObjectiveBurning",
     category="sessions",
     by=BY_ORCHESTRATOR,
     when=(
         "per orchestrator: more than {limit} of the sessions of {window} (at least {minimum}) did not "
-        "complete, and the same for 1h"
+        f"complete, and the same for {BURN_SHORT_WINDOW}"
     ),
     breached="above",
     limit=BURN_RATE * (1 - SUCCESS_OBJECTIVE),
@@ -104,7 +105,6 @@ OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
 """
 Over the limit in both windows: the long one shows that it matters, the short one that it still goes on.
 """
-BURN_SHORT_WINDOW: Final = "1h"
 
 # --- telemetry ----------------------------------------------------------------------------------
 

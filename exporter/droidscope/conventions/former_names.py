@@ -51,5 +51,14 @@ FORMER_SETTINGS: Final = {
     ),
 }
 """
-Former settings; as a key, a variable or a flag each is an error that says what is expected instead.
+Former settings, which had no flags; as a key of the configuration file or as a variable each is an error
+that says what is expected instead.
+"""
+
+FORMER_OPTIONS: Final = {
+    "--webhook": "receivers in the file that the option --receivers names (docs/notifications.md)",
+    "--time-zone": "time_intervals in the file that the option --receivers names (docs/notifications.md)",
+}
+"""
+Former options of `droidscope rules render`; each is an error that says what is expected instead.
 """

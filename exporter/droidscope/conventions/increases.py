@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions import metrics as m
-from droidscope.conventions.metrics import MetricSpec
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import Matcher, outcome_is
+from droidscope.conventions.metrics import LabelName, MetricSpec
 
 PATTERN: Final = ("pattern",)
 PHASE: Final = ("pattern", "phase")
@@ -29,8 +31,8 @@ class Increase(NamedTuple):
     """
 
     metric: MetricSpec
-    by: tuple[str, ...]
-    matcher: str = ""
+    by: tuple[LabelName, ...]
+    matcher: Matcher | None = None
     suffix: str = ""
     part: Literal["", "sum", "count"] = ""
 
@@ -44,7 +46,9 @@ class ObservedIncreases(NamedTuple):
     n: Increase
 
 
-def _observed(metric: MetricSpec, by: tuple[str, ...], matcher: str = "") -> ObservedIncreases:
+def _observed(
+    metric: MetricSpec, by: tuple[LabelName, ...], matcher: Matcher | None = None
+) -> ObservedIncreases:
     return ObservedIncreases(
         Increase(metric, by, matcher, part="sum"), Increase(metric, by, matcher, part="count")
     )
@@ -55,19 +59,19 @@ SESSIONS_UNSUCCESSFUL: Final = Increase(m.SESSIONS, PATTERN, suffix="unsuccessfu
 """
 Sessions that did not complete in the end: without those that were lost and completed after all.
 """
-SESSION_DURATION: Final = _observed(m.SESSION_DURATION, PATTERN, 'outcome="completed"')
+SESSION_DURATION: Final = _observed(m.SESSION_DURATION, PATTERN, outcome_is(Outcome.COMPLETED))
 CONFLICTS: Final = Increase(m.CONFLICTS, PATTERN)
 SYNTHESES: Final = Increase(m.SYNTHESES, PATTERN)
-SYNTHESES_INTEGRATED: Final = Increase(m.SYNTHESES, PATTERN, 'outcome="integrated"', "integrated")
+SYNTHESES_INTEGRATED: Final = Increase(m.SYNTHESES, PATTERN, outcome_is(Outcome.INTEGRATED), "integrated")
 COST: Final = Increase(m.COST, PATTERN)
-PHASES: Final = Increase(m.PHASES, PHASE, 'outcome=~"completed|failed"')
-PHASES_COMPLETED: Final = Increase(m.PHASES, PHASE, 'outcome="completed"', "completed")
+PHASES: Final = Increase(m.PHASES, PHASE, outcome_is(Outcome.COMPLETED, Outcome.FAILED))
+PHASES_COMPLETED: Final = Increase(m.PHASES, PHASE, outcome_is(Outcome.COMPLETED), "completed")
 PHASE_DURATION: Final = _observed(m.PHASE_DURATION, PHASE)
 TASKS: Final = Increase(m.TASKS, DROID)
-TASKS_COMPLETED: Final = Increase(m.TASKS, DROID, 'outcome="completed"', "completed")
+TASKS_COMPLETED: Final = Increase(m.TASKS, DROID, outcome_is(Outcome.COMPLETED), "completed")
 TASK_DURATION: Final = _observed(m.TASK_DURATION, DROID)
 ATTEMPTS: Final = Increase(m.ATTEMPTS, DROID)
-ATTEMPTS_FAILED: Final = Increase(m.ATTEMPTS, DROID, 'outcome="failed"', "failed")
+ATTEMPTS_FAILED: Final = Increase(m.ATTEMPTS, DROID, outcome_is(Outcome.FAILED), "failed")
 RETRIES: Final = Increase(m.RETRIES, DROID)
 QUERIES: Final = Increase(m.QUERIES, DROID)
 QUERY_CREDIT: Final = Increase(m.QUERY_CREDIT, DROID)
@@ -77,9 +81,11 @@ SECURITY: Final = _observed(m.SECURITY, DROID)
 CODE_QUALITY: Final = _observed(m.CODE_QUALITY, PATTERN_DROID)
 MESSAGES: Final = Increase(m.MESSAGES, EVERYONE)
 # A query is never "accepted" and nothing else is "answered".
-MESSAGES_DELIVERED: Final = Increase(m.MESSAGES, EVERYONE, 'outcome=~"accepted|answered"', "delivered")
+MESSAGES_DELIVERED: Final = Increase(
+    m.MESSAGES, EVERYONE, outcome_is(Outcome.ACCEPTED, Outcome.ANSWERED), "delivered"
+)
 MODEL_REQUESTS: Final = Increase(m.MODEL_REQUESTS, MODEL)
-MODEL_REQUESTS_FAILED: Final = Increase(m.MODEL_REQUESTS, MODEL, 'outcome="failed"', "failed")
+MODEL_REQUESTS_FAILED: Final = Increase(m.MODEL_REQUESTS, MODEL, outcome_is(Outcome.FAILED), "failed")
 MODEL_REQUEST_DURATION: Final = _observed(m.MODEL_REQUEST_DURATION, MODEL)
 
 INCREASES: Final = tuple(

@@ -12,7 +12,7 @@ from typing import Final, Generic, Literal, TypeVar
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.metrics.spec import ORCHESTRATOR
+from droidscope.conventions.metrics.spec import ORCHESTRATOR, LabelName
 
 INSTANCE: Final = "instance"
 """
@@ -59,7 +59,7 @@ class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
 
     name: str
     category: Category_co
-    by: tuple[str, ...]
+    by: tuple[LabelName, ...]
     when: str
     breached: Literal["above", "below"]
     limit: float
@@ -87,13 +87,18 @@ class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
         return frozenset(fields)
 
 
+RECENT_FAILURE_WINDOW: Final = "3h"
+"""
+A low success rate needs a session that did not complete within this, so that the alert can resolve.
+"""
+
 LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     name="OrchestratorSessionSuccessRateLow",
     category="performance",
     by=BY_PATTERN,
     when=(
         "per pattern: more than {complement} of the sessions of {window} (at least {minimum}) did not "
-        "complete, one of them within 3h"
+        f"complete, one of them within {RECENT_FAILURE_WINDOW}"
     ),
     breached="below",
     limit=0.70,
@@ -201,11 +206,6 @@ ALERTS: Final = (
 LONGEST_WINDOW: Final = "7d"
 """
 How far back an alert of the specification can look: the exporter, which judges it too, keeps as much.
-"""
-
-RECENT_FAILURE_WINDOW: Final = "3h"
-"""
-A low success rate needs a session that did not complete within this, so that the alert can resolve.
 """
 
 # --- limits that no alert has but boards and scores share

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from droidscope.conventions.metrics import WINDOWS
 from droidscope.conventions.thresholds import RECENT_FAILURE_WINDOW
-from droidscope.units import MINUTE_NS
+from droidscope.units import MINUTE_NS, MINUTE_SECONDS, duration_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +72,7 @@ MINUTES: Final = WindowLayout(
     MINUTE_NS,
     {
         **{window: WindowSpan(minutes) for window, minutes in WINDOWS.items()},
-        RECENT_FAILURE_WINDOW: WindowSpan(60 * int(RECENT_FAILURE_WINDOW.removesuffix("h"))),
+        RECENT_FAILURE_WINDOW: WindowSpan(round(duration_seconds(RECENT_FAILURE_WINDOW) / MINUTE_SECONDS)),
     },
 )
 """

@@ -139,7 +139,7 @@ class Windows:
         if window in self.layout.spans:
             return self.totals(orchestrator, window, now_ns)
         self.advance(now_ns)
-        span = WindowSpan(-(-duration_seconds(window) * SECOND_NS // self.layout.bucket_ns))
+        span = WindowSpan(-(-round(duration_seconds(window)) * SECOND_NS // self.layout.bucket_ns))
         numbers = WindowLayout(self.layout.bucket_ns, {window: span}).ranges(now_ns)[window]
         sums: Counter[FactKey] = Counter()
         for packed in self.buckets(orchestrator, numbers):

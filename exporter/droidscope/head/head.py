@@ -65,6 +65,7 @@ class Head:
         self._session_recorder = SessionRecorder(
             settings, self._writer, self.sessions, self.findings, self.analyses, self.names
         )
+        # By their names in checkpoints, which are those of the first version.
         self._parts: dict[str, CheckpointPart] = {
             "series": self.series,
             "windows": self.windows,

@@ -40,17 +40,17 @@ def too_dense(body: bytes) -> bool:
     if len(body) <= UNCHECKED_BYTES:
         return False
     allowed = len(body) // BYTES_PER_FIELD
-    return any(count > allowed for count, _ in enumerate(_fields(body, 0, len(body), 0)))
+    return any(count > allowed for count, _ in enumerate(fields(body, 0, len(body), 0)))
 
 
-def _fields(body: bytes, start: int, end: int, depth: int) -> Iterator[None]:
+def fields(body: bytes, start: int, end: int, depth: int) -> Iterator[None]:
     """
     One None for each length-delimited field, down to the points of metrics.
     """
     for field, low, high in _length_delimited(body, start, end):
         yield None
         if depth < ITEM_DEPTH or (depth == ITEM_DEPTH and field in METRIC_DATA):
-            yield from _fields(body, low, high, depth + 1)
+            yield from fields(body, low, high, depth + 1)
 
 
 def _length_delimited(body: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:

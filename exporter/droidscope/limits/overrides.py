@@ -10,7 +10,6 @@ Reads the file that changes limits: YAML in, `AlertLimits` out, or one line for 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-_DURATION: Final = re.compile(r"[0-9]{1,18}(s|m|h|d)\Z")
 _LONGEST_DURATION: Final = "30d"
 """
 The longest window or hold: Prometheus keeps as much in the shipped setup, and refuses some that are longer.
@@ -45,10 +43,7 @@ _THRESHOLDS: Final[Mapping[str, AnyThreshold]] = {
 
 
 def _duration(text: str) -> str:
-    if not _DURATION.match(text):
-        msg = "expected a duration in whole s, m, h or d, such as 15m"
-        raise ValueError(msg)
-    if duration_seconds(text) > duration_seconds(_LONGEST_DURATION):
+    if duration_seconds(text, whole=True) > duration_seconds(_LONGEST_DURATION):
         msg = f"expected at most {_LONGEST_DURATION}"
         raise ValueError(msg)
     return text

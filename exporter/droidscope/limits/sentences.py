@@ -63,13 +63,6 @@ def sentence(
     )
 
 
-def condition_text(threshold: Threshold[str]) -> str:
-    """
-    When an alert fires, in words.
-    """
-    return threshold.when.format(**_texts(threshold))
-
-
 def _texts(threshold: Threshold[str]) -> dict[str, str]:
     """
     What blanks for fields of a threshold are filled with.

@@ -11,7 +11,9 @@ from math import floor
 from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions import metrics
-from droidscope.conventions.metrics import ORCHESTRATOR, MetricSpec
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import Matcher, label_is, label_is_not, outcome_is, outcome_is_not
+from droidscope.conventions.metrics import ORCHESTRATOR, LabelName, MetricSpec
 from droidscope.conventions.scoring import RANKING_MINIMUM, Z_95
 from droidscope.conventions.thresholds import INSTANCE
 from droidscope.formatting import number
@@ -45,9 +47,9 @@ class Scope(NamedTuple):
     """
 
     variables: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
+    only: tuple[Matcher, ...] = ()
 
-    def select(self, metric: MetricSpec, *matchers: str, part: Part = "") -> str:
+    def select(self, metric: MetricSpec, *matchers: Matcher, part: Part = "") -> str:
         """
         An instant selector of *metric*, with its variables and then *matchers* (`outcome="failed"`).
 
@@ -59,14 +61,14 @@ class Scope(NamedTuple):
         name = f"{metric.name}_{part}" if part else metric.name
         return self._selector(name, _labels(metric, part), matchers)
 
-    def recorded(self, rule: Recording, *matchers: str) -> str:
+    def recorded(self, rule: Recording, *matchers: Matcher) -> str:
         """
         An instant selector of a recorded series.
         """
         return self._selector(rule.name, rule.labels, matchers)
 
     def increase(
-        self, metric: MetricSpec, by: Sequence[str], window: str, *matchers: str, part: Part = ""
+        self, metric: MetricSpec, by: Sequence[str], window: str, *matchers: Matcher, part: Part = ""
     ) -> str:
         """
         How much a counter rose over *window*, `increase` first and summed after.
@@ -74,14 +76,16 @@ class Scope(NamedTuple):
         _demand(metric.name, _labels(metric, part), by)
         return sum_by(by, f"increase({self.select(metric, *matchers, part=part)}[{window}])")
 
-    def mean(self, metric: MetricSpec, by: Sequence[str], window: str, *matchers: str) -> str:
+    def mean(self, metric: MetricSpec, by: Sequence[str], window: str, *matchers: Matcher) -> str:
         """
         Mean observation of a histogram or summary over *window*; absent where nothing was observed.
         """
         total, count = (self.increase(metric, by, window, *matchers, part=part) for part in ("sum", "count"))
         return quotient(total, count)
 
-    def quantile(self, q: float, metric: MetricSpec, by: Sequence[str], window: str, *matchers: str) -> str:
+    def quantile(
+        self, q: float, metric: MetricSpec, by: Sequence[str], window: str, *matchers: Matcher
+    ) -> str:
         """
         Quantile of a histogram over *window*, from its buckets; absent where nothing was observed.
         """
@@ -96,25 +100,25 @@ class Scope(NamedTuple):
         _demand(metric.name, _labels(metric, ""), by)
         return sum_by(by, f"rate({self.select(metric)}[{window}])")
 
-    def newest(self, metric: MetricSpec, by: Sequence[str], *matchers: str) -> str:
+    def newest(self, metric: MetricSpec, by: Sequence[str], *matchers: Matcher) -> str:
         """
         A gauge as it stands, from the one exporter that has it.
         """
         _demand(metric.name, _labels(metric, ""), by)
         return f"max by ({', '.join(by)}) ({self.select(metric, *matchers)})"
 
-    def lowest(self, metric: MetricSpec, by: Sequence[str], *matchers: str) -> str:
+    def lowest(self, metric: MetricSpec, by: Sequence[str], *matchers: Matcher) -> str:
         """
         A gauge as it stands, from the exporter where it is lowest: each knows only what it has received.
         """
         _demand(metric.name, _labels(metric, ""), by)
         return f"min by ({', '.join(by)}) ({self.select(metric, *matchers)})"
 
-    def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window", *matchers: str) -> str:
+    def kpi(self, metric: MetricSpec, by: Sequence[str], window: str = "$window", *matchers: Matcher) -> str:
         """
         A KPI gauge over one of its windows, from the one exporter that has it: never averaged.
         """
-        return self.newest(metric, by, f'{metrics.WINDOW}="{window}"', *matchers)
+        return self.newest(metric, by, label_is(metrics.WINDOW, window), *matchers)
 
     def ranked(self, metric: MetricSpec, by: Sequence[str], window: str = "$window") -> tuple[str, str]:
         """
@@ -127,8 +131,8 @@ class Scope(NamedTuple):
         """
         Sessions that failed or were lost within *window*, those that completed after all aside.
         """
-        bad = self.increase(metrics.SESSIONS, by, window, 'outcome!="completed"')
-        recovered = self.increase(metrics.SESSIONS_RECOVERED, by, window, 'outcome="completed"')
+        bad = self.increase(metrics.SESSIONS, by, window, outcome_is_not(Outcome.COMPLETED))
+        recovered = self.increase(metrics.SESSIONS_RECOVERED, by, window, outcome_is(Outcome.COMPLETED))
         # Nothing recovered yet may mean no series, and a difference with nothing is nothing.
         return f"(\n  {bad}\n  - {recovered}\n  or {bad}\n)"
 
@@ -136,7 +140,7 @@ class Scope(NamedTuple):
         """
         Sessions declared lost within *window*, those that ended after all aside.
         """
-        lost = self.increase(metrics.SESSIONS, by, window, 'outcome="lost"')
+        lost = self.increase(metrics.SESSIONS, by, window, outcome_is(Outcome.LOST))
         return f"(\n  {lost}\n  - {self.increase(metrics.SESSIONS_RECOVERED, by, window)}\n  or {lost}\n)"
 
     def success(self, by: Sequence[str], window: str) -> str:
@@ -152,7 +156,7 @@ class Scope(NamedTuple):
         _demand(rule.name, rule.labels, by)
         return sum_by(by, self.recorded(rule))
 
-    def _selector(self, name: str, labels: Sequence[str], matchers: Sequence[str]) -> str:
+    def _selector(self, name: str, labels: Sequence[str], matchers: Sequence[Matcher]) -> str:
         scoped = [f'{label}=~"${label}"' for label in self.variables if label in labels]
         scoped += [matcher for matcher in self.only if _label_of(matcher) in labels]
         for matcher in matchers:
@@ -161,22 +165,22 @@ class Scope(NamedTuple):
         return f"{name}{{{inside}}}" if inside else name
 
 
-def matchers(variant: LimitVariant[str]) -> tuple[str, ...]:
+def matchers(variant: LimitVariant[str]) -> tuple[Matcher, ...]:
     """
     The matchers that select the orchestrators and patterns of a variant.
     """
     return (*_selecting(ORCHESTRATOR, variant.orchestrators), *_selecting("pattern", variant.patterns))
 
 
-def _selecting(label: str, names: NameSet) -> tuple[str, ...]:
+def _selecting(label: LabelName, names: NameSet) -> tuple[Matcher, ...]:
     if names.name is not None:
-        return (f"{label}={_quoted(names.name)}",)
+        return (label_is(label, _escaped(names.name)),)
     # One matcher each, so that no name is read as a regular expression.
-    return tuple(f"{label}!={_quoted(other)}" for other in names.others)
+    return tuple(label_is_not(label, _escaped(other)) for other in names.others)
 
 
-def _quoted(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
+def _escaped(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)[1:-1]
 
 
 def sum_by(by: Sequence[str], expr: str) -> str:

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 from droidscope.conventions import increases as i
 from droidscope.conventions import metrics as m
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.rules.promql import Recording, Scope
 from droidscope.rules.recorded_increases import DAY, HOUR, WEEK, RecordedIncreases, level
@@ -40,7 +42,7 @@ def _quantiles(window: str) -> tuple[Recording, ...]:
             _ALL.quantile(percentile / 100, metric, (ORCHESTRATOR, *levels), window, *matchers),
         )
         for metric, levels, matchers in (
-            (m.SESSION_DURATION, i.PATTERN, ('outcome="completed"',)),
+            (m.SESSION_DURATION, i.PATTERN, (outcome_is(Outcome.COMPLETED),)),
             (m.PHASE_DURATION, i.PHASE, ()),
             (m.TASK_DURATION, i.DROID, ()),
         )
@@ -73,11 +75,6 @@ GROUPS: Final = (
 )
 """
 The rule groups: the longer the window, the more an evaluation costs and the less it changes.
-"""
-
-RECORDINGS: Final = tuple(rule for group in GROUPS for rule in group.rules)
-"""
-Every recording rule, in order.
 """
 
 

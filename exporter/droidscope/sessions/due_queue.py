@@ -45,7 +45,7 @@ class DueQueue:
         if session.queued_clock is None or clock_ns < session.queued_clock:
             session.queued_clock = clock_ns
             heapq.heappush(self._entries, (clock_ns, session.key))
-        if len(self._entries) > 2 * len(self._sessions) + STALE_LIMIT:
+        if len(self) > 2 * len(self._sessions) + STALE_LIMIT:
             self.rebuild()
 
     def rebuild(self) -> None:

@@ -64,7 +64,7 @@ class SessionRegistry:
         self._ended: OrderedDict[SessionKey, None] = OrderedDict()
         self._forgotten: BoundedMap[SessionKey, ForgottenSession] = BoundedMap(FORGOTTEN_LIMIT)
         self._last_receipt: BoundedMap[OrchestratorLabels, int] = BoundedMap(RECEIPTS_LIMIT)
-        self._queue = DueQueue(self._by_key)
+        self.queue = DueQueue(self._by_key)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -153,7 +153,7 @@ class SessionRegistry:
         """
         if session.outcome is not None:
             self._ended.setdefault(session.key)
-        self._queue.push(session, self._due_clock(session))
+        self.queue.push(session, self._due_clock(session))
 
     def _due_clock(self, session: SessionState) -> int:
         if session.close_clock is not None:
@@ -175,28 +175,21 @@ class SessionRegistry:
         patience = self._settings.lost_ns(alive_seen=session.alive_seen, others_arrive=others_arrive)
         return session.running and clock_ns - session.last_clock >= patience
 
-    @property
-    def queued(self) -> int:
-        """
-        Entries in the queue of what is due, with those that are out of date.
-        """
-        return len(self._queue)
-
     def next_due(self) -> int | None:
         """
         The uptime before which nothing is due, None if nothing ever is.
         """
-        return self._queue.next_due()
+        return self.queue.next_due()
 
     def due(self, clock_ns: int) -> Iterator[SessionState]:
         """
         Sessions due by now, each to be closed, analysed, lost or forgotten and then scheduled again.
         """
-        for session in self._queue.pop(clock_ns):
+        for session in self.queue.pop(clock_ns):
             if self._due_clock(session) > clock_ns:
                 self.schedule(session)
             elif session.running and not self.lost(session, clock_ns):
-                self._queue.push(session, clock_ns + MINUTE_NS)
+                self.queue.push(session, clock_ns + MINUTE_NS)
             else:
                 yield session
 
@@ -243,7 +236,7 @@ class SessionRegistry:
             RECEIPTS_LIMIT, ((relabel(labels), clock_ns) for labels, clock_ns in dump.last_receipt)
         )
         self.retained_size = sum(session.measured_size for session in dump.sessions)
-        self._queue.rebuild()
+        self.queue.rebuild()
 
 
 def ended(session: SessionState) -> bool:

@@ -22,11 +22,10 @@ from droidscope.errors import StoreError
 from droidscope.store.files import DirectoryLock, read_file, write_file
 from droidscope.store.log import Frame, Log
 from droidscope.store.seen import Generation, SeenIds, decode_generation, encode_generation
-from droidscope.units import MINUTE_NS, SECOND_NS
+from droidscope.units import DAY_SECONDS, MINUTE_NS, SECOND_NS
 
 log = structlog.get_logger(__name__)
 
-DAY_SECONDS: Final = 86_400
 CHECKPOINTS_KEPT: Final = 2
 RETRY_NS: Final = 10 * SECOND_NS
 """
@@ -210,7 +209,7 @@ class Store:
         try:
             self._prune()
         except OSError as error:
-            log.warning("old_files_kept", path=str(self._directory), error=str(error))
+            log.warning("old_files_deletion_failed", path=str(self._directory), error=str(error))
 
     def _ids_path(self, segment: int) -> Path:
         return self._log.path(segment).with_suffix(".ids")

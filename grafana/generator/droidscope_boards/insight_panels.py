@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import insight_kinds, metrics
+from droidscope.conventions.matchers import Matcher, label_matches
 from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope_boards.styles import SHORT, named
 from droidscope_boards.tables import Column, table_panel
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from droidscope.rules.promql import Scope
 
-OF_PATTERN: Final = 'subject=~"$pattern(/.*)?"'
+OF_PATTERN: Final = label_matches("subject", "$pattern(/.*)?")
 """
 The subjects that are a chosen pattern or in one; with all chosen also droids.
 """
@@ -29,14 +30,14 @@ _RECOMMENDATIONS: Final = named({rule.id: rule.summary for rule in insight_kinds
 _REASONS: Final = named({rule.id: rule.condition for rule in insight_kinds.RECOMMENDATION_RULES})
 
 
-def impact(scope: Scope, by: tuple[str, ...], subject: str) -> str:
+def impact(scope: Scope, by: tuple[str, ...], subject: Matcher) -> str:
     """
     Largest impact of the bottlenecks of *subject*, a matcher, by the labels *by*.
     """
     return scope.kpi(metrics.BOTTLENECK_IMPACT, by, "$window", subject)
 
 
-def bottlenecks_table(id_: int, scope: Scope, subject: str) -> table.Panel:
+def bottlenecks_table(id_: int, scope: Scope, subject: Matcher) -> table.Panel:
     """
     Bottlenecks, the largest impact first.
     """
@@ -55,7 +56,9 @@ def bottlenecks_table(id_: int, scope: Scope, subject: str) -> table.Panel:
     )
 
 
-def recommendations_table(id_: int, title: str, scope: Scope, subject: str, limit: int = 20) -> table.Panel:
+def recommendations_table(
+    id_: int, title: str, scope: Scope, subject: Matcher, limit: int = 20
+) -> table.Panel:
     """
     Recommendations, the largest impact first.
     """

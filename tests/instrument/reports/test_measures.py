@@ -109,7 +109,10 @@ def test_xml_without_the_extra_names_the_command(tmp_path, monkeypatch):
     measure({"junit": path}, lambda _path, fault: faults.append(fault))
 
     assert faults == [
-        "reading XML reports needs more than the base package: pip install 'droidscope[quality]'"
+        (
+            "reading XML reports needs more than the base package: in a clone of the repository "
+            "pip install '.[quality]', or once released pip install 'droidscope[quality]'"
+        )
     ]
 
 

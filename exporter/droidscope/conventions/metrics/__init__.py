@@ -43,5 +43,5 @@ KPIS: Final = tuple(
     spec for spec in CATALOGUE if spec.labels and spec.labels[-1] == WINDOW and spec not in FINDINGS
 )
 """
-The KPI gauges; a `_ratio` or `_score` among them that is not in UNWEIGHTED has a samples sibling.
+The KPI gauges; a `_ratio` or `_score` among them that is no weight has a samples sibling.
 """

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from droidscope.conventions.metrics.spec import WINDOW, MetricSpec, family
+from droidscope.conventions.metrics.spec import WINDOW, LabelName, MetricSpec, family
 
 
-def _insight(name: str, *labels: str, help: str) -> MetricSpec:
+def _insight(name: str, *labels: LabelName, help: str) -> MetricSpec:
     return family(name, "gauge", (*labels, WINDOW), help)
 
 

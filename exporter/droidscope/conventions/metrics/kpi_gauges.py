@@ -4,13 +4,11 @@ The KPI gauges; every one has the label `window`.
 
 from __future__ import annotations
 
-from typing import Final
-
-from droidscope.conventions.metrics.spec import WINDOW, MetricSpec, family
+from droidscope.conventions.metrics.spec import WINDOW, LabelName, MetricSpec, family
 from droidscope.conventions.scoring import EFFICIENCY_FORMULA
 
 
-def _kpi(name: str, *labels: str, help: str) -> MetricSpec:
+def _kpi(name: str, *labels: LabelName, help: str) -> MetricSpec:
     return family(name, "gauge", (*labels, WINDOW), help)
 
 
@@ -107,8 +105,3 @@ PATTERN_CODE_QUALITY_SCORE = _kpi(
     "pattern",
     help="Mean code quality of the pattern's tasks, 0 to 100.",
 )
-
-UNWEIGHTED: Final = (EFFICIENCY_WEIGHT, DROID_EFFICIENCY_WEIGHT)
-"""
-KPI gauges named like a ratio that have no samples sibling.
-"""

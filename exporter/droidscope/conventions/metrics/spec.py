@@ -9,6 +9,44 @@ from typing import Final, Literal, NamedTuple
 from droidscope.conventions.attributes import DURATION_BOUNDS
 
 MetricKind = Literal["counter", "histogram", "summary", "gauge"]
+LabelName = Literal[
+    "orchestrator",
+    "pattern",
+    "outcome",
+    "phase",
+    "droid",
+    "task_type",
+    "reason",
+    "sender",
+    "message_type",
+    "receiver",
+    "conflict_type",
+    "gate",
+    "finding_severity",
+    "tool",
+    "model",
+    "direction",
+    "session_id",
+    "state",
+    "status",
+    "alert",
+    "alert_severity",
+    "window",
+    "kind",
+    "subject",
+    "rule",
+    "version",
+    "signal",
+    "transport",
+    "part",
+    "label",
+    "instance",
+    "family",
+    "rule_group",
+]
+"""
+The labels that alerts and queries have: those of the catalogue, then those that Prometheus or a rule adds.
+"""
 
 
 class MetricSpec(NamedTuple):
@@ -21,7 +59,7 @@ class MetricSpec(NamedTuple):
 
     name: str
     kind: MetricKind
-    labels: tuple[str, ...]
+    labels: tuple[LabelName, ...]
     help: str
     bounds: tuple[float, ...] = ()
 
@@ -54,7 +92,7 @@ Every family declared so far, by name, in order.
 
 
 def family(
-    name: str, kind: MetricKind, labels: tuple[str, ...], help_: str, bounds: tuple[float, ...] = ()
+    name: str, kind: MetricKind, labels: tuple[LabelName, ...], help_: str, bounds: tuple[float, ...] = ()
 ) -> MetricSpec:
     """
     Declare a metric family.
@@ -70,28 +108,30 @@ def family(
     return spec
 
 
-def counter(name: str, *labels: str, help: str) -> MetricSpec:
+def counter(name: str, *labels: LabelName, help: str) -> MetricSpec:
     """
     Declare a counter.
     """
     return family(name, "counter", labels, help)
 
 
-def histogram(name: str, *labels: str, help: str, bounds: tuple[float, ...] = DURATION_BOUNDS) -> MetricSpec:
+def histogram(
+    name: str, *labels: LabelName, help: str, bounds: tuple[float, ...] = DURATION_BOUNDS
+) -> MetricSpec:
     """
     Declare a histogram with these upper *bounds*.
     """
     return family(name, "histogram", labels, help, bounds)
 
 
-def summary(name: str, *labels: str, help: str) -> MetricSpec:
+def summary(name: str, *labels: LabelName, help: str) -> MetricSpec:
     """
     Declare a summary without quantiles: sum and count.
     """
     return family(name, "summary", labels, help)
 
 
-def gauge(name: str, *labels: str, help: str) -> MetricSpec:
+def gauge(name: str, *labels: LabelName, help: str) -> MetricSpec:
     """
     Declare a gauge.
     """

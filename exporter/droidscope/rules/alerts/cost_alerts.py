@@ -8,6 +8,8 @@ from typing import Final
 
 from droidscope.conventions import fleet_thresholds, metrics
 from droidscope.conventions import increases as i
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope.formatting import number
 from droidscope.limits.alert_limits import AnyThreshold
 from droidscope.limits.sentences import limit_text
@@ -29,7 +31,7 @@ from droidscope.rules.recorded_increases import DAY, HOUR
 
 
 def _failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
-    failed = scope.increase(metrics.MODEL_REQUESTS, limit.by, limit.window, 'outcome="failed"')
+    failed = scope.increase(metrics.MODEL_REQUESTS, limit.by, limit.window, outcome_is(Outcome.FAILED))
     return AlertRule(
         threshold=limit,
         board=OVERVIEW_BOARD,

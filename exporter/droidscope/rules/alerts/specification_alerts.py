@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions import metrics, thresholds
-from droidscope.conventions.attributes import Severity
+from droidscope.conventions.attributes import Outcome, Severity
+from droidscope.conventions.matchers import label_matches, outcome_is
 from droidscope.formatting import number
 from droidscope.limits import sentences
 from droidscope.limits.alert_limits import AnyThreshold
@@ -64,7 +65,7 @@ def _long_duration(limit: AnyThreshold, scope: Scope) -> AlertRule:
 
 
 def _high_error_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
-    failed = scope.increase(metrics.ATTEMPTS, limit.by, limit.window, 'outcome="failed"')
+    failed = scope.increase(metrics.ATTEMPTS, limit.by, limit.window, outcome_is(Outcome.FAILED))
     return AlertRule(
         threshold=limit,
         board=DROIDS_BOARD,
@@ -98,7 +99,7 @@ def _low_code_quality(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _security_issues(limit: AnyThreshold, scope: Scope) -> AlertRule:
     by = ", ".join(limit.by)
     some = limit.finding_severities
-    matchers = () if set(some) == set(Severity) else (f'finding_severity=~"{"|".join(some)}"',)
+    matchers = () if set(some) == set(Severity) else (label_matches("finding_severity", "|".join(some)),)
     return AlertRule(
         threshold=limit,
         board=DROIDS_BOARD,
@@ -127,7 +128,7 @@ def _slow_responses(limit: AnyThreshold, scope: Scope) -> AlertRule:
 
 
 def _unanswered_queries(limit: AnyThreshold, scope: Scope) -> AlertRule:
-    unanswered = scope.increase(metrics.QUERIES, limit.by, limit.window, 'outcome="unanswered"')
+    unanswered = scope.increase(metrics.QUERIES, limit.by, limit.window, outcome_is(Outcome.UNANSWERED))
     return AlertRule(
         threshold=limit,
         board=DROIDS_BOARD,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions import fleet_thresholds, metrics
+from droidscope.conventions.matchers import label_differs, label_is
 from droidscope.conventions.metrics import ORCHESTRATOR
 from droidscope.conventions.thresholds import INSTANCE
 from droidscope.formatting import number
@@ -48,7 +49,7 @@ def _lost(limit: AnyThreshold, scope: Scope) -> AlertRule:
 
 
 def _stopped(limit: AnyThreshold, scope: Scope) -> AlertRule:
-    arrival = scope.select(metrics.LAST_RECEIPT, 'signal="metrics"')
+    arrival = scope.select(metrics.LAST_RECEIPT, label_is("signal", "metrics"))
     return AlertRule(
         threshold=limit,
         board=OVERVIEW_BOARD,
@@ -73,7 +74,7 @@ def _stopped(limit: AnyThreshold, scope: Scope) -> AlertRule:
 def _rejected(limit: AnyThreshold, scope: Scope) -> AlertRule:
     by = (INSTANCE, "reason")
     harmless = "|".join(fleet_thresholds.HARMLESS_REJECTIONS)
-    refused = scope.increase(metrics.REJECTED, by, limit.window, f'reason!~"{harmless}"')
+    refused = scope.increase(metrics.REJECTED, by, limit.window, label_differs("reason", harmless))
     return AlertRule(
         threshold=limit,
         board=OVERVIEW_BOARD,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics
+from droidscope.conventions.matchers import label_is_not
 from droidscope_boards.droids.scope import SCOPE
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import PanelQuery, heatmap_panel, limited, node_graph_panel, timeseries_panel
@@ -128,7 +129,11 @@ def response_timeseries(limits: PanelLimits) -> timeseries.Panel:
 def _edges() -> str:
     # The graph looks for labels called source and target; joining one label copies it.
     sent = SCOPE.increase(
-        metrics.MESSAGE_EDGES, ("sender", "receiver"), "$__range", 'sender!=""', 'receiver!=""'
+        metrics.MESSAGE_EDGES,
+        ("sender", "receiver"),
+        "$__range",
+        label_is_not("sender", ""),
+        label_is_not("receiver", ""),
     )
     renamed = f'label_join(label_join({sent} > 0, "source", "", "sender"), "target", "", "receiver")'
     return f"round(sum by (source, target) ({renamed}))"

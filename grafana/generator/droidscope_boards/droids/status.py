@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.matchers import label_is
 from droidscope.formatting import number
 from droidscope_boards.droids.scope import DROID, SCOPE
 from droidscope_boards.layout import Row
@@ -76,7 +77,7 @@ def status() -> str:
     The status of each droid as a number that `STATUSES` names.
     """
     levels = "\n  or ".join(
-        f"{level} * " + SCOPE.select(metrics.DROID_STATUS, f'status="{status}"')
+        f"{level} * " + SCOPE.select(metrics.DROID_STATUS, label_is("status", status))
         for status, (level, _) in _LEVELS.items()
     )
     return f"max by ({', '.join(DROID)}) (\n  {levels}\n)"

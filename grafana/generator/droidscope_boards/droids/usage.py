@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope.rules.promql import quotient
 from droidscope_boards.droids.scope import DROID, SCOPE, WINDOW
 from droidscope_boards.layout import Row
@@ -57,7 +59,8 @@ def tools_table() -> table.Panel:
     """
     by = (*DROID, "tool")
     failed, calls = (
-        SCOPE.increase(metrics.TOOL_CALLS, by, WINDOW, *matchers) for matchers in (('outcome="failed"',), ())
+        SCOPE.increase(metrics.TOOL_CALLS, by, WINDOW, *matchers)
+        for matchers in ((outcome_is(Outcome.FAILED),), ())
     )
     return table_panel(
         52,

@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.alerts import LEVELS, firing
 from droidscope_boards.overview.scope import FLEET, SCOPE
@@ -54,7 +56,7 @@ def completed_today_stat() -> stat.Panel:
     """
     Sessions completed since midnight.
     """
-    completed = SCOPE.increase(metrics.SESSIONS, (), "$__range", 'outcome="completed"')
+    completed = SCOPE.increase(metrics.SESSIONS, (), "$__range", outcome_is(Outcome.COMPLETED))
     return today_panel(
         2,
         "Completed today",
@@ -86,7 +88,7 @@ def average_duration_today_stat(limits: PanelLimits) -> stat.Panel:
         "Average duration today",
         "Mean duration of the sessions completed since midnight. " + limits.duration.note,
         SECONDS,
-        PanelQuery(SCOPE.mean(metrics.SESSION_DURATION, (), "$__range", 'outcome="completed"')),
+        PanelQuery(SCOPE.mean(metrics.SESSION_DURATION, (), "$__range", outcome_is(Outcome.COMPLETED))),
     ).thresholds(high_is_bad(limits.duration.limit))
 
 

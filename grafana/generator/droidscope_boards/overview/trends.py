@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient
 from droidscope_boards.layout import Row
@@ -72,7 +74,9 @@ def duration_timeseries(limits: PanelLimits) -> timeseries.Panel:
         SECONDS,
         PanelQuery(quotient(total, count), "mean"),
         *(
-            PanelQuery(SCOPE.quantile(q, metrics.SESSION_DURATION, (), "1h", 'outcome="completed"'), legend)
+            PanelQuery(
+                SCOPE.quantile(q, metrics.SESSION_DURATION, (), "1h", outcome_is(Outcome.COMPLETED)), legend
+            )
             for q, legend in ((0.5, "p50"), (0.95, "p95"))
         ),
     )

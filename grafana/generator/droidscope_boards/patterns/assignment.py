@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope.conventions.metrics import ASSIGNMENT_WINDOW
 from droidscope.rules.promql import quotient, wilson_lower
 from droidscope_boards.layout import Row
@@ -141,5 +143,5 @@ def assignment_timeseries() -> timeseries.Panel:
 
 
 def _assignment_success(by: tuple[str, ...]) -> str:
-    failed = SCOPE.increase(metrics.ASSIGNMENTS, by, WINDOW, 'outcome="failed"')
+    failed = SCOPE.increase(metrics.ASSIGNMENTS, by, WINDOW, outcome_is(Outcome.FAILED))
     return f"1 - {quotient(failed, SCOPE.increase(metrics.ASSIGNMENTS, by, WINDOW))}"

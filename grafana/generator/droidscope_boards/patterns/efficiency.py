@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope.rules import recordings
 from droidscope.rules.promql import quotient, wilson_lower
 from droidscope_boards.layout import Row
@@ -58,7 +60,7 @@ def efficiency_table(limits: PanelLimits) -> table.Panel:
             Column("Success, lower bound", wilson_lower(success, f"({sessions} > 0)"), RATIO),
             Column(
                 "Average duration",
-                SCOPE.mean(metrics.SESSION_DURATION, PATTERN, WINDOW, 'outcome="completed"'),
+                SCOPE.mean(metrics.SESSION_DURATION, PATTERN, WINDOW, outcome_is(Outcome.COMPLETED)),
                 SECONDS,
                 high_is_bad(limits.duration.limit),
             ),

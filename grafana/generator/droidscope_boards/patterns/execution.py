@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from droidscope.conventions import metrics, thresholds
+from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.matchers import outcome_is
 from droidscope.rules.promql import at_least, quotient
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import PanelQuery, timeseries_panel
@@ -44,8 +46,8 @@ def phase_table(limits: PanelLimits) -> table.Panel:
     KPIs of each phase.
     """
     by = (*PATTERN, "phase")
-    ended = SCOPE.increase(metrics.PHASES, by, WINDOW, 'outcome=~"completed|failed"')
-    failed = SCOPE.increase(metrics.PHASES, by, WINDOW, 'outcome="failed"')
+    ended = SCOPE.increase(metrics.PHASES, by, WINDOW, outcome_is(Outcome.COMPLETED, Outcome.FAILED))
+    failed = SCOPE.increase(metrics.PHASES, by, WINDOW, outcome_is(Outcome.FAILED))
     blocked = SCOPE.increase(metrics.PHASE_BLOCKED_SECONDS, by, WINDOW)
     return table_panel(
         10,
@@ -123,7 +125,7 @@ def gates_table() -> table.Panel:
     """
     by = (*PATTERN, "gate")
     evaluated = SCOPE.increase(metrics.GATE_RESULTS, by, WINDOW)
-    failed = SCOPE.increase(metrics.GATE_RESULTS, by, WINDOW, 'outcome="failed"')
+    failed = SCOPE.increase(metrics.GATE_RESULTS, by, WINDOW, outcome_is(Outcome.FAILED))
     return table_panel(
         14,
         "Quality gates",
