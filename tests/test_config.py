@@ -348,7 +348,8 @@ def test_an_unknown_setting_is_refused_with_those_there_are(write):
     ("text", "fault"),
     [
         ("- a\n", "holds list; expected a mapping of settings"),
-        ("1: 2\n", "holds dict; expected a mapping of settings"),
+        ("1: 2\n", "has the key 1, which is no text; expected a mapping of settings"),
+        ("store: a\nlisten: :1\nstore: b\n", "has the key store again in line 3; expected it once"),
         ("a: [\n", "is not YAML: "),
     ],
 )

@@ -223,6 +223,15 @@ def test_the_graph_has_edges_with_a_stat():
     assert graph["transformations"][0]["options"]["alias"] == "mainstat"
 
 
+def test_a_panel_of_durations_names_the_settings_of_their_limit():
+    """
+    A board cannot see them; its colours are those of the default.
+    """
+    (panel,) = (one for one in panels(boards()["orchestrator-overview"]) if one["title"] == "Running now")
+
+    assert "above the settings session_limit and pattern_limits (2h by default)" in panel["description"]
+
+
 def test_colours_change_at_the_limits_of_the_alerts():
     """
     A figure turns red where its alert fires.

@@ -106,6 +106,69 @@ def test_a_file_of_limits_changes_colours_and_descriptions(render, tmp_path, cha
     assert description.endswith(f"Alert: OrchestratorSessionSuccessRateLow, {note}")
 
 
+@pytest.mark.parametrize(
+    ("limit", "steps"), [(0.8, [None, 0.8, 0.85]), (0.85, [None, 0.85]), (0.95, [None, 0.95])]
+)
+def test_colour_steps_ascend_whatever_the_limit(render, tmp_path, limit, steps):
+    """
+    Where the limit is not below the target, nothing is orange; no board has equal or descending steps.
+    """
+    file = tmp_path / "limits.yml"
+    file.write_text(f"OrchestratorSessionSuccessRateLow: {{limit: {limit}}}\n")
+    render("--root", tmp_path, "--thresholds", file)
+
+    assert success_panel(tmp_path)[0] == steps
+    for board in (tmp_path / "grafana/dashboards").iterdir():
+        for found in thresholds_in(json.loads(board.read_text())):
+            bounds = [step["value"] for step in found["steps"][1:]]
+            assert bounds == sorted(set(bounds))
+
+
+def thresholds_in(node):
+    """
+    All colour steps of a board: those of panels, and those of columns.
+    """
+    if isinstance(node, list):
+        return [one for child in node for one in thresholds_in(child)]
+    if not isinstance(node, dict):
+        return []
+    own = [node] if isinstance(node.get("steps"), list) else []
+    return own + [one for child in node.values() for one in thresholds_in(child)]
+
+
+@pytest.mark.parametrize(
+    ("change", "title", "note"),
+    [
+        (
+            "OrchestratorDroidResponseTimeHigh: {enabled: false}",
+            "Queries per hour",
+            "Alert: OrchestratorDroidResponseTimeHigh, switched off.",
+        ),
+        (
+            "OrchestratorDroidResponseTimeHigh: {limit: 60}",
+            "Queries per hour",
+            "above 60 over 1h (from n = 3). It also fires on any query left unanswered.",
+        ),
+        (
+            "OrchestratorSecurityFindingsOpen: {finding_severities: [critical], limit: 5}",
+            "Open security findings",
+            "Alert: OrchestratorSecurityFindingsOpen, above 5 of severity critical.",
+        ),
+    ],
+)
+def test_the_note_of_a_panel_fits_what_the_file_sets(render, tmp_path, change, title, note):
+    """
+    An alert that is off does not fire for another reason either, and severities that count are named.
+    """
+    file = tmp_path / "limits.yml"
+    file.write_text(change)
+    render("--root", tmp_path, "--thresholds", file)
+    board = json.loads((tmp_path / "grafana/dashboards/orchestrator-droids.json").read_text())
+
+    (panel,) = (one for one in panels(board) if one["title"] == title)
+    assert panel["description"].endswith(note)
+
+
 def test_a_mistake_in_the_file_of_limits_is_an_error(render, tmp_path):
     """
     One line names it, and nothing is written.

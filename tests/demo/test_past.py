@@ -17,9 +17,12 @@ from droidscope.api.insight_handlers import (
 )
 from droidscope.api.session_handlers import SessionParams, get_session
 from droidscope.conventions import metrics as m
+from droidscope.conventions.thresholds import LOW_CODE_QUALITY
 from droidscope.kpi.trends import Direction
+from droidscope.limits import overrides
 from droidscope.replay import read_records
 from droidscope.views.head_reader import HeadReader
+from droidscope.views.view_settings import ViewSettings
 from droidscope_demo.past import SESSIONS_A_DAY, write_past
 from droidscope_demo.script import draw_session
 from rig import Rig
@@ -82,6 +85,18 @@ def test_the_past_has_trends_and_forecasts(reader):
     assert by_kpi["code_quality_score"].direction is Direction.IMPROVING
     assert by_kpi["session_success_ratio"].direction is Direction.STABLE
     assert "code_quality_score" in {each.kpi for each in found.future_predictions}
+
+
+def test_a_forecast_compares_with_the_limit_in_force(rig):
+    """
+    That of the exporter's file of limits.
+    """
+    limits = overrides.parse({LOW_CODE_QUALITY.name: {"overrides": [{"orchestrator": "atlas", "limit": 71}]}})
+    reader = HeadReader(rig.pipeline, ViewSettings(alert_limits=limits), lambda: b.NOON + rig.now)
+
+    (found,) = list_insights(reader, InsightsParams(trend="7d")).orchestrators
+
+    assert {each.limit for each in found.future_predictions if each.kpi == "code_quality_score"} == {71}
 
 
 def test_the_past_has_advice_with_evidence(reader):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.metrics import ORCHESTRATOR
-from droidscope.conventions.thresholds import ALERTS
+from droidscope.conventions.thresholds import ALERTS, LONG_DURATION
 from droidscope.facts.amounts import score_sums
 from droidscope.facts.fact_key import FactKey, Score
 from droidscope.facts.fact_totals import Totals
@@ -31,12 +31,14 @@ from droidscope.facts.facts import (
     TimedResponses,
 )
 from droidscope.facts.windows import Windows
+from droidscope.formatting import exact_duration
 from droidscope.insights.alerts import LEVELS, AlertInputs, alert_level, alerts, facts_by_window
 from droidscope.limits import overrides
 from droidscope.limits.alert_limits import AlertLimits
+from droidscope.limits.sentences import sentence
 from droidscope.rules.alerts import Links, alert_groups
 from droidscope.units import MINUTE_NS, NANO
-from rendered import run
+from rendered import ROOT, alert_rules, run
 
 NOW = 1_790_000_000 * NANO // MINUTE_NS * MINUTE_NS
 WHO = ("atlas",)
@@ -443,6 +445,23 @@ def test_an_alert_says_what_it_rests_on():
         alert.message
         == "50% of the attempts of droid coder of atlas failed in the last 1h; the limit is 25%."
     )
+
+
+def test_the_limit_of_a_session_is_named_by_its_settings():
+    """
+    Rules and boards cannot see `session_limit`, and the exporter's sentence is the same: none has a number
+    that another setting would make wrong.
+    """
+    (alert,) = judged(Case("", (over_limit(1),), over_limit={"fix": 1}))
+    (rule,) = (rule for rule in alert_rules() if rule["alert"] == LONG)
+    default = exact_duration(LONG_DURATION.limit)
+    condition = sentence(LONG_DURATION.when, LONG_DURATION, value="", subject="")
+
+    for text in (alert.message, rule["annotations"]["description"], condition):
+        assert "session_limit" in text
+        assert "pattern_limits" in text
+        assert default not in text
+    assert "`session_limit`" in (ROOT / f"docs/runbooks/{LONG}.md").read_text()
 
 
 @pytest.mark.parametrize(

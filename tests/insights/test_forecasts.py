@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from droidscope.conventions.metrics import CATALOGUE
+from droidscope.conventions.thresholds import LOW_CODE_QUALITY
 from droidscope.insights.forecasts import (
     HORIZON,
     KPIS,
@@ -23,6 +24,7 @@ from droidscope.insights.forecasts import (
 from droidscope.kpi.forecast import crossing_ns, forecast
 from droidscope.kpi.timeline import HistoryPoint, HistoryPoints, Timeline
 from droidscope.kpi.trends import SUCCESS_RATIO, Direction, TrendSeries, pooled, trend
+from droidscope.limits import overrides
 from droidscope.units import HOUR_NS, NANO
 
 NOW = 1_790_000_000 * NANO // (24 * HOUR_NS) * 24 * HOUR_NS
@@ -219,6 +221,25 @@ def test_it_says_when_the_target_will_be_crossed(ratios, way):
     assert re.search(
         rf"^Session success {way} 85% around \d{{4}}-\d\d-\d\d \d\d:\d\d UTC if the trend", found.text
     )
+
+
+def test_code_quality_is_compared_with_the_limit_in_force():
+    """
+    The default, or what the user's file sets for all or for the orchestrator.
+    """
+    falling = [
+        NOTHING._replace(scores={("code_quality", "a"): HistoryPoint(90.0 - hour, 1)}) for hour in range(14)
+    ]
+    quality = trends(line(falling), "7d")
+    name = LOW_CODE_QUALITY.name
+    limits = overrides.parse({name: {"limit": 70, "overrides": [{"orchestrator": "strict", "limit": 75}]}})
+
+    (default,) = predictions(quality)
+    (for_all,) = predictions(quality, limits, "atlas")
+    (for_one,) = predictions(quality, limits, "strict")
+
+    assert (default.limit, for_all.limit, for_one.limit) == (LOW_CODE_QUALITY.limit, 70, 75)
+    assert "falls below 75.0 around" in for_one.text or "falls below 75 around" in for_one.text
 
 
 def test_where_nothing_is_crossed_it_says_where_the_kpi_will_be():

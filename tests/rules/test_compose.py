@@ -8,10 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from droidscope.commands import droidscope
 from droidscope.config import load
 from droidscope.rules.prometheus import COMPOSE
 from rendered import ROOT, boards, run
@@ -100,11 +103,61 @@ def test_what_is_mounted_exists_and_cannot_be_changed():
     assert "mkdir -p secrets/alertmanager" in (ROOT / "Makefile").read_text()
 
 
-def resolved(source):
+def resolved(text, **variables):
     """
-    A source with its variable at its default.
+    A value of the file with its variables, which are at their defaults unless given.
     """
-    return re.sub(r"\$\{\w+:-(.+?)\}", r"\1", source)
+    return re.sub(r"\$\{(\w+):-(.*?)\}", lambda found: variables.get(found[1]) or found[2], text)
+
+
+def environment_of(name, **variables):
+    """
+    The environment of a service, as in the container.
+    """
+    return {key: resolved(value, **variables) for key, value in SERVICES[name]["environment"].items()}
+
+
+def test_one_folder_has_the_limits_of_every_service(tmp_path):
+    """
+    The commands of the documentation fill each mount of the folder, the exporter reads its limits there, and
+    without them it has the defaults.
+    """
+    page = (ROOT / "docs/containers.md").read_text()
+    (mounted,) = re.findall(r"SITE_CONFIGURATION=\./site SITE_LIMITS=(\S+) docker compose", page)
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "limits.yml").write_text("OrchestratorSessionSuccessRateLow: {limit: 0.5}\n")
+    for kind in ("rules", "boards"):
+        assert f"droidscope {kind} render --thresholds site/limits.yml " in page
+        command = [kind, "render", "--thresholds", str(site / "limits.yml"), "--root", str(site)]
+        assert CliRunner().invoke(droidscope, command).exit_code == 0
+    mounts = {
+        name: [resolved(one, SITE_CONFIGURATION=str(site)).split(":") for one in service.get("volumes", ())]
+        for name, service in SERVICES.items()
+    }
+    folders = {
+        name: (Path(source), target)
+        for name, volumes in mounts.items()
+        for source, target, *_ in volumes
+        if source.startswith(str(site))
+    }
+
+    assert set(folders) == {"exporter", "prometheus", "alertmanager", "grafana"}
+    assert [name for name, (source, _) in folders.items() if not any(source.iterdir())] == []
+    source, target = folders["exporter"]
+    assert (source / Path(mounted).relative_to(target)) == site / "limits.yml"
+    assert load(environ=environment_of("exporter", SITE_LIMITS=mounted)).thresholds == Path(mounted)
+    assert load(environ=environment_of("exporter")).thresholds is None
+
+
+def test_no_variable_of_the_file_is_taken_for_a_setting():
+    """
+    Whoever exports one can still run `droidscope` in the same shell.
+    """
+    names = set(re.findall(r"\$\{(\w+)", COMPOSE_FILE.read_text()))
+
+    assert names == {"SITE_CONFIGURATION", "SITE_LIMITS"}
+    assert load(environ=dict.fromkeys(names, "./site")) == load(environ={})
 
 
 def test_every_variable_has_a_default():
@@ -212,7 +265,7 @@ def test_the_exporter_takes_its_environment():
     """
     The variables are settings, and listening to the network is asked for on purpose.
     """
-    settings = load(environ=SERVICES["exporter"]["environment"])
+    settings = load(environ=environment_of("exporter"))
 
     assert not settings.listen.loopback
     assert settings.insecure
@@ -228,7 +281,8 @@ def test_grafana_finds_its_data_source_and_its_boards():
     source = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"][0]
     grafana = SERVICES["grafana"]
 
-    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
+    folder = "${SITE_CONFIGURATION:-.}/grafana/dashboards"
+    assert f"{folder}:{provider['options']['path']}:ro" in grafana["volumes"]
     assert grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == (
         f"{provider['options']['path']}/{next(uid for uid in boards() if uid.endswith('overview'))}.json"
     )
@@ -244,7 +298,7 @@ def test_alertmanager_reads_what_is_rendered_and_secrets_where_the_documentation
     alertmanager = SERVICES["alertmanager"]
 
     assert "--config.file=/etc/droidscope/alertmanager.yml" in alertmanager["command"]
-    assert "${DROIDSCOPE_CONFIGURATION:-.}/alertmanager:/etc/droidscope:ro" in alertmanager["volumes"]
+    assert "${SITE_CONFIGURATION:-.}/alertmanager:/etc/droidscope:ro" in alertmanager["volumes"]
     assert "./secrets/alertmanager:/etc/alertmanager/secrets:ro" in alertmanager["volumes"]
     assert "/etc/alertmanager/secrets/" in (ROOT / "docs/notifications.md").read_text()
 

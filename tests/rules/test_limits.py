@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from droidscope.commands import droidscope
 from droidscope.conventions import metrics
 from droidscope.conventions.attributes import Severity
+from droidscope.conventions.fleet_thresholds import WATCHDOG
 from droidscope.conventions.former_names import FORMER_ALERT_NAMES
 from droidscope.conventions.thresholds import HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.errors import ConfigError
@@ -128,15 +129,15 @@ def test_the_closer_limit_wins():
           - {{pattern: fix, limit: 0.5}}
           - {{orchestrator: atlas, pattern: fix, limit: 0.4}}
     """
-    cells = overrides.parse(yaml.safe_load(text)).variants(LOW_SUCCESS_RATE)
+    variants = overrides.parse(yaml.safe_load(text)).variants(LOW_SUCCESS_RATE)
 
-    assert [(cell.label, cell.threshold.limit, cell.threshold.hold) for cell in cells] == [
+    assert [(one.label, one.threshold.limit, one.threshold.hold) for one in variants] == [
         ("", 0.7, "5m"),
         ("*/fix", 0.5, "5m"),
         ("atlas", 0.6, "1h"),
         ("atlas/fix", 0.4, "1h"),
     ]
-    assert {cell.threshold.minimum for cell in cells} == {6}
+    assert {one.threshold.minimum for one in variants} == {6}
 
 
 def test_an_alert_can_be_off():
@@ -151,6 +152,29 @@ def test_an_alert_can_be_off():
     assert of(HIGH_ERROR_RATE.name, found) == []
     (rule,) = of(LOW, found)
     assert 'orchestrator!="lab"' in rule["expr"]
+
+
+def test_sessions_without_a_pattern_can_have_limits_of_their_own():
+    """
+    Their rule has a label of its own, like any other override.
+    """
+    others, special = of(LOW, rules(f"{LOW}: {{overrides: [{{pattern: '', limit: 0.5}}]}}"))
+
+    assert ("override" in others["labels"], special["labels"]["override"]) == (False, "*/")
+    assert 'pattern=""' in special["expr"]
+
+
+def test_a_merged_key_may_be_changed(tmp_path):
+    """
+    What repeats a key of YAML's merge is no key given twice.
+    """
+    (tmp_path / "limits.yml").write_text(
+        f"{LOW}: &low {{limit: 0.5, hold: 0s}}\nOrchestratorDroidErrorRateHigh: {{<<: *low, limit: 0.4}}\n"
+    )
+
+    limits = overrides.load(tmp_path / "limits.yml").of_orchestrator(HIGH_ERROR_RATE)
+
+    assert (limits.limit, limits.hold) == (0.4, "0s")
 
 
 def test_names_are_taken_literally():
@@ -323,6 +347,41 @@ def selectors(expr):
             "OrchestratorSpendingHigh: {window: 6h}",
             "OrchestratorSpendingHigh.window is '6h'; expected no window, since this alert has none to set",
         ),
+        (f"{LOW}: {{window: 0s}}", f"{LOW}.window is '0s'; expected a duration above zero"),
+        (
+            "OrchestratorSessionDurationLong: {window: 0m}",
+            "OrchestratorSessionDurationLong.window is '0m'; expected a duration above zero",
+        ),
+        (
+            "OrchestratorSpendingHigh: {hold: 99999999999d}",
+            "OrchestratorSpendingHigh.hold is '99999999999d'; expected at most 30d",
+        ),
+        (
+            "OrchestratorSessionsLost: {window: 200000d}",
+            "OrchestratorSessionsLost.window is '200000d'; expected at most 30d",
+        ),
+        (
+            f"{LOW}: {{overrides: [{{pattern: '', hold: 1h}}, {{orchestrator: '', hold: 2h}}]}}",
+            f"{LOW}.overrides[1].orchestrator is ''; expected a name",
+        ),
+        (
+            f"{LOW}: {{overrides: [{{pattern: '', hold: 1h}}, {{pattern: '', hold: 2h}}]}}",
+            f"{LOW}.overrides[1] names the sessions without a pattern again; expected each place once",
+        ),
+        (
+            f"{LOW}: {{overrides: [{{orchestrator: a/b, hold: 1h}}, {{orchestrator: a, pattern: b}}]}}",
+            f"{LOW}.overrides makes two rules with the label 'a/b'; expected names that make one",
+        ),
+        (f"{LOW}:", f"{LOW} is empty; expected a mapping of keys, such as {{severity: low}}"),
+        ("a: 1", "a is no alert; expected one of Orchestrator"),
+        (
+            f"{LOW}: {{overrides: [7]}}",
+            f"{LOW}.overrides[0] is 7; expected a mapping of keys, such as {{severity: low}}",
+        ),
+        (
+            f"{SECURITY_ISSUES.name}: {{finding_severities: []}}",
+            f"{SECURITY_ISSUES.name}.finding_severities is []; expected at least one of critical",
+        ),
     ],
 )
 def test_a_file_that_does_not_fit(text, fault):
@@ -334,7 +393,10 @@ def test_a_file_that_does_not_fit(text, fault):
     assert line.startswith(fault)
 
 
-@pytest.mark.parametrize(("former", "name"), FORMER_ALERT_NAMES.items())
+@pytest.mark.parametrize(
+    ("former", "name"),
+    [(former, name) for former, name in FORMER_ALERT_NAMES.items() if name != WATCHDOG],
+)
 def test_a_former_name_is_an_error_with_the_new_one(former, name):
     """
     Nothing is changed under a name that no alert has any more, and nobody has to search for the new one.
@@ -342,6 +404,30 @@ def test_a_former_name_is_an_error_with_the_new_one(former, name):
     (line,) = faults(f"{former}: {{severity: low}}")
 
     assert line == f"{former} is called {name} now; expected its new name"
+
+
+@pytest.mark.parametrize("name", ["Watchdog", "DroidscopeWatchdog"])
+def test_the_watchdog_has_nothing_to_set(name):
+    """
+    Neither name leads to the other and then nowhere.
+    """
+    (line,) = faults(f"{name}: {{enabled: false}}")
+
+    assert "has nothing to set, since it always fires" in line
+    assert "expected one of" not in line
+
+
+def test_faults_of_every_kind_are_told_at_once():
+    """
+    A value of the wrong type hides no other mistake.
+    """
+    told = faults(f"{LOW}: {{limit: high}}\nNobody: 1\nOrchestratorSessionsLost: {{window: 6h, limit: -1}}")
+
+    assert [line.split()[0] for line in told] == [
+        f"{LOW}.limit",
+        "Nobody",
+        "OrchestratorSessionsLost.limit",
+    ]
 
 
 def test_all_faults_are_told_at_once():
@@ -378,6 +464,12 @@ def test_the_command_renders_and_checks_with_the_file(tmp_path):
     [
         ("[1]", "holds list; expected a mapping of alert names"),
         ("a: {", "is not YAML"),
+        (
+            "1: {limit: 2}",
+            "limits.yml has the key 1, which is no text; expected a mapping of alert names",
+        ),
+        (f"{LOW}: {{limit: 0.5}}\n{LOW}: {{}}", f"has the key {LOW} again in line 2; expected it once"),
+        (f"{LOW}:\n  limit: 0.5\n  limit: 0.6", "has the key limit again in line 3; expected it once"),
         (f"{LOW}: {{limit: 7}}", f"{LOW}.limit is 7; expected a ratio from 0 to 1"),
     ],
 )

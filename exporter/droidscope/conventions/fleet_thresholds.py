@@ -392,3 +392,8 @@ FLEET_ALERTS: Final[tuple[Threshold[FleetAlertCategory], ...]] = tuple(
 """
 All of the above, in their order.
 """
+
+WATCHDOG: Final = "DroidscopeWatchdog"
+"""
+The alert that always fires, so that its absence shows; it has no limit.
+"""

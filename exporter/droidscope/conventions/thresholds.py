@@ -1,5 +1,5 @@
 """
-Every limit, written once: alert rules, panel steps, report colours and findings read these.
+Every limit, written once: alert rules, the exporter's own alerts, insights and panel colours read these.
 
 Limits, severities and actions of the seven alerts are those of the specification; windows, sample
 counts and holds are droidscope's own (docs/kpis.md#alerts).
@@ -114,7 +114,7 @@ LONG_DURATION: Final[Threshold[SpecAlertCategory]] = Threshold(
     category="performance",
     by=BY_PATTERN,
     when=(
-        "per pattern: a session runs for longer than its limit ({limit}, or the one in "
+        "per pattern: a session runs for longer than its limit (`session_limit`, or the one in "
         "`pattern_limits`), or ended after such a time within {window}"
     ),
     breached="above",

@@ -16,7 +16,13 @@ from msgspec import Struct
 
 from droidscope.conventions import metrics
 from droidscope.conventions.metrics import MetricSpec
-from droidscope.conventions.thresholds import EFFICIENCY_LOW, LOW_CODE_QUALITY, SUCCESS_TARGET
+from droidscope.conventions.thresholds import (
+    EFFICIENCY_LOW,
+    LOW_CODE_QUALITY,
+    SUCCESS_TARGET,
+    SpecAlertCategory,
+    Threshold,
+)
 from droidscope.facts.fact_key import Score
 from droidscope.facts.history import DAY_HOURS
 from droidscope.formatting import duration, percent, rounded
@@ -33,6 +39,7 @@ from droidscope.kpi.trends import (
     pooled,
     trend,
 )
+from droidscope.limits.alert_limits import AlertLimits
 from droidscope.units import HOUR_NS, SECOND_NS
 
 TrendWindow = Literal["7d", "30d"]
@@ -51,14 +58,24 @@ class ForecastKpi(NamedTuple):
     A KPI that has a trend and a forecast.
 
     *spec* is the metric that has the same values. *components* gives those of one bucket by pattern or
-    droid. A forecast reports when it will cross *limit*; *to_text* formats its values.
+    droid. A forecast reports when it will cross *limit*, or the limit in force of *alert*; *to_text* formats
+    its values.
     """
 
     spec: MetricSpec
     measure: TrendMeasure
     components: Callable[[HistoryPoints], Mapping[str, HistoryPoint]]
-    limit: float | None
     to_text: Callable[[float], str]
+    limit: float | None = None
+    alert: Threshold[SpecAlertCategory] | None = None
+
+    def with_limit_in_force(self, limits: AlertLimits, orchestrator: str | None) -> ForecastKpi:
+        """
+        The KPI with the limit that its alert has for an orchestrator.
+        """
+        if self.alert is None:
+            return self
+        return self._replace(limit=limits.of_orchestrator(self.alert, orchestrator).limit)
 
     @property
     def name(self) -> str:
@@ -97,28 +114,25 @@ SESSION_DURATION: Final = ForecastKpi(
     spec=metrics.SESSION_DURATION,
     measure=DURATION,
     components=lambda points: points.duration_seconds,
-    limit=None,
     to_text=duration,
 )
 CODE_QUALITY: Final = ForecastKpi(
     spec=metrics.CODE_QUALITY,
     measure=SCORE,
     components=_score(Score.CODE_QUALITY),
-    limit=LOW_CODE_QUALITY.limit,
+    alert=LOW_CODE_QUALITY,
     to_text=rounded,
 )
 TEST_COVERAGE: Final = ForecastKpi(
     spec=metrics.TEST_COVERAGE,
     measure=SCORE,
     components=_score(Score.TEST_COVERAGE),
-    limit=None,
     to_text=rounded,
 )
 SECURITY: Final = ForecastKpi(
     spec=metrics.SECURITY,
     measure=SCORE,
     components=_score(Score.SECURITY),
-    limit=None,
     to_text=rounded,
 )
 KPIS: Final = (EFFICIENCY, SESSION_SUCCESS, SESSION_DURATION, CODE_QUALITY, TEST_COVERAGE, SECURITY)
@@ -217,13 +231,21 @@ def droid_trends(timeline: Timeline, window: TrendWindow) -> list[DroidTrend]:
     ]
 
 
-def predictions(kpi_trends: Iterable[Trend]) -> list[KpiForecast]:
+def predictions(
+    kpi_trends: Iterable[Trend], limits: AlertLimits | None = None, orchestrator: str | None = None
+) -> list[KpiForecast]:
     """
     The forecasts of KPIs, one horizon ahead, of those with at least ten buckets.
 
+    Args:
+        kpi_trends: The trends of one orchestrator.
+        limits: The limits in force; the defaults if None.
+        orchestrator: Its name, where it may have limits of its own.
+
     Definition: docs/kpis.md#trends-and-forecasts
     """
-    kpis = {kpi.name: kpi for kpi in KPIS}
+    in_force = limits or AlertLimits()
+    kpis = {kpi.name: kpi.with_limit_in_force(in_force, orchestrator) for kpi in KPIS}
     forecasts = (
         (kpis[kpi_trend.kpi], _forecast(kpi_trend, kpis[kpi_trend.kpi].measure)) for kpi_trend in kpi_trends
     )

@@ -10,12 +10,13 @@ Reads the file that changes limits: YAML in, `AlertLimits` out, or one line for 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from droidscope.conventions.attributes import Severity
-from droidscope.conventions.fleet_thresholds import FLEET_ALERTS
+from droidscope.conventions.fleet_thresholds import FLEET_ALERTS, WATCHDOG
 from droidscope.conventions.former_names import FORMER_ALERT_NAMES
 from droidscope.conventions.thresholds import ALERTS, BY_PATTERN, LONGEST_WINDOW
 from droidscope.errors import ConfigError
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+_LONGEST_DURATION: Final = "30d"
+"""
+The longest window or hold: Prometheus keeps as much in the shipped setup, and refuses some that are longer.
+"""
 _LARGEST: Final = {"ratio": 1.0, "points": 100.0}
 _EXPECTED: Final = {"ratio": "a ratio from 0 to 1", "points": "points from 0 to 100"}
 
@@ -38,11 +43,21 @@ _THRESHOLDS: Final[Mapping[str, AnyThreshold]] = {
 
 
 def _duration(text: str) -> str:
-    duration_seconds(text, whole=True)
+    if duration_seconds(text, whole=True) > duration_seconds(_LONGEST_DURATION):
+        msg = f"expected at most {_LONGEST_DURATION}"
+        raise ValueError(msg)
+    return text
+
+
+def _positive(text: str) -> str:
+    if not duration_seconds(text):
+        msg = "expected a duration above zero"
+        raise ValueError(msg)
     return text
 
 
 _Duration = Annotated[str, AfterValidator(_duration)]
+_Window = Annotated[_Duration, AfterValidator(_positive)]
 
 
 class _Changes(BaseModel):
@@ -54,7 +69,7 @@ class _Changes(BaseModel):
 
     limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     minimum: Annotated[int, Field(ge=1)] | None = None
-    window: _Duration | None = None
+    window: _Window | None = None
     hold: _Duration | None = None
     severity: Annotated[Severity, Field(strict=False)] | None = None
     finding_severities: (
@@ -75,15 +90,12 @@ class _Changes(BaseModel):
 
 
 class _Special(_Changes):
-    orchestrator: str | None = None
+    orchestrator: Annotated[str, Field(min_length=1)] | None = None
     pattern: str | None = None
 
 
 class _Adjusted(_Changes):
     overrides: list[_Special] = Field(default_factory=list)
-
-
-_FILE: Final = TypeAdapter(dict[str, _Adjusted])
 
 
 def load(path: Path) -> AlertLimits:
@@ -103,63 +115,100 @@ def parse(content: Mapping[str, object]) -> AlertLimits:
     Raises:
         ConfigError: As `load`.
     """
-    try:
-        adjusted = _FILE.validate_python(dict(content))
-    except ValidationError as error:
-        raise ConfigError("\n".join(map(_sentence, error.errors()))) from None
-    faults = [fault for name, adjustment in adjusted.items() for fault in _faults(name, adjustment)]
+    adjustments: dict[str, Adjustment] = {}
+    faults: list[str] = []
+    for name, changes in content.items():
+        name_fault = _name_fault(name)
+        if name_fault:
+            faults.append(name_fault)
+            continue
+        try:
+            adjusted = _Adjusted.model_validate(changes)
+        except ValidationError as error:
+            faults += (_sentence(name, fault) for fault in error.errors())
+            continue
+        adjustments[name] = _adjustment(adjusted)
+        faults += _faults(_THRESHOLDS[name], adjusted) or _shared_labels(_THRESHOLDS[name], adjustments[name])
     if faults:
         raise ConfigError("\n".join(faults))
-    return AlertLimits(
-        {
-            name: Adjustment(
-                adjustment.given(),
-                tuple(
-                    Override(special.orchestrator, special.pattern, special.given())
-                    for special in adjustment.overrides
-                ),
-            )
-            for name, adjustment in adjusted.items()
-        }
+    return AlertLimits(adjustments)
+
+
+def _adjustment(adjusted: _Adjusted) -> Adjustment:
+    specials = adjusted.overrides
+    return Adjustment(
+        adjusted.given(),
+        tuple(Override(special.orchestrator, special.pattern, special.given()) for special in specials),
     )
 
 
-def _sentence(fault: ErrorDetails) -> str:
+def _name_fault(name: str) -> str | None:
+    """
+    What is wrong with the name of an alert; None if it has limits that can be changed.
+    """
+    if name in _THRESHOLDS:
+        return None
+    present_name = FORMER_ALERT_NAMES.get(name, name)
+    if present_name == WATCHDOG:
+        renamed = f" is called {WATCHDOG} now and" if name != WATCHDOG else ""
+        return f"{name}{renamed} has nothing to set, since it always fires; expected no such key"
+    if present_name != name:
+        return f"{name} is called {present_name} now; expected its new name"
+    return f"{name} is no alert; expected one of {', '.join(_THRESHOLDS)}"
+
+
+def _sentence(name: str, fault: ErrorDetails) -> str:
     """
     One line that names the key, its value and what was expected.
     """
-    key = _key(*fault["loc"])
+    key = _key(name, *fault["loc"])
     if fault["type"] == "extra_forbidden":
         nested = "overrides" in fault["loc"]
         fields = sorted((_Special if nested else _Adjusted).model_fields)
         return f"{key} is {fault['input']!r:.80}; expected one of the keys {', '.join(fields)}"
+    if fault["type"] == "model_type":
+        shown = "empty" if fault["input"] is None else f"{fault['input']!r:.80}"
+        return f"{key} is {shown}; expected a mapping of keys, such as {{severity: low}}"
+    if fault["type"] == "too_short":
+        return f"{key} is []; expected at least one of {', '.join(Severity)}"
+    if fault["type"] == "string_too_short":
+        return f"{key} is ''; expected a name"
     expectation = str(fault["msg"]).removeprefix("Value error, ")
     return f"{key} is {fault['input']!r:.80}; {expectation[:1].lower()}{expectation[1:]}"
 
 
-def _faults(name: str, adjusted: _Adjusted) -> Iterator[str]:
+def _faults(threshold: AnyThreshold, adjusted: _Adjusted) -> list[str]:
     """
     What is wrong with the adjustment of one alert although each value fits its type.
     """
-    if name in FORMER_ALERT_NAMES:
-        yield f"{name} is called {FORMER_ALERT_NAMES[name]} now; expected its new name"
-        return
-    if name not in _THRESHOLDS:
-        yield f"{name} is no alert; expected one of {', '.join(_THRESHOLDS)}"
-        return
-    threshold = _THRESHOLDS[name]
-    yield from _unfit(threshold, (name,), adjusted)
+    name = threshold.name
+    faults = [*_unfit(threshold, (name,), adjusted)]
     subjects = set()
     for position, special in enumerate(adjusted.overrides):
         key = (name, "overrides", position)
         subject = (special.orchestrator, special.pattern)
         if subject == (None, None):
-            yield f"{_key(*key)} names nobody; expected orchestrator, pattern or both"
+            faults.append(f"{_key(*key)} names nobody; expected orchestrator, pattern or both")
         if subject in subjects:
-            yield f"{_key(*key)} names {' and '.join(filter(None, subject))} again; expected each place once"
+            names = " and ".join(filter(None, subject)) or "the sessions without a pattern"
+            faults.append(f"{_key(*key)} names {names} again; expected each place once")
         subjects.add(subject)
-        yield from _unknown_labels(threshold, key, special)
-        yield from _unfit(threshold, key, special)
+        faults += _unknown_labels(threshold, key, special)
+        faults += _unfit(threshold, key, special)
+    return faults
+
+
+def _shared_labels(threshold: AnyThreshold, adjustment: Adjustment) -> list[str]:
+    """
+    Labels that two rules would have in common, since a name has a slash or is an asterisk.
+    """
+    variants = AlertLimits({threshold.name: adjustment}).variants(threshold)
+    labels = Counter(variant.label for variant in variants)
+    return [
+        f"{threshold.name}.overrides makes two rules with the label {label!r}; expected names that make one"
+        for label, count in labels.items()
+        if count > 1
+    ]
 
 
 def _unknown_labels(threshold: AnyThreshold, key: tuple[str | int, ...], special: _Special) -> Iterator[str]:

@@ -16,8 +16,8 @@ LOW_SUCCESS_RATE: Final = (
     "the limit is {complement} (a success rate of {limit})."
 )
 LONG_DURATION: Final = (
-    "{value} session(s) of {subject} run for longer than their limit, or ended so in the last {window}; "
-    "the limit is {limit} unless one is set for the pattern."
+    "{value} session(s) of {subject} run for longer than their session limit "
+    "(settings session_limit and pattern_limits), or ended so in the last {window}."
 )
 HIGH_ERROR_RATE: Final = (
     "{value} of the attempts of {subject} failed in the last {window}; the limit is {limit}."

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from droidscope.conventions import thresholds
+from droidscope.conventions.attributes import Severity
 from droidscope.conventions.thresholds import NO_WINDOW, SpecAlertCategory, Threshold
-from droidscope.formatting import number
+from droidscope.formatting import exact_duration, number
 from droidscope.limits.alert_limits import AlertLimits
 
 
@@ -36,13 +37,29 @@ class PanelLimit(NamedTuple):
         """
         The sentence of a description that names the alert and its limit.
         """
+        return self.note_with()
+
+    def note_with(self, addition: str = "") -> str:
+        """
+        The note, with a further sentence about when the alert fires; without that where it is off.
+        """
         name, own = self.threshold.name, " Some have limits of their own." if self.has_overrides else ""
         if not self.is_enabled:
             return f"Alert: {name}, switched off.{own}"
         volume = f" (from n = {self.threshold.minimum})" if self.threshold.minimum else ""
         window = f" over {self.threshold.window}" if self.threshold.window != NO_WINDOW else ""
-        limit = f"{self.threshold.breached} {number(self.limit)}"
-        return f"Alert: {name}, {limit}{window}{volume}.{own}"
+        limit = f"{self.threshold.breached} {self._limit_text}"
+        return f"Alert: {name}, {limit}{window}{volume}.{own} {addition}".rstrip()
+
+    @property
+    def _limit_text(self) -> str:
+        if self.threshold.name == thresholds.LONG_DURATION.name:
+            default = exact_duration(self.limit)
+            return f"the settings session_limit and pattern_limits ({default} by default)"
+        severities = self.threshold.finding_severities
+        if severities and len(severities) < len(Severity):
+            return f"{number(self.limit)} of severity {' or '.join(severities)}"
+        return number(self.limit)
 
 
 class PanelLimits(NamedTuple):

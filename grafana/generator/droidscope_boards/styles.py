@@ -31,9 +31,9 @@ _Value = TypeVar("_Value", bound=str)
 
 def low_is_bad(limit: float, target: float | None = None) -> dashboard.ThresholdsConfig:
     """
-    Red below *limit*, orange below *target* where there is one, else green.
+    Red below *limit*, orange below *target* where there is a higher one, else green.
     """
-    if target is None:
+    if target is None or target <= limit:
         return steps((None, RED), (limit, GREEN))
     return steps((None, RED), (limit, ORANGE), (target, GREEN))
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions import fleet_thresholds
+from droidscope.conventions.fleet_thresholds import WATCHDOG
 from droidscope.limits.alert_limits import AlertLimits
 from droidscope.rules.alerts.cost_alerts import COST, MODELS
-from droidscope.rules.alerts.health_alerts import HEALTH, WATCHDOG, watchdog
+from droidscope.rules.alerts.health_alerts import HEALTH, watchdog
 from droidscope.rules.alerts.rule import (
     DROIDS_BOARD,
     JOB,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from droidscope.conventions import fleet_thresholds, metrics
+from droidscope.conventions.fleet_thresholds import WATCHDOG
 from droidscope.conventions.thresholds import INSTANCE
 from droidscope.formatting import number
 from droidscope.limits.alert_limits import AnyThreshold
@@ -23,8 +24,6 @@ from droidscope.rules.alerts.rule import (
     runbook_url,
 )
 from droidscope.rules.promql import Scope, more_than
-
-WATCHDOG: Final = "DroidscopeWatchdog"
 
 _AT: Final = "{{ $labels.instance }}"
 

@@ -90,8 +90,7 @@ def queries_timeseries(limits: PanelLimits) -> timeseries.Panel:
         33,
         "Queries per hour",
         "Queries to the chosen droids in the hour before each point, by outcome; answered means in time. "
-        + limits.response.note
-        + " It also fires on any query left unanswered.",
+        + limits.response.note_with("It also fires on any query left unanswered."),
         SHORT,
         PanelQuery(SCOPE.increase(metrics.QUERIES, ("outcome",), "1h"), "{{outcome}}"),
     )
