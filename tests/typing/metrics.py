@@ -18,8 +18,8 @@ from droidscope.rules.promql import Scope
 
 def matchers(scope: Scope) -> None:
     scope.select(metrics.ATTEMPTS, outcome_is(Outcome.FAILED), label_is("droid", "coder"))
-    scope.select(metrics.ATTEMPTS, 'outcome="faild"')  # type: ignore[arg-type]
-    outcome_is("faild")  # type: ignore[arg-type]
+    scope.select(metrics.ATTEMPTS, 'outcome="fail_ed"')  # type: ignore[arg-type]
+    outcome_is("fail_ed")  # type: ignore[arg-type]
     outcome_is(Outcome.FAILED_)  # type: ignore[attr-defined]
     label_is("drod", "coder")  # type: ignore[arg-type]
 
@@ -35,7 +35,7 @@ def labels(threshold: Threshold[SpecAlertCategory]) -> tuple[LabelName, ...]:
 
 def kpis(trends: list[Trend]) -> None:
     trend_of(forecasts.EFFICIENCY, trends)
-    trend_of(forecasts.EFICIENCY, trends)  # type: ignore[attr-defined]
+    trend_of(forecasts.EFFICI_ENCY, trends)  # type: ignore[attr-defined]
     trend_of("efficiency_score", trends)  # type: ignore[arg-type]
     forecasts.EFFICIENCY._replace(spec=metrics.CODE_QUALTY)  # type: ignore[attr-defined]
     forecasts.EFFICIENCY._replace(spec="code_qualty_score")  # type: ignore[arg-type]
