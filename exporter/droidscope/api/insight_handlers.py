@@ -18,11 +18,11 @@ from droidscope.insights.forecasts import TrendWindow, droid_trends, predictions
 from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.insights.overview import insights
 from droidscope.kpi.timeline import Timeline
-from droidscope.limits.alert_limits import AlertLimits
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
 from droidscope.views.head_reader import HeadReader
 from droidscope.views.insight_cache import WindowInsights
+from droidscope.views.view_settings import ViewSettings
 
 _Insight = TypeVar("_Insight", Bottleneck, Recommendation)
 _NO_HISTORY: Final = Timeline(0, (), ())
@@ -83,7 +83,7 @@ def list_insights(reader: HeadReader, params: InsightsParams) -> InsightsList:
                 window_insights,
                 timeline=timelines.get(orchestrator, _NO_HISTORY),
                 trend=params.trend,
-                limits=reader.settings.alert_limits,
+                settings=reader.settings,
             )
             for orchestrator, window_insights in by_orchestrator[: params.limit]
         ],
@@ -158,7 +158,7 @@ def _to_orchestrator_insights(
     *,
     timeline: Timeline,
     trend: TrendWindow,
-    limits: AlertLimits,
+    settings: ViewSettings,
 ) -> OrchestratorInsights:
     kpi_trends = trends(timeline, trend)
     return OrchestratorInsights(
@@ -168,7 +168,7 @@ def _to_orchestrator_insights(
         insights=insights(window_insights.window, window_insights.recommendations, kpi_trends),
         trends=kpi_trends,
         droid_quality_trends=droid_trends(timeline, trend),
-        future_predictions=predictions(kpi_trends, limits, orchestrator[0]),
+        future_predictions=predictions(kpi_trends, settings.alert_limits, orchestrator[0]),
     )
 
 
