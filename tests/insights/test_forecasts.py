@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from droidscope.conventions.metrics import CATALOGUE
 from droidscope.conventions.thresholds import LOW_CODE_QUALITY
 from droidscope.insights.forecasts import (
     HORIZON,
@@ -274,3 +275,18 @@ def test_no_sentence_says_none_or_has_an_exponent(values, scale):
     assert len(found) == len(KPIS)
     for each in found:
         assert not re.search(r"None|nan|inf\b|\de[+-]\d", each.text)
+
+
+def test_names_and_titles_come_from_the_catalogue():
+    """
+    The API's names are the metrics' own, and sentences have them without the unit.
+    """
+    assert [(kpi.name, kpi.title) for kpi in KPIS] == [
+        ("efficiency_score", "Efficiency"),
+        ("session_success_ratio", "Session success"),
+        ("session_duration_seconds", "Session duration"),
+        ("code_quality_score", "Code quality"),
+        ("test_coverage_score", "Test coverage"),
+        ("security_score", "Security"),
+    ]
+    assert {kpi.spec for kpi in KPIS} <= set(CATALOGUE)

@@ -18,7 +18,6 @@ from droidscope.insights.forecasts import TrendWindow, droid_trends, predictions
 from droidscope.insights.insight_types import Bottleneck, Recommendation
 from droidscope.insights.overview import insights
 from droidscope.kpi.timeline import Timeline
-from droidscope.limits.alert_limits import AlertLimits
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
 from droidscope.views.head_reader import HeadReader
@@ -78,12 +77,11 @@ def list_insights(reader: HeadReader, params: InsightsParams) -> InsightsList:
         total=len(by_orchestrator),
         orchestrators=[
             _to_orchestrator_insights(
+                reader,
                 orchestrator,
-                reader.resource_labels(orchestrator),
                 window_insights,
                 timeline=timelines.get(orchestrator, _NO_HISTORY),
                 trend=params.trend,
-                limits=reader.settings.alert_limits,
             )
             for orchestrator, window_insights in by_orchestrator[: params.limit]
         ],
@@ -152,23 +150,22 @@ def _highest_impact_first(
 
 
 def _to_orchestrator_insights(
+    reader: HeadReader,
     orchestrator: OrchestratorLabels,
-    labels: dict[str, str],
     window_insights: WindowInsights,
     *,
     timeline: Timeline,
     trend: TrendWindow,
-    limits: AlertLimits,
 ) -> OrchestratorInsights:
     kpi_trends = trends(timeline, trend)
     return OrchestratorInsights(
         orchestrator=orchestrator[0],
-        labels=labels,
+        labels=reader.resource_labels(orchestrator),
         kpis=to_orchestrator_kpis(window_insights.window.subjects.orchestrator),
         insights=insights(window_insights.window, window_insights.recommendations, kpi_trends),
         trends=kpi_trends,
         droid_quality_trends=droid_trends(timeline, trend),
-        future_predictions=predictions(kpi_trends, limits, orchestrator[0]),
+        future_predictions=predictions(kpi_trends, reader.settings.alert_limits, orchestrator[0]),
     )
 
 

@@ -4,12 +4,34 @@ What a fact is: a key that names one sum, and where its sums are kept.
 
 from __future__ import annotations
 
+import inspect
 from enum import Enum, Flag, StrEnum, auto
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, get_args
 
 from msgspec import Struct
 
 from droidscope.facts.sketch import COARSE, bucket
+
+FactLabel = Literal[
+    "bucket",
+    "droid",
+    "message_type",
+    "n",
+    "outcome",
+    "path",
+    "pattern",
+    "phase",
+    "reason",
+    "rule",
+    "score",
+    "sender",
+    "statistic",
+    "task_type",
+    "total",
+]
+"""
+The labels that facts may have.
+"""
 
 
 class Kept(Flag):
@@ -40,11 +62,23 @@ class FactKey(Struct, frozen=True, kw_only=True, array_like=True, gc=False, cach
     The base of all facts: each class is a kind of fact, each key the labels of one sum of that kind.
 
     A class declares its tag, which names the kind in checkpoints, its labels in the order they have
-    there, its unit and where it is kept. A key is written as `[tag, *labels]`.
+    there, its unit and where it is kept. A key is written as `[tag, *labels]`. A field that is none of
+    `FactLabel` is a TypeError when the class is made: totals are split by the names of labels.
     """
 
     unit: ClassVar[FactUnit] = FactUnit.COUNT
     kept: ClassVar[Kept] = Kept.BY_MINUTE
+
+    def __init_subclass__(cls) -> None:
+        """
+        Refuse labels that are unknown, so that none is misspelt.
+        """
+        super().__init_subclass__()
+        for field, kind in inspect.get_annotations(cls).items():
+            if "ClassVar" not in str(kind) and field not in get_args(FactLabel):
+                expected = ", ".join(get_args(FactLabel))
+                msg = f"{cls.__name__} has the field {field}; expected one of {expected}"
+                raise TypeError(msg)
 
 
 class SketchedFact(FactKey, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from droidscope.conventions import metrics
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import REASSIGN_TASKS
 from droidscope.facts.fact_totals import Totals
@@ -115,7 +116,7 @@ def _recommendation(window: AnalysisWindow, reassignment: _Reassignment, all_tas
         unit="ratio",
         n=current.n,
         expected_improvement=Improvement(
-            metric="task_completion_ratio",
+            metric=metrics.TASK_COMPLETION_RATIO.short_name,
             estimate=better_ratio - current_ratio,
             low=gain,
             high=high - current_ratio,

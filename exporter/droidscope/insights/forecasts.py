@@ -14,6 +14,8 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
+from droidscope.conventions import metrics
+from droidscope.conventions.metrics import MetricSpec
 from droidscope.conventions.thresholds import (
     EFFICIENCY_LOW,
     LOW_CODE_QUALITY,
@@ -55,12 +57,12 @@ class ForecastKpi(NamedTuple):
     """
     A KPI that has a trend and a forecast.
 
-    *components* gives its values in one bucket by pattern or droid. A forecast reports when it will cross
-    *limit*, or the limit in force of *alert*; *to_text* formats its values.
+    *spec* is the metric that has the same values. *components* gives those of one bucket by pattern or
+    droid. A forecast reports when it will cross *limit*, or the limit in force of *alert*; *to_text* formats
+    its values.
     """
 
-    name: str
-    title: str
+    spec: MetricSpec
     measure: TrendMeasure
     components: Callable[[HistoryPoints], Mapping[str, HistoryPoint]]
     to_text: Callable[[float], str]
@@ -75,58 +77,65 @@ class ForecastKpi(NamedTuple):
             return self
         return self._replace(limit=limits.of_orchestrator(self.alert, orchestrator).limit)
 
+    @property
+    def name(self) -> str:
+        """
+        The name in the API.
+        """
+        return self.spec.short_name
+
+    @property
+    def title(self) -> str:
+        """
+        The name in sentences, without the unit: `Session success`.
+        """
+        return self.name.rpartition("_")[0].replace("_", " ").capitalize()
+
 
 def _score(score: Score) -> Callable[[HistoryPoints], dict[str, HistoryPoint]]:
     return lambda points: {droid: point for (kind, droid), point in points.scores.items() if kind == score}
 
 
-KPIS: Final = (
-    ForecastKpi(
-        name="efficiency_score",
-        title="Efficiency",
-        measure=SCORE,
-        components=lambda points: {"": points.efficiency} if points.efficiency else {},
-        limit=EFFICIENCY_LOW,
-        to_text=rounded,
-    ),
-    ForecastKpi(
-        name="session_success_ratio",
-        title="Session success",
-        measure=SUCCESS_RATIO,
-        components=lambda points: points.success,
-        limit=SUCCESS_TARGET,
-        to_text=percent,
-    ),
-    ForecastKpi(
-        name="session_duration_seconds",
-        title="Session duration",
-        measure=DURATION,
-        components=lambda points: points.duration_seconds,
-        to_text=duration,
-    ),
-    ForecastKpi(
-        name="code_quality_score",
-        title="Code quality",
-        measure=SCORE,
-        components=_score(Score.CODE_QUALITY),
-        alert=LOW_CODE_QUALITY,
-        to_text=rounded,
-    ),
-    ForecastKpi(
-        name="test_coverage_score",
-        title="Test coverage",
-        measure=SCORE,
-        components=_score(Score.TEST_COVERAGE),
-        to_text=rounded,
-    ),
-    ForecastKpi(
-        name="security_score",
-        title="Security",
-        measure=SCORE,
-        components=_score(Score.SECURITY),
-        to_text=rounded,
-    ),
+EFFICIENCY: Final = ForecastKpi(
+    spec=metrics.EFFICIENCY_SCORE,
+    measure=SCORE,
+    components=lambda points: {"": points.efficiency} if points.efficiency else {},
+    limit=EFFICIENCY_LOW,
+    to_text=rounded,
 )
+SESSION_SUCCESS: Final = ForecastKpi(
+    spec=metrics.SESSION_SUCCESS_RATIO,
+    measure=SUCCESS_RATIO,
+    components=lambda points: points.success,
+    limit=SUCCESS_TARGET,
+    to_text=percent,
+)
+SESSION_DURATION: Final = ForecastKpi(
+    spec=metrics.SESSION_DURATION,
+    measure=DURATION,
+    components=lambda points: points.duration_seconds,
+    to_text=duration,
+)
+CODE_QUALITY: Final = ForecastKpi(
+    spec=metrics.CODE_QUALITY,
+    measure=SCORE,
+    components=_score(Score.CODE_QUALITY),
+    alert=LOW_CODE_QUALITY,
+    to_text=rounded,
+)
+TEST_COVERAGE: Final = ForecastKpi(
+    spec=metrics.TEST_COVERAGE,
+    measure=SCORE,
+    components=_score(Score.TEST_COVERAGE),
+    to_text=rounded,
+)
+SECURITY: Final = ForecastKpi(
+    spec=metrics.SECURITY,
+    measure=SCORE,
+    components=_score(Score.SECURITY),
+    to_text=rounded,
+)
+KPIS: Final = (EFFICIENCY, SESSION_SUCCESS, SESSION_DURATION, CODE_QUALITY, TEST_COVERAGE, SECURITY)
 """
 The KPIs of an orchestrator that have trends. Their patterns or droids are followed one by one, so that a
 change of the mix is not a trend.
@@ -196,6 +205,13 @@ def trends(timeline: Timeline, window: TrendWindow) -> list[Trend]:
         for kpi, series in all_series
         if series.values
     ]
+
+
+def trend_of(kpi: ForecastKpi, kpi_trends: Iterable[Trend]) -> Trend | None:
+    """
+    The trend of one KPI, None if it has no values.
+    """
+    return next((kpi_trend for kpi_trend in kpi_trends if kpi_trend.kpi == kpi.name), None)
 
 
 def droid_trends(timeline: Timeline, window: TrendWindow) -> list[DroidTrend]:

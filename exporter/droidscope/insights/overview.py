@@ -9,7 +9,7 @@ Definition: docs/kpis.md#rankings-and-insights
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -18,8 +18,9 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
 from droidscope.facts.facts import MessagesSent, QualityIssues
 from droidscope.facts.sketched_facts import SessionDurations
+from droidscope.insights import forecasts
 from droidscope.insights.analysis_window import AnalysisWindow
-from droidscope.insights.forecasts import Trend
+from droidscope.insights.forecasts import ForecastKpi, Trend, trend_of
 from droidscope.insights.insight_types import Recommendation
 from droidscope.kpi import communication
 from droidscope.kpi.durations import mean_response_ns
@@ -151,7 +152,7 @@ class Insights(Struct, frozen=True):
 
 
 def insights(
-    window: AnalysisWindow, recommendations: Sequence[Recommendation], trends: Iterable[Trend]
+    window: AnalysisWindow, recommendations: Sequence[Recommendation], trends: Sequence[Trend]
 ) -> Insights:
     """
     The overview of a window.
@@ -164,12 +165,11 @@ def insights(
     Definition: docs/kpis.md#rankings-and-insights
     """
     totals = window.subjects
-    by_kpi = {trend.kpi: trend for trend in trends}
     return Insights(
-        efficiency=_efficiency(totals, recommendations, by_kpi.get("efficiency_score")),
+        efficiency=_efficiency(totals, recommendations, trend_of(forecasts.EFFICIENCY, trends)),
         droid_performance=_droids(totals.droids),
         pattern_optimization=_patterns(totals.patterns, recommendations),
-        quality_metrics=_quality(by_kpi),
+        quality_metrics=_quality(trends),
         communication=communication_of(window.minutes, totals),
         fastest_completions=_completions(window),
         common_issues=[Issue(rule, n) for rule, n in issues(window.minutes).most_common(LISTED)],
@@ -274,14 +274,15 @@ def _patterns(
     )
 
 
-def _quality(trends: Mapping[str, Trend]) -> QualityInsights:
-    def medians(kpi: str) -> list[float]:
-        return trends[kpi].values if kpi in trends else []
+def _quality(trends: Sequence[Trend]) -> QualityInsights:
+    def medians(kpi: ForecastKpi) -> list[float]:
+        trend = trend_of(kpi, trends)
+        return trend.values if trend else []
 
     return QualityInsights(
-        code_quality_trend=medians("code_quality_score"),
-        test_coverage_trend=medians("test_coverage_score"),
-        security_score_trend=medians("security_score"),
+        code_quality_trend=medians(forecasts.CODE_QUALITY),
+        test_coverage_trend=medians(forecasts.TEST_COVERAGE),
+        security_score_trend=medians(forecasts.SECURITY),
     )
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from droidscope.conventions import metrics
 from droidscope.conventions.insight_kinds import (
     REVIEW_FAILURE_POINTS,
     WATCH_FAILURE_POINTS,
@@ -105,7 +106,7 @@ def _improvement(points: Sequence[FailurePoint], success: float) -> Improvement 
         return None
     failed = 1 - success
     return Improvement(
-        metric="session_success_ratio",
+        metric=metrics.SESSION_SUCCESS_RATIO.short_name,
         estimate=gain.share * failed,
         low=gain.low * failed,
         high=gain.high * failed,

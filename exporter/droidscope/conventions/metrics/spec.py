@@ -63,6 +63,13 @@ class MetricSpec(NamedTuple):
     help: str
     bounds: tuple[float, ...] = ()
 
+    @property
+    def short_name(self) -> str:
+        """
+        The name that the API has for it, without the domain: `session_success_ratio`.
+        """
+        return self.name.removeprefix("orchestrator_")
+
 
 ORCHESTRATOR: Final = "orchestrator"
 """
