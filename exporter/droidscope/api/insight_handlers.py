@@ -78,8 +78,8 @@ def list_insights(reader: HeadReader, params: InsightsParams) -> InsightsList:
         total=len(by_orchestrator),
         orchestrators=[
             _to_orchestrator_insights(
+                reader,
                 orchestrator,
-                reader.resource_labels(orchestrator),
                 window_insights,
                 timeline=timelines.get(orchestrator, _NO_HISTORY),
                 trend=params.trend,
@@ -152,8 +152,8 @@ def _highest_impact_first(
 
 
 def _to_orchestrator_insights(
+    reader: HeadReader,
     orchestrator: OrchestratorLabels,
-    labels: dict[str, str],
     window_insights: WindowInsights,
     *,
     timeline: Timeline,
@@ -163,7 +163,7 @@ def _to_orchestrator_insights(
     kpi_trends = trends(timeline, trend)
     return OrchestratorInsights(
         orchestrator=orchestrator[0],
-        labels=labels,
+        labels=reader.resource_labels(orchestrator),
         kpis=to_orchestrator_kpis(window_insights.window.subjects.orchestrator),
         insights=insights(window_insights.window, window_insights.recommendations, kpi_trends),
         trends=kpi_trends,
