@@ -38,7 +38,14 @@ TITLES: Final = {
 def tables() -> str:
     """
     A table for each category; the watchdog, which has no threshold, is in the last one.
+
+    Raises:
+        KeyError: If a category has no heading.
     """
+    for threshold in (*ALERTS, *FLEET_ALERTS):
+        if threshold.category not in TITLES:
+            msg = f"category {threshold.category} of {threshold.name} has no heading; add one to TITLES here"
+            raise KeyError(msg)
     text = "".join(_table(title, category) for category, title in TITLES.items())
     return (
         text

@@ -131,6 +131,7 @@ def test_values_of_the_full_history():
         if labels[-1] == "7d" and "tester" not in labels and spec in KPIS
     }
 
+    assert {spec.name for spec in values} == {spec.name for spec in IN_FULL}
     assert values == pytest.approx({spec: expected.value for spec, expected in IN_FULL.items()})
 
 

@@ -214,6 +214,8 @@ def test_values(tmp_path):
 
     To a millionth, since promtool compares floating-point numbers to the last bit.
     """
+    # What is 0 cannot be divided by: EVENTS needs one that makes it something else.
+    assert [name for name, value in EXPECTED.items() if not value] == []
     judge(
         tmp_path,
         [

@@ -227,8 +227,8 @@ def test_the_table_of_alerts_is_complete():
         for rule in alert_rules()
     }
 
-    assert len(rows) == len(expected)
     assert set(rows) == expected
+    assert len(rows) == len(expected)
 
 
 def test_every_alert_links_to_a_board_that_has_its_variables():

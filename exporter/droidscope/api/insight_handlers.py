@@ -22,7 +22,6 @@ from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
 from droidscope.views.head_reader import HeadReader
 from droidscope.views.insight_cache import WindowInsights
-from droidscope.views.view_settings import ViewSettings
 
 _Insight = TypeVar("_Insight", Bottleneck, Recommendation)
 _NO_HISTORY: Final = Timeline(0, (), ())
@@ -83,7 +82,6 @@ def list_insights(reader: HeadReader, params: InsightsParams) -> InsightsList:
                 window_insights,
                 timeline=timelines.get(orchestrator, _NO_HISTORY),
                 trend=params.trend,
-                settings=reader.settings,
             )
             for orchestrator, window_insights in by_orchestrator[: params.limit]
         ],
@@ -158,7 +156,6 @@ def _to_orchestrator_insights(
     *,
     timeline: Timeline,
     trend: TrendWindow,
-    settings: ViewSettings,
 ) -> OrchestratorInsights:
     kpi_trends = trends(timeline, trend)
     return OrchestratorInsights(
@@ -168,7 +165,7 @@ def _to_orchestrator_insights(
         insights=insights(window_insights.window, window_insights.recommendations, kpi_trends),
         trends=kpi_trends,
         droid_quality_trends=droid_trends(timeline, trend),
-        future_predictions=predictions(kpi_trends, settings.alert_limits, orchestrator[0]),
+        future_predictions=predictions(kpi_trends, reader.settings.alert_limits, orchestrator[0]),
     )
 
 

@@ -43,6 +43,11 @@ BY_MODEL: Final = (ORCHESTRATOR, "model")
 Labels by which alerts are evaluated.
 """
 
+FleetAlertCategory = Literal["sessions", "telemetry", "models", "cost", "health"]
+"""
+The categories of these alerts.
+"""
+
 
 class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
     """
