@@ -11,7 +11,7 @@ from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.head.head import Head
 from droidscope.ingest.sink import Signal
 from droidscope.mapping.mapper import Mapper
-from droidscope.pipeline import Pipeline
+from droidscope.pipeline.pipeline import Pipeline
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.sessions.settings import HeadSettings
 from droidscope.store.store import Store

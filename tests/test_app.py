@@ -22,7 +22,7 @@ import builders as b
 from droidscope import __version__, config
 from droidscope.app import Exporter
 from droidscope.errors import ConfigError
-from droidscope.pipeline import Pipeline
+from droidscope.pipeline.pipeline import Pipeline
 from droidscope.store.log import Frame, FrameKind, Log
 
 READY = re.compile(

@@ -35,7 +35,7 @@ from droidscope.head.head import Head
 from droidscope.ingest.grpc import OtlpGrpc
 from droidscope.ingest.http import OtlpHttp
 from droidscope.mapping.mapper import Mapper
-from droidscope.pipeline import Pipeline
+from droidscope.pipeline.pipeline import Pipeline
 from droidscope.selfmetrics import SelfMetrics
 from droidscope.store.store import Store
 from droidscope.views.head_reader import HeadReader

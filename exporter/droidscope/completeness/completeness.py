@@ -17,7 +17,7 @@ from typing import ClassVar, Final, NamedTuple
 from msgspec import Struct, field
 
 from droidscope.bounded import BoundedMap
-from droidscope.completeness.reported_counts import Increase, ReportedCounts, Stream, StreamCount
+from droidscope.completeness.reported_counts import CountIncrease, ReportedCounts, Stream, StreamCount
 from droidscope.conventions import metrics as m
 from droidscope.model.labels import Relabel, unchanged
 from droidscope.model.records import CLIENT_KINDS, Emitted, Record
@@ -228,7 +228,7 @@ class Completeness:
             self._report(point, growth)
         self._forget_silent()
 
-    def _report(self, point: Emitted, growth: Increase) -> None:
+    def _report(self, point: Emitted, growth: CountIncrease) -> None:
         account = self._account((point.orchestrator[0], point.instance, point.kind))
         before, amount = len(account.later), growth.amount
         if self._may_have_missed(point, growth):
@@ -238,7 +238,7 @@ class Completeness:
         account.report(point, amount, self._writer.clock_ns, self._settings.records_lost_after_ns)
         self._times += len(account.later) - before
 
-    def _may_have_missed(self, point: Emitted, growth: Increase) -> bool:
+    def _may_have_missed(self, point: Emitted, growth: CountIncrease) -> bool:
         """
         Whether some of what a point counts may have been emitted when nothing was received or kept of it.
         """

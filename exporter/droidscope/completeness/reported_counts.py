@@ -30,7 +30,7 @@ class StreamCount(NamedTuple):
     clock_ns: int
 
 
-class Increase(NamedTuple):
+class CountIncrease(NamedTuple):
     """
     By how much a stream's count grew, and whether nothing was known of it before. *forgotten_clock*
     is when a stream that was forgotten for it had last been seen, None if none was.
@@ -49,7 +49,7 @@ class ReportedCounts:
     def __init__(self) -> None:
         self._counts: BoundedMap[Stream, StreamCount] = BoundedMap(STREAMS_LIMIT)
 
-    def take(self, point: Emitted, clock_ns: int) -> Increase:
+    def take(self, point: Emitted, clock_ns: int) -> CountIncrease:
         """
         Take a point in that arrived at *clock_ns*; by how much its stream's count grew.
         """
@@ -58,7 +58,7 @@ class ReportedCounts:
         known = before.highest if before else 0
         grown = max(0, point.count if point.delta else point.count - known)
         dropped = self._counts.put(stream, StreamCount(known + grown, clock_ns))
-        return Increase(grown, before is None, dropped[1].clock_ns if dropped else None)
+        return CountIncrease(grown, before is None, dropped[1].clock_ns if dropped else None)
 
     def dump(self) -> list[tuple[Stream, StreamCount]]:
         """

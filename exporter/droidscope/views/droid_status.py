@@ -15,7 +15,7 @@ from droidscope.head.live import attempts_active
 from droidscope.insights.droid_health import STATUS_WINDOW, droid_status
 from droidscope.kpi.totals import by_subject
 from droidscope.model.labels import OrchestratorLabels
-from droidscope.pipeline import Pipeline
+from droidscope.pipeline.pipeline import Pipeline
 from droidscope.views.view_settings import ViewSettings
 
 

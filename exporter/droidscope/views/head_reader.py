@@ -14,7 +14,7 @@ from droidscope.facts.fact_totals import Totals
 from droidscope.head.head import Head
 from droidscope.insights.alerts import ActiveAlert, alerts
 from droidscope.model.labels import OrchestratorLabels
-from droidscope.pipeline import Pipeline
+from droidscope.pipeline.pipeline import Pipeline
 from droidscope.views.alert_inputs import read_alert_inputs
 from droidscope.views.droid_status import DroidSnapshot, read_droids
 from droidscope.views.insight_cache import InsightCache

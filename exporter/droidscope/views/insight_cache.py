@@ -32,7 +32,7 @@ from droidscope.kpi.timeline import Timeline, hours_over, timeline
 from droidscope.kpi.trends import Direction
 from droidscope.model.examples import ExampleKind, ExampleSession
 from droidscope.model.labels import OrchestratorLabels
-from droidscope.pipeline import Pipeline
+from droidscope.pipeline.pipeline import Pipeline
 from droidscope.recording.example_sessions import ExampleSessions
 from droidscope.series.series_registry import SeriesRegistry
 from droidscope.sessions.session_state import SessionState

@@ -27,7 +27,7 @@ from droidscope.mapping.mapper import UNKNOWN_SERVICE, Mapper, relevant
 from droidscope.model.identity import log_identity, point_identity, span_identity
 from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.otlp import Batch
-from droidscope.request_queue import ProcessedRequest, QueuedRequest, RequestQueue
+from droidscope.pipeline.request_queue import ProcessedRequest, QueuedRequest, RequestQueue
 from droidscope.store.log import Frame, FrameKind
 from droidscope.store.seen import SeenIds
 from droidscope.store.store import Store
