@@ -43,6 +43,18 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     LOST = "lost"
+    CANCELLED = "cancelled"
+    """
+    Nobody wanted the result any more: counted, and in no success or error ratio.
+    """
+    WAITING = "waiting"
+    """
+    Of a session's span: it has not ended, but waits for a person, and another span will go on with it.
+    """
+    UNKNOWN = "unknown"
+    """
+    Of a session whose living process no longer names it, and whose end has not arrived: in no ratio.
+    """
     BLOCKED = "blocked"
     SKIPPED = "skipped"
     SUCCEEDED = "succeeded"
@@ -111,6 +123,10 @@ The `service.name` of the process that opened the session, if it is another proc
 and takes precedence over the `service.name` of the resource.
 """
 SESSION_ID: Final = "orchestrator.session.id"
+SESSION_RUN: Final = "orchestrator.session.run"
+"""
+Id of the session's span, in hexadecimal, on everything inside of it: tells sessions apart that have one id.
+"""
 PATTERN_ID: Final = "orchestrator.pattern.id"
 PHASE_ID: Final = "orchestrator.phase.id"
 TASK_ID: Final = "orchestrator.task.id"
@@ -121,6 +137,18 @@ PATTERN_NAME: Final = "orchestrator.pattern.name"
 SESSION_OUTCOME: Final = "orchestrator.session.outcome"
 SESSION_PLAN: Final = "orchestrator.session.plan"
 SESSION_PLANNED_SECONDS: Final = "orchestrator.session.planned_seconds"
+SESSION_RESUMED: Final = "orchestrator.session.resumed"
+"""
+True on the start and the span of a session that goes on under its id, instead of beginning anew.
+"""
+SESSION_WAITING_SECONDS: Final = "orchestrator.session.waiting_seconds"
+"""
+How long the session waited for people within this span.
+"""
+USER_ATTRIBUTE: Final = "orchestrator.attribute."
+"""
+Prefix of attributes that the user gives to sessions and tasks; they never become labels.
+"""
 
 # --- phase
 PHASE_NAME: Final = "orchestrator.phase.name"
@@ -139,6 +167,13 @@ TASK_OUTCOME: Final = "orchestrator.task.outcome"
 """
 Optional, on a task (completed, failed) or an attempt (succeeded, failed): takes precedence over the status.
 """
+
+# --- tool and model request
+TOOL_OUTCOME: Final = "orchestrator.tool.outcome"
+"""
+Optional, succeeded, failed or cancelled: takes precedence over the status. Likewise of a model request.
+"""
+MODEL_OUTCOME: Final = "orchestrator.model.outcome"
 
 # --- outputs of a task or an attempt; scores are 0..100
 OUTPUT_FILES_CREATED: Final = "orchestrator.output.files_created"
@@ -197,6 +232,18 @@ PROGRESS_EVENT: Final = "orchestrator.progress"
 BLOCKED_EVENT: Final = "orchestrator.blocked"
 UNBLOCKED_EVENT: Final = "orchestrator.unblocked"
 ALIVE_EVENT: Final = "orchestrator.alive"
+WAITING_EVENT: Final = "orchestrator.waiting"
+RESUMED_EVENT: Final = "orchestrator.resumed"
+WAITING_REASON: Final = "orchestrator.waiting.reason"
+ALIVE_SESSIONS: Final = "orchestrator.alive.sessions"
+"""
+On a sign of life: the ids of the sessions that are open in the process, a part of them at a time.
+"""
+ALIVE_PART: Final = "orchestrator.alive.part"
+ALIVE_PARTS: Final = "orchestrator.alive.parts"
+"""
+Which part of how many the list of open sessions is, from 1.
+"""
 PROGRESS_RATIO: Final = "orchestrator.progress.ratio"
 BLOCKED_REASON: Final = "orchestrator.blocked.reason"
 
