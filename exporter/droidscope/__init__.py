@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
     from droidscope.instrument.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
+    from droidscope.instrument.configure import configure, flush, shutdown
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
+    from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.messages import Query
     from droidscope.instrument.scores import Score, percent, ratio, ten
-    from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
     from droidscope.instrument.sessions import Phase, Session
     from droidscope.instrument.tasks import Attempt, Task, Tool
 
@@ -66,9 +67,10 @@ _HOMES = {
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.configure": "configure flush shutdown",
+    "droidscope.instrument.id_processor": "IdSpanProcessor",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.scores": "Score percent ratio ten",
-    "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",
     "droidscope.instrument.sessions": "Phase Session",
     "droidscope.instrument.tasks": "Attempt Task Tool",
 }
