@@ -61,7 +61,7 @@ class OwnRoad(Emitter):
     """
     The emitter of one process, to one sink.
 
-    *is_foreign* is whether a tracer provider is somebody else's.
+    *is_foreign* is whether a tracer provider is somebody else's, *events* whether there are log events.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ class OwnRoad(Emitter):
         texts: TextSettings,
         make_sink: Callable[[OwnRoad], Sink],
         is_foreign: Callable[[object], bool],
+        *,
+        events: bool = True,
     ) -> None:
         tasks, sessions = ClientDurations(), ClientDurations()
         super().__init__(service_name(resource), texts, ClientCounters(), tasks, sessions)
@@ -79,6 +81,7 @@ class OwnRoad(Emitter):
         self._start_ns = time_ns()
         self._origin = Origin(resource, SCOPE, self.sink.span, texts)
         self._is_foreign = is_foreign
+        self._events = events
         self._beside: bool | None = None
         self._sampler: Any = None
 
@@ -118,10 +121,18 @@ class OwnRoad(Emitter):
             span = LightSpan(self._origin, name, None, kind, values, root)
         return span, previous if beside else set_span_in_context(span, previous)
 
+    def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - all or none
+        """
+        Whether there are log events.
+        """
+        return self._events
+
     def clean_event(self, name: str, values: Mapping[str, AttributeValue], context: Context) -> None:
         """
         Send an event about the innermost span.
         """
+        if not self._events:
+            return
         found = innermost(context) if self.beside else None
         span = get_current_span(context) if found is None else found.span
         about: SpanContext = span.get_span_context()

@@ -59,6 +59,7 @@ def make_road(setup: Setup) -> OwnRoad:
         setup.texts,
         lambda road: new_sink(setup.destination, road.collect),
         lambda provider: provider is not FRAMEWORKS.provider,
+        events=setup.variables.get("OTEL_LOGS_EXPORTER", "").strip() != "none",
     )
 
 
