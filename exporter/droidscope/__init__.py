@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
     from droidscope.instrument.id_processor import IdSpanProcessor
+    from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.messages import Query
+    from droidscope.instrument.outcome_of import outcome_of
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sessions import Phase, Session
     from droidscope.instrument.tasks import Attempt, Task, Tool
@@ -29,6 +31,7 @@ __all__ = [
     "ConfigError",
     "DroidscopeError",
     "Gate",
+    "IdFilter",
     "IdSpanProcessor",
     "MissingExtraError",
     "Phase",
@@ -46,6 +49,7 @@ __all__ = [
     "conflict",
     "flush",
     "gate",
+    "outcome_of",
     "output",
     "percent",
     "phase",
@@ -69,6 +73,8 @@ _HOMES = {
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.configure": "configure flush shutdown",
     "droidscope.instrument.id_processor": "IdSpanProcessor",
+    "droidscope.instrument.log_ids": "IdFilter",
+    "droidscope.instrument.outcome_of": "outcome_of",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.scores": "Score percent ratio ten",
     "droidscope.instrument.sessions": "Phase Session",
