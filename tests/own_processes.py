@@ -50,7 +50,10 @@ def values(holder: Any) -> dict[str, Any]:
     """
     The attributes of a resource, a span, an event or a point, by name.
     """
-    return {each.key: getattr(each.value, each.value.WhichOneof("value") or "string_value") for each in holder.attributes}
+    return {
+        each.key: getattr(each.value, each.value.WhichOneof("value") or "string_value")
+        for each in holder.attributes
+    }
 
 
 def span_rows(receiver: Any) -> list[SpanRow]:
