@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
     from droidscope.instrument.analytics_orchestrator import AnalyticsOrchestrator
-    from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
+    from droidscope.instrument.api import (
+        ask,
+        attempt,
+        gate,
+        model_call,
+        phase,
+        session,
+        synthesis,
+        task,
+        tool,
+    )
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
     from droidscope.instrument.messages import Query
+    from droidscope.instrument.model_calls.model_call import ModelCall
+    from droidscope.instrument.pauses.waiting import resumed, waiting
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
     from droidscope.instrument.sessions import Phase, Session
@@ -30,6 +42,7 @@ __all__ = [
     "Gate",
     "IdSpanProcessor",
     "MissingExtraError",
+    "ModelCall",
     "Phase",
     "Query",
     "Score",
@@ -45,11 +58,13 @@ __all__ = [
     "conflict",
     "flush",
     "gate",
+    "model_call",
     "output",
     "percent",
     "phase",
     "progress",
     "ratio",
+    "resumed",
     "session",
     "shutdown",
     "synthesis",
@@ -58,15 +73,18 @@ __all__ = [
     "ten",
     "tool",
     "unblocked",
+    "waiting",
 ]
 
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
-    "droidscope.instrument.api": "ask attempt gate phase session synthesis task tool",
+    "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
+    "droidscope.instrument.model_calls.model_call": "ModelCall",
+    "droidscope.instrument.pauses.waiting": "resumed waiting",
     "droidscope.instrument.scores": "Score percent ratio ten",
     "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",
     "droidscope.instrument.sessions": "Phase Session",
