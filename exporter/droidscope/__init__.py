@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     )
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
+    from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.messages import Query
     from droidscope.instrument.model_calls.model_call import ModelCall
+    from droidscope.instrument.outcome_of import outcome_of
     from droidscope.instrument.pauses.waiting import resumed, waiting
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
@@ -40,6 +42,7 @@ __all__ = [
     "ConfigError",
     "DroidscopeError",
     "Gate",
+    "IdFilter",
     "IdSpanProcessor",
     "MissingExtraError",
     "ModelCall",
@@ -59,6 +62,7 @@ __all__ = [
     "flush",
     "gate",
     "model_call",
+    "outcome_of",
     "output",
     "percent",
     "phase",
@@ -82,6 +86,8 @@ _HOMES = {
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.log_ids": "IdFilter",
+    "droidscope.instrument.outcome_of": "outcome_of",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.model_calls.model_call": "ModelCall",
     "droidscope.instrument.pauses.waiting": "resumed waiting",
