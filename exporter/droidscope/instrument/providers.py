@@ -76,12 +76,13 @@ class Emitter:
         around: Span | None,
         kind: SpanKind,
         values: dict[str, AttributeValue],
+        start_ns: int | None = None,
     ) -> tuple[Span, Context]:
         """
         Begin a span in the context *previous*, and return it with the context inside of it.
 
         *around* is the innermost instrumented span, if there is one in this process. *values* are clean,
-        and belong to the span from now on.
+        and belong to the span from now on. It begins now, unless *start_ns* is given, in Unix nanoseconds.
         """
         raise NotImplementedError
 
@@ -144,13 +145,14 @@ class ProviderEmitter(Emitter):
         around: Span | None,  # noqa: ARG002 - it is current here
         kind: SpanKind,
         values: dict[str, AttributeValue],
+        start_ns: int | None = None,
     ) -> tuple[Span, Context]:
         """
         Begin a span that is current inside of it.
         """
         if self._generation != LINEAGE.generation:  # a forked process has another resource
             self._take_tracer()
-        span = self._tracer.start_span(name, previous, kind, values)
+        span = self._tracer.start_span(name, previous, kind, values, start_time=start_ns)
         return span, set_span_in_context(self._visible(span, previous, name, kind, values), previous)
 
     def is_enabled(self, name: str) -> bool:

@@ -19,8 +19,8 @@ from droidscope.instrument.emission.texts import (
     TextSettings,
     clean_text,
     clean_values,
-    exception_values,
 )
+from droidscope.instrument.endings.error_texts import exception_attributes
 
 _COUNT_LIMIT: Final = 128
 _UNSET: Final = Status(StatusCode.UNSET)
@@ -86,9 +86,10 @@ class LightSpan(Span):
         kind: SpanKind,
         attributes: dict[str, AttributeValue],
         root: SpanContext | None = None,
+        start_ns: int | None = None,
     ) -> None:
         """
-        Begin now. *attributes* are clean, and belong to the span from now on.
+        Begin now, or at *start_ns*. *attributes* are clean, and belong to the span from now on.
 
         Trace, flags and state are those of *parent*, else those of *root*, else new ones.
         """
@@ -99,7 +100,7 @@ class LightSpan(Span):
         self.attributes = self._open = attributes
         self.trace_id, _, _, self.trace_flags, self.trace_state, *_ = parent or root or new_trace()
         self.span_id = int.from_bytes(os.urandom(8), "big") or 1
-        self.start_time = time_ns()
+        self.start_time = start_ns or time_ns()
 
     _open: dict[str, AttributeValue] | None
 
@@ -227,7 +228,7 @@ class LightSpan(Span):
         """
         Add an event about *exception*.
         """
-        values = exception_values(exception, self.origin.texts)
+        values = exception_attributes(exception, self.origin.texts)
         self.add_event("exception", {**values, **(attributes or {})}, timestamp)
 
     def end(self, end_time: int | None = None) -> None:

@@ -105,6 +105,7 @@ class OwnRoad(Emitter):
         around: Span | None,
         kind: SpanKind,
         values: dict[str, AttributeValue],
+        start_ns: int | None = None,
     ) -> tuple[Span, Context]:
         """
         Begin a light span. It is current for others unless their provider is there.
@@ -113,12 +114,12 @@ class OwnRoad(Emitter):
         above = around if beside and around is not None else get_current_span(previous)
         parent = above.get_span_context()
         if parent[5]:  # it is valid
-            span = LightSpan(self._origin, name, parent, kind, values)
+            span = LightSpan(self._origin, name, parent, kind, values, None, start_ns)
         else:
             root = new_trace()
             if self._sampler is not None:
                 root = decided_context(self._sampler, root, name, kind, values)
-            span = LightSpan(self._origin, name, None, kind, values, root)
+            span = LightSpan(self._origin, name, None, kind, values, root, start_ns)
         return span, previous if beside else set_span_in_context(span, previous)
 
     def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - all or none

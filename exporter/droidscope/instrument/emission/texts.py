@@ -6,7 +6,6 @@ A single value that cannot be encoded would cost the whole batch it is sent with
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -23,9 +22,6 @@ AttributeValue = str | bool | int | float | tuple[str, ...]
 _ITEMS_LIMIT: Final = 1000
 _SMALLEST, _GREATEST = -(2**63), 2**63 - 1
 _CUT: Final = "…"
-_EXCEPTION_TYPE: Final = "exception.type"
-_EXCEPTION_MESSAGE: Final = "exception.message"
-_EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
 
 @dataclass(frozen=True)
@@ -114,35 +110,3 @@ def safe_str(value: object) -> str:
         return str(value)
     except Exception:  # noqa: BLE001 - the value is the user's
         return f"<{type(value).__qualname__} without a text>"
-
-
-def exception_values(error: BaseException, settings: TextSettings) -> dict[str, AttributeValue]:
-    """
-    The attributes of the span event about *error*.
-
-    Of a stack trace that is too long the end is kept, where the error is.
-    """
-    kind = type(error)
-    values: dict[str, AttributeValue] = {
-        _EXCEPTION_TYPE: clean_text(
-            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
-    }
-    if settings.messages:
-        values[_EXCEPTION_MESSAGE] = clean_text(safe_str(error), settings.limit)
-    if settings.stack_traces:
-        values[_EXCEPTION_STACKTRACE] = _stack_trace(error, settings)
-    return values
-
-
-def _stack_trace(error: BaseException, settings: TextSettings) -> str:
-    try:
-        if settings.messages:
-            trace = "".join(traceback.format_exception(error))
-        else:
-            trace = "".join(traceback.format_tb(error.__traceback__))
-    except Exception:  # noqa: BLE001 - some text of the chain of exceptions is the user's
-        trace = ""
-    if len(trace) > settings.limit:
-        trace = _CUT + trace[len(trace) - settings.limit + 1 :] if settings.limit else ""
-    return clean_text(trace, settings.limit)
