@@ -47,7 +47,17 @@ def digest(texts, queue):
         for failures, text in enumerate(texts)
     ]
     # A worker that ends when the queue is empty; a service has others that run for ever.
-    worker = [sys.executable, "-m", "rq.cli", "worker", "--burst", "--quiet", "--url", URL]
+    worker = [
+        sys.executable,
+        "-m",
+        "rq.cli",
+        "worker",
+        "--burst",
+        "--logging_level",
+        "CRITICAL",
+        "--url",
+        URL,
+    ]
     subprocess.run(worker, cwd=Path(__file__).parent, check=True)
     return [job.return_value() for job in jobs]
 
