@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import outputs
-from droidscope.instrument.endings.error_texts import clean
+from droidscope.instrument.emission.texts import clean_text
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.model_calls.provider_usage import ModelUsage, usage_of
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -116,7 +116,7 @@ class ModelCall(WithOutcome):
             else:
                 outputs.drop(self.emitter.counters, name, "invalid", amount, "a number from 0")
         if usage.response_model:
-            self.span.set_attribute(names.RESPONSE_MODEL, clean(str(usage.response_model)))
+            self.span.set_attribute(names.RESPONSE_MODEL, clean_text(str(usage.response_model)))
 
     def _describe(self) -> Description:
         model = str(self._model)
