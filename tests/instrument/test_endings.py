@@ -13,7 +13,7 @@ from opentelemetry.trace import StatusCode
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument.endings import error_texts
+from droidscope.instrument.emission.texts import TEXT_LIMIT
 from droidscope.instrument.endings.endings import Ending, ending_of
 
 BLOCKS = {
@@ -344,9 +344,9 @@ def test_a_long_text_is_cut(seen):
 
     span = seen.one("task")
     (event,) = span.events
-    assert len(span.status.description) == error_texts.LIMIT
-    assert len(event.attributes["exception.message"]) == error_texts.LIMIT
-    assert len(event.attributes["exception.stacktrace"]) <= error_texts.LIMIT + 3
+    assert len(span.status.description) == TEXT_LIMIT
+    assert len(event.attributes["exception.message"]) == TEXT_LIMIT
+    assert len(event.attributes["exception.stacktrace"]) <= TEXT_LIMIT
     assert event.attributes["exception.stacktrace"].startswith("Traceback")
 
 

@@ -244,7 +244,7 @@ def test_usage_of_pydantic_ai_is_understood(seen):
     assert used(seen) == (330, 5, 300, 0)
 
 
-def test_usage_of_a_run_of_pydantic_ai_is_understood(seen):
+async def test_usage_of_a_run_of_pydantic_ai_is_understood(seen):
     """
     What the run returns has it.
     """
@@ -253,10 +253,10 @@ def test_usage_of_a_run_of_pydantic_ai_is_understood(seen):
     agent = pydantic_ai.Agent(test_model.TestModel())
 
     @ds.model_call("test")
-    def ask():
-        return agent.run_sync("How many?")
+    async def ask():
+        return await agent.run("How many?")
 
-    usage = ask().usage
+    usage = (await ask()).usage
     usage = usage if hasattr(usage, "input_tokens") else usage()  # as earlier versions had it
     assert used(seen)[:2] == (usage.input_tokens, usage.output_tokens)
     assert usage.input_tokens > 0

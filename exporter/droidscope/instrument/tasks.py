@@ -15,6 +15,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
+from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.texts import clean_text, clean_values
 from droidscope.instrument.endings.endings import (
     Ending,
@@ -221,7 +222,7 @@ class Delivery(Task):
         """
         As every span; the last delivery ends the task.
         """
-        is_open = not self.ended
+        is_open = not self.ended and self.generation == LINEAGE.generation
         super().end(cause_of(error))
         if is_open and self.recording and self.emitter is not None and self._is_last(error):
             self._end_task(self.emitter, error)
