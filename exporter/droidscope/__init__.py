@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
     from droidscope.instrument.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
+    from droidscope.instrument.around import carry, current
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
-    from droidscope.instrument.gates import Gate, Synthesis
+    from droidscope.instrument.gates import Gate, Synthesis, Verdict
     from droidscope.instrument.messages import Query
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
@@ -37,12 +38,15 @@ __all__ = [
     "Synthesis",
     "Task",
     "Tool",
+    "Verdict",
     "__version__",
     "ask",
     "attempt",
     "blocked",
+    "carry",
     "configure",
     "conflict",
+    "current",
     "flush",
     "gate",
     "output",
@@ -63,7 +67,8 @@ __all__ = [
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
     "droidscope.instrument.api": "ask attempt gate phase session synthesis task tool",
-    "droidscope.instrument.gates": "Gate Synthesis",
+    "droidscope.instrument.around": "carry current",
+    "droidscope.instrument.gates": "Gate Synthesis Verdict",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
@@ -89,4 +94,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

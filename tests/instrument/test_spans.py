@@ -246,7 +246,7 @@ def test_a_query_cannot_be_told(seen, caplog):
     ds.tell("a", "b", "query")
 
     assert not seen.spans
-    assert "'query'; expected coordination, discovery or response" in caplog.text
+    assert "'query'; expected one of coordination, discovery, response" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar, overload
 
-from droidscope.instrument.decorators import Operation
+from droidscope.instrument.checks.values import (
+    SEVERITIES,
+    Names,
+    SeverityWord,
+    duration,
+    identifier,
+    text,
+    texts,
+    whole,
+    word,
+)
+from droidscope.instrument.decorators import F, Operation
 from droidscope.instrument.gates import Gate, Synthesis
 from droidscope.instrument.messages import Query
 from droidscope.instrument.sessions import Phase, Session
@@ -19,6 +30,27 @@ from droidscope.instrument.tasks import Attempt, Task, Tool
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _showing(form: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """
+    Adds the right *form* to the TypeError of a call that has too few arguments, as without parentheses.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def shown(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                if len(args) == 1 and callable(args[0]):
+                    msg = f"{error}: write @droidscope.{form}"
+                    raise TypeError(msg) from None
+                raise
+
+        return shown
+
+    return decorate
 
 
 def session(
@@ -43,7 +75,16 @@ def session(
 
         planned: How long it should take, in seconds or as a timedelta.
     """
-    return Operation(partial(Session, pattern, id, name, _reusable(plan), planned))
+    given = Names("session", 'session("pattern")')
+    make = partial(
+        Session,
+        given.required("pattern", pattern),
+        identifier("session(id)", id),
+        text("session(name)", name),
+        texts("session(plan)", plan),
+        duration("session(planned)", planned),
+    )
+    return Operation(make, given.fault)
 
 
 def phase(
@@ -65,7 +106,15 @@ def phase(
 
         planned: How long it should take, in seconds or as a timedelta.
     """
-    return Operation(partial(Phase, id, name, _reusable(depends_on) or (), planned))
+    given = Names("phase", 'phase("id")')
+    make = partial(
+        Phase,
+        given.required("id", id),
+        text("phase(name)", name),
+        texts("phase(depends_on)", depends_on) or (),
+        duration("phase(planned)", planned),
+    )
+    return Operation(make, given.fault)
 
 
 def task(droid: str, type: str = "", *, id: str | None = None) -> Operation[Task]:
@@ -79,16 +128,18 @@ def task(droid: str, type: str = "", *, id: str | None = None) -> Operation[Task
 
         id: Id of the task, unique for ever; by default a random one for each call.
     """
-    return Operation(partial(Task, droid, type, id))
+    given = Names("task", 'task("droid", "type")')
+    make = partial(
+        Task, given.required("droid", droid), given.optional("type", type), identifier("task(id)", id)
+    )
+    return Operation(make, given.fault)
 
 
 @overload
-def attempt(function: Callable[P, R], /) -> Callable[P, R]: ...
+def attempt(function: F, /) -> F: ...
 @overload
 def attempt(function: None = None, /, *, number: int | None = None) -> Operation[Attempt]: ...
-def attempt(
-    function: Callable[P, R] | None = None, /, *, number: int | None = None
-) -> Callable[P, R] | Operation[Attempt]:
+def attempt(function: F | None = None, /, *, number: int | None = None) -> F | Operation[Attempt]:
     """
     One try at the task it is inside of: put it inside the retries. With and without parentheses.
 
@@ -98,7 +149,7 @@ def attempt(
         number: Which try it is, from 1; by default counted within the task. Needed only where the
             tries of one task run in several processes.
     """
-    operation = Operation(partial(Attempt, number))
+    operation = Operation(partial(Attempt, whole("attempt(number)", number, least=1)))
     return operation if function is None else operation(function)
 
 
@@ -106,9 +157,11 @@ def tool(name: str) -> Operation[Tool]:
     """
     A call of the tool *name*, by the droid whose task it is inside of.
     """
-    return Operation(partial(Tool, name))
+    given = Names("tool", 'tool("name")')
+    return Operation(partial(Tool, given.required("name", name)), given.fault)
 
 
+@_showing('ask("sender", "receiver")')
 def ask(
     sender: str,
     receiver: str | None,
@@ -134,12 +187,28 @@ def ask(
 
         correlation_id: What ties the messages of one conversation together.
     """
-    return Operation(partial(Query, sender, receiver, deadline, id, correlation_id))
+    given = Names("ask", 'ask("sender", "receiver")')
+    make = partial(
+        Query,
+        given.required("sender", sender),
+        given.optional("receiver", receiver) or None,
+        duration("ask(deadline)", deadline),
+        identifier("ask(id)", id),
+        identifier("ask(correlation_id)", correlation_id),
+    )
+    return Operation(make, given.fault)
 
 
-def gate(id: str, *, category: str | None = None, severity: str | None = None) -> Operation[Gate]:
+def gate(
+    id: str,
+    *,
+    category: str | None = None,
+    severity: SeverityWord | None = None,
+) -> Operation[Gate]:
     """
     A quality gate. It passes if its body ends without a verdict, and fails by an exception.
+
+    What a decorated function returns is the verdict if it is True, False or a `Verdict`.
 
     Args:
         id: Id of the gate; a bounded set of words.
@@ -148,20 +217,26 @@ def gate(id: str, *, category: str | None = None, severity: str | None = None) -
 
         severity: critical, high, medium or low: how bad a failure is.
     """
-    return Operation(partial(Gate, id, category, severity))
+    given = Names("gate", 'gate("id")')
+    make = partial(
+        Gate,
+        given.required("id", id),
+        text("gate(category)", category),
+        word("gate(severity)", severity, SEVERITIES),
+    )
+    return Operation(make, given.fault)
 
 
-def synthesis() -> Operation[Synthesis]:
+@overload
+def synthesis(function: F, /) -> F: ...
+@overload
+def synthesis(function: None = None, /) -> Operation[Synthesis]: ...
+def synthesis(function: F | None = None, /) -> F | Operation[Synthesis]:
     """
     The integration of a session's results; report the integration with `integrated`.
-    """
-    return Operation(Synthesis)
 
-
-def _reusable(ids: Iterable[str] | None) -> tuple[str, ...] | None:
+    Args:
+        function: What integrates, where used without parentheses.
     """
-    *ids* for use in more than one call; a single string is one id.
-    """
-    if ids is None:
-        return None
-    return (ids,) if isinstance(ids, str) else tuple(ids)
+    operation = Operation(Synthesis)
+    return operation if function is None else operation(function)

@@ -27,7 +27,7 @@ from droidscope.instrument.baggage import (
     with_baggage,
     without,
 )
-from droidscope.instrument.never_raise import never_raise, warn_once
+from droidscope.instrument.never_raise import never_raise, warn_of_no_session, warn_once
 from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
@@ -155,6 +155,8 @@ class InstrumentedSpan:
         self.started_ns = perf_counter_ns()
         if enter:
             attach(context)
+        if self.recording and names.SESSION_ID not in self.inside:
+            warn_of_no_session(self.kind)
         if self.emits_started and self.recording:
             emitter.event(names.STARTED_EVENT, start, context)
 
@@ -180,6 +182,11 @@ class InstrumentedSpan:
                 self._count(self.emitter)
             # Else it would be in its own context: garbage that only the collector of cycles finds.
             self.context = self.previous
+
+    def returned(self, result: object) -> None:
+        """
+        What it decorates has returned *result*, and has not ended yet.
+        """
 
     def enter(self) -> None:
         """
@@ -246,6 +253,13 @@ def _ancestors(span: object) -> Iterator[InstrumentedSpan]:
     while isinstance(span, InstrumentedSpan):
         yield span
         span = span.parent
+
+
+def around() -> Iterator[InstrumentedSpan]:
+    """
+    What is around the calling code in this process, the innermost first.
+    """
+    return _ancestors(current())
 
 
 def innermost_of(candidates: Collection[T]) -> T | None:

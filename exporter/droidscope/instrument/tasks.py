@@ -13,6 +13,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
+from droidscope.instrument.checks.values import count_dropped
 from droidscope.instrument.instrumented_span import (
     Description,
     InstrumentedSpan,
@@ -20,7 +21,7 @@ from droidscope.instrument.instrumented_span import (
     WithOutcome,
     enclosing,
 )
-from droidscope.instrument.never_raise import never_raise, warn_once
+from droidscope.instrument.never_raise import warn_once
 from droidscope.instrument.providers import Emitter
 from droidscope.units import SECOND_NS
 
@@ -36,15 +37,16 @@ class WithOutput(WithOutcome):
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
 
-    @never_raise
+    @outputs.takes_output
     def output(self, **given: Unpack[outputs.OutputFields]) -> None:
         """
         Attach what was produced, as `droidscope.output` does, to this one.
         """
         if self.ended:
+            count_dropped("invalid")
             warn_once("output:ended", "output for a %s that has ended is dropped", self.kind)
         elif self.emitter is not None and self.recording:
-            self.span.set_attributes(outputs.describe(given, self._sums, self.emitter.counters))
+            self.span.set_attributes(outputs.describe(given, self._sums))
 
 
 class Task(WithOutput):
