@@ -85,9 +85,11 @@ def takes_output(function: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(function)
     def checked(*args: P.args, **given: P.kwargs) -> None:
-        unknown = given.keys() - words
-        if unknown:
-            msg = f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}"
+        for word in given.keys() - words:
+            msg = f"{function.__name__}() got an unexpected keyword argument {word!r}"
+            raise TypeError(msg)
+        if len(args) != len(own):
+            msg = f"{function.__name__}() takes keyword arguments only"
             raise TypeError(msg)
         try:
             function(*args, **given)

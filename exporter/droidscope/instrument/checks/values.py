@@ -149,7 +149,7 @@ def texts(name: str, value: object) -> tuple[str, ...] | None:
         refuse(name, value, "several texts")
         return None
     try:
-        several = [identifier(name, each) for each in islice(value, LONGEST)]
+        several = [identifier(name, "" if each is None else each) for each in islice(value, LONGEST)]
     except Exception as error:  # noqa: BLE001 - a generator of the user's may raise anything
         refuse(name, error, "several texts")
         return None
