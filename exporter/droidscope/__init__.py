@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from droidscope.instrument.around import carry, current
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis, Verdict
+    from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.messages import Query
+    from droidscope.instrument.outcome_of import outcome_of
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
     from droidscope.instrument.sessions import Phase, Session
@@ -29,6 +31,7 @@ __all__ = [
     "ConfigError",
     "DroidscopeError",
     "Gate",
+    "IdFilter",
     "IdSpanProcessor",
     "MissingExtraError",
     "Phase",
@@ -49,6 +52,7 @@ __all__ = [
     "current",
     "flush",
     "gate",
+    "outcome_of",
     "output",
     "percent",
     "phase",
@@ -71,6 +75,8 @@ _HOMES = {
     "droidscope.instrument.gates": "Gate Synthesis Verdict",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.log_ids": "IdFilter",
+    "droidscope.instrument.outcome_of": "outcome_of",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.scores": "Score percent ratio ten",
     "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",
