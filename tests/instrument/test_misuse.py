@@ -83,14 +83,14 @@ WRONG_CALLS = {
     "an empty droid": lambda: ds.task("")(function),
     "an empty tool": lambda: ds.tool("")(function),
     "an empty gate": lambda: ds.gate("")(function),
-    "no pattern": lambda: ds.session(),
-    "no phase": lambda: ds.phase(),
-    "no droid": lambda: ds.task(),
-    "no tool": lambda: ds.tool(),
-    "no gate": lambda: ds.gate(),
+    "no pattern": ds.session,
+    "no phase": ds.phase,
+    "no droid": ds.task,
+    "no tool": ds.tool,
+    "no gate": ds.gate,
     "no receiver": lambda: ds.ask("d"),
-    "no sender": lambda: ds.tell(),
-    "no type of conflict": lambda: ds.conflict(),
+    "no sender": ds.tell,
+    "no type of conflict": ds.conflict,
     "two patterns": lambda: ds.session("p", "q"),
     "two tools": lambda: ds.tool("x", "y"),
     "three names of a task": lambda: ds.task("d", "t", "id"),
@@ -111,12 +111,12 @@ WRONG_CALLS = {
     "unblocked(reason)": lambda: ds.unblocked("review"),
     "output(filez)": lambda: ds.output(filez=3),
     "output of one number": lambda: ds.output(3),
-    "carry nothing": lambda: ds.carry(),
+    "carry nothing": ds.carry,
     "carry no function": lambda: ds.carry(3),
     "carry a generator function": lambda: ds.carry(broken),
-    "percent of nothing": lambda: ds.percent(),
+    "percent of nothing": ds.percent,
     "ten of two": lambda: ds.ten(1, 2),
-    "a verdict of nothing": lambda: ds.Verdict(),
+    "a verdict of nothing": ds.Verdict,
     "integrated(conflict)": lambda: ds.Synthesis().integrated(conflict=1),
     "integrated in order": lambda: ds.Synthesis().integrated(1),
     "passed(points)": lambda: ds.Gate("g").passed(points=1),
@@ -335,8 +335,8 @@ WRONG_VALUES = {
     "a reason of a number": lambda: ds.blocked(3),
     "a reason that cannot be printed": lambda: ds.blocked(Unprintable()),
     "a kind of text": lambda: ds.current("task"),
-    "a verdict of text": lambda: ds.gate("g")(lambda: ds.Verdict("yes"))(),
-    "a verdict without a scale": lambda: ds.gate("g")(lambda: ds.Verdict(True, 0.9))(),
+    "a verdict of text": ds.gate("g")(lambda: ds.Verdict("yes")),
+    "a verdict without a scale": ds.gate("g")(lambda: ds.Verdict(True, 0.9)),
 }
 
 
@@ -383,7 +383,7 @@ def test_a_warning_is_given_once_for_each_line(seen, caplog):
     assert seen.count(names.CLIENT_DROPPED, {names.DROP_REASON: "out_of_range"}) == 4
 
 
-def test_what_was_logged_is_bounded(monkeypatch, caplog):
+def test_what_was_logged_is_bounded(caplog):
     """
     Keys may hold what users invent: the oldest are forgotten.
     """

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import droidscope as ds
 from droidscope.conventions import attributes as names
 
+IDS = (names.SESSION_ID, names.SESSION_RUN, names.PATTERN_ID)
+
 
 def outputs_of(span):
     """
@@ -127,7 +129,7 @@ def test_what_makes_no_sense_is_dropped_and_counted(seen, caplog, given, reason,
         for _ in range(2):
             ds.output(**given)
 
-    kept = set(seen.one("task").attributes) - {names.TASK_ATTEMPTS, names.SESSION_ID, names.PATTERN_ID}
+    kept = set(seen.one("task").attributes) - {names.TASK_ATTEMPTS, *IDS}
     assert kept == {names.KIND, names.TASK_ID, names.AGENT_NAME, names.OPERATION}
     assert seen.count(names.CLIENT_DROPPED, {names.DROP_REASON: reason}) == 2
     assert [expected in record.getMessage() for record in caplog.records] == [True]

@@ -6,7 +6,7 @@ What it records within them is in `events`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar, overload
@@ -16,6 +16,7 @@ from droidscope.instrument.checks.values import (
     Names,
     SeverityWord,
     duration,
+    flag,
     identifier,
     text,
     texts,
@@ -25,8 +26,10 @@ from droidscope.instrument.checks.values import (
 from droidscope.instrument.decorators import F, Operation
 from droidscope.instrument.gates import Gate, Synthesis
 from droidscope.instrument.messages import Query
+from droidscope.instrument.model_calls.model_call import ModelCall
 from droidscope.instrument.sessions import Phase, Session
-from droidscope.instrument.tasks import Attempt, Task, Tool
+from droidscope.instrument.tasks import Attempt, Task, Tool, task_of
+from droidscope.instrument.user_attributes import Scalar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +63,8 @@ def session(
     name: str | None = None,
     plan: Iterable[str] | None = None,
     planned: float | timedelta | None = None,
+    resume: bool = False,
+    attributes: Mapping[str, Scalar] | None = None,
 ) -> Operation[Session]:
     """
     One run of a pattern, from request to result.
@@ -74,6 +79,10 @@ def session(
         plan: Ids of the phases it will go through, so that progress is known.
 
         planned: How long it should take, in seconds or as a timedelta.
+
+        resume: Whether the session of this *id* goes on, which waited or had ended.
+
+        attributes: Attributes of your own, at most 32: text, booleans and numbers. They never become labels.
     """
     given = Names("session", 'session("pattern")')
     make = partial(
@@ -83,6 +92,8 @@ def session(
         text("session(name)", name),
         texts("session(plan)", plan),
         duration("session(planned)", planned),
+        flag("session(resume)", resume) or False,
+        attributes,
     )
     return Operation(make, given.fault)
 
@@ -117,7 +128,15 @@ def phase(
     return Operation(make, given.fault)
 
 
-def task(droid: str, type: str = "", *, id: str | None = None) -> Operation[Task]:
+def task(
+    droid: str,
+    type: str = "",
+    *,
+    id: str | None = None,
+    delivery: int | None = None,
+    max_deliveries: int | None = None,
+    attributes: Mapping[str, Scalar] | None = None,
+) -> Operation[Task]:
     """
     A piece of work for one droid, over all its attempts: put it outside of the retries.
 
@@ -127,10 +146,24 @@ def task(droid: str, type: str = "", *, id: str | None = None) -> Operation[Task
         type: Type of the task, also a bounded set.
 
         id: Id of the task, unique for ever; by default a random one for each call.
+
+        delivery: Which delivery of the task by its queue this is, from 1. Each is an attempt, whatever
+            process it is in; the task ends with the last one. Needs *id*, the same for all of them.
+
+        max_deliveries: The number of the last delivery after failures; without it each failure is the last,
+            unless it is an exception by which the queue is asked for another delivery.
+
+        attributes: Attributes of your own, at most 32: text, booleans and numbers. They never become labels.
     """
     given = Names("task", 'task("droid", "type")')
     make = partial(
-        Task, given.required("droid", droid), given.optional("type", type), identifier("task(id)", id)
+        task_of,
+        given.required("droid", droid),
+        given.optional("type", type),
+        identifier("task(id)", id),
+        delivery,
+        max_deliveries,
+        attributes,
     )
     return Operation(make, given.fault)
 
@@ -159,6 +192,22 @@ def tool(name: str) -> Operation[Tool]:
     """
     given = Names("tool", 'tool("name")')
     return Operation(partial(Tool, given.required("name", name)), given.fault)
+
+
+def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCall]:
+    """
+    A call of a model, by the droid whose task it is inside of.
+
+    The response that a decorated function returns says what was used; in a block give it to `usage`.
+
+    Args:
+        model: Name of the model that is asked; a bounded set of words.
+
+        provider: Who serves it, such as openai, anthropic, aws.bedrock.
+    """
+    given = Names("model_call", 'model_call("model")')
+    make = partial(ModelCall, given.required("model", model), text("model_call(provider)", provider))
+    return Operation(make, given.fault)
 
 
 @_showing('ask("sender", "receiver")')

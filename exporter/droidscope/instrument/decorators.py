@@ -172,7 +172,8 @@ def _function(function: Callable[P, R], make: Callable[[], InstrumentedSpan]) ->
 
 
 def _succeed(span: InstrumentedSpan, result: object) -> None:
-    span.returned(result)
+    if span.takes_result:
+        span.returned(result)
     span.end()
 
 

@@ -68,7 +68,7 @@ def tell(
     emitter = providers.current()
     if emitter is None:
         return
-    known_type = word("tell(type)", type or "", TOLD)
+    known_type = word("tell(type)", type, TOLD, is_needed=True)
     if known_type is None:
         return
     outcome = Outcome.REJECTED if flag("tell(rejected)", rejected) else Outcome.ACCEPTED

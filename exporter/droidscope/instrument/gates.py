@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from droidscope.conventions import attributes as names
-from droidscope.conventions.attributes import Kind
+from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument.checks.values import flag, refuse, whole
+from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, enclosing
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.outputs import points
@@ -36,6 +37,7 @@ class Gate(InstrumentedSpan):
     """
 
     kind = Kind.GATE.value
+    takes_result = True
 
     def __init__(self, id: str, category: str | None = None, severity: str | None = None) -> None:
         self._id = id
@@ -91,15 +93,24 @@ class Gate(InstrumentedSpan):
             values[names.GATE_SEVERITY] = str(self._severity)
         return f"gate {self._id}", {}, values
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
-        passed = error is None and self._passed is not False
+    def _outcome_values(self, ending: Ending) -> Values:
+        verdict = self._verdict(ending)
+        return {} if verdict is None else {names.GATE_PASSED: verdict}
+
+    def _verdict(self, ending: Ending) -> bool | None:
+        """
+        Whether it passed; None, and it counts as no gate, if it was cancelled before it had a verdict.
+        """
+        if ending is Ending.CANCELLED:
+            return self._passed
+        return ending is Ending.BY_ITSELF and self._passed is not False
+
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
+        verdict = self._verdict(ending)
         session = enclosing(self.parent, Session)
-        if session is not None:
-            session.gates[str(self._id)] = passed
-        values: Values = {names.GATE_PASSED: passed}
-        if self._points is not None:
-            values[names.GATE_SCORE] = self._points
-        return values
+        if session is not None and verdict is not None:
+            session.gates[str(self._id)] = verdict
+        return {} if self._points is None else {names.GATE_SCORE: self._points}
 
 
 _COUNTS: Final = {
@@ -153,7 +164,15 @@ class Synthesis(InstrumentedSpan):
     def _describe(self) -> Description:
         return "synthesize", {}, {}
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
+    def _outcome_values(self, ending: Ending) -> Values:
+        return {names.SYNTHESIS_OUTCOME: Outcome.CANCELLED.value} if self._is_cancelled(ending) else {}
+
+    def _is_cancelled(self, ending: Ending) -> bool:
+        return ending is Ending.CANCELLED and not self._reported
+
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
+        if self._is_cancelled(ending):
+            return {}
         values = dict(self._reported)
         session = enclosing(self.parent, Session)
         if session is not None and session.gates:

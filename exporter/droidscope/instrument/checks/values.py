@@ -156,11 +156,11 @@ def texts(name: str, value: object) -> tuple[str, ...] | None:
     return tuple(each for each in several if each is not None)
 
 
-def word(name: str, value: object, words: Collection[str]) -> str | None:
+def word(name: str, value: object, words: Collection[str], *, is_needed: bool = False) -> str | None:
     """
-    *value* if it is one of *words*; None where it is None or another.
+    *value* if it is one of *words*; None where it is None (which is refused if *is_needed*) or another.
     """
-    if value is None:
+    if value is None and not is_needed:
         return None
     if isinstance(value, str) and value in words:
         return _clean(value)
