@@ -95,7 +95,7 @@ def session(
         flag("session(resume)", resume) or False,
         attributes,
     )
-    return Operation(make, given.fault)
+    return Operation(make, given)
 
 
 def phase(
@@ -125,7 +125,7 @@ def phase(
         texts("phase(depends_on)", depends_on) or (),
         duration("phase(planned)", planned),
     )
-    return Operation(make, given.fault)
+    return Operation(make, given)
 
 
 def task(
@@ -165,7 +165,7 @@ def task(
         max_deliveries,
         attributes,
     )
-    return Operation(make, given.fault)
+    return Operation(make, given)
 
 
 @overload
@@ -182,7 +182,8 @@ def attempt(function: F | None = None, /, *, number: int | None = None) -> F | O
         number: Which try it is, from 1; by default counted within the task. Needed only where the
             tries of one task run in several processes.
     """
-    operation = Operation(partial(Attempt, whole("attempt(number)", number, least=1)))
+    make = partial(Attempt, whole("attempt(number)", number, least=1))
+    operation = Operation(make, Names("attempt", "attempt"))
     return operation if function is None else operation(function)
 
 
@@ -191,7 +192,7 @@ def tool(name: str) -> Operation[Tool]:
     A call of the tool *name*, by the droid whose task it is inside of.
     """
     given = Names("tool", 'tool("name")')
-    return Operation(partial(Tool, given.required("name", name)), given.fault)
+    return Operation(partial(Tool, given.required("name", name)), given)
 
 
 def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCall]:
@@ -207,7 +208,7 @@ def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCal
     """
     given = Names("model_call", 'model_call("model")')
     make = partial(ModelCall, given.required("model", model), text("model_call(provider)", provider))
-    return Operation(make, given.fault)
+    return Operation(make, given)
 
 
 @_showing('ask("sender", "receiver")')
@@ -245,7 +246,7 @@ def ask(
         identifier("ask(id)", id),
         identifier("ask(correlation_id)", correlation_id),
     )
-    return Operation(make, given.fault)
+    return Operation(make, given)
 
 
 def gate(
@@ -273,7 +274,7 @@ def gate(
         text("gate(category)", category),
         word("gate(severity)", severity, SEVERITIES),
     )
-    return Operation(make, given.fault)
+    return Operation(make, given)
 
 
 @overload
@@ -287,5 +288,5 @@ def synthesis(function: F | None = None, /) -> F | Operation[Synthesis]:
     Args:
         function: What integrates, where used without parentheses.
     """
-    operation = Operation(Synthesis)
+    operation = Operation(Synthesis, Names("synthesis", "synthesis"))
     return operation if function is None else operation(function)

@@ -16,11 +16,12 @@ from droidscope.instrument.checks.values import refuse
 from droidscope.instrument.gates import Gate, Synthesis
 from droidscope.instrument.instrumented_span import around
 from droidscope.instrument.messages import Query
+from droidscope.instrument.model_calls.model_call import ModelCall
 from droidscope.instrument.never_raise import Shown, never_raise
 from droidscope.instrument.sessions import Phase, Session
 from droidscope.instrument.tasks import Attempt, Task, Tool
 
-Current = Session | Phase | Task | Attempt | Tool | Gate | Synthesis | Query
+Current = Session | Phase | Task | Attempt | Tool | ModelCall | Gate | Synthesis | Query
 """
 What may be around: all that is entered by a decorator or a block.
 """

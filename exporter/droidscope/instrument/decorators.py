@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from functools import cached_property, partial, partialmethod, wraps
+from functools import cached_property, partialmethod, wraps
 from types import FrameType, coroutine
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
@@ -19,6 +19,7 @@ from opentelemetry.context import attach, detach, get_current
 from droidscope.conventions.attributes import Kind
 from droidscope.instrument.checks.decorated import rebuilt
 from droidscope.instrument.checks.retry_loops import may_keep_exceptions, warn_of_kept_exception
+from droidscope.instrument.checks.values import Names
 from droidscope.instrument.instrumented_span import InstrumentedSpan, innermost_of
 from droidscope.instrument.providers import current
 
@@ -43,15 +44,16 @@ class Operation(Generic[A]):
     What `session`, `phase`, `task` … return: for `@`, for `with`, for `async with`.
     """
 
-    __slots__ = ("_fault", "_make", "_open")
+    __slots__ = ("_given", "_make", "_open")
 
-    def __init__(self, make: Callable[[], A], fault: str | None = None) -> None:
+    def __init__(self, make: Callable[[], A], given: Names | None = None) -> None:
         self._make = make
-        self._fault = fault
+        self._given = given
         self._open: list[A] = []
 
     def __repr__(self) -> str:
-        return f"<droidscope operation for @ and with: {_made_by(self._make)}>"
+        name = self._given.function if self._given is not None else "operation"
+        return f"<droidscope.{name}: a decorator, and a block of `with`>"
 
     def __call__(self, function: F, /) -> F:
         """
@@ -62,8 +64,8 @@ class Operation(Generic[A]):
         Raises:
             TypeError: If *function* is none, or a name that was given is no text.
         """
-        if self._fault is not None:
-            raise TypeError(self._fault)
+        if self._given is not None and self._given.fault is not None:
+            raise TypeError(self._given.fault)
         if isinstance(function, Operation):
             msg = f"cannot decorate {function!r}: decorate a function, or write `with` for both"
             raise TypeError(msg)
@@ -129,11 +131,6 @@ def _block() -> FrameType:
     while frame.f_code.co_filename == __file__ and frame.f_back is not None:
         frame = frame.f_back
     return frame
-
-
-def _made_by(make: Callable[[], InstrumentedSpan]) -> str:
-    kind = make.func if isinstance(make, partial) else make
-    return getattr(kind, "kind", "operation")
 
 
 def _wrapper_for(function: Callable[..., Any]) -> Callable[..., Callable[..., Any]]:

@@ -30,7 +30,7 @@ from droidscope.instrument.baggage import (
 from droidscope.instrument.checks.values import text, word
 from droidscope.instrument.endings import error_texts
 from droidscope.instrument.endings.endings import Ending, ending_of
-from droidscope.instrument.never_raise import never_raise, warn_of_no_session, warn_once
+from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_session, warn_once
 from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
@@ -87,6 +87,10 @@ class InstrumentedSpan:
     """
     The ids of what is around it that do not hold inside of it.
     """
+    label: ClassVar[str] = "_id"
+    """
+    The attribute that tells it from others of its kind, for `repr`.
+    """
     emits_started: ClassVar[bool] = False
     """
     Whether a log event reports that it has begun.
@@ -129,6 +133,12 @@ class InstrumentedSpan:
     """
     Monotonic time at which it began.
     """
+
+    def __repr__(self) -> str:
+        value = getattr(self, self.label, None)
+        name = f" {Shown(value)!r}," if value is not None else ""
+        state = "ended" if self.ended else "not begun" if self.emitter is None else "open"
+        return f"<droidscope.{type(self).__name__}{name} {state}>"
 
     @never_raise
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:

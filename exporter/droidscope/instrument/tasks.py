@@ -59,6 +59,7 @@ class Task(WithOutput, WithAttributes):
     """
 
     kind = Kind.TASK.value
+    label = "_droid"
     clears_ids = frozenset(TASK_IDS)
 
     def __init__(
@@ -135,6 +136,7 @@ class Attempt(WithOutput):
     """
 
     kind = Kind.ATTEMPT.value
+    label = "number"
     outcomes = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED)
 
     def __init__(self, number: int | None = None) -> None:
@@ -312,6 +314,7 @@ class Tool(WithOutcome):
     """
 
     kind = Kind.TOOL.value
+    label = "_name"
     outcome_name = names.TOOL_OUTCOME
     outcomes = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED)
 

@@ -58,10 +58,10 @@ class Names:
     and the record is kept under a name that stands in.
     """
 
-    __slots__ = ("_form", "_function", "fault")
+    __slots__ = ("_form", "fault", "function")
 
     def __init__(self, function: str, form: str) -> None:
-        self._function = function
+        self.function = function
         self._form = form
         self.fault: str | None = None
 
@@ -77,7 +77,7 @@ class Names:
         if isinstance(value, str) and value:
             return _clean(value)
         if _is_decorated(value):
-            msg = f"{self._function}({argument}) is {Shown(value)!r}: write @droidscope.{self._form}"
+            msg = f"{self.function}({argument}) is {Shown(value)!r}: write @droidscope.{self._form}"
             raise TypeError(msg)
         self._refuse(argument, value, "text that is not empty")
         return _stand_in(value)
@@ -96,7 +96,7 @@ class Names:
         return ""
 
     def _refuse(self, argument: str, value: object, expected: str) -> None:
-        name = f"{self._function}({argument})"
+        name = f"{self.function}({argument})"
         self.fault = f"{name} is {Shown(value)!r}; expected {expected}: write @droidscope.{self._form}"
         refuse(name, value, expected)
 

@@ -31,6 +31,7 @@ class ModelCall(WithOutcome):
     """
 
     kind = Kind.MODEL_REQUEST.value
+    label = "_model"
     span_kind = SpanKind.CLIENT
     outcome_name = names.MODEL_OUTCOME
     takes_result = True

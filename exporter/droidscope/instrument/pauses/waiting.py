@@ -74,8 +74,6 @@ class WaitingPeriod:
         values = ids(current_baggage(), emitter.service)
         self._waits = _waits(values)
         self._waits.begin(self)
-        if names.SESSION_ID not in values:
-            warn_of_no_session("waiting")
         known_reason = text("waiting(reason)", reason)
         if known_reason:
             values[names.WAITING_REASON] = known_reason
@@ -156,7 +154,10 @@ def _recording_emitter() -> Emitter | None:
     The emitter, None without a provider, outside of any session, and inside of what is not sampled.
     """
     emitter = providers.current()
-    if emitter is None or names.SESSION_ID not in current_baggage():
+    if emitter is None:
+        return None
+    if names.SESSION_ID not in current_baggage():
+        warn_of_no_session("waiting")
         return None
     around = get_current_span().get_span_context()
     return emitter if not around.is_valid or around.trace_flags.sampled else None
