@@ -5,6 +5,7 @@ Log events about what has not ended yet, and what they speak of.
 import os
 
 import pytest
+from opentelemetry.trace import format_span_id
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
@@ -150,8 +151,10 @@ def test_open_sessions_say_they_are_alive(seen):
 
     events = seen.events_named(names.ALIVE_EVENT)
     assert sorted(event.attributes[names.SESSION_ID] for event in events[:2]) == ["1", "2"]
-    assert [event.attributes for event in events[2:]] == [{names.SESSION_ID: "1", names.PATTERN_ID: "p"}]
     outer = next(span for span in seen.spans if span.attributes[names.SESSION_ID] == "1")
+    run = format_span_id(outer.context.span_id)
+    ids = {names.SESSION_ID: "1", names.SESSION_RUN: run, names.PATTERN_ID: "p"}
+    assert [event.attributes for event in events[2:]] == [ids]
     assert events[2].span_id == outer.context.span_id
 
 

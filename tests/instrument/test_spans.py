@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
@@ -27,6 +27,7 @@ def test_a_session_says_what_it_runs(seen):
     assert dict(span.attributes) == {
         names.KIND: "session",
         names.SESSION_ID: "s1",
+        names.SESSION_RUN: format_span_id(span.context.span_id),
         names.PATTERN_ID: "bug-fix",
         names.PATTERN_NAME: "Bug Fix",
         names.OPERATION: "invoke_workflow",

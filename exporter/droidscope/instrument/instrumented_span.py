@@ -14,20 +14,22 @@ from time import perf_counter_ns
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeVar
 
-from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.context import Context, attach, get_current, get_value, set_value
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import CONFLICT_RECORD, Outcome
 from droidscope.instrument.baggage import (
     Baggage,
     current_baggage,
-    have_same_ids,
     ids,
     with_baggage,
     without,
 )
 from droidscope.instrument.checks.values import text, word
+from droidscope.instrument.emission.forks import LINEAGE
+from droidscope.instrument.emission.innermost import INNERMOST, innermost
+from droidscope.instrument.emission.texts import clean_text, clean_texts, clean_values
 from droidscope.instrument.endings import error_texts
 from droidscope.instrument.endings.endings import Ending, ending_of
 from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_session, warn_once
@@ -42,7 +44,6 @@ A span's name, the ids it adds for what is inside of it, and its attributes besi
 
 _NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 _EMPTY_CONTEXT: Final = Context()
-_CURRENT: Final = create_key("droidscope.span")
 
 
 def current(context: Context | None = None) -> InstrumentedSpan | None:
@@ -51,10 +52,8 @@ def current(context: Context | None = None) -> InstrumentedSpan | None:
 
     A context received from elsewhere has other ids than what happens to be open here: then it is None.
     """
-    innermost = get_value(_CURRENT, context)
-    if isinstance(innermost, InstrumentedSpan) and have_same_ids(innermost.baggage, current_baggage(context)):
-        return innermost
-    return None
+    found = innermost(context)
+    return found if isinstance(found, InstrumentedSpan) else None
 
 
 def seconds(value: float | timedelta | None, name: str) -> float | None:
@@ -107,6 +106,10 @@ class InstrumentedSpan:
     """
     span: Span = INVALID_SPAN
     recording: bool = False
+    generation: int = 0
+    """
+    In which of the processes that were forked from one another it began.
+    """
     ended: bool = False
     unreported_conflicts: int = 0
     """
@@ -148,22 +151,30 @@ class InstrumentedSpan:
         self.previous = previous = get_current()
         self.parent = current(previous)
         arriving = current_baggage(previous)
-        around = ids(arriving, emitter.service) if self.parent is None else self.parent.inside
+        limit = emitter.texts.limit
+        parent = self.parent
+        around = clean_texts(ids(arriving, emitter.service)) if parent is None else parent.inside
         self.inside = without(self.clears_ids, around)
         name, own_ids, values = self._describe()
-        self.inside = {**self.inside, **own_ids}
-        start: Values = {names.KIND: self.kind, **self.inside, **values}
-        self.span = span = emitter.tracer.start_span(name, previous, self.span_kind, start)
+        if own_ids:
+            own_ids = clean_texts(own_ids, limit)
+            self.inside = {**self.inside, **own_ids}
+        start: Values = {names.KIND: self.kind, **self.inside, **clean_values(values, limit)}
+        own = start.copy() if self.emits_started else start  # its span keeps and changes it
+        span_around = None if parent is None else parent.span
+        span, context = emitter.start(clean_text(name, limit), previous, span_around, self.span_kind, own)
+        self.span = span
         for id_name, value in self._ids_of_span().items():
             span.set_attribute(id_name, value)
             self.inside = {**self.inside, id_name: value}
             own_ids[id_name] = start[id_name] = value
-        self.context = context = set_value(_CURRENT, self, set_span_in_context(span, previous))
+        self.context = context = set_value(INNERMOST, self, context)
         self.baggage = arriving
         if own_ids:
             self.baggage = {**without(self.clears_ids, arriving), **self._propagated_ids(own_ids, emitter)}
             self.context = context = with_baggage(self.baggage, context)
-        self.recording = span.is_recording() and span.get_span_context().trace_flags.sampled
+        self.recording = span.is_recording()
+        self.generation = LINEAGE.generation
         self.emitter = emitter
         self.started_ns = perf_counter_ns()
         if enter:
@@ -171,17 +182,21 @@ class InstrumentedSpan:
         if self.recording and names.SESSION_ID not in self.inside:
             warn_of_no_session(self.kind)
         if self.emits_started and self.recording:
-            emitter.event(names.STARTED_EVENT, start, context)
+            emitter.clean_event(names.STARTED_EVENT, start, context)
 
     @never_raise
     def end(self, error: BaseException | None = None) -> None:
         """
         End the span, as *error* says if one is given, and make current what was current before.
+
+        In a forked child, what the parent has begun remains the parent's to end.
         """
         if self.ended or self.emitter is None:
             return
         self.ended = True
         self.leave()
+        if self.generation != LINEAGE.generation:
+            return
         try:
             if self.recording:
                 self._finish(self.emitter, error)
@@ -211,8 +226,8 @@ class InstrumentedSpan:
         """
         # Not by token: an exit may run in another context (a finaliser, a thread), where a token is an
         # error, and where there is nothing to restore.
-        innermost = get_value(_CURRENT)
-        if innermost is self or any(span is self for span in _ancestors(innermost)):
+        found = get_value(INNERMOST)
+        if found is self or any(span is self for span in _ancestors(found)):
             attach(self.previous)
 
     def _finish(self, emitter: Emitter, error: BaseException | None) -> None:
@@ -221,12 +236,12 @@ class InstrumentedSpan:
         for name, value in self._outcome_values(ending).items():
             self.span.set_attribute(name, value)
         if self._is_error(ending):
-            self._mark_failed(self.span, error)
-            self._add_exception(error)
+            self._mark_failed(emitter, self.span, error)
+            self._add_exception(emitter, error)
         self._add_conclusion(emitter, ending)
 
-    def _mark_failed(self, span: Span, error: BaseException | None) -> None:
-        text = error_texts.message(error) if error is not None else None
+    def _mark_failed(self, emitter: Emitter, span: Span, error: BaseException | None) -> None:
+        text = error_texts.message(error, emitter.texts) if error is not None else None
         span.set_status(Status(StatusCode.ERROR, text))
         explicit = self._explicit_error_type()
         if explicit:
@@ -235,9 +250,9 @@ class InstrumentedSpan:
             span.set_attribute(names.ERROR_TYPE, error_texts.error_type(error))
 
     @never_raise
-    def _add_exception(self, error: BaseException | None) -> None:
+    def _add_exception(self, emitter: Emitter, error: BaseException | None) -> None:
         if error is not None:
-            self.span.add_event("exception", error_texts.exception_attributes(error))
+            self.span.add_event("exception", error_texts.exception_attributes(error, emitter.texts))
 
     @never_raise
     def _add_conclusion(self, emitter: Emitter, ending: Ending) -> None:
@@ -309,7 +324,7 @@ def innermost_of(candidates: Collection[T]) -> T | None:
     The innermost of *candidates* that the current context is inside of, None if it is in none.
     """
     by_id = {id(candidate): candidate for candidate in candidates}
-    return next((by_id[id(span)] for span in _ancestors(get_value(_CURRENT)) if id(span) in by_id), None)
+    return next((by_id[id(span)] for span in _ancestors(get_value(INNERMOST)) if id(span) in by_id), None)
 
 
 def enclosing(span: InstrumentedSpan | None, kind: type[T]) -> T | None:

@@ -16,6 +16,8 @@ from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
 from droidscope.instrument.checks.values import count_dropped
+from droidscope.instrument.emission.forks import LINEAGE
+from droidscope.instrument.emission.texts import clean_text, clean_values
 from droidscope.instrument.endings.endings import (
     Ending,
     asks_for_retry,
@@ -224,7 +226,7 @@ class Delivery(Task):
         """
         As every span; the last delivery ends the task.
         """
-        is_open = not self.ended
+        is_open = not self.ended and self.generation == LINEAGE.generation
         super().end(cause_of(error))
         if is_open and self.recording and self.emitter is not None and self._is_last(error):
             self._end_task(self.emitter, error)
@@ -268,11 +270,12 @@ class Delivery(Task):
             **super()._outcome_values(ending),
             **self._user_values(),
         }
-        span = emitter.tracer.start_span(
-            f"invoke_agent {self.droid}", self.previous, self.span_kind, start, start_time=self._began_ns
-        )
+        name = clean_text(f"invoke_agent {self.droid}", emitter.texts.limit)
+        around = None if self.parent is None else self.parent.span
+        values = clean_values(start, emitter.texts.limit)
+        span, _ = emitter.start(name, self.previous, around, self.span_kind, values, self._began_ns)
         if self._is_error(ending):
-            self._mark_failed(span, cause_of(error))
+            self._mark_failed(emitter, span, cause_of(error))
         span.end()
         emitter.count_record(Kind.TASK, self.inside)
         self._measure(emitter, ending)

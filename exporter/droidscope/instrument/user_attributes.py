@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from droidscope.conventions.attributes import USER_ATTRIBUTE
-from droidscope.instrument.endings.error_texts import clean
+from droidscope.instrument.emission.texts import clean_text
 from droidscope.instrument.instrumented_span import WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once
 
@@ -42,10 +42,12 @@ class _Accepted:
             if fault:
                 warn_once(f"attributes:{fault}", "attribute %.80r is dropped: %s", key, fault)
                 continue
-            self.values[USER_ATTRIBUTE + clean(key)] = clean(value) if isinstance(value, str) else value
+            self.values[USER_ATTRIBUTE + clean_text(key)] = (
+                clean_text(value) if isinstance(value, str) else value
+            )
 
     def _excess(self, key: str) -> str:
-        is_new = USER_ATTRIBUTE + clean(key) not in self.values
+        is_new = USER_ATTRIBUTE + clean_text(key) not in self.values
         return f"there are {LIMIT} already" if is_new and len(self.values) >= LIMIT else ""
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
+from droidscope.instrument.emission.texts import TEXT_LIMIT, clean_text
 from droidscope.instrument.never_raise import Shown, warn_once
 
 LARGEST: Final = 2**63 - 1
@@ -72,7 +73,7 @@ class Names:
         Raises:
             TypeError: If it is a function or class: the parentheses were forgotten.
         """
-        if type(value) is str and value.isascii() and value:
+        if type(value) is str and value.isascii() and 0 < len(value) <= TEXT_LIMIT:
             return value
         if isinstance(value, str) and value:
             return _clean(value)
@@ -86,8 +87,6 @@ class Names:
         """
         *value* as text, empty if it is not given.
         """
-        if type(value) is str and value.isascii():
-            return value
         if value is None:
             return ""
         if isinstance(value, str):
@@ -239,8 +238,7 @@ def _clean(value: str) -> str:
     """
     *value* as plain text that UTF-8 can carry, of whatever class it was.
     """
-    plain = str.__str__(value)
-    return plain if plain.isascii() else plain.encode("utf-8", "replace").decode()
+    return clean_text(str.__str__(value))
 
 
 def _stand_in(value: object) -> str:

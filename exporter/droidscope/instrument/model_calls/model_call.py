@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument.checks.values import real, whole
-from droidscope.instrument.endings.error_texts import clean
+from droidscope.instrument.emission.texts import clean_text
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.model_calls.provider_usage import ModelUsage, usage_of
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -27,7 +27,7 @@ _NAMES: Final = (
 
 class ModelCall(WithOutcome):
     """
-    A request to a model. Of what it used, the latest that is given stands.
+    A request to a model. Of each count, what was given last stands.
     """
 
     kind = Kind.MODEL_REQUEST.value
@@ -40,7 +40,7 @@ class ModelCall(WithOutcome):
     def __init__(self, model: str, provider: str | None = None) -> None:
         self._model = model
         self._provider = provider
-        self._is_used = False
+        self._given: set[str] = set()
 
     @never_raise
     def usage(self, response: object) -> None:
@@ -58,7 +58,7 @@ class ModelCall(WithOutcome):
             kind = type(response).__qualname__
             warn_once(f"usage:{kind}", "no usage is found in a %s; give it with used(input_tokens=...)", kind)
         else:
-            self._use(found)
+            self._use(found, from_response=True)
 
     def used(
         self,
@@ -97,22 +97,26 @@ class ModelCall(WithOutcome):
         """
         A response that is returned is taken as such, unless the usage was given before.
         """
-        found = None if self._is_used or not self.recording else usage_of(result)
+        found = usage_of(result) if self.recording and not self._given else None
         if found is not None:
-            self._use(found)
+            self._use(found, from_response=True)
 
     @never_raise
-    def _use(self, usage: ModelUsage) -> None:
-        self._is_used = True
+    def _use(self, usage: ModelUsage, *, from_response: bool = False) -> None:
         if self.emitter is None or not self.recording or self.ended:
             return
         for key, name in _NAMES:
+            given = getattr(usage, key)
+            # Of a stream's events each may have some of the counts, and zero for the rest.
+            if given is None or (from_response and not given and name in self._given):
+                continue
             check = real if name == names.COST_USD else whole
-            amount = check(f"used({key})", getattr(usage, key))
+            amount = check(f"used({key})", given)
             if amount is not None:
+                self._given.add(name)
                 self.span.set_attribute(name, amount)
         if usage.response_model:
-            self.span.set_attribute(names.RESPONSE_MODEL, clean(str(usage.response_model)))
+            self.span.set_attribute(names.RESPONSE_MODEL, clean_text(str(usage.response_model)))
 
     def _describe(self) -> Description:
         model = str(self._model)

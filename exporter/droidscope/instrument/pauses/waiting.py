@@ -9,7 +9,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import get_current
-from opentelemetry.trace import get_current_span
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
@@ -151,13 +150,11 @@ def _waits(inside: Mapping[str, str]) -> OverlappingTime:
 
 def _recording_emitter() -> Emitter | None:
     """
-    The emitter, None without a provider, outside of any session, and inside of what is not sampled.
+    The emitter, None without one, outside of any session, and inside of what is not recorded.
     """
-    emitter = providers.current()
-    if emitter is None:
-        return None
+    around = current()
     if names.SESSION_ID not in current_baggage():
-        warn_of_no_session("waiting")
+        if providers.current() is not None:
+            warn_of_no_session("waiting")
         return None
-    around = get_current_span().get_span_context()
-    return emitter if not around.is_valid or around.trace_flags.sampled else None
+    return providers.current() if around is None or around.recording or around.emitter is None else None
