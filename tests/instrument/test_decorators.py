@@ -420,10 +420,11 @@ async def test_an_abandoned_async_generator_still_ends(seen, caplog):
     async def stream():
         yield 1
 
-    async for _ in stream():
-        break
-    gc.collect()
-    await asyncio.sleep(0.01)
+    with ds.session("p"):
+        async for _ in stream():
+            break
+        gc.collect()
+        await asyncio.sleep(0.01)
 
     assert seen.one("tool").status.is_ok
     assert not caplog.records

@@ -247,7 +247,7 @@ def test_a_query_cannot_be_told(seen, caplog):
     ds.tell("a", "b", "query")
 
     assert not seen.spans
-    assert "'query'; expected coordination, discovery or response" in caplog.text
+    assert "'query'; expected one of coordination, discovery, response" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -401,7 +401,7 @@ def test_an_unknown_outcome_is_ignored(seen, caplog):
         session.outcome("brilliant")
 
     assert seen.one("session").attributes[names.SESSION_OUTCOME] == "completed"
-    assert "'brilliant'; expected completed, failed" in caplog.text
+    assert "'brilliant'; expected one of completed, failed" in caplog.text
 
 
 @pytest.mark.parametrize("planned", [-1, float("nan"), "soon"])

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.instrument import outputs
+from droidscope.instrument.checks.values import real, whole
 from droidscope.instrument.emission.texts import clean_text
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.model_calls.provider_usage import ModelUsage, usage_of
@@ -23,7 +23,6 @@ _NAMES: Final = (
     ("cache_write_tokens", names.CACHE_WRITE_TOKENS),
     ("cost_usd", names.COST_USD),
 )
-_INFINITE: Final = 2**63
 
 
 class ModelCall(WithOutcome):
@@ -32,6 +31,7 @@ class ModelCall(WithOutcome):
     """
 
     kind = Kind.MODEL_REQUEST.value
+    label = "_model"
     span_kind = SpanKind.CLIENT
     outcome_name = names.MODEL_OUTCOME
     takes_result = True
@@ -106,15 +106,15 @@ class ModelCall(WithOutcome):
         if self.emitter is None or not self.recording or self.ended:
             return
         for key, name in _NAMES:
-            amount = getattr(usage, key)
+            given = getattr(usage, key)
             # Of a stream's events each may have some of the counts, and zero for the rest.
-            if amount is None or (from_response and not amount and name in self._given):
+            if given is None or (from_response and not given and name in self._given):
                 continue
-            if _is_amount(amount, whole=name != names.COST_USD):
+            check = real if name == names.COST_USD else whole
+            amount = check(f"used({key})", given)
+            if amount is not None:
                 self._given.add(name)
                 self.span.set_attribute(name, amount)
-            else:
-                outputs.drop(self.emitter.counters, name, "invalid", amount, "a number from 0")
         if usage.response_model:
             self.span.set_attribute(names.RESPONSE_MODEL, clean_text(str(usage.response_model)))
 
@@ -124,9 +124,3 @@ class ModelCall(WithOutcome):
         if self._provider:
             values[names.PROVIDER_NAME] = str(self._provider)
         return f"chat {model}", {}, values
-
-
-def _is_amount(value: object, *, whole: bool) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        return False
-    return 0 <= value < _INFINITE

@@ -13,8 +13,9 @@ from opentelemetry.context import get_current
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids
+from droidscope.instrument.checks.values import text
 from droidscope.instrument.instrumented_span import current, enclosing
-from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.never_raise import never_raise, warn_of_no_session
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.sessions import Session
@@ -72,8 +73,9 @@ class WaitingPeriod:
         values = ids(current_baggage(), emitter.service)
         self._waits = _waits(values)
         self._waits.begin(self)
-        if reason:
-            values[names.WAITING_REASON] = str(reason)
+        known_reason = text("waiting(reason)", reason)
+        if known_reason:
+            values[names.WAITING_REASON] = known_reason
         emitter.event(names.WAITING_EVENT, values, self._context)
 
     @never_raise
@@ -152,5 +154,7 @@ def _recording_emitter() -> Emitter | None:
     """
     around = current()
     if names.SESSION_ID not in current_baggage():
+        if providers.current() is not None:
+            warn_of_no_session("waiting")
         return None
     return providers.current() if around is None or around.recording or around.emitter is None else None
