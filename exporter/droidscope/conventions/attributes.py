@@ -30,6 +30,7 @@ class Kind(StrEnum):
     TASK = "task"
     ATTEMPT = "attempt"
     TOOL = "tool"
+    MODEL_REQUEST = "model_request"
     MESSAGE = "message"
     GATE = "gate"
     SYNTHESIS = "synthesis"
@@ -212,12 +213,20 @@ GATE_CATEGORY: Final = "orchestrator.gate.category"
 GATE_SEVERITY: Final = "orchestrator.gate.severity"
 GATE_PASSED: Final = "orchestrator.gate.passed"
 GATE_SCORE: Final = "orchestrator.gate.score"
+GATE_OUTCOME: Final = "orchestrator.gate.outcome"
+"""
+Optional, cancelled: the gate gives no verdict. One without a verdict gives none either, unless it failed.
+"""
 
 # --- synthesis
 SYNTHESIS_CONFLICTS: Final = "orchestrator.synthesis.conflicts"
 SYNTHESIS_UNRESOLVED: Final = "orchestrator.synthesis.unresolved_conflicts"
 SYNTHESIS_MISSING: Final = "orchestrator.synthesis.missing_components"
 SYNTHESIS_GATES_PASSED: Final = "orchestrator.synthesis.gates_passed"
+SYNTHESIS_OUTCOME: Final = "orchestrator.synthesis.outcome"
+"""
+Optional, cancelled: nothing was put together. Every other outcome follows from the rest.
+"""
 
 # --- conflict: a span event, and immediately a log event with the same id
 CONFLICT_EVENT: Final = "orchestrator.conflict"
