@@ -325,7 +325,7 @@ def test_a_conclusion_that_raises_leaves_the_outcome(seen, monkeypatch, caplog):
     def broken(*_):
         raise OSError("full")
 
-    monkeypatch.setattr(ds.Task, "_conclude", broken)
+    monkeypatch.setattr(tasks.TaskSpan, "_conclude", broken)
     with pytest.raises(ValueError, match="no"), ds.task("d"):
         raise ValueError("no")
 
