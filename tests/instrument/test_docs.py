@@ -177,6 +177,7 @@ def test_the_deliveries(seen):
     celery = pytest.importorskip("celery")
     worker = pytest.importorskip("celery.contrib.testing.worker")
     app = celery.Celery(broker="memory://", backend="cache+memory://", set_as_current=False)
+    app.conf.worker_hijack_root_logger = False
     app.Task.default_retry_delay = 0
     answers = iter([TimeoutError(), "built"])
 
@@ -187,7 +188,7 @@ def test_the_deliveries(seen):
         return answer
 
     build = run("def build(", app=app, run_build=run_build)["build"]
-    with worker.start_worker(app, perform_ping_check=False):
+    with worker.start_worker(app, perform_ping_check=False, loglevel="warning"):
         assert build.delay("spec").get(timeout=20) == "built"
 
     assert [span.attributes[names.TASK_ATTEMPT] for span in seen.records("attempt")] == [1, 2]

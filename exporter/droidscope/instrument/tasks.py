@@ -15,7 +15,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles, outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
-from droidscope.instrument.checks.values import count_dropped
+from droidscope.instrument.checks.values import count_dropped, whole
 from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.texts import clean_text, clean_values
 from droidscope.instrument.endings.endings import (
@@ -301,7 +301,7 @@ def task_of(
     """
     A task, or one *delivery* of it; numbers that do not fit are logged and dropped.
     """
-    number = _from(1, delivery, "task(delivery)")
+    number = whole("task(delivery)", delivery, least=1)
     if number is None:
         if max_deliveries is not None:
             warn_once("task:max_deliveries", "task(max_deliveries) is dropped: it needs delivery=, from 1")
@@ -309,15 +309,8 @@ def task_of(
     if id is None:
         warn_once("task:delivery", "task(delivery) is dropped: it needs the id= that all deliveries have")
         return TaskSpan(droid, type, id, attributes)
-    last = _from(number, max_deliveries, "task(max_deliveries)")
+    last = whole("task(max_deliveries)", max_deliveries, least=number)
     return Delivery(droid, type, id, number, last, attributes)
-
-
-def _from(least: int, number: int | None, name: str) -> int | None:
-    if number is None or (isinstance(number, int) and not isinstance(number, bool) and number >= least):
-        return number
-    warn_once(name, "%s is %r; expected a whole number from %s; dropped", name, number, least)
-    return None
 
 
 class ToolSpan(WithOutcome, handles.Tool):

@@ -14,6 +14,7 @@ from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids
 from droidscope.instrument.checks.values import text
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.instrumented_span import current, enclosing
 from droidscope.instrument.never_raise import never_raise, warn_of_no_session
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
@@ -32,6 +33,12 @@ class _SessionsElsewhere:
     LIMIT: Final = 1000
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """
+        Begin anew: a forked child waits for nothing yet, and a lock may be held by a thread it does not have.
+        """
         self._waits: dict[tuple[str, str], OverlappingTime] = {}
         self._lock = Lock()
 
@@ -49,6 +56,7 @@ class _SessionsElsewhere:
 
 
 _elsewhere: Final = _SessionsElsewhere()
+after_fork_in_child(_elsewhere.restart)
 
 
 class WaitingPeriod:
