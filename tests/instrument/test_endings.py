@@ -13,8 +13,8 @@ from opentelemetry.trace import StatusCode
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument.emission.texts import TEXT_LIMIT
 from droidscope.instrument import tasks
+from droidscope.instrument.emission.texts import TEXT_LIMIT
 from droidscope.instrument.endings.endings import Ending, ending_of
 
 BLOCKS = {
