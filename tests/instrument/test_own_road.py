@@ -7,10 +7,10 @@ Each test runs real processes that send to two real receivers: droidscope's, and
 from collections import Counter
 
 import pytest
-from otlp_receiver import serve
-from own_processes import event_rows, records_counted, run_process, span_rows
 
 from droidscope.conventions import attributes as names
+from otlp_receiver import serve
+from own_processes import event_rows, records_counted, run_process, span_rows
 
 
 @pytest.fixture

@@ -333,14 +333,23 @@ def test_standard_variables_hold(receiver, sender_to, span, monkeypatch, compres
 @pytest.mark.parametrize(
     ("variables", "text"),
     [
-        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "carrier-pigeon"}, "protocol is 'carrier-pigeon'; expected one of"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "carrier-pigeon"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL is 'carrier-pigeon'; expected one of",
+        ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"},
-            "the endpoint is 'localhost:4318'; expected a URL",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'localhost:4318'; expected a URL",
         ),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:port"}, "the endpoint is 'http://h:port'; expected a URL"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:port"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'http://h:port'; expected a URL",
+        ),
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "TIMEOUT is 'soon'; expected seconds"),
-        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zip"}, "the compression is 'zip'; expected one of"),
+        (
+            {"OTEL_EXPORTER_OTLP_COMPRESSION": "zip"},
+            "OTEL_EXPORTER_OTLP_COMPRESSION is 'zip'; expected one of",
+        ),
         ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "/none"}, "CERTIFICATE is '/none', which cannot be read"),
     ],
 )

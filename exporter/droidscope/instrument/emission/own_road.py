@@ -139,6 +139,12 @@ class OwnRoad(Emitter):
         about: SpanContext = span.get_span_context()
         self.sink.log(EventRecord(self.resource, SCOPE, name, values, about))
 
+    def count_loss(self, reason: str, count: int) -> None:
+        """
+        Count records that the sink has lost.
+        """
+        self.counters.add(names.CLIENT_DROPPED, {names.DROP_REASON: reason}, count)
+
     def collect(self) -> Any:  # noqa: ANN401 - `MetricsData` of the SDK
         """
         The counts of now, None if there are none.

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from droidscope.instrument.never_raise import logger
 from droidscope.instrument.sending.answers import ExportAnswer, Verdict
-from droidscope.instrument.sending.destinations import GRPC_PROTOCOL, Destination
+from droidscope.instrument.sending.destinations import GRPC_PROTOCOL, SignalDestination
 from droidscope.instrument.sending.encoding import EncodedBatch, halves
 from droidscope.instrument.sending.losses import Losses
 from droidscope.instrument.sending.spool import Spool, SpooledBatch
@@ -48,7 +48,7 @@ class OtlpExport(Protocol):
         """
 
 
-def export_to(destination: Destination) -> OtlpExport:
+def export_to(destination: SignalDestination) -> OtlpExport:
     """
     What sends to *destination*. grpcio is imported only where it is needed.
     """
@@ -67,7 +67,7 @@ class Lane:
     One signal: where it goes, what waits, and the latest answer (None before the first, its time a Unix one).
     """
 
-    destination: Destination
+    destination: SignalDestination
     export: OtlpExport
     waiting: deque[EncodedBatch] = field(default_factory=deque)
     failures: int = 0
@@ -86,7 +86,7 @@ class Delivery:
 
     def __init__(
         self,
-        destinations: Mapping[str, Destination],
+        destinations: Mapping[str, SignalDestination],
         queue_bytes: int,
         losses: Losses,
         spool: Spool | None = None,

@@ -25,7 +25,7 @@ _COMPRESSIONS: Final = ("none", "gzip", "deflate")
 
 
 @dataclass(frozen=True)
-class Destination:
+class SignalDestination:
     """
     One signal's receiver.
 
@@ -54,7 +54,7 @@ class Destination:
 
 def destinations(
     endpoint: str | None = None, protocol: str | None = None, headers: Mapping[str, str] | None = None
-) -> dict[str, Destination]:
+) -> dict[str, SignalDestination]:
     """
     The destination of each signal, without those that OTEL_<SIGNAL>_EXPORTER switches off.
 
@@ -71,15 +71,17 @@ def destinations(
 
 def _destination(
     signal: str, endpoint: str | None, protocol: str | None, headers: Mapping[str, str] | None
-) -> Destination:
-    chosen = protocol or _variable(signal, "PROTOCOL") or HTTP_PROTOCOL
+) -> SignalDestination:
+    chosen = protocol if protocol is not None else _variable(signal, "PROTOCOL") or HTTP_PROTOCOL
     if chosen not in _DEFAULT_ENDPOINTS:
-        raise ConfigError(f"protocol is {chosen!r}; expected one of {', '.join(_DEFAULT_ENDPOINTS)}")
+        name = "protocol" if protocol is not None else "OTEL_EXPORTER_OTLP_PROTOCOL"
+        raise ConfigError(f"{name} is {chosen!r}; expected one of {', '.join(_DEFAULT_ENDPOINTS)}")
     compression = (_variable(signal, "COMPRESSION") or "none").strip().lower()
     if compression not in _COMPRESSIONS:
-        raise ConfigError(f"the compression is {compression!r}; expected one of {', '.join(_COMPRESSIONS)}")
+        expected = ", ".join(_COMPRESSIONS)
+        raise ConfigError(f"OTEL_EXPORTER_OTLP_COMPRESSION is {compression!r}; expected one of {expected}")
     address = _endpoint(signal, endpoint, chosen)
-    return Destination(
+    return SignalDestination(
         signal=signal,
         protocol=chosen,
         endpoint=address,
@@ -95,25 +97,29 @@ def _destination(
 
 def _endpoint(signal: str, given: str | None, protocol: str) -> str:
     specific = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
-    base = given or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or _DEFAULT_ENDPOINTS[protocol]
+    base = (
+        given
+        if given is not None
+        else os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or _DEFAULT_ENDPOINTS[protocol]
+    )
     is_whole = given is None and bool(specific)
     url = specific if is_whole and specific else base
-    _check_endpoint(url, protocol)
+    _check_endpoint("endpoint" if given is not None else "OTEL_EXPORTER_OTLP_ENDPOINT", url, protocol)
     if protocol == GRPC_PROTOCOL or is_whole:
         return url
     return f"{url.rstrip('/')}/v1/{signal}"
 
 
-def _check_endpoint(url: str, protocol: str) -> None:
+def _check_endpoint(name: str, url: str, protocol: str) -> None:
     example = _DEFAULT_ENDPOINTS[protocol]
     try:
         parts = _split(url)
         port = parts.port  # raises where it is no number of a port
     except ValueError:
-        raise ConfigError(f"the endpoint is {url!r}; expected a URL such as {example}") from None
+        raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}") from None
     schemes = ("http", "https") if protocol == HTTP_PROTOCOL else ("http", "https", "")
     if parts.scheme not in schemes or not parts.hostname or port == 0:
-        raise ConfigError(f"the endpoint is {url!r}; expected a URL such as {example}")
+        raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}")
 
 
 def _split(url: str) -> SplitResult:

@@ -14,7 +14,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from droidscope.instrument.sending.answers import ExportAnswer, Verdict, read_success, shorten
-from droidscope.instrument.sending.destinations import Destination
+from droidscope.instrument.sending.destinations import SignalDestination
 
 _METHODS: Final = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -56,7 +56,7 @@ class GrpcExport:
     Sends requests to one destination, over one channel that is kept.
     """
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: SignalDestination) -> None:
         self._destination = destination
         self._channel: Any = None
         self._metadata = tuple(destination.headers.items())

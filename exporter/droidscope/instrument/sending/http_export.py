@@ -30,7 +30,7 @@ from droidscope.instrument.sending.answers import (
     read_success,
     shorten,
 )
-from droidscope.instrument.sending.destinations import Destination
+from droidscope.instrument.sending.destinations import SignalDestination
 
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
@@ -58,7 +58,7 @@ class HttpExport:
     Posts requests to one destination, over one connection that is kept.
     """
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: SignalDestination) -> None:
         self._destination = destination
         self._url = urlsplit(destination.endpoint)
         self._connection: HTTPConnection | None = None
@@ -238,7 +238,7 @@ def _answer_to(error: Exception, timeout_seconds: float) -> ExportAnswer:
             return ExportAnswer(Verdict.REFUSED, shorten(f"it could not be sent: {error!r}"))
 
 
-def _proxy(destination: Destination) -> str | None:
+def _proxy(destination: SignalDestination) -> str | None:
     url = urlsplit(destination.endpoint)
     if destination.is_loopback or proxy_bypass(url.netloc.rpartition("@")[2]):
         return None

@@ -29,7 +29,7 @@ class Losses:
     Counts what is lost for good since it was made; *on_loss* gets each reason and number, too.
 
     At the end of a process, *is_ending*, nobody reads other counters any more, and a signal handler may have
-    interrupted one of them: *on_loss* is left out.
+    interrupted one of them: *on_loss* is left out, and `tell_rest` logs it all at once.
     """
 
     def __init__(
@@ -68,8 +68,9 @@ class Losses:
             self._by_reason[reason] += count
             self._untold[reason] += count
             self._texts[reason] = text
-        if not self.is_ending:
-            self._on_loss(reason, count)
+        if self.is_ending:
+            return
+        self._on_loss(reason, count)
         if self._may_tell(f"lost:{reason}"):
             self._tell(reason)
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import never_raise
-from droidscope.instrument.providers import after_fork_in_child
 from droidscope.instrument.sending.termination import Termination
 
 EXIT_SECONDS: Final = 5.0

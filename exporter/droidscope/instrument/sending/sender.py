@@ -13,12 +13,13 @@ from time import monotonic, sleep
 from typing import Any, Final
 from weakref import WeakSet
 
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import logger, warn_once
-from droidscope.instrument.providers import after_fork_in_child
 from droidscope.instrument.sending.delivery import Delivery
-from droidscope.instrument.sending.destinations import Destination
+from droidscope.instrument.sending.destinations import SignalDestination
 from droidscope.instrument.sending.encoding import encode, encode_snapshot
 from droidscope.instrument.sending.losses import Losses
+from droidscope.instrument.sending.sender_status import SenderStatus, SignalStatus
 from droidscope.instrument.sending.spool import LOOK_SECONDS, Spool
 
 QUEUE_BYTES: Final = 64 * 1024 * 1024
@@ -37,32 +38,6 @@ The longest a record waits for others to be sent with it.
 METRIC_SECONDS: Final = 15.0
 
 _IDLE_SECONDS: Final = 3600.0
-
-
-@dataclass(frozen=True)
-class SignalStatus:
-    """
-    One signal: its *endpoint*, and the latest answer as a word and a text, "none yet" before the first.
-
-    *answered_at* is in Unix seconds, None before the first answer.
-    """
-
-    endpoint: str
-    protocol: str
-    verdict: str
-    text: str
-    answered_at: float | None
-
-
-@dataclass(frozen=True)
-class SenderStatus:
-    """
-    What a sender is at: each signal by name, how many items wait, and how many are lost by reason.
-    """
-
-    signals: Mapping[str, SignalStatus]
-    waiting: int
-    lost: Mapping[str, int]
 
 
 @dataclass
@@ -98,7 +73,7 @@ class Sender:
 
     def __init__(
         self,
-        destinations: Mapping[str, Destination],
+        destinations: Mapping[str, SignalDestination],
         *,
         queue_bytes: int = QUEUE_BYTES,
         queue_items: int = QUEUE_ITEMS,
