@@ -295,7 +295,13 @@ def test_an_ignored_sigterm_stays_ignored(receiver, start):
     As nohup and some supervisors want it.
     """
     configure = f"ds.configure(service_name='fleet', endpoint='{receiver.url}')"
-    code = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); {configure}; work(); print('x', flush=True)\ntime.sleep(60)"
+    code = f"""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        {configure}
+        work()
+        print("x", flush=True)
+        time.sleep(60)
+    """
     with start(code, configure=False) as process:
         assert process.stdout.readline() == "x\n"
         process.terminate()
@@ -402,7 +408,8 @@ def test_gunicorn(receiver, start, dead_port, python):
                     time.sleep(0.1)
             os.kill(os.getpid(), signal.SIGTERM)
         threading.Thread(target=ask).start()
-        sys.argv = ["gunicorn", "-b", "127.0.0.1:{dead_port}", "--log-level=critical", *PRELOAD, "program:app"]
+        quiet = "--log-level=critical"
+        sys.argv = ["gunicorn", "-b", "127.0.0.1:{dead_port}", quiet, *PRELOAD, "program:app"]
         run()
     """
     for preload in ([], ["--preload"]):

@@ -226,7 +226,7 @@ class Sender:
                 thread.start()
                 self._thread = thread
         except RuntimeError:  # the interpreter is at its end, or the system has no more threads
-            warn_once("thread", "droidscope cannot start its thread now; what is recorded waits for a flush")
+            logger.info("droidscope cannot start its thread now: what is recorded waits for a flush")
         finally:
             self._starting.release()
 
