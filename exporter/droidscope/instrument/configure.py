@@ -168,7 +168,7 @@ def _configure(
         else:
             providers.use(lambda: make_road(setup))
     if isinstance(previous, OwnRoad):
-        previous.sink.shutdown(EXIT_SECONDS)
+        previous.retire(providers.own, EXIT_SECONDS)
 
 
 def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
