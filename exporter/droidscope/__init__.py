@@ -22,9 +22,10 @@ if TYPE_CHECKING:
         task,
         tool,
     )
+    from droidscope.instrument.around import carry, current
     from droidscope.instrument.configure import configure, flush, shutdown
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
-    from droidscope.instrument.gates import Gate, Synthesis
+    from droidscope.instrument.gates import Gate, Synthesis, Verdict
     from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.messages import Query
@@ -54,12 +55,15 @@ __all__ = [
     "Synthesis",
     "Task",
     "Tool",
+    "Verdict",
     "__version__",
     "ask",
     "attempt",
     "blocked",
+    "carry",
     "configure",
     "conflict",
+    "current",
     "flush",
     "gate",
     "model_call",
@@ -84,7 +88,8 @@ __all__ = [
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
     "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
-    "droidscope.instrument.gates": "Gate Synthesis",
+    "droidscope.instrument.around": "carry current",
+    "droidscope.instrument.gates": "Gate Synthesis Verdict",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.configure": "configure flush shutdown",
@@ -115,4 +120,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
