@@ -1,5 +1,5 @@
 """
-The live gauges: what runs, what is silent, stalled or over its limit, as of now.
+The live gauges: what runs, what waits, what is silent, stalled or over its limit, as of now.
 
 Computed at each scrape from the sessions in memory, so what is gone disappears with the next one.
 """
@@ -7,7 +7,8 @@ Computed at each scrape from the sessions in memory, so what is gone disappears 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome, SessionStatus, Severity
@@ -44,7 +45,7 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
     running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
     known = head.series.label_sets(m.SESSIONS_STARTED, clock_ns)
     yield from _by_pattern(running, known, labelled, head, clock_ns, wall_ns)
-    yield from _by_session(running, labelled, head.baselines)
+    yield from _by_session(running, labelled, head, clock_ns, wall_ns)
     yield from _phases(running, labelled)
     for labels, count in attempts_active(head, clock_ns).items():
         yield m.ATTEMPTS_ACTIVE, labels, count
@@ -123,24 +124,39 @@ def _by_pattern(
 ) -> Iterator[Gauge]:
     settings = head.settings
     active = dict.fromkeys(known, 0)
+    waiting: Counter[tuple[str, ...]] = Counter()
     silent: Counter[tuple[str, ...]] = Counter()
     stalled: Counter[tuple[str, ...]] = Counter()
     over: Counter[tuple[str, ...]] = Counter()
     oldest: dict[tuple[str, ...], int] = {}
     for session in running:
         labels = labelled(session, pattern=session.pattern)
-        active[labels] = active.get(labels, 0) + 1
+        active[labels] = active.get(labels, 0) + (not session.waiting)
+        waiting[labels] += session.waiting
+        if session.waiting:
+            continue
         silent[labels] += is_silent(session, settings, clock_ns)
         stalled[labels] += is_stalled(session, head, clock_ns)
-        over[labels] += wall_ns - session.start_ns > settings.limit_of(session.pattern)
-        oldest[labels] = min(oldest.get(labels, session.start_ns), session.start_ns)
+        ran = ran_ns(session, wall_ns)
+        over[labels] += ran > settings.limit_of(session.pattern)
+        oldest[labels] = min(oldest.get(labels, wall_ns), wall_ns - ran)
     for labels, count in active.items():
         yield m.SESSIONS_ACTIVE, labels, count
+        yield m.SESSIONS_WAITING, labels, waiting[labels]
         yield m.SESSIONS_SILENT, labels, silent[labels]
         yield m.SESSIONS_STALLED, labels, stalled[labels]
         yield m.SESSIONS_OVER_LIMIT, labels, over[labels]
     for labels, start_ns in oldest.items():
         yield m.SESSION_OLDEST_START, labels, start_ns / SECOND_NS
+
+
+def ran_ns(session: SessionState, now_ns: int) -> int:
+    """
+    How long a session has run by *now_ns*, Unix time, or ran until its end: without what it waited for
+    people.
+    """
+    until_ns = now_ns if session.running else session.end_ns
+    return max(0, until_ns - session.start_ns - session.waiting_ns(until_ns))
 
 
 def is_silent(session: SessionState, settings: HeadSettings, clock_ns: int) -> bool:
@@ -164,20 +180,31 @@ def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
 
 def session_state(session: SessionState, head: Head, clock_ns: int) -> SessionStatus:
     """
-    How a session stands at this uptime: its outcome, or what is wrong while it runs.
+    How a session stands at this uptime: its outcome, or before its end, whether it waits or what is wrong.
     """
-    match session.outcome:
-        case Outcome.COMPLETED:
-            return "completed"
-        case Outcome.LOST:
-            return "lost"
-        case None if is_silent(session, head.settings, clock_ns):
-            return "silent"
-        case None if is_stalled(session, head, clock_ns):
-            return "stalled"
-        case None:
-            return "running"
-    return "failed"
+    if session.outcome is not None:
+        return ended_state(session.outcome)
+    if session.waiting:
+        return "waiting"
+    if is_silent(session, head.settings, clock_ns):
+        return "silent"
+    return "stalled" if is_stalled(session, head, clock_ns) else "running"
+
+
+def ended_state(outcome: Outcome) -> SessionStatus:
+    """
+    How a session that has ended stands; of an outcome that sessions do not have, nothing is known.
+    """
+    return _ENDED_STATES.get(outcome, "unknown")
+
+
+_ENDED_STATES: Final[Mapping[Outcome, SessionStatus]] = {
+    Outcome.COMPLETED: "completed",
+    Outcome.FAILED: "failed",
+    Outcome.LOST: "lost",
+    Outcome.CANCELLED: "cancelled",
+    Outcome.UNKNOWN: "unknown",
+}
 
 
 def progress_ratio(session: SessionState, baselines: PhaseBaselines) -> float | None:
@@ -209,7 +236,7 @@ def droids_at_work(session: SessionState) -> set[str]:
 
 
 def _by_session(
-    running: Iterable[SessionState], labelled: _Labelled, baselines: PhaseBaselines
+    running: Iterable[SessionState], labelled: _Labelled, head: Head, clock_ns: int, wall_ns: int
 ) -> Iterator[Gauge]:
     shown: Counter[tuple[str, ...]] = Counter()
     for session in sorted(running, key=lambda session: (session.start_ns, session.id)):
@@ -218,11 +245,12 @@ def _by_session(
             continue
         *orchestrator, pattern, phase = labelled(session, pattern=session.pattern, phase=session.phase)
         labels = (*orchestrator, label_text(session.id), pattern)
-        yield m.ACTIVE_SESSION_INFO, (*labels, phase), 1
-        yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
+        yield m.ACTIVE_SESSION_INFO, (*labels, phase, session_state(session, head, clock_ns)), 1
+        # Later by what it waited: what it waits for people counts in no limit.
+        yield m.ACTIVE_SESSION_START, labels, (wall_ns - ran_ns(session, wall_ns)) / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))
         yield m.ACTIVE_SESSION_CONFLICTS, labels, len(session.conflicts)
-        progress = progress_ratio(session, baselines)
+        progress = progress_ratio(session, head.baselines)
         if progress is not None:
             yield m.ACTIVE_SESSION_PROGRESS, labels, progress
 
