@@ -215,6 +215,10 @@ GATE_CATEGORY: Final = "orchestrator.gate.category"
 GATE_SEVERITY: Final = "orchestrator.gate.severity"
 GATE_PASSED: Final = "orchestrator.gate.passed"
 GATE_SCORE: Final = "orchestrator.gate.score"
+GATE_OUTCOME: Final = "orchestrator.gate.outcome"
+"""
+Optional, cancelled: the gate gives no verdict. One without a verdict gives none either, unless it failed.
+"""
 
 # --- synthesis
 SYNTHESIS_CONFLICTS: Final = "orchestrator.synthesis.conflicts"

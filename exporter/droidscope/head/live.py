@@ -13,6 +13,7 @@ from typing import Final
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome, SessionStatus, Severity
 from droidscope.head.head import Head
+from droidscope.model.labels import SessionKey
 from droidscope.recording.phase_baselines import PhaseBaselines
 from droidscope.series.label_limits import label_text
 from droidscope.series.series_registry import SeriesRegistry
@@ -122,6 +123,9 @@ def _by_pattern(
     clock_ns: int,
     wall_ns: int,
 ) -> Iterator[Gauge]:
+    """
+    Gauges by pattern; what sessions waited for people is in none of their times.
+    """
     settings = head.settings
     active = dict.fromkeys(known, 0)
     waiting: Counter[tuple[str, ...]] = Counter()
@@ -163,7 +167,8 @@ def is_silent(session: SessionState, settings: HeadSettings, clock_ns: int) -> b
     """
     Whether nothing has arrived of a running session for too long.
     """
-    return clock_ns - session.last_clock >= settings.silent_ns(alive_seen=session.alive_seen)
+    silent_ns = settings.silent_ns(alive_seen=session.alive_seen)
+    return not session.waiting and clock_ns - session.last_clock >= silent_ns
 
 
 def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
@@ -172,7 +177,9 @@ def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
     a slow run of its present phase.
     """
     still_ns = clock_ns - session.moved_clock
-    if still_ns < head.settings.stalled_after_ns or is_silent(session, head.settings, clock_ns):
+    if session.waiting or still_ns < head.settings.stalled_after_ns:
+        return False
+    if is_silent(session, head.settings, clock_ns):
         return False
     baselines = head.baselines.of(session).get(session.phase)
     return baselines is None or still_ns >= SLOW_RUNS * baselines.p95_ns
@@ -239,13 +246,21 @@ def _by_session(
     running: Iterable[SessionState], labelled: _Labelled, head: Head, clock_ns: int, wall_ns: int
 ) -> Iterator[Gauge]:
     shown: Counter[tuple[str, ...]] = Counter()
+    ids: set[SessionKey] = set()
     for session in sorted(running, key=lambda session: (session.start_ns, session.id)):
         shown[session.orchestrator] += 1
         if shown[session.orchestrator] > SHOWN_SESSIONS:
             continue
         *orchestrator, pattern, phase = labelled(session, pattern=session.pattern, phase=session.phase)
-        labels = (*orchestrator, label_text(session.id), pattern)
-        yield m.ACTIVE_SESSION_INFO, (*labels, phase, session_state(session, head, clock_ns)), 1
+        key = (session.orchestrator, session.id)
+        labels = (
+            *orchestrator,
+            label_text(f"{session.id} {session.run}" if key in ids else session.id),
+            pattern,
+        )
+        ids.add(key)
+        yield m.ACTIVE_SESSION_INFO, (*labels, phase), 1
+        yield m.ACTIVE_SESSION_STATE, (*labels, session_state(session, head, clock_ns)), 1
         # Later by what it waited: what it waits for people counts in no limit.
         yield m.ACTIVE_SESSION_START, labels, (wall_ns - ran_ns(session, wall_ns)) / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))

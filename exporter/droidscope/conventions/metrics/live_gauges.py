@@ -31,8 +31,14 @@ ACTIVE_SESSION_INFO = gauge(
     "session_id",
     "pattern",
     "phase",
+    help="A session that has not ended and its latest phase.",
+)
+ACTIVE_SESSION_STATE = gauge(
+    "orchestrator_active_session_state",
+    "session_id",
+    "pattern",
     "state",
-    help="A session that has not ended, its latest phase, and its state: running, waiting, silent, stalled.",
+    help="1 for the state of a session that has not ended: running, waiting, silent or stalled.",
 )
 ACTIVE_SESSION_START = gauge(
     "orchestrator_active_session_start_timestamp_seconds",

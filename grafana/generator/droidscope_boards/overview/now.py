@@ -37,7 +37,9 @@ def active_sessions_table(limits: PanelLimits) -> table.Panel:
     """
     by = ("orchestrator", "session_id", "pattern")
     start = SCOPE.newest(metrics.ACTIVE_SESSION_START, by)
-    phase = SCOPE.newest(metrics.ACTIVE_SESSION_INFO, (*by, "phase", "state"))
+    same = f"on ({', '.join(by)})"
+    phase = SCOPE.newest(metrics.ACTIVE_SESSION_INFO, (*by, "phase"))
+    state = SCOPE.newest(metrics.ACTIVE_SESSION_STATE, (*by, "state"))
     return table_panel(
         10,
         "Running now",
@@ -54,7 +56,7 @@ def active_sessions_table(limits: PanelLimits) -> table.Panel:
         [
             Column(
                 "Running for",
-                f"(time() - {start}) * on ({', '.join(by)}) group_right () {phase}",
+                f"(time() - {start}) * {same} group_right () ({phase} * {same} group_left (state) {state})",
                 SECONDS,
                 high_is_bad(limits.duration.limit),
             ),
