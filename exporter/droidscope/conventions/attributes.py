@@ -276,7 +276,7 @@ CONFLICT_RECORD: Final = "conflict"
 CLIENT_DROPPED: Final = "orchestrator.client.dropped"
 DROP_REASON: Final = "reason"
 """
-Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid or report.
+Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid, report or no_task.
 """
 
 DURATION_BOUNDS: Final = (

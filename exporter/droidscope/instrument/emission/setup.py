@@ -13,14 +13,17 @@ from typing import Any, Final
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
-from droidscope.instrument import providers
+# A process that forks while another thread imports has a child that waits for that import for ever. So what
+# records and sends may need is imported here, with `configure`, and not with the first record.
+from droidscope.instrument import api, events, providers
 from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.frameworks import FrameworkSpans, RoutedSpan
+from droidscope.instrument.emission.metrics_data import metrics_data
 from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
 from droidscope.instrument.emission.resources import own_resource
-from droidscope.instrument.emission.sdk_sink import SdkSink
-from droidscope.instrument.emission.sink import Collect, Destination, Sink
+from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TextSettings
+from droidscope.instrument.sending.new_sender import new_sender
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,6 @@ class Setup:
     generation: int = field(default_factory=lambda: LINEAGE.generation)
 
 
-def new_sink(destination: Destination, collect: Collect) -> Sink:
-    """
-    A sink of this process for *destination*.
-    """
-    return SdkSink(destination, collect)
-
-
 def make_road(setup: Setup) -> OwnRoad:
     """
     The emitter of this process; it is made anew in each forked child.
@@ -57,7 +53,7 @@ def make_road(setup: Setup) -> OwnRoad:
     return OwnRoad(
         OwnResource(attributes),
         setup.texts,
-        lambda road: new_sink(setup.destination, road.collect),
+        lambda road: new_sender(setup.destination, road.collect, road.count_loss),
         lambda provider: provider is not FRAMEWORKS.provider,
         events=setup.variables.get("OTEL_LOGS_EXPORTER", "").strip() != "none",
     )
@@ -69,4 +65,5 @@ def _send(span: ReadableSpan) -> None:
         road.sink.span(RoutedSpan(span, road.resource))
 
 
+LOADED: Final = (api, events, metrics_data, Resource.create())
 FRAMEWORKS: Final = FrameworkSpans(_send)

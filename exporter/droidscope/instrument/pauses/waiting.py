@@ -9,16 +9,17 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import get_current
-from opentelemetry.trace import get_current_span
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids
+from droidscope.instrument.checks.values import text
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.instrumented_span import current, enclosing
-from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.never_raise import never_raise, warn_of_no_session
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,6 +33,12 @@ class _SessionsElsewhere:
     LIMIT: Final = 1000
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """
+        Begin anew: a forked child waits for nothing yet, and a lock may be held by a thread it does not have.
+        """
         self._waits: dict[tuple[str, str], OverlappingTime] = {}
         self._lock = Lock()
 
@@ -49,6 +56,7 @@ class _SessionsElsewhere:
 
 
 _elsewhere: Final = _SessionsElsewhere()
+after_fork_in_child(_elsewhere.restart)
 
 
 class WaitingPeriod:
@@ -73,8 +81,9 @@ class WaitingPeriod:
         values = ids(current_baggage(), emitter.service)
         self._waits = _waits(values)
         self._waits.begin(self)
-        if reason:
-            values[names.WAITING_REASON] = str(reason)
+        known_reason = text("waiting(reason)", reason)
+        if known_reason:
+            values[names.WAITING_REASON] = known_reason
         emitter.event(names.WAITING_EVENT, values, self._context)
 
     @never_raise
@@ -138,21 +147,22 @@ def resumed() -> None:
     if emitter is None:
         return
     values = ids(current_baggage(), emitter.service)
-    if _waits(values).end() or enclosing(current(), Session) is None:
+    if _waits(values).end() or enclosing(current(), SessionSpan) is None:
         emitter.event(names.RESUMED_EVENT, values, get_current())
 
 
 def _waits(inside: Mapping[str, str]) -> OverlappingTime:
-    session = enclosing(current(), Session)
+    session = enclosing(current(), SessionSpan)
     return _elsewhere.waits_of(inside) if session is None else session.waits
 
 
 def _recording_emitter() -> Emitter | None:
     """
-    The emitter, None without a provider, outside of any session, and inside of what is not sampled.
+    The emitter, None without one, outside of any session, and inside of what is not recorded.
     """
-    emitter = providers.current()
-    if emitter is None or names.SESSION_ID not in current_baggage():
+    around = current()
+    if names.SESSION_ID not in current_baggage():
+        if providers.current() is not None:
+            warn_of_no_session("waiting")
         return None
-    around = get_current_span().get_span_context()
-    return emitter if not around.is_valid or around.trace_flags.sampled else None
+    return providers.current() if around is None or around.recording or around.emitter is None else None
