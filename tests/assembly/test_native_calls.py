@@ -83,6 +83,40 @@ def test_a_node_that_is_a_native_task_by_its_time_is_no_second_task():
     assert [record.place.droid for record in records if isinstance(record, r.Task)] == ["tester"]
 
 
+def test_a_node_is_the_native_task_that_what_it_called_names():
+    """
+    Nodes that run in parallel lie within each other by chance; a tool inside of one names its task.
+    """
+    tools = {task: tool("grep", native_place=our_place(task=task), start=12, end=13) for task in ("t1", "t2")}
+    graph = workflow(
+        "graph",
+        agent("one", tools["t1"], start=8, end=22),
+        agent("two", tools["t2"], start=9, end=21),
+        agent("three", start=10, end=20),
+    )
+    tasks = (native(id, task=id, start=11, end=19, parent=b"session") for id in ("t1", "t2"))
+    records = inside(steps(graph, parent=b"session"), *tasks)
+
+    assert [record.place.droid for record in records if isinstance(record, r.Task)] == ["three"]
+
+
+def test_of_nodes_in_parallel_the_namesake_is_the_native_task():
+    """
+    Nothing inside names the task; each of two tasks at once has a node of its own.
+    """
+    graph = workflow(
+        "graph", agent("b", start=8, end=22), agent("our-droid", start=7, end=23), agent("c", start=9, end=21)
+    )
+    one, two = (native(id, task=id, start=11, end=19, parent=b"session") for id in ("t1", "t2"))
+
+    def tasks(*own):
+        records = inside(steps(graph, parent=b"session"), *own)
+        return {record.place.droid for record in records if isinstance(record, r.Task)}
+
+    assert tasks(one) == {"b", "c"}
+    assert len(tasks(one, two)) == 1
+
+
 def test_two_native_tasks_of_one_node_leave_it_no_task():
     """
     Nor does a task with attempts.

@@ -3,17 +3,19 @@ Foreign steps that record the same call as a native span: it counts once, whiche
 
 A node of a graph whose function is decorated as a task is such a call, and so is a tool or a model request
 that both report. Which steps enclose a native span follows from the ids of parents. Frameworks that report
-by callbacks do not make their spans current: then it is the step closest around the native span in time.
+by callbacks do not make their spans current: then what runs inside of a task names it by its ids, and where
+nothing does, it is the step closest around the native span in time, of those that are called alike first.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec.structs import replace
 
-from droidscope.assembly.nodes import EnclosingPlace, SpanNode, Trace
+from droidscope.assembly.nodes import EnclosingPlace, SpanNode, Trace, task_key
 from droidscope.conventions.attributes import Kind
 from droidscope.model.foreign_steps import NativeSpan, Role
 
@@ -37,10 +39,7 @@ def mark_native_calls(trace: Trace, nodes: list[SpanNode]) -> None:
     if not spans:
         return
     calls = _Calls(trace, nodes)
-    for span in spans:
-        node = calls.find(span)
-        if node is not None:
-            node.native = node.native or span
+    calls.mark_by_time([span for span in spans if not calls.mark_by_ids(span)])
     for node in nodes:
         _move_into_task(node)
 
@@ -54,26 +53,43 @@ class _Calls:
         self._trace = trace
         self._nodes = nodes
         self._by_id = {node.step.span_id: node for node in nodes}
+        self._by_task = {task: run for node in nodes for task, run in _run_around_task(node)}
+        self._taken: defaultdict[bytes, list[NativeSpan]] = defaultdict(list)
 
-    def find(self, span: NativeSpan) -> SpanNode | None:
+    def mark_by_ids(self, span: NativeSpan) -> bool:
         """
-        The node of the same call as a native span, None if there is none.
+        Mark the node of a native span that ids lead to; whether they lead anywhere.
         """
         around = list(self._around(span))
         found = next((node for node in around if _is_same(node, span)), None)
-        if found is not None or (around and span.kind in _WORK):
-            return found
-        candidates = [
-            node
+        if found is None and not around and span.kind in _WORK:
+            found = self._by_task.get(task_key(span.place))
+        if found is not None:
+            self._mark(found, span)
+        return found is not None or (bool(around) and span.kind in _WORK)
+
+    def mark_by_time(self, spans: list[NativeSpan]) -> None:
+        """
+        Mark the nodes that lie closest around native spans, or in them; the best pairs first. A node may be
+        several tasks, one after the other.
+        """
+        pairs = [
+            (_distance(node, span), number, node)
+            for number, span in enumerate(spans)
             for node in self._nodes
-            if node.native is None or span.kind in _WORK
             if _is_same(node, span) and _is_nested(node, span)
         ]
-        return min(
-            candidates,
-            key=lambda node: (abs(_length(node) - (span.end_ns - span.start_ns)), node.step.span_id),
-            default=None,
-        )
+        done: set[int] = set()
+        for _, number, node in sorted(pairs, key=lambda pair: (pair[0], pair[1], pair[2].step.span_id)):
+            span, taken = spans[number], self._taken[node.step.span_id]
+            if number in done or any(_are_rivals(span, other) for other in taken):
+                continue
+            done.add(number)
+            self._mark(node, span)
+
+    def _mark(self, node: SpanNode, span: NativeSpan) -> None:
+        node.native = node.native or span
+        self._taken[node.step.span_id].append(span)
 
     def _around(self, span: NativeSpan) -> Iterator[SpanNode]:
         """
@@ -120,8 +136,38 @@ def _is_nested(node: SpanNode, span: NativeSpan) -> bool:
     return node.enclosing.place.task == span.place.task and (is_around or is_within)
 
 
-def _length(node: SpanNode) -> int:
-    return node.step.end_ns - node.step.start_ns
+def _run_around_task(node: SpanNode) -> Iterator[tuple[tuple[str, str], SpanNode]]:
+    """
+    The native task that a step says it is inside of, and the nearest run around it that is not.
+    """
+    place = node.step.native_place
+    if place is None or not place.task:
+        return
+    for above in _above(node):
+        marks = above.step.native_place
+        if above.role is Role.AGENT and (marks is None or marks.task != place.task):
+            yield task_key(place), above
+            return
+
+
+def _distance(node: SpanNode, span: NativeSpan) -> tuple[bool, int]:
+    """
+    How badly a node and a native span fit: by their names, then by how long they took.
+    """
+    names = {name.casefold() for name in (span.place.droid, span.place.task_type, span.name) if name}
+    name = node.step.name.casefold()
+    is_namesake = any(name in other or other in name for other in names)
+    took_ns = node.step.end_ns - node.step.start_ns
+    return not is_namesake, abs(took_ns - (span.end_ns - span.start_ns))
+
+
+def _are_rivals(span: NativeSpan, other: NativeSpan) -> bool:
+    """
+    Whether only one of two native spans can be the call of a node: they are other tasks at the same time.
+    """
+    if span.kind in _WORK and task_key(span.place) == task_key(other.place):
+        return False
+    return span.kind not in _WORK or (span.start_ns < other.end_ns and other.start_ns < span.end_ns)
 
 
 def _move_into_task(node: SpanNode) -> None:
