@@ -11,14 +11,37 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
     from droidscope.instrument.analytics_orchestrator import AnalyticsOrchestrator
-    from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
+    from droidscope.instrument.api import (
+        ask,
+        attempt,
+        gate,
+        model_call,
+        phase,
+        session,
+        synthesis,
+        task,
+        tool,
+    )
+    from droidscope.instrument.around import carry, current
+    from droidscope.instrument.configure import configure, flush, shutdown
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
-    from droidscope.instrument.gates import Gate, Synthesis
-    from droidscope.instrument.messages import Query
+    from droidscope.instrument.gates import Verdict
+    from droidscope.instrument.handles import (
+        Attempt,
+        Gate,
+        ModelCall,
+        Phase,
+        Query,
+        Session,
+        Synthesis,
+        Task,
+        Tool,
+    )
+    from droidscope.instrument.id_processor import IdSpanProcessor
+    from droidscope.instrument.log_ids import IdFilter
+    from droidscope.instrument.outcome_of import outcome_of
+    from droidscope.instrument.pauses.waiting import resumed, waiting
     from droidscope.instrument.scores import Score, percent, ratio, ten
-    from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
-    from droidscope.instrument.sessions import Phase, Session
-    from droidscope.instrument.tasks import Attempt, Task, Tool
 
     __version__: str
 
@@ -28,8 +51,10 @@ __all__ = [
     "ConfigError",
     "DroidscopeError",
     "Gate",
+    "IdFilter",
     "IdSpanProcessor",
     "MissingExtraError",
+    "ModelCall",
     "Phase",
     "Query",
     "Score",
@@ -37,19 +62,25 @@ __all__ = [
     "Synthesis",
     "Task",
     "Tool",
+    "Verdict",
     "__version__",
     "ask",
     "attempt",
     "blocked",
+    "carry",
     "configure",
     "conflict",
+    "current",
     "flush",
     "gate",
+    "model_call",
+    "outcome_of",
     "output",
     "percent",
     "phase",
     "progress",
     "ratio",
+    "resumed",
     "session",
     "shutdown",
     "synthesis",
@@ -58,19 +89,23 @@ __all__ = [
     "ten",
     "tool",
     "unblocked",
+    "waiting",
 ]
 
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
-    "droidscope.instrument.api": "ask attempt gate phase session synthesis task tool",
-    "droidscope.instrument.gates": "Gate Synthesis",
-    "droidscope.instrument.messages": "Query",
+    "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
+    "droidscope.instrument.around": "carry current",
+    "droidscope.instrument.gates": "Verdict",
+    "droidscope.instrument.handles": "Attempt Gate ModelCall Phase Query Session Synthesis Task Tool",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.configure": "configure flush shutdown",
+    "droidscope.instrument.id_processor": "IdSpanProcessor",
+    "droidscope.instrument.log_ids": "IdFilter",
+    "droidscope.instrument.outcome_of": "outcome_of",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
+    "droidscope.instrument.pauses.waiting": "resumed waiting",
     "droidscope.instrument.scores": "Score percent ratio ten",
-    "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",
-    "droidscope.instrument.sessions": "Phase Session",
-    "droidscope.instrument.tasks": "Attempt Task Tool",
 }
 _HOME_OF = {name: home for home, several in _HOMES.items() for name in several.split()}
 
@@ -89,4 +124,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

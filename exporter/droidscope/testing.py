@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from droidscope.conventions import attributes as names
 from droidscope.errors import MissingExtraError
 from droidscope.instrument import providers
+from droidscope.instrument.never_raise import fresh_warnings
 
 try:
     from opentelemetry.sdk._logs import LoggerProvider
@@ -26,7 +27,7 @@ try:
 except ImportError:
     raise MissingExtraError("droidscope.testing", "sdk") from None
 
-from droidscope.instrument.sdk import IdSpanProcessor
+from droidscope.instrument.id_processor import IdSpanProcessor
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
@@ -68,7 +69,8 @@ class Capture:
 
     def records(self, kind: str) -> list[ReadableSpan]:
         """
-        The ended spans of one kind: session, phase, task, attempt, tool, message, gate or synthesis.
+        The ended spans of one kind: session, phase, task, attempt, tool, model_request, message, gate
+        or synthesis.
         """
         return [span for span in self.spans if (span.attributes or {}).get(names.KIND) == kind]
 
@@ -135,10 +137,11 @@ def capture() -> Iterator[Capture]:
     Capture what droidscope emits in this process, in all threads, until the end of the block.
 
     Providers set up by `droidscope.configure` or otherwise get nothing meanwhile; they stay as they are.
+    Warnings that are logged once are logged anew within the block, whatever ran before.
     """
     captured = Capture()
     try:
-        with providers.override(captured.emitter()):
+        with fresh_warnings(), providers.override(captured.emitter()):
             yield captured
     finally:
         captured.close()

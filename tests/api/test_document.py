@@ -50,7 +50,7 @@ class TestRefusals:
             ),
             (
                 "dashboard?colour=red",
-                "'colour' is 'red'; expected one of orchestrator, window as a parameter",
+                "'colour' is 'red'; expected one of orchestrator, environment, window as a parameter",
             ),
         ],
     )

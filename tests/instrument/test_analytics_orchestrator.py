@@ -377,8 +377,8 @@ def test_alerts_that_cannot_be_asked_for_are_one_warning(monkeypatch, caplog):
     monkeypatch.setenv("DROIDSCOPE_URL", "http://127.0.0.1:1")
     listener = Listener()
 
-    analytics_orchestrator.deliver_alerts(listener)
-    analytics_orchestrator.deliver_alerts(listener)
+    for _ in range(2):
+        analytics_orchestrator.deliver_alerts(listener)
 
     assert not listener.heard
     assert caplog.text.count("no alerts to handle") == 1

@@ -4,6 +4,7 @@ The active alerts.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ class AlertsParams(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     orchestrator: str | None = None
+    environment: str | None = None
     pattern: str | None = None
     droid: str | None = None
     limit: Limit = 100
@@ -37,7 +39,7 @@ def list_alerts(reader: HeadReader, params: AlertsParams) -> AlertList:
     now_ns = reader.now_ns()
     alerts = [
         alert
-        for active in reader.active_alerts(now_ns).values()
+        for active in reader.active_alerts(now_ns, partial(reader.is_in, params.environment)).values()
         for alert in active
         if matches(params.orchestrator, alert.orchestrator)
         and matches(params.pattern, alert.pattern)

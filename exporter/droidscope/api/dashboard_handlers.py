@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -28,7 +29,9 @@ from droidscope.kpi.efficiency import orchestrator_efficiency
 from droidscope.kpi.rankings import Outcomes, rank_patterns
 from droidscope.kpi.ratios import session_success_ratio
 from droidscope.kpi.totals import WindowTotals, by_subject
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.units import SECOND_NS
+from droidscope.views.alert_inputs import Included
 from droidscope.views.head_reader import HeadReader
 
 ITEMS_LIMIT: Final = 100
@@ -39,10 +42,11 @@ Sessions, and alerts, on the dashboard.
 
 class DashboardParams(Struct, frozen=True, forbid_unknown_fields=True):
     """
-    The orchestrator, and the window of its performance.
+    The orchestrator and its environment, and the window of its performance.
     """
 
     orchestrator: str | None = None
+    environment: str | None = None
     window: Window = "24h"
 
 
@@ -51,16 +55,15 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
     The current state and the performance over the window, over all orchestrators that match.
     """
     now_ns = reader.now_ns()
-    running = [
-        session
-        for session in all_sessions(reader, now_ns)
-        if session.end_seconds is None and matches(params.orchestrator, session.orchestrator)
-    ]
-    totals = by_subject(_pooled_totals(reader, params, now_ns))
-    alerts = list_alerts(reader, AlertsParams(params.orchestrator, limit=ITEMS_LIMIT))
+    included = partial(_is_included, reader, params)
+    running = [session for session in all_sessions(reader, now_ns, included) if session.end_seconds is None]
+    totals = by_subject(_pooled_totals(reader, params.window, now_ns, included))
+    alerts = list_alerts(reader, AlertsParams(params.orchestrator, params.environment, limit=ITEMS_LIMIT))
     insights = [
         window_insights
-        for _, window_insights in insights_in_window(reader, params.orchestrator, params.window)
+        for _, window_insights in insights_in_window(
+            reader, params.orchestrator, params.window, params.environment
+        )
     ]
     return Dashboard(
         time_seconds=now_ns / SECOND_NS,
@@ -73,7 +76,7 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
         droid_status=[
             DroidStatusItem(orchestrator[0], droid, snapshot.status)
             for (orchestrator, droid), snapshot in reader.droids(now_ns).items()
-            if matches(params.orchestrator, orchestrator[0])
+            if included(orchestrator)
         ],
         alert_level=alerts.level,
         alerts=to_attention(
@@ -85,14 +88,18 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
     )
 
 
-def _pooled_totals(reader: HeadReader, params: DashboardParams, now_ns: int) -> Totals:
+def _is_included(reader: HeadReader, params: DashboardParams, orchestrator: OrchestratorLabels) -> bool:
+    return matches(params.orchestrator, orchestrator[0]) and reader.is_in(params.environment, orchestrator)
+
+
+def _pooled_totals(reader: HeadReader, window: Window, now_ns: int, included: Included) -> Totals:
     """
     Sums over the orchestrators that match, so that every ratio of them is one of sums.
     """
     pooled: dict[FactKey, int] = defaultdict(int)
-    for orchestrator, by_window in reader.window_totals([params.window], now_ns).items():
-        if matches(params.orchestrator, orchestrator[0]):
-            for key, amount in by_window[params.window].amounts.items():
+    for orchestrator, by_window in reader.window_totals([window], now_ns).items():
+        if included(orchestrator):
+            for key, amount in by_window[window].amounts.items():
                 pooled[key] += amount
     return Totals(pooled)
 

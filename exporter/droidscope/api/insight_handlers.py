@@ -123,13 +123,13 @@ def list_recommendations(reader: HeadReader, params: RecommendationsParams) -> R
 
 
 def insights_in_window(
-    reader: HeadReader, orchestrator: str | None, window: str
+    reader: HeadReader, orchestrator: str | None, window: str, environment: str | None = None
 ) -> Iterator[tuple[OrchestratorLabels, WindowInsights]]:
     """
-    The insights of one window, by orchestrator.
+    The insights of one window, by orchestrator; of one environment, if one is given.
     """
     for (labels, name), window_insights in reader.insights.by_window().items():
-        if name == window and matches(orchestrator, labels[0]):
+        if name == window and matches(orchestrator, labels[0]) and reader.is_in(environment, labels):
             yield labels, window_insights
 
 

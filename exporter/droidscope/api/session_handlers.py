@@ -26,7 +26,7 @@ from droidscope.kpi.statistics import ratio
 from droidscope.recording.session_analysis import PathStretch, PhaseAnalysis, SessionAnalysis, phases_of
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
-from droidscope.views.alert_inputs import is_over_limit
+from droidscope.views.alert_inputs import Included, everyone, is_over_limit
 from droidscope.views.head_reader import HeadReader
 
 
@@ -65,9 +65,11 @@ def list_sessions(reader: HeadReader, params: SessionsParams) -> SessionList:
     return SessionList(now_ns / SECOND_NS, len(sessions), sessions[: params.limit])
 
 
-def all_sessions(reader: HeadReader, now_ns: int) -> list[SessionItem]:
+def all_sessions(reader: HeadReader, now_ns: int, included: Included = everyone) -> list[SessionItem]:
     """
     All sessions in memory: the running ones first, oldest first, then the ended ones, latest first.
+
+    With *included*, those of some orchestrators.
     """
     with reader.locked_head() as (head, clock_ns):
         head.baselines.refresh(now_ns)
@@ -78,6 +80,7 @@ def all_sessions(reader: HeadReader, now_ns: int) -> list[SessionItem]:
         return [
             _to_session_item(session, head, reader.resource_labels(session.orchestrator), clock_ns, now_ns)
             for session in sessions
+            if included(session.orchestrator)
         ]
 
 

@@ -94,7 +94,7 @@ class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
 
 RECENT_FAILURE_WINDOW: Final = "3h"
 """
-A low success rate needs a session that did not complete within this, so that the alert can resolve.
+A low success rate needs a session that failed or was lost within this, so that the alert can resolve.
 """
 
 LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
@@ -102,8 +102,8 @@ LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     category="performance",
     by=BY_PATTERN,
     when=(
-        "per pattern: more than {complement} of the sessions of {window} (at least {minimum}) did not "
-        f"complete, one of them within {RECENT_FAILURE_WINDOW}"
+        "per pattern: more than {complement} of the sessions of {window} (at least {minimum}) failed or "
+        f"were lost, one of them within {RECENT_FAILURE_WINDOW}"
     ),
     breached="below",
     limit=0.70,

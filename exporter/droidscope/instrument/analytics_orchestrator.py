@@ -15,9 +15,9 @@ from droidscope.errors import DroidscopeError
 from droidscope.instrument import client
 from droidscope.instrument.client import Period
 from droidscope.instrument.decorators import Operation
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import logger, never_raise, warn_once
-from droidscope.instrument.providers import after_fork_in_child
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 
 QUEUE_LIMIT: Final = 16
 IDLE_SECONDS: Final = 10.0
@@ -108,7 +108,7 @@ class AlertHandler(Protocol):
         """
 
 
-class _SessionWithAlerts(Session):
+class _SessionWithAlerts(SessionSpan):
     __slots__ = ("_owner",)
 
     def __init__(self, owner: AlertHandler, pattern: str) -> None:
@@ -176,7 +176,7 @@ def deliver_alerts(handler: AlertHandler) -> None:
     """
     Flush, then give *handler* the alerts that are active, if any are.
     """
-    from droidscope.instrument.sdk import flush  # noqa: PLC0415 - an extra; a provider is set, so it is there
+    from droidscope.instrument.configure import flush  # noqa: PLC0415 - an extra; a provider is set, so it is there
 
     flush()  # else the exporter has not received the session that has just ended
     try:

@@ -9,16 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from droidscope.facts.fact_totals import Totals
 from droidscope.head.head import Head
 from droidscope.insights.alerts import ActiveAlert, alerts
 from droidscope.model.labels import OrchestratorLabels
 from droidscope.pipeline.pipeline import Pipeline
-from droidscope.views.alert_inputs import read_alert_inputs
+from droidscope.views.alert_inputs import Included, everyone, read_alert_inputs
 from droidscope.views.droid_status import DroidSnapshot, read_droids
 from droidscope.views.insight_cache import InsightCache
 from droidscope.views.view_settings import ViewSettings
+
+ENVIRONMENT: Final = "environment"
+"""
+The resource label by which orchestrators of one name are told apart, where it is configured.
+"""
 
 
 class HeadReader:
@@ -71,13 +77,15 @@ class HeadReader:
         """
         return read_droids(self._pipeline, self.settings, now_ns)
 
-    def active_alerts(self, now_ns: int) -> dict[str, list[ActiveAlert]]:
+    def active_alerts(self, now_ns: int, included: Included = everyone) -> dict[str, list[ActiveAlert]]:
         """
         The active alerts of each known orchestrator, by its name; an empty list where there are none.
+
+        With *included*, as if there were no others.
         """
         limits = self.settings.alert_limits
         with self.locked_head() as (head, clock_ns):
-            inputs = read_alert_inputs(head, clock_ns, now_ns, limits)
+            inputs = read_alert_inputs(head, clock_ns, now_ns, limits, included)
         return {name: alerts(name, alert_inputs, now_ns, limits) for name, alert_inputs in inputs.items()}
 
     def resource_labels(self, orchestrator: OrchestratorLabels) -> dict[str, str]:
@@ -86,3 +94,11 @@ class HeadReader:
         """
         names = self.settings.resource_labels
         return {name: value for name, value in zip(names, orchestrator[1:], strict=False) if value}
+
+    def is_in(self, environment: str | None, orchestrator: OrchestratorLabels) -> bool:
+        """
+        Whether an orchestrator is in an environment; None, and any where no label tells them apart, are all.
+        """
+        if environment is None or ENVIRONMENT not in self.settings.resource_labels:
+            return True
+        return self.resource_labels(orchestrator).get(ENVIRONMENT, "") == environment
