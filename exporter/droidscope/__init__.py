@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
-    from droidscope.instrument.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
     from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.messages import Query
-    from droidscope.instrument.outcome_of import outcome_of
+    from droidscope.instrument.orchestrators.analytics_orchestrator import AnalyticsOrchestrator
+    from droidscope.instrument.orchestrators.outcome_of import outcome_of
+    from droidscope.instrument.orchestrators.sessions_by_id import (
+        cancel,
+        complete,
+        fail,
+        start_session,
+        within,
+    )
     from droidscope.instrument.scores import Score, percent, ratio, ten
     from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
     from droidscope.instrument.sessions import Phase, Session
@@ -44,8 +51,11 @@ __all__ = [
     "ask",
     "attempt",
     "blocked",
+    "cancel",
+    "complete",
     "configure",
     "conflict",
+    "fail",
     "flush",
     "gate",
     "outcome_of",
@@ -56,12 +66,14 @@ __all__ = [
     "ratio",
     "session",
     "shutdown",
+    "start_session",
     "synthesis",
     "task",
     "tell",
     "ten",
     "tool",
     "unblocked",
+    "within",
 ]
 
 _HOMES = {
@@ -69,9 +81,10 @@ _HOMES = {
     "droidscope.instrument.api": "ask attempt gate phase session synthesis task tool",
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
-    "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.orchestrators.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.log_ids": "IdFilter",
-    "droidscope.instrument.outcome_of": "outcome_of",
+    "droidscope.instrument.orchestrators.outcome_of": "outcome_of",
+    "droidscope.instrument.orchestrators.sessions_by_id": "cancel complete fail start_session within",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.scores": "Score percent ratio ten",
     "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",

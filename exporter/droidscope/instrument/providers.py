@@ -13,6 +13,7 @@ from functools import cache, partial
 from threading import Lock
 from time import time_ns
 from typing import Final
+from urllib.parse import unquote
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger_provider
@@ -72,13 +73,21 @@ class Emitter:
     """
     One destination: a tracer, a logger for events, and the client's counters and histograms.
 
-    *service* is the service name of this process, None if unknown.
+    *service* is the service name of this process, *environment* that of its deployment, None if unknown.
     """
 
-    def __init__(self, tracer: Tracer, logger: Logger, meter: Meter, service: str | None = None) -> None:
+    def __init__(
+        self,
+        tracer: Tracer,
+        logger: Logger,
+        meter: Meter,
+        service: str | None = None,
+        environment: str | None = None,
+    ) -> None:
         self.tracer = tracer
         self.logger = logger
         self.service = service
+        self.environment = environment
         self.counters = ClientCounters(meter)
         histogram = partial(
             meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
@@ -122,11 +131,13 @@ def from_providers(tracers: TracerProvider, loggers: LoggerProvider, meters: Met
     An emitter for these providers, independent of the global ones.
     """
     scope, version = attributes.SCOPE, attributes.SCHEMA_VERSION
+    resource = getattr(tracers, "resource", None)
     return Emitter(
         tracers.get_tracer(scope, version),
         loggers.get_logger(scope, version),
         meters.get_meter(scope, version),
-        service_name(getattr(tracers, "resource", None)),
+        service_name(resource),
+        environment_name(resource),
     )
 
 
@@ -136,6 +147,24 @@ def service_name(resource: object) -> str | None:
     """
     name = getattr(resource, "attributes", {}).get(attributes.SERVICE_NAME)
     return str(name) if name else os.environ.get("OTEL_SERVICE_NAME") or None
+
+
+def environment_name(resource: object) -> str | None:
+    """
+    The environment in an SDK's *resource*, else in OTEL_RESOURCE_ATTRIBUTES; None if there is none.
+    """
+    name = getattr(resource, "attributes", {}).get(attributes.DEPLOYMENT_ENVIRONMENT)
+    if name:
+        return str(name)
+    pairs = (pair.partition("=") for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
+    return next(
+        (
+            unquote(value.strip())
+            for key, _, value in pairs
+            if key.strip() == attributes.DEPLOYMENT_ENVIRONMENT
+        ),
+        None,
+    )
 
 
 _emitter: Emitter | None = None

@@ -57,10 +57,9 @@ def outcome_of(result: object) -> ResultOutcome:
     cancelled wins, then failed.
     """
     verdicts = set(_verdicts(result))
-    for outcome in (Outcome.CANCELLED, Outcome.FAILED):
-        if outcome in verdicts:
-            return outcome.value
-    return "completed"
+    if Outcome.CANCELLED in verdicts:
+        return "cancelled"
+    return "failed" if Outcome.FAILED in verdicts else "completed"
 
 
 def _verdicts(result: object) -> Iterator[Outcome | None]:
