@@ -179,7 +179,13 @@ class TestAnswers:
 
         assert droids["coder"]["messages_by_type"] == {"discovery": 1, "query": 2}
         assert droids["reviewer"]["messages_by_type"] == {}
-        assert droids["reviewer"]["queries"] == {"answered": 2, "late": 0, "unanswered": 0, "rejected": 0}
+        assert droids["reviewer"]["queries"] == {
+            "answered": 2,
+            "late": 0,
+            "unanswered": 0,
+            "rejected": 0,
+            "cancelled": 0,
+        }
         assert droids["reviewer"]["average_response_time_seconds"] == 45
 
     def test_edges_have_the_messages_by_sender_and_receiver(self, ask):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import schemathesis
@@ -17,6 +18,7 @@ from api.api_requests import refusal
 from droidscope.api import kpi_schema
 from droidscope.api.endpoints import ENDPOINTS, OPERATIONS, PREFIX
 from droidscope.api.openapi import openapi
+from droidscope.conventions.attributes import SessionStatus
 from droidscope.kpi.catalog import DROID_KPIS, ORCHESTRATOR_KPIS, PATTERN_KPIS
 from e2e.processes import fetch_json
 
@@ -39,7 +41,7 @@ class TestRefusals:
             ("sessions?limit=many", "limit is 'many'; expected an integer from 1 to 1000"),
             (
                 "sessions?state=tired",
-                "state is 'tired'; expected one of completed, failed, lost, running, silent, stalled",
+                f"state is 'tired'; expected one of {', '.join(sorted(get_args(SessionStatus)))}",
             ),
             ("droids?window=2h", "window is '2h'; expected one of 1h, 24h, 7d"),
             (

@@ -327,5 +327,5 @@ def test_today_at_midnight_has_no_range():
     """
     The builder leaves the range to the caller, so a board may use `$__range` and a rule a fixed one.
     """
-    assert "[$__range]" in Scope().increase(metrics.SESSIONS, (), "$__range")
-    assert "[24h]" in Scope().increase(metrics.SESSIONS, (), "24h")
+    assert "[$__range]" in Scope().judged(metrics.SESSIONS, (), "$__range")
+    assert "[24h]" in Scope().judged(metrics.SESSIONS, (), "24h")

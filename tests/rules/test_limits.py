@@ -110,8 +110,8 @@ def test_a_limit_of_one_pattern_takes_it_out_of_the_rule_of_the_others():
     """
     others, special = of(LOW, rules(f"{LOW}: {{overrides: [{{pattern: research, limit: 0.5}}]}}"))
 
-    assert re.findall(r"pattern!?=\"[^\"]*\"", others["expr"]) == ['pattern!="research"'] * 7
-    assert re.findall(r"pattern!?=\"[^\"]*\"", special["expr"]) == ['pattern="research"'] * 7
+    assert re.findall(r"pattern!?=\"[^\"]*\"", others["expr"]) == ['pattern!="research"'] * 9
+    assert re.findall(r"pattern!?=\"[^\"]*\"", special["expr"]) == ['pattern="research"'] * 9
     assert ("> 0.3\n" in others["expr"], "> 0.5\n" in special["expr"]) == (True, True)
     assert ("override" in others["labels"], special["labels"]["override"]) == (False, "*/research")
 

@@ -17,6 +17,7 @@ from droidscope.facts.fact_totals import Totals, sum_by
 from droidscope.facts.facts import MessagesSent
 from droidscope.insights.overview import LISTED, Issue, issues
 from droidscope.kpi.durations import mean_response_ns, mean_task_ns
+from droidscope.kpi.message_totals import is_sent
 from droidscope.kpi.quality import mean_score
 from droidscope.kpi.ratios import error_ratio, retry_ratio, task_completion_ratio
 from droidscope.kpi.totals import DroidTotals, droid_totals
@@ -95,6 +96,7 @@ def _to_droid_item(
         attempts_active=snapshot.attempts_active,
         tasks_completed=totals.work.tasks_completed,
         tasks_failed=totals.work.tasks_failed,
+        tasks_cancelled=totals.work.tasks_cancelled,
         average_task_duration_seconds=to_seconds(mean_task_ns(totals.work)),
         messages_sent=totals.mail.sent,
         messages_by_type=_messages_by_type(window.facts),
@@ -104,6 +106,7 @@ def _to_droid_item(
             late=totals.queries.queries_late,
             unanswered=totals.queries.queries_unanswered,
             rejected=totals.queries.queries_rejected,
+            cancelled=totals.queries.queries_cancelled,
         ),
         average_response_time_seconds=to_seconds(mean_response_ns(totals.queries)),
         files_created=totals.files_created,
@@ -114,7 +117,7 @@ def _to_droid_item(
 
 
 def _messages_by_type(facts: Totals) -> dict[str, int]:
-    sent = sum_by(facts.of(MessagesSent), lambda key: key.message_type)
+    sent = sum_by(facts.of(MessagesSent), lambda key: key.message_type, where=is_sent)
     return {type_: n for type_, n in sorted(sent.items()) if n}
 
 
@@ -129,6 +132,7 @@ def _to_task_type_results(totals: DroidTotals) -> TaskTypeResults:
     return TaskTypeResults(
         tasks_completed=totals.work.tasks_completed,
         tasks_failed=totals.work.tasks_failed,
+        tasks_cancelled=totals.work.tasks_cancelled,
         completion_ratio=task_completion_ratio(totals.work),
         error_ratio=error_ratio(totals.work),
         retry_ratio=retry_ratio(totals.work),

@@ -58,6 +58,7 @@ class TaskTypeResults(Struct, frozen=True):
 
     tasks_completed: int
     tasks_failed: int
+    tasks_cancelled: int
     completion_ratio: float | None
     error_ratio: float | None
     retry_ratio: float | None
@@ -67,13 +68,15 @@ class TaskTypeResults(Struct, frozen=True):
 
 class QueryOutcomes(Struct, frozen=True):
     """
-    The queries sent to a droid in the window, by outcome; *answered* means in time.
+    The queries sent to a droid in the window, by outcome; *answered* means in time. The *cancelled* ones
+    are in no ratio.
     """
 
     answered: int
     late: int
     unanswered: int
     rejected: int
+    cancelled: int
 
 
 class DroidItem(Struct, frozen=True):
@@ -89,6 +92,7 @@ class DroidItem(Struct, frozen=True):
     attempts_active: int
     tasks_completed: int
     tasks_failed: int
+    tasks_cancelled: int
     average_task_duration_seconds: float | None
     messages_sent: int
     messages_by_type: dict[str, int]
@@ -121,6 +125,7 @@ class PhasePerformance(Struct, frozen=True):
     phase_id: str
     completed: int
     failed: int
+    cancelled: int
     success_ratio: float | None
     median_duration_seconds: float | None
     wait_ratio: float | None
@@ -128,8 +133,9 @@ class PhasePerformance(Struct, frozen=True):
 
 class PatternItem(Struct, frozen=True):
     """
-    A pattern in the window; *executions* counts its sessions that ended or were lost. *pattern_name* is
-    null if none was sent. *optimization_opportunities* are the steps of its recommendations,
+    A pattern in the window; *executions* counts its sessions that completed, failed or were lost;
+    *cancelled* and *unknown* are further sessions, which are in no ratio. *pattern_name* is null if none was
+    sent. *optimization_opportunities* are the steps of its recommendations,
     *efficiency_improvements* the most that they can gain. *droids* are its assignments, the most
     effective first.
     """
@@ -139,6 +145,8 @@ class PatternItem(Struct, frozen=True):
     pattern: str
     pattern_name: str | None
     executions: int
+    cancelled: int
+    unknown: int
     average_duration_seconds: float | None
     kpis: PatternKpis
     failure_points: list[FailurePoint]

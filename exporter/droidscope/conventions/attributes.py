@@ -69,9 +69,11 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-SessionStatus = Literal["running", "silent", "stalled", "completed", "failed", "lost"]
+SessionStatus = Literal[
+    "running", "waiting", "silent", "stalled", "completed", "failed", "lost", "cancelled", "unknown"
+]
 """
-The status of a session: its outcome, or while it runs, whether it is silent or stalled.
+The status of a session: its outcome, or before its end, whether it waits, is silent or stalled.
 """
 
 

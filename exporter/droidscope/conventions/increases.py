@@ -13,6 +13,7 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.matchers import Matcher, outcome_is
 from droidscope.conventions.metrics import LabelName, MetricSpec
+from droidscope.conventions.outcomes import JUDGED, SESSION_FAILURES
 
 PATTERN: Final = ("pattern",)
 PHASE: Final = ("pattern", "phase")
@@ -54,37 +55,46 @@ def _observed(
     )
 
 
-SESSIONS: Final = Increase(m.SESSIONS, PATTERN)
-SESSIONS_UNSUCCESSFUL: Final = Increase(m.SESSIONS, PATTERN, suffix="unsuccessful")
+def _judged(metric: MetricSpec, by: tuple[LabelName, ...]) -> Increase:
+    return Increase(metric, by, outcome_is(*JUDGED[metric]))
+
+
+SESSIONS: Final = _judged(m.SESSIONS, PATTERN)
 """
-Sessions that did not complete in the end: without those that were lost and completed after all.
+Sessions that completed, failed or were lost: without those that were lost and cancelled in truth.
+"""
+SESSIONS_UNSUCCESSFUL: Final = Increase(
+    m.SESSIONS, PATTERN, outcome_is(*SESSION_FAILURES), suffix="unsuccessful"
+)
+"""
+Sessions that failed or were lost in the end: without those that were lost and completed after all.
 """
 SESSION_DURATION: Final = _observed(m.SESSION_DURATION, PATTERN, outcome_is(Outcome.COMPLETED))
 CONFLICTS: Final = Increase(m.CONFLICTS, PATTERN)
-SYNTHESES: Final = Increase(m.SYNTHESES, PATTERN)
+SYNTHESES: Final = _judged(m.SYNTHESES, PATTERN)
 SYNTHESES_INTEGRATED: Final = Increase(m.SYNTHESES, PATTERN, outcome_is(Outcome.INTEGRATED), "integrated")
 COST: Final = Increase(m.COST, PATTERN)
-PHASES: Final = Increase(m.PHASES, PHASE, outcome_is(Outcome.COMPLETED, Outcome.FAILED))
+PHASES: Final = _judged(m.PHASES, PHASE)
 PHASES_COMPLETED: Final = Increase(m.PHASES, PHASE, outcome_is(Outcome.COMPLETED), "completed")
 PHASE_DURATION: Final = _observed(m.PHASE_DURATION, PHASE)
-TASKS: Final = Increase(m.TASKS, DROID)
+TASKS: Final = _judged(m.TASKS, DROID)
 TASKS_COMPLETED: Final = Increase(m.TASKS, DROID, outcome_is(Outcome.COMPLETED), "completed")
 TASK_DURATION: Final = _observed(m.TASK_DURATION, DROID)
-ATTEMPTS: Final = Increase(m.ATTEMPTS, DROID)
+ATTEMPTS: Final = _judged(m.ATTEMPTS, DROID)
 ATTEMPTS_FAILED: Final = Increase(m.ATTEMPTS, DROID, outcome_is(Outcome.FAILED), "failed")
 RETRIES: Final = Increase(m.RETRIES, DROID)
-QUERIES: Final = Increase(m.QUERIES, DROID)
+QUERIES: Final = _judged(m.QUERIES, DROID)
 QUERY_CREDIT: Final = Increase(m.QUERY_CREDIT, DROID)
 QUERY_RESPONSE: Final = _observed(m.QUERY_RESPONSE, DROID)
 TEST_COVERAGE: Final = _observed(m.TEST_COVERAGE, DROID)
 SECURITY: Final = _observed(m.SECURITY, DROID)
 CODE_QUALITY: Final = _observed(m.CODE_QUALITY, PATTERN_DROID)
-MESSAGES: Final = Increase(m.MESSAGES, EVERYONE)
+MESSAGES: Final = _judged(m.MESSAGES, EVERYONE)
 # A query is never "accepted" and nothing else is "answered".
 MESSAGES_DELIVERED: Final = Increase(
     m.MESSAGES, EVERYONE, outcome_is(Outcome.ACCEPTED, Outcome.ANSWERED), "delivered"
 )
-MODEL_REQUESTS: Final = Increase(m.MODEL_REQUESTS, MODEL)
+MODEL_REQUESTS: Final = _judged(m.MODEL_REQUESTS, MODEL)
 MODEL_REQUESTS_FAILED: Final = Increase(m.MODEL_REQUESTS, MODEL, outcome_is(Outcome.FAILED), "failed")
 MODEL_REQUEST_DURATION: Final = _observed(m.MODEL_REQUEST_DURATION, MODEL)
 

@@ -23,13 +23,6 @@ def outcome_is(first: Outcome, *others: Outcome) -> Matcher:
     return label_matches("outcome", "|".join((first, *others))) if others else label_is("outcome", first)
 
 
-def outcome_is_not(outcome: Outcome) -> Matcher:
-    """
-    The series of every other outcome.
-    """
-    return label_is_not("outcome", outcome)
-
-
 def label_is(label: LabelName, value: str) -> Matcher:
     """
     The series whose label has this value, which needs no escaping.

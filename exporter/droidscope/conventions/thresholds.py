@@ -94,7 +94,7 @@ class Threshold(Struct, Generic[Category_co], frozen=True, kw_only=True):
 
 RECENT_FAILURE_WINDOW: Final = "3h"
 """
-A low success rate needs a session that did not complete within this, so that the alert can resolve.
+A low success rate needs a session that failed or was lost within this, so that the alert can resolve.
 """
 
 LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(

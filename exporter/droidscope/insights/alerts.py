@@ -10,13 +10,14 @@ Definition: docs/kpis.md#alerts
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome, Severity
+from droidscope.conventions.outcomes import SESSION_ENDS, SESSION_FAILURES
 from droidscope.conventions.thresholds import (
     ALERTS,
     COMMUNICATION_CONFLICTS,
@@ -32,7 +33,7 @@ from droidscope.conventions.thresholds import (
 )
 from droidscope.facts import facts as f
 from droidscope.facts.fact_key import FactKey, Score, Statistic
-from droidscope.facts.fact_totals import Totals, sum_by
+from droidscope.facts.fact_totals import Sums, Totals, sum_by
 from droidscope.formatting import full_duration, percent
 from droidscope.limits import sentences
 from droidscope.limits.alert_limits import AlertLimits
@@ -221,19 +222,17 @@ def _low_success_rate(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Br
             )
 
 
-def _sessions(totals: Totals) -> tuple[Counter[str], Counter[str]]:
+def _sessions(totals: Totals) -> tuple[Sums[str], Sums[str]]:
     """
-    Sessions ended or lost by pattern, and those of them that did not complete.
+    Sessions that completed, failed or were lost by pattern, and those of them that did not complete.
 
     One that was lost and ended after all has left "lost" for what it became.
     """
-    ended: Counter[str] = Counter()
-    unsuccessful: Counter[str] = Counter()
-    for key, n in totals.of(f.SessionsEnded).items():
-        ended[key.pattern] += n
-        if key.outcome != Outcome.COMPLETED:
-            unsuccessful[key.pattern] += n
-    return ended, unsuccessful
+    sessions = totals.of(f.SessionsEnded)
+    return (
+        sum_by(sessions, lambda key: key.pattern, where=lambda key: key.outcome in SESSION_ENDS),
+        sum_by(sessions, lambda key: key.pattern, where=lambda key: key.outcome in SESSION_FAILURES),
+    )
 
 
 def _long_duration(inputs: AlertInputs, limit: SpecThreshold) -> Iterator[_Breach]:

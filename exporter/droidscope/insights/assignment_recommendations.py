@@ -13,6 +13,7 @@ from typing import NamedTuple
 from droidscope.conventions import metrics
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import REASSIGN_TASKS
+from droidscope.conventions.outcomes import WORK_ENDS
 from droidscope.facts.fact_totals import Totals
 from droidscope.facts.facts import TasksEnded
 from droidscope.formatting import named, percent
@@ -73,6 +74,8 @@ def _outcomes(minutes: Totals) -> Mapping[tuple[str, str], dict[str, Outcomes]]:
     """
     outcomes: defaultdict[tuple[str, str], dict[str, Outcomes]] = defaultdict(dict)
     for key, n in minutes.of(TasksEnded).items():
+        if key.outcome not in WORK_ENDS:
+            continue
         droids = outcomes[key.pattern, key.task_type]
         sums = droids.get(key.droid, Outcomes(0, 0))
         successes = sums.successes + (n if key.outcome == Outcome.COMPLETED else 0)

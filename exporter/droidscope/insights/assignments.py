@@ -11,6 +11,7 @@ from collections import defaultdict
 from msgspec import Struct
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.outcomes import WORK_ENDS
 from droidscope.facts.fact_key import Score, Statistic
 from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
 from droidscope.facts.facts import ScoreSums, TasksEnded
@@ -23,7 +24,8 @@ from droidscope.units import SECOND_NS
 
 class Assignment(Struct, frozen=True):
     """
-    The tasks of a droid in a pattern: how many ended, and how many and which share of them completed.
+    The tasks of a droid in a pattern: how many completed or failed, and how many and which share of them
+    completed.
 
     *median_duration_seconds* is over the completed ones. *effectiveness* is null for fewer than three tasks.
     """
@@ -47,7 +49,7 @@ def assignments(minutes: Totals, hours: Totals) -> list[Assignment]:
 
     Definition: docs/kpis.md#patterns
     """
-    tasks = minutes.of(TasksEnded)
+    tasks = {key: n for key, n in minutes.of(TasksEnded).items() if key.outcome in WORK_ENDS}
     ended = sum_by(tasks, lambda key: (key.pattern, key.droid))
     completed = sum_by(tasks, lambda key: (key.pattern, key.droid), where=_is_completed)
     of_droid = sum_by(tasks, lambda key: key.droid)

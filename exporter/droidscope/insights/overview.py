@@ -25,7 +25,7 @@ from droidscope.insights.insight_types import Recommendation
 from droidscope.kpi import communication
 from droidscope.kpi.durations import mean_response_ns
 from droidscope.kpi.efficiency import droid_efficiency, orchestrator_efficiency
-from droidscope.kpi.message_totals import QueryTotals
+from droidscope.kpi.message_totals import QueryTotals, is_sent
 from droidscope.kpi.rankings import (
     Outcomes,
     Rank,
@@ -195,8 +195,8 @@ def communication_of(minutes: Totals, totals: WindowTotals) -> Communication:
     mean_ns = mean_response_ns(answers)
     return Communication(
         total_messages=traffic.messages,
-        messages_by_type=_present(sum_by(messages, lambda key: key.message_type)),
-        messages_by_droid=_present(sum_by(messages, lambda key: key.sender)),
+        messages_by_type=_present(sum_by(messages, lambda key: key.message_type, where=is_sent)),
+        messages_by_droid=_present(sum_by(messages, lambda key: key.sender, where=is_sent)),
         average_response_time_seconds=None if mean_ns is None else mean_ns / SECOND_NS,
         success_ratio=communication.success_ratio(traffic),
         conflict_ratio=communication.conflict_ratio(traffic),

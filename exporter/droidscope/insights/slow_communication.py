@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from droidscope.conventions.insight_kinds import REMEDIES
+from droidscope.conventions.outcomes import WORK_ENDS
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS
 from droidscope.facts.fact_totals import sum_by
 from droidscope.facts.facts import PhasesEnded, PhaseTime, PhaseWaitTime
@@ -31,7 +32,11 @@ def waiting_phases(window: AnalysisWindow) -> Iterator[Bottleneck]:
     minutes = window.minutes
     phase_ns = sum_by(minutes.of(PhaseTime), lambda key: PhaseName(key.pattern, key.phase))
     wait_ns = sum_by(minutes.of(PhaseWaitTime), lambda key: PhaseName(key.pattern, key.phase))
-    ended = sum_by(minutes.of(PhasesEnded), lambda key: PhaseName(key.pattern, key.phase))
+    ended = sum_by(
+        minutes.of(PhasesEnded),
+        lambda key: PhaseName(key.pattern, key.phase),
+        where=lambda key: key.outcome in WORK_ENDS,
+    )
     for name, waited_ns in wait_ns.items():
         share = ratio(waited_ns, phase_ns[name])
         if share is None or not is_communication_slow(share, None, 0):

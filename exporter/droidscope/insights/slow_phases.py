@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import REMEDIES
+from droidscope.conventions.outcomes import WORK_ENDS
 from droidscope.conventions.scoring import SLOW_FACTOR
 from droidscope.facts.fact_totals import Totals, sketch_by, sum_by
 from droidscope.facts.facts import PhasesOverPlan
@@ -154,7 +155,11 @@ def _ended_runs(
     """
     n: Counter[PhaseName] = Counter()
     slow: defaultdict[PhaseName, SlowRuns] = defaultdict(SlowRuns)
-    sketches = sketch_by(hours.of(PhaseDurations), lambda key: (PhaseName(key.pattern, key.phase), key.path))
+    sketches = sketch_by(
+        hours.of(PhaseDurations),
+        lambda key: (PhaseName(key.pattern, key.phase), key.path),
+        where=lambda key: key.outcome in WORK_ENDS,
+    )
     for (name, path), sketch in sketches.items():
         n[name] += sketch.n
         slow[name] = slow[name].plus(_slow_runs(sketch, baselines.get(name), on_path=path == "on"))

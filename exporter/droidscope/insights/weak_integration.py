@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.insight_kinds import REMEDIES
+from droidscope.conventions.outcomes import SYNTHESIS_ENDS
 from droidscope.conventions.thresholds import SUCCESS_TARGET
 from droidscope.facts.fact_totals import sum_by
 from droidscope.facts.facts import Syntheses
@@ -28,7 +29,7 @@ def weak_integration(window: AnalysisWindow) -> Iterator[Bottleneck]:
     """
     syntheses = window.minutes.of(Syntheses)
     by_outcome = sum_by(syntheses, lambda key: (key.pattern, key.outcome))
-    by_pattern = sum_by(syntheses, lambda key: key.pattern)
+    by_pattern = sum_by(syntheses, lambda key: key.pattern, where=lambda key: key.outcome in SYNTHESIS_ENDS)
     total = by_pattern.total()
     for pattern, n in sorted(by_pattern.items()):
         integrated, conflicts = by_outcome[pattern, Outcome.INTEGRATED], by_outcome[pattern, Outcome.CONFLICT]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from droidscope.conventions.attributes import MessageType, Outcome
+from droidscope.conventions.outcomes import MESSAGE_ENDS, QUERY_ENDS
 from droidscope.facts import facts as f
 from droidscope.facts.fact_totals import sum_by
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 class MessageTotals(Struct, frozen=True):
     """
-    Messages and conflicts. Delivered: a query answered in time, another message accepted.
+    Messages and conflicts. Delivered: a query answered in time, another message accepted. Cancelled
+    messages are no part of it.
 
     *wait_ns* is the part of *phase_ns* covered by waiting queries.
     """
@@ -34,14 +36,14 @@ class MessageTotals(Struct, frozen=True):
     @property
     def messages(self) -> int:
         """
-        Messages of any type and outcome.
+        Messages of any type, delivered or not.
         """
         return self.messages_delivered + self.messages_undelivered
 
 
 class QueryTotals(Struct, frozen=True):
     """
-    The queries put to a droid; answered means in time.
+    The queries put to a droid; answered means in time. Cancelled ones are in no ratio.
 
     *query_ns* is the time to the *queries_timed* answers that came, in time or late.
     """
@@ -50,6 +52,7 @@ class QueryTotals(Struct, frozen=True):
     queries_late: int = 0
     queries_unanswered: int = 0
     queries_rejected: int = 0
+    queries_cancelled: int = 0
     query_credit: int = 0
     query_ns: int = 0
     queries_timed: int = 0
@@ -57,7 +60,7 @@ class QueryTotals(Struct, frozen=True):
     @property
     def queries(self) -> int:
         """
-        Queries of any outcome.
+        Queries answered, in time or late, unanswered and rejected: those that ratios are over.
         """
         return self.queries_answered + self.queries_late + self.queries_unanswered + self.queries_rejected
 
@@ -78,7 +81,7 @@ def message_totals(totals: Totals) -> MessageTotals:
     """
     Messages and conflicts of a subject.
     """
-    messages = sum_by(totals.of(f.MessagesSent), is_delivered)
+    messages = sum_by(totals.of(f.MessagesSent), is_delivered, where=is_sent)
     return MessageTotals(
         messages_delivered=messages[True],
         messages_undelivered=messages[False],
@@ -86,6 +89,13 @@ def message_totals(totals: Totals) -> MessageTotals:
         wait_ns=sum(totals.of(f.PhaseWaitTime).values()),
         phase_ns=sum(totals.of(f.PhaseTime).values()),
     )
+
+
+def is_sent(key: f.MessagesSent) -> bool:
+    """
+    Whether messages count as sent: cancelled ones do not.
+    """
+    return key.outcome in MESSAGE_ENDS
 
 
 def is_delivered(key: f.MessagesSent) -> bool:
@@ -106,6 +116,7 @@ def query_totals(totals: Totals) -> QueryTotals:
         queries_late=queries[Outcome.LATE],
         queries_unanswered=queries[Outcome.UNANSWERED],
         queries_rejected=queries[Outcome.REJECTED],
+        queries_cancelled=queries[Outcome.CANCELLED],
         query_credit=sum(totals.of(f.QueryCredit).values()),
         query_ns=sum(totals.of(f.ResponseTime).values()),
         queries_timed=sum(totals.of(f.TimedResponses).values()),
@@ -116,9 +127,11 @@ def droid_message_totals(totals: Totals) -> DroidMessageTotals:
     """
     Messages a droid sent and was sent.
     """
-    wait_ns = sum_by(totals.of(f.QueryWaitTime), lambda key: key.outcome)
+    wait_ns = sum_by(
+        totals.of(f.QueryWaitTime), lambda key: key.outcome, where=lambda key: key.outcome in QUERY_ENDS
+    )
     return DroidMessageTotals(
-        sent=sum(totals.of(f.MessagesSent).values()),
+        sent=sum(n for key, n in totals.of(f.MessagesSent).items() if is_sent(key)),
         received=sum(totals.of(f.MessagesReceived).values()),
         query_wait_ns=wait_ns.total(),
         vain_wait_ns=wait_ns[Outcome.UNANSWERED],

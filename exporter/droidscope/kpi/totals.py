@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
 class TaskTotals(Struct, frozen=True):
     """
-    Tasks and attempts; *task_ns* is over the completed tasks.
+    Tasks and attempts; *task_ns* is over the completed tasks. Cancelled ones are in no ratio.
     """
 
     tasks_completed: int = 0
     tasks_failed: int = 0
+    tasks_cancelled: int = 0
     task_ns: int = 0
     attempts_succeeded: int = 0
     attempts_failed: int = 0
@@ -44,39 +45,41 @@ class TaskTotals(Struct, frozen=True):
     @property
     def tasks_ended(self) -> int:
         """
-        Completed and failed tasks.
+        Completed and failed tasks: those that ratios are over.
         """
         return self.tasks_completed + self.tasks_failed
 
     @property
     def attempts_ended(self) -> int:
         """
-        Succeeded and failed attempts.
+        Succeeded and failed attempts: those that ratios are over.
         """
         return self.attempts_succeeded + self.attempts_failed
 
 
 class SessionTotals(Struct, frozen=True):
     """
-    Sessions; *session_ns* is over the completed ones.
+    Sessions; *session_ns* is over the completed ones. Cancelled and unknown ones are in no ratio.
     """
 
     sessions_completed: int = 0
     sessions_failed: int = 0
     sessions_lost: int = 0
+    sessions_cancelled: int = 0
+    sessions_unknown: int = 0
     session_ns: int = 0
 
     @property
     def sessions_ended(self) -> int:
         """
-        Completed, failed and lost sessions.
+        Completed, failed and lost sessions: those that ratios are over.
         """
         return self.sessions_completed + self.sessions_failed + self.sessions_lost
 
 
 class PhaseTotals(Struct, frozen=True):
     """
-    Phases, plans and syntheses; blocked, running and skipped phases are no part of it.
+    Phases, plans and syntheses; blocked, running, skipped and cancelled phases are no part of it.
     """
 
     phases_completed: int = 0
@@ -97,7 +100,7 @@ class PhaseTotals(Struct, frozen=True):
     @property
     def syntheses(self) -> int:
         """
-        Syntheses of any outcome.
+        Integrated syntheses and those with a conflict or a failed gate.
         """
         return self.syntheses_integrated + self.syntheses_conflict + self.syntheses_gate_failed
 
@@ -232,6 +235,7 @@ def task_totals(totals: Totals) -> TaskTotals:
     return TaskTotals(
         tasks_completed=tasks[Outcome.COMPLETED],
         tasks_failed=tasks[Outcome.FAILED],
+        tasks_cancelled=tasks[Outcome.CANCELLED],
         task_ns=sum(totals.of(f.TaskTime).values()),
         attempts_succeeded=attempts[Outcome.SUCCEEDED],
         attempts_failed=attempts[Outcome.FAILED],
@@ -248,6 +252,8 @@ def session_totals(totals: Totals) -> SessionTotals:
         sessions_completed=sessions[Outcome.COMPLETED],
         sessions_failed=sessions[Outcome.FAILED],
         sessions_lost=sessions[Outcome.LOST],
+        sessions_cancelled=sessions[Outcome.CANCELLED],
+        sessions_unknown=sessions[Outcome.UNKNOWN],
         session_ns=sum(totals.of(f.CompletedSessionTime).values()),
     )
 

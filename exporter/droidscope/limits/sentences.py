@@ -12,7 +12,7 @@ from droidscope.conventions.thresholds import Threshold
 from droidscope.formatting import exact_duration, exact_percent, number
 
 LOW_SUCCESS_RATE: Final = (
-    "{value} of the sessions of {subject} did not complete in the last {window}; "
+    "{value} of the sessions of {subject} failed or were lost in the last {window}; "
     "the limit is {complement} (a success rate of {limit})."
 )
 LONG_DURATION: Final = (

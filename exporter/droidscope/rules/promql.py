@@ -12,8 +12,9 @@ from typing import Final, Literal, NamedTuple
 
 from droidscope.conventions import metrics
 from droidscope.conventions.attributes import Outcome
-from droidscope.conventions.matchers import Matcher, label_is, label_is_not, outcome_is, outcome_is_not
+from droidscope.conventions.matchers import Matcher, label_is, label_is_not, outcome_is
 from droidscope.conventions.metrics import ORCHESTRATOR, LabelName, MetricSpec
+from droidscope.conventions.outcomes import JUDGED, SESSION_FAILURES, UNJUDGED_SESSION_ENDS, WORK_ENDS
 from droidscope.conventions.scoring import RANKING_MINIMUM, Z_95
 from droidscope.conventions.thresholds import INSTANCE
 from droidscope.formatting import number
@@ -72,9 +73,22 @@ class Scope(NamedTuple):
     ) -> str:
         """
         How much a counter rose over *window*, `increase` first and summed after.
+
+        Raises:
+            ValueError: If it has no such label, or adds up outcomes that nobody has named.
         """
         _demand(metric.name, _labels(metric, part), by)
+        _demand_outcomes(metric, by, matchers)
         return sum_by(by, f"increase({self.select(metric, *matchers, part=part)}[{window}])")
+
+    def judged(self, metric: MetricSpec, by: Sequence[str], window: str) -> str:
+        """
+        How many ended within *window* of those that a ratio is over: without the cancelled and unknown.
+        """
+        ends = self.increase(metric, by, window, outcome_is(*JUDGED[metric]))
+        if metric != metrics.SESSIONS:
+            return ends
+        return self._without_recovered(ends, by, window, UNJUDGED_SESSION_ENDS)
 
     def mean(self, metric: MetricSpec, by: Sequence[str], window: str, *matchers: Matcher) -> str:
         """
@@ -129,25 +143,34 @@ class Scope(NamedTuple):
 
     def unsuccessful(self, by: Sequence[str], window: str) -> str:
         """
-        Sessions that failed or were lost within *window*, those that completed after all aside.
+        Sessions that failed or were lost within *window*, those aside that did not fail after all.
         """
-        bad = self.increase(metrics.SESSIONS, by, window, outcome_is_not(Outcome.COMPLETED))
-        recovered = self.increase(metrics.SESSIONS_RECOVERED, by, window, outcome_is(Outcome.COMPLETED))
-        # Nothing recovered yet may mean no series, and a difference with nothing is nothing.
-        return f"(\n  {bad}\n  - {recovered}\n  or {bad}\n)"
+        bad = self.increase(metrics.SESSIONS, by, window, outcome_is(*SESSION_FAILURES))
+        return self._without_recovered(bad, by, window, (Outcome.COMPLETED, *UNJUDGED_SESSION_ENDS))
 
     def lost(self, by: Sequence[str], window: str) -> str:
         """
         Sessions declared lost within *window*, those that ended after all aside.
         """
         lost = self.increase(metrics.SESSIONS, by, window, outcome_is(Outcome.LOST))
-        return f"(\n  {lost}\n  - {self.increase(metrics.SESSIONS_RECOVERED, by, window)}\n  or {lost}\n)"
+        return self._without_recovered(lost, by, window, (*WORK_ENDS, *UNJUDGED_SESSION_ENDS))
 
     def success(self, by: Sequence[str], window: str) -> str:
         """
-        Sessions completed of those ended or lost within *window*; absent where none were.
+        Sessions completed of those that completed, failed or were lost within *window*; absent where none
+        were.
         """
-        return f"1 - {quotient(self.unsuccessful(by, window), self.increase(metrics.SESSIONS, by, window))}"
+        return f"1 - {quotient(self.unsuccessful(by, window), self.judged(metrics.SESSIONS, by, window))}"
+
+    def _without_recovered(
+        self, sessions: str, by: Sequence[str], window: str, outcomes: Sequence[Outcome]
+    ) -> str:
+        """
+        Counts of sessions less those that had been lost and have ended in one of *outcomes* after all.
+        """
+        recovered = self.increase(metrics.SESSIONS_RECOVERED, by, window, outcome_is(*outcomes))
+        # Nothing recovered yet may mean no series, and a difference with nothing is nothing.
+        return f"(\n  {sessions}\n  - {recovered}\n  or {sessions}\n)"
 
     def recorded_sum(self, rule: Recording, by: Sequence[str]) -> str:
         """
@@ -233,6 +256,15 @@ def _labels(metric: MetricSpec, part: Part) -> tuple[str, ...]:
     own = (metrics.ORCHESTRATOR, *metric.labels) if metric.name.startswith(_DOMAIN) else metric.labels
     own = (*own, INSTANCE)
     return (*own, "le") if part == "bucket" else own
+
+
+def _demand_outcomes(metric: MetricSpec, by: Sequence[str], matchers: Sequence[Matcher]) -> None:
+    """
+    See that a sum over outcomes names them, so that a new one is in no ratio and pages nobody.
+    """
+    named = "outcome" in by or any(_label_of(matcher) == "outcome" for matcher in matchers)
+    if "outcome" in metric.labels and not named:
+        raise ValueError(f"{metric.name} adds up every outcome, also those to come; name them")
 
 
 def _demand(name: str, labels: Sequence[str], wanted: Sequence[str]) -> None:

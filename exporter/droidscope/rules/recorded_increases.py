@@ -41,6 +41,8 @@ def _recording(increase: Increase, window: str) -> Recording:
 
 def _expression(increase: Increase, window: str) -> str:
     labels = (ORCHESTRATOR, *increase.by)
+    if increase == SESSIONS:
+        return _ALL.judged(increase.metric, labels, window)
     if increase == SESSIONS_UNSUCCESSFUL:
         # 0, not nothing, where all went well: sums and differences go on.
         return f"{_ALL.unsuccessful(labels, window)}\nor 0 * {_expression(SESSIONS, window)}"

@@ -12,13 +12,29 @@ SESSIONS_STARTED = counter(
     help="Sessions of which a first record of any kind has arrived.",
 )
 SESSIONS = counter(
-    "orchestrator_sessions_total", "pattern", "outcome", help="Sessions ended, or declared lost."
+    "orchestrator_sessions_total", "pattern", "outcome", help="Sessions ended, or declared lost or unknown."
 )
 SESSIONS_RECOVERED = counter(
     "orchestrator_sessions_recovered_total",
     "pattern",
     "outcome",
-    help="Sessions declared lost that ended after all.",
+    help="Sessions declared lost or unknown that ended after all.",
+)
+SESSIONS_REOPENED = counter(
+    "orchestrator_sessions_reopened_total",
+    "pattern",
+    "outcome",
+    help="Sessions that had ended, went on and ended otherwise, by the later outcome.",
+)
+SESSIONS_SPLIT = counter(
+    "orchestrator_sessions_split_total",
+    "pattern",
+    help="Sessions that went on as another one because they held too many records.",
+)
+SESSION_WAITING_SECONDS = counter(
+    "orchestrator_session_waiting_seconds_total",
+    "pattern",
+    help="Seconds that sessions waited for people.",
 )
 SESSIONS_ENDED_OVER_LIMIT = counter(
     "orchestrator_sessions_ended_over_limit_total",

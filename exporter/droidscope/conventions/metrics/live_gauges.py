@@ -7,6 +7,9 @@ from __future__ import annotations
 from droidscope.conventions.metrics.spec import gauge
 
 SESSIONS_ACTIVE = gauge("orchestrator_sessions_active", "pattern", help="Sessions running now.")
+SESSIONS_WAITING = gauge(
+    "orchestrator_sessions_waiting", "pattern", help="Sessions that wait for a person now."
+)
 SESSIONS_SILENT = gauge(
     "orchestrator_sessions_silent", "pattern", help="Running sessions of which nothing arrives."
 )

@@ -37,7 +37,7 @@ def _failing(limit: AnyThreshold, scope: Scope) -> AlertRule:
         board=OVERVIEW_BOARD,
         expr=(
             f"{failed}\n"
-            f"/ ({scope.increase(metrics.MODEL_REQUESTS, limit.by, limit.window)} "
+            f"/ ({scope.judged(metrics.MODEL_REQUESTS, limit.by, limit.window)} "
             f"{at_least(limit.minimum)})\n"
             f"> {number(limit.limit)}"
         ),

@@ -93,15 +93,15 @@ def _objective(limit: AnyThreshold, scope: Scope) -> AlertRule:
         board=OVERVIEW_BOARD,
         expr=(
             f"{scope.unsuccessful(limit.by, limit.window)}\n"
-            f"/ ({scope.increase(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
+            f"/ ({scope.judged(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
             f"> {number(limit.limit)}\n"
             f"and {scope.unsuccessful(limit.by, short)}\n"
-            f"/ ({scope.increase(metrics.SESSIONS, limit.by, short)} {at_least(1)})\n"
+            f"/ ({scope.judged(metrics.SESSIONS, limit.by, short)} {at_least(1)})\n"
             f"> {number(limit.limit)}"
         ),
         summary="The success objective is missed fast.",
         description=(
-            f"{PERCENTAGE} of the sessions of {{{{ $labels.orchestrator }}}} did not complete in the last "
+            f"{PERCENTAGE} of the sessions of {{{{ $labels.orchestrator }}}} failed or were lost in the last "
             f"{limit.window}, and it goes on in the last {short}; the limit is {limit_text(limit)} in both "
             f"(the objective is {exact_percent(fleet_thresholds.SUCCESS_OBJECTIVE)} success)."
         ),

@@ -40,7 +40,7 @@ def _low_success_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
         board=PATTERNS_BOARD,
         expr=(
             f"{scope.unsuccessful(limit.by, limit.window)}\n"
-            f"/ ({scope.increase(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
+            f"/ ({scope.judged(metrics.SESSIONS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
             f"> {number(unsuccessful)}\n"
             f"and {scope.unsuccessful(limit.by, recent)} {at_least(1)}"
         ),
@@ -71,7 +71,7 @@ def _high_error_rate(limit: AnyThreshold, scope: Scope) -> AlertRule:
         board=DROIDS_BOARD,
         expr=(
             f"{failed}\n"
-            f"/ ({scope.increase(metrics.ATTEMPTS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
+            f"/ ({scope.judged(metrics.ATTEMPTS, limit.by, limit.window)} {at_least(limit.minimum)})\n"
             f"> {number(limit.limit)}"
         ),
         summary="Droid error rate is high.",

@@ -78,7 +78,7 @@ def messages_timeseries() -> timeseries.Panel:
         "Messages per hour",
         "Messages sent in the hour before each point, by type; the variable droid does not apply.",
         SHORT,
-        PanelQuery(SCOPE.increase(metrics.MESSAGES, ("message_type",), "1h"), "{{message_type}}"),
+        PanelQuery(SCOPE.judged(metrics.MESSAGES, ("message_type",), "1h"), "{{message_type}}"),
     )
 
 

@@ -21,7 +21,7 @@ def task_success(by: tuple[str, ...]) -> str:
     Tasks completed of those ended.
     """
     failed = SCOPE.increase(metrics.TASKS, by, WINDOW, outcome_is(Outcome.FAILED))
-    return f"1 - {quotient(failed, SCOPE.increase(metrics.TASKS, by, WINDOW))}"
+    return f"1 - {quotient(failed, SCOPE.judged(metrics.TASKS, by, WINDOW))}"
 
 
 def errors(by: tuple[str, ...]) -> str:
@@ -29,4 +29,4 @@ def errors(by: tuple[str, ...]) -> str:
     Failed attempts of attempts.
     """
     failed = SCOPE.increase(metrics.ATTEMPTS, by, WINDOW, outcome_is(Outcome.FAILED))
-    return quotient(failed, SCOPE.increase(metrics.ATTEMPTS, by, WINDOW))
+    return quotient(failed, SCOPE.judged(metrics.ATTEMPTS, by, WINDOW))

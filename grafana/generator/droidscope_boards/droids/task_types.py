@@ -31,14 +31,15 @@ def task_type_table(limits: PanelLimits) -> table.Panel:
     Work of each droid by task type.
     """
     by = (*DROID, "task_type")
-    retries, attempts = (SCOPE.increase(metric, by, WINDOW) for metric in (metrics.RETRIES, metrics.ATTEMPTS))
+    retries = SCOPE.increase(metrics.RETRIES, by, WINDOW)
+    attempts = SCOPE.judged(metrics.ATTEMPTS, by, WINDOW)
     return table_panel(
         20,
         "Performance by task type",
         "Tasks of each droid and type over the chosen window; counted by Prometheus, so maybe off by one.",
         {"droid": "Droid", "task_type": "Task type", "orchestrator": "Orchestrator"},
         [
-            Column("Tasks", f"round({SCOPE.increase(metrics.TASKS, by, WINDOW)})", SHORT),
+            Column("Tasks", f"round({SCOPE.judged(metrics.TASKS, by, WINDOW)})", SHORT),
             Column(
                 "Task success",
                 task_success(by),

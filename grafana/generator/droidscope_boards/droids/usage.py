@@ -58,10 +58,8 @@ def tools_table() -> table.Panel:
     Tool calls of each droid.
     """
     by = (*DROID, "tool")
-    failed, calls = (
-        SCOPE.increase(metrics.TOOL_CALLS, by, WINDOW, *matchers)
-        for matchers in ((outcome_is(Outcome.FAILED),), ())
-    )
+    failed = SCOPE.increase(metrics.TOOL_CALLS, by, WINDOW, outcome_is(Outcome.FAILED))
+    calls = SCOPE.judged(metrics.TOOL_CALLS, by, WINDOW)
     return table_panel(
         52,
         "Tools",

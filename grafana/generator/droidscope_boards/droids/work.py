@@ -52,7 +52,7 @@ def tasks_stat() -> stat.Panel:
     """
     Tasks ended.
     """
-    ended = SCOPE.increase(metrics.TASKS, (), WINDOW)
+    ended = SCOPE.judged(metrics.TASKS, (), WINDOW)
     return stat_panel(
         1,
         "Tasks",

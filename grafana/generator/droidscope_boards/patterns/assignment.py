@@ -51,7 +51,7 @@ def assignment_table(limits: PanelLimits) -> table.Panel:
     KPIs of each droid in each pattern.
     """
     by = (*PATTERN, "droid")
-    tasks = SCOPE.increase(metrics.ASSIGNMENTS, by, WINDOW)
+    tasks = SCOPE.judged(metrics.ASSIGNMENTS, by, WINDOW)
     return table_panel(
         20,
         "Assignment effectiveness",
@@ -138,10 +138,10 @@ def assignment_timeseries() -> timeseries.Panel:
         "Tasks per hour by droid",
         "Tasks that ended in the hour before each point, by the droid they were assigned to.",
         SHORT,
-        PanelQuery(SCOPE.increase(metrics.ASSIGNMENTS, ("droid",), "1h"), "{{droid}}"),
+        PanelQuery(SCOPE.judged(metrics.ASSIGNMENTS, ("droid",), "1h"), "{{droid}}"),
     ).height(9)
 
 
 def _assignment_success(by: tuple[str, ...]) -> str:
     failed = SCOPE.increase(metrics.ASSIGNMENTS, by, WINDOW, outcome_is(Outcome.FAILED))
-    return f"1 - {quotient(failed, SCOPE.increase(metrics.ASSIGNMENTS, by, WINDOW))}"
+    return f"1 - {quotient(failed, SCOPE.judged(metrics.ASSIGNMENTS, by, WINDOW))}"

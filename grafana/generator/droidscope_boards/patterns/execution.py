@@ -46,7 +46,7 @@ def phase_table(limits: PanelLimits) -> table.Panel:
     KPIs of each phase.
     """
     by = (*PATTERN, "phase")
-    ended = SCOPE.increase(metrics.PHASES, by, WINDOW, outcome_is(Outcome.COMPLETED, Outcome.FAILED))
+    ended = SCOPE.judged(metrics.PHASES, by, WINDOW)
     failed = SCOPE.increase(metrics.PHASES, by, WINDOW, outcome_is(Outcome.FAILED))
     blocked = SCOPE.increase(metrics.PHASE_BLOCKED_SECONDS, by, WINDOW)
     return table_panel(
@@ -124,7 +124,7 @@ def gates_table() -> table.Panel:
     Quality gates and how often they fail.
     """
     by = (*PATTERN, "gate")
-    evaluated = SCOPE.increase(metrics.GATE_RESULTS, by, WINDOW)
+    evaluated = SCOPE.judged(metrics.GATE_RESULTS, by, WINDOW)
     failed = SCOPE.increase(metrics.GATE_RESULTS, by, WINDOW, outcome_is(Outcome.FAILED))
     return table_panel(
         14,
