@@ -10,11 +10,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
-    from droidscope.instrument.api import ask, attempt, gate, phase, session, synthesis, task, tool
+    from droidscope.instrument.api import (
+        ask,
+        attempt,
+        gate,
+        model_call,
+        phase,
+        session,
+        synthesis,
+        task,
+        tool,
+    )
+    from droidscope.instrument.configure import configure, flush, shutdown
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
+    from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.messages import Query
+    from droidscope.instrument.model_calls.model_call import ModelCall
     from droidscope.instrument.orchestrators.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.orchestrators.outcome_of import outcome_of
     from droidscope.instrument.orchestrators.sessions_by_id import (
@@ -24,8 +37,8 @@ if TYPE_CHECKING:
         start_session,
         within,
     )
+    from droidscope.instrument.pauses.waiting import resumed, waiting
     from droidscope.instrument.scores import Score, percent, ratio, ten
-    from droidscope.instrument.sdk import IdSpanProcessor, configure, flush, shutdown
     from droidscope.instrument.sessions import Phase, Session
     from droidscope.instrument.tasks import Attempt, Task, Tool
 
@@ -40,6 +53,7 @@ __all__ = [
     "IdFilter",
     "IdSpanProcessor",
     "MissingExtraError",
+    "ModelCall",
     "Phase",
     "Query",
     "Score",
@@ -58,12 +72,14 @@ __all__ = [
     "fail",
     "flush",
     "gate",
+    "model_call",
     "outcome_of",
     "output",
     "percent",
     "phase",
     "progress",
     "ratio",
+    "resumed",
     "session",
     "shutdown",
     "start_session",
@@ -73,21 +89,25 @@ __all__ = [
     "ten",
     "tool",
     "unblocked",
+    "waiting",
     "within",
 ]
 
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
-    "droidscope.instrument.api": "ask attempt gate phase session synthesis task tool",
+    "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.orchestrators.analytics_orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.configure": "configure flush shutdown",
+    "droidscope.instrument.id_processor": "IdSpanProcessor",
     "droidscope.instrument.log_ids": "IdFilter",
     "droidscope.instrument.orchestrators.outcome_of": "outcome_of",
     "droidscope.instrument.orchestrators.sessions_by_id": "cancel complete fail start_session within",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
+    "droidscope.instrument.model_calls.model_call": "ModelCall",
+    "droidscope.instrument.pauses.waiting": "resumed waiting",
     "droidscope.instrument.scores": "Score percent ratio ten",
-    "droidscope.instrument.sdk": "IdSpanProcessor configure flush shutdown",
     "droidscope.instrument.sessions": "Phase Session",
     "droidscope.instrument.tasks": "Attempt Task Tool",
 }

@@ -26,7 +26,7 @@ try:
 except ImportError:
     raise MissingExtraError("droidscope.testing", "sdk") from None
 
-from droidscope.instrument.sdk import IdSpanProcessor
+from droidscope.instrument.id_processor import IdSpanProcessor
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord

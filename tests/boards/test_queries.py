@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import socket
 import subprocess
 import time
@@ -164,6 +165,44 @@ def test_counters_are_only_read_as_rates(place, text):
     is_lookup = isinstance(expr, promql_parser.VectorSelector)
 
     assert is_lookup or {one.name for one in selectors(expr)} & rising == rated, place
+
+
+@pytest.mark.parametrize(("place", "text"), queries(), ids=lambda value: value[:60])
+def test_outcomes_are_named_or_kept_apart(place, text):
+    """
+    No query reads "all outcomes but", and none adds outcomes up without naming them: a word that comes
+    later, as cancelled and unknown came, is in no ratio and pages nobody.
+    """
+    expr = promql_parser.parse(text)
+    is_lookup = isinstance(expr, promql_parser.VectorSelector)
+    apart = {
+        selector.prettify()
+        for node in walk(expr)
+        if isinstance(node, promql_parser.AggregateExpr) and "outcome" in labels_kept(node)
+        for selector in selectors(node.expr)
+    }
+
+    for selector in selectors(expr):
+        matches = [one for one in selector.matchers.matchers if one.name == "outcome"]
+        assert {str(one.op) for one in matches} <= {"MatchOp.Equal", "MatchOp.Re"}, place
+        assert all(re.fullmatch(r"[a-z_]+(\|[a-z_]+)*", one.value) for one in matches), place
+        is_apart = is_lookup or selector.prettify() in apart
+        assert matches or is_apart or "outcome" not in catalogue().get(selector.name, ()), place
+
+
+def labels_kept(aggregate):
+    """
+    The labels by which an aggregation groups.
+    """
+    return aggregate.modifier.labels if aggregate.modifier else []
+
+
+def test_a_sum_over_outcomes_that_nobody_named_is_no_query():
+    """
+    Neither the builder nor a recorded series adds up what is still to come.
+    """
+    with pytest.raises(ValueError, match="adds up every outcome"):
+        Scope().increase(metrics.TASKS, ("droid",), "1h")
 
 
 def test_an_unknown_variable_is_an_error():

@@ -9,10 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
@@ -139,31 +142,23 @@ def test_conflicts_that_only_their_span_tells_are_counted_with_it():
         assert conflicts() == 2
 
 
-def test_what_is_not_sampled_is_not_counted():
+def test_what_others_do_not_sample_is_recorded_and_counted():
     """
-    No span, no event, no count: else the exporter would believe that telemetry was lost.
+    Spans, events and counts, to any provider; inside of them the spans of others are sampled as ever.
     """
-    reader = InMemoryMetricReader()
-    sent = []
-
-    class MetricWriter:
-        def on_emit(self, record):
-            sent.append(record)
-
-        def enabled(self, **_):
-            return True
-
+    reader, spans, logs = InMemoryMetricReader(), InMemorySpanExporter(), InMemoryLogRecordExporter()
     loggers = LoggerProvider(shutdown_on_exit=False)
-    loggers.add_log_record_processor(MetricWriter())
-    tracers = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    loggers.add_log_record_processor(SimpleLogRecordProcessor(logs))
+    tracers = TracerProvider(sampler=ParentBased(ALWAYS_OFF), shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(spans))
     meters = MeterProvider([reader], shutdown_on_exit=False)
-    with providers.override(providers.from_providers(tracers, loggers, meters)):
-        run(("session", False, [("task", False, [])]))
-        with ds.session("p"):
-            ds.progress(0.5)
-            ds.output(files_created=1)
-            with ds.phase("f"), ds.blocked():
-                pass
+    emitter = providers.from_providers(tracers, loggers, meters)
+    with providers.override(emitter), ds.session("p"), ds.task("d"):
+        tracers.get_tracer("theirs").start_span("dropped").end()
+        ds.progress(0.5)
 
-    assert not sent
-    assert reader.get_metrics_data() is None
+    assert [span.name for span in spans.get_finished_spans()] == ["invoke_agent d", "invoke_workflow p"]
+    assert len(logs.get_finished_logs()) == 3
+    (of_resource,) = reader.get_metrics_data().resource_metrics
+    records = next(m for m in of_resource.scope_metrics[0].metrics if m.name == names.CLIENT_RECORDS)
+    assert sum(point.value for point in records.data.data_points) == 2

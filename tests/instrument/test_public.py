@@ -141,7 +141,7 @@ def test_everything_works_without_an_sdk():
 
 
 @pytest.mark.parametrize(
-    "wanted", ["ds.configure", "ds.flush", "ds.IdSpanProcessor", "__import__('droidscope.testing')"]
+    "wanted", ["ds.configure()", "ds.IdSpanProcessor", "__import__('droidscope.testing')"]
 )
 def test_what_needs_the_sdk_says_so(wanted):
     """
@@ -159,6 +159,13 @@ def test_what_needs_the_sdk_says_so(wanted):
     )
 
     assert printed.endswith("pip install '.[sdk]', or once released pip install 'droidscope[sdk]'")
+
+
+def test_flush_and_shutdown_need_no_sdk():
+    """
+    They can be at the end of any script; nothing is configured, so nothing is sent.
+    """
+    assert run("import droidscope as ds; print(ds.flush(), ds.shutdown())", WITHOUT_SDK) == "False True"
 
 
 def test_a_provider_that_comes_late_is_found():

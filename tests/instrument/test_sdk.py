@@ -4,7 +4,6 @@
 Each test has a process of its own: the global providers can be set only once.
 """
 
-import json
 import os
 import socket
 import subprocess
@@ -21,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from droidscope.conventions import attributes as names
 from droidscope.errors import ConfigError
-from droidscope.instrument import export_failures, sdk
+from droidscope.instrument import configure, export_failures
 
 REQUESTS = {
     "/v1/traces": ExportTraceServiceRequest,
@@ -332,59 +331,7 @@ def test_an_exporter_that_is_down_does_not_hold_the_process(dead_endpoint):
     )
 
     assert done.stdout == "worked\n"
-    assert time.monotonic() - began < sdk.EXIT_SECONDS + 10
-
-
-def test_an_sdk_that_is_there_is_used_and_not_replaced(receiver):
-    """
-    Its spans go where they went, with our ids on them; the other signals are of its resource.
-    """
-    done = run(
-        f"""
-        import json, logging
-        from opentelemetry import trace
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-        logging.basicConfig(level=logging.INFO)
-        memory = InMemorySpanExporter()
-        own = TracerProvider(resource=Resource.create({{"service.name": "own"}}))
-        own.add_span_processor(SimpleSpanProcessor(memory))
-        trace.set_tracer_provider(own)
-        ds.configure(service_name="other", endpoint="{receiver.url}")
-        assert trace.get_tracer_provider() is own
-        with ds.session("p", id="s"):
-            trace.get_tracer("framework").start_span("theirs").end()
-        spans = memory.get_finished_spans()
-        print(json.dumps([[span.name, span.attributes["{names.SESSION_ID}"]] for span in spans]))
-        """
-    )
-
-    assert json.loads(done.stdout) == [["theirs", "s"], ["invoke_workflow p", "s"]]
-    assert "a TracerProvider is already set up; droidscope uses it" in done.stderr
-    requests = {path: request for path, request, _ in receiver.received}
-    assert set(requests) == {"/v1/logs", "/v1/metrics"}
-    assert attributes_of(requests["/v1/logs"].resource_logs[0].resource)[names.SERVICE_NAME] == "own"
-
-
-def test_a_second_call_changes_nothing():
-    """
-    It is a warning, no error.
-    """
-    done = run(
-        """
-        from opentelemetry import trace
-        ds.configure(endpoint="http://127.0.0.1:1")
-        provider = trace.get_tracer_provider()
-        ds.configure(endpoint="http://127.0.0.1:2")
-        assert trace.get_tracer_provider() is provider
-        """,
-        OTEL_METRICS_EXPORTER="none",
-    )
-
-    assert "the first call stands" in done.stderr
+    assert time.monotonic() - began < configure.EXIT_SECONDS + 10
 
 
 def test_the_protocol_may_be_grpc():
@@ -396,6 +343,8 @@ def test_the_protocol_may_be_grpc():
         import opentelemetry.exporter.otlp.proto.grpc.trace_exporter as traces
         with patch.object(traces, "OTLPSpanExporter") as exporter:
             ds.configure(endpoint="http://127.0.0.1:1")
+            with ds.session("p"):
+                pass
         print(exporter.call_args.kwargs)
     """
 
@@ -413,65 +362,4 @@ def test_an_unknown_protocol_stops_at_start_up():
     with pytest.raises(
         ConfigError, match=r"protocol is 'carrier-pigeon'; expected one of http/protobuf, grpc"
     ):
-        sdk.configure(protocol="carrier-pigeon")
-
-
-@pytest.mark.parametrize(
-    ("variables", "millis"), [({}, 15_000), ({"OTEL_METRIC_EXPORT_INTERVAL": "7000"}, 7000)]
-)
-def test_metrics_go_out_every_fifteen_seconds(variables, millis):
-    """
-    Unless the standard variable is set.
-    """
-    done = run(
-        """
-        from unittest.mock import patch
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader as Reader
-        import droidscope.instrument.sdk as sdk
-        seen = []
-        class Spy(Reader):
-            def __init__(self, *args, **kwargs):
-                super().__init__(*args, **kwargs)
-                seen.append(self._export_interval_millis)
-        with patch.object(sdk, "PeriodicExportingMetricReader", Spy):
-            ds.configure(endpoint="http://127.0.0.1:1")
-        print(seen)
-        import os, sys
-        sys.stdout.flush()
-        os._exit(0)
-        """,
-        **variables,
-    )
-
-    assert done.stdout == f"[{float(millis)}]\n" or done.stdout == f"[{millis}]\n"
-
-
-def test_waiting_is_bounded():
-    """
-    What takes too long is left behind; what fails is no success.
-    """
-    never = threading.Event()
-
-    assert sdk.run_all([lambda: True, lambda: None], 5)
-    assert not sdk.run_all([lambda: True, lambda: False], 5)
-    assert not sdk.run_all([lambda: 1 / 0], 5)
-    assert not sdk.run_all([never.wait], 0.01)
-    never.set()
-
-
-def test_without_threads_what_waits_is_sent_all_the_same(monkeypatch):
-    """
-    Some interpreters start none at their end. What would begin too late is left out.
-    """
-
-    def refuse(_thread):
-        msg = "can't create new thread at interpreter shutdown"
-        raise RuntimeError(msg)
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    done = []
-
-    assert sdk.run_all([lambda: done.append(1), lambda: done.append(2)], 5)
-    assert done == [1, 2]
-    assert not sdk.run_all([lambda: done.append(3)], 0)
-    assert done == [1, 2]
+        configure.configure(protocol="carrier-pigeon")

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     TASK = "task"
     ATTEMPT = "attempt"
     TOOL = "tool"
+    MODEL_REQUEST = "model_request"
     MESSAGE = "message"
     GATE = "gate"
     SYNTHESIS = "synthesis"
@@ -110,6 +111,7 @@ OPERATION: Final = "gen_ai.operation.name"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 AGENT_NAME: Final = "gen_ai.agent.name"
 TOOL_NAME: Final = "gen_ai.tool.name"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
 REQUEST_MODEL: Final = "gen_ai.request.model"
 RESPONSE_MODEL: Final = "gen_ai.response.model"
 INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
@@ -167,7 +169,8 @@ On a task: the number of its attempt spans; 0 if the task itself is its only att
 TASK_ATTEMPT: Final = "orchestrator.task.attempt"
 TASK_OUTCOME: Final = "orchestrator.task.outcome"
 """
-Optional, on a task (completed, failed) or an attempt (succeeded, failed): takes precedence over the status.
+Optional, on a task (completed, failed, cancelled) or an attempt (succeeded, failed, cancelled): takes
+precedence over the status.
 """
 
 # --- tool and model request
@@ -218,6 +221,10 @@ SYNTHESIS_CONFLICTS: Final = "orchestrator.synthesis.conflicts"
 SYNTHESIS_UNRESOLVED: Final = "orchestrator.synthesis.unresolved_conflicts"
 SYNTHESIS_MISSING: Final = "orchestrator.synthesis.missing_components"
 SYNTHESIS_GATES_PASSED: Final = "orchestrator.synthesis.gates_passed"
+SYNTHESIS_OUTCOME: Final = "orchestrator.synthesis.outcome"
+"""
+Only cancelled, and only on a synthesis that was: it integrated nothing, and counts as none.
+"""
 
 # --- conflict: a span event, and immediately a log event with the same id
 CONFLICT_EVENT: Final = "orchestrator.conflict"

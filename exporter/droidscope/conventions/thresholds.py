@@ -102,8 +102,8 @@ LOW_SUCCESS_RATE: Final[Threshold[SpecAlertCategory]] = Threshold(
     category="performance",
     by=BY_PATTERN,
     when=(
-        "per pattern: more than {complement} of the sessions of {window} (at least {minimum}) did not "
-        f"complete, one of them within {RECENT_FAILURE_WINDOW}"
+        "per pattern: more than {complement} of the sessions of {window} (at least {minimum}) failed or "
+        f"were lost, one of them within {RECENT_FAILURE_WINDOW}"
     ),
     breached="below",
     limit=0.70,

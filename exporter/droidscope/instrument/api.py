@@ -6,7 +6,7 @@ What it records within them is in `events`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import ParamSpec, TypeVar, overload
@@ -14,8 +14,10 @@ from typing import ParamSpec, TypeVar, overload
 from droidscope.instrument.decorators import Operation
 from droidscope.instrument.gates import Gate, Synthesis
 from droidscope.instrument.messages import Query
+from droidscope.instrument.model_calls.model_call import ModelCall
 from droidscope.instrument.sessions import Phase, Session
-from droidscope.instrument.tasks import Attempt, Task, Tool
+from droidscope.instrument.tasks import Attempt, Task, Tool, task_of
+from droidscope.instrument.user_attributes import Scalar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +30,8 @@ def session(
     name: str | None = None,
     plan: Iterable[str] | None = None,
     planned: float | timedelta | None = None,
+    resume: bool = False,
+    attributes: Mapping[str, Scalar] | None = None,
 ) -> Operation[Session]:
     """
     One run of a pattern, from request to result.
@@ -42,8 +46,12 @@ def session(
         plan: Ids of the phases it will go through, so that progress is known.
 
         planned: How long it should take, in seconds or as a timedelta.
+
+        resume: Whether the session of this *id* goes on, which waited or had ended.
+
+        attributes: Attributes of your own, at most 32: text, booleans and numbers. They never become labels.
     """
-    return Operation(partial(Session, pattern, id, name, _reusable(plan), planned))
+    return Operation(partial(Session, pattern, id, name, _reusable(plan), planned, resume, attributes))
 
 
 def phase(
@@ -68,7 +76,15 @@ def phase(
     return Operation(partial(Phase, id, name, _reusable(depends_on) or (), planned))
 
 
-def task(droid: str, type: str = "", *, id: str | None = None) -> Operation[Task]:
+def task(
+    droid: str,
+    type: str = "",
+    *,
+    id: str | None = None,
+    delivery: int | None = None,
+    max_deliveries: int | None = None,
+    attributes: Mapping[str, Scalar] | None = None,
+) -> Operation[Task]:
     """
     A piece of work for one droid, over all its attempts: put it outside of the retries.
 
@@ -78,8 +94,16 @@ def task(droid: str, type: str = "", *, id: str | None = None) -> Operation[Task
         type: Type of the task, also a bounded set.
 
         id: Id of the task, unique for ever; by default a random one for each call.
+
+        delivery: Which delivery of the task by its queue this is, from 1. Each is an attempt, whatever
+            process it is in; the task ends with the last one. Needs *id*, the same for all of them.
+
+        max_deliveries: The number of the last delivery after failures; without it each failure is the last,
+            unless it is an exception by which the queue is asked for another delivery.
+
+        attributes: Attributes of your own, at most 32: text, booleans and numbers. They never become labels.
     """
-    return Operation(partial(Task, droid, type, id))
+    return Operation(partial(task_of, droid, type, id, delivery, max_deliveries, attributes))
 
 
 @overload
@@ -107,6 +131,20 @@ def tool(name: str) -> Operation[Tool]:
     A call of the tool *name*, by the droid whose task it is inside of.
     """
     return Operation(partial(Tool, name))
+
+
+def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCall]:
+    """
+    A call of a model, by the droid whose task it is inside of.
+
+    The response that a decorated function returns says what was used; in a block give it to `usage`.
+
+    Args:
+        model: Name of the model that is asked; a bounded set of words.
+
+        provider: Who serves it, such as openai, anthropic, aws.bedrock.
+    """
+    return Operation(partial(ModelCall, model, provider))
 
 
 def ask(

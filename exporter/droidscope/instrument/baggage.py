@@ -16,7 +16,7 @@ from opentelemetry.context import Context, get_value, set_value
 
 from droidscope.conventions import attributes as names
 
-SESSION_IDS: Final = (names.SESSION_ID, names.PATTERN_ID, names.ORCHESTRATOR_NAME)
+SESSION_IDS: Final = (names.SESSION_ID, names.SESSION_RUN, names.PATTERN_ID, names.ORCHESTRATOR_NAME)
 PHASE_IDS: Final = (names.PHASE_ID,)
 TASK_IDS: Final = (names.TASK_ID, names.TASK_TYPE, names.AGENT_NAME)
 IDS: Final = (*SESSION_IDS, *PHASE_IDS, *TASK_IDS)
@@ -24,7 +24,7 @@ IDS: Final = (*SESSION_IDS, *PHASE_IDS, *TASK_IDS)
 T = TypeVar("T")
 Baggage = Mapping[str, object]
 
-_DISTINGUISHING_IDS: Final = (names.SESSION_ID, names.PHASE_ID, names.TASK_ID)
+_DISTINGUISHING_IDS: Final = (names.SESSION_ID, names.SESSION_RUN, names.PHASE_ID, names.TASK_ID)
 
 # The API copies the context and all baggage for each name it sets, and wraps what it returns in something
 # slow to copy. To read and set all names at once takes the key under which it keeps them: setting one

@@ -120,10 +120,16 @@ def _function(function: Callable[P, R], make: Callable[[], InstrumentedSpan]) ->
         if inspect.iscoroutine(result):  # as of a lambda: most of the work is still to come
             span.leave()
             return cast("R", _continued(result, span))
-        span.end()
+        _succeed(span, result)
         return result
 
     return wrapper
+
+
+def _succeed(span: InstrumentedSpan, result: object) -> None:
+    if span.takes_result:
+        span.returned(result)
+    span.end()
 
 
 async def _continued(rest: Coroutine[Any, Any, R], span: InstrumentedSpan) -> R:
@@ -136,7 +142,7 @@ async def _continued(rest: Coroutine[Any, Any, R], span: InstrumentedSpan) -> R:
     except BaseException as error:
         span.end(error)
         raise
-    span.end()
+    _succeed(span, result)
     return result
 
 
@@ -155,7 +161,7 @@ def _coroutine(
         except BaseException as error:
             span.end(error)
             raise
-        span.end()
+        _succeed(span, result)
         return result
 
     return wrapper
@@ -190,6 +196,9 @@ class _GeneratorSteps:
     def end(self, error: BaseException | None = None) -> None:
         self._span.end(error)
 
+    def succeed(self, result: object) -> None:
+        _succeed(self._span, result)
+
 
 def _generator(
     function: Callable[P, Generator[Any, Any, R]], make: Callable[[], InstrumentedSpan]
@@ -204,7 +213,7 @@ def _generator(
         except BaseException as error:
             steps.end(error)
             raise
-        steps.end()
+        steps.succeed(result)
         return result
 
     return wrapper

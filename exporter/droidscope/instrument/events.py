@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from opentelemetry.context import get_current
-from opentelemetry.trace import get_current_span
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import MessageType, Outcome
@@ -219,10 +218,7 @@ def unblocked() -> None:
 
 def _recording_emitter() -> Emitter | None:
     """
-    The emitter, None without a provider and inside of what is not sampled.
+    The emitter, None without one and inside of what is not recorded.
     """
-    emitter = providers.current()
-    if emitter is None:
-        return None
-    around = get_current_span().get_span_context()
-    return emitter if not around.is_valid or around.trace_flags.sampled else None
+    around = current()
+    return providers.current() if around is None or around.recording or around.emitter is None else None

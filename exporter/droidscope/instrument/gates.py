@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Final, Literal, TypedDict, Unpack
 
 from droidscope.conventions import attributes as names
-from droidscope.conventions.attributes import Kind
+from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import outputs
+from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, enclosing
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
@@ -49,17 +50,27 @@ class Gate(InstrumentedSpan):
             values[names.GATE_SEVERITY] = str(self._severity)
         return f"gate {self._id}", {}, values
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
-        passed = error is None and self._passed is not False
+    def _outcome_values(self, ending: Ending) -> Values:
+        verdict = self._verdict(ending)
+        return {} if verdict is None else {names.GATE_PASSED: verdict}
+
+    def _verdict(self, ending: Ending) -> bool | None:
+        """
+        Whether it passed; None, and it counts as no gate, if it was cancelled before it had a verdict.
+        """
+        if ending is Ending.CANCELLED:
+            return self._passed
+        return ending is Ending.BY_ITSELF and self._passed is not False
+
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
+        verdict = self._verdict(ending)
         session = enclosing(self.parent, Session)
-        if session is not None:
-            session.gates[str(self._id)] = passed
-        values: Values = {names.GATE_PASSED: passed}
+        if session is not None and verdict is not None:
+            session.gates[str(self._id)] = verdict
+        points = None
         if self._score is not None:
             points = outputs.points(names.GATE_SCORE, self._score, emitter.counters)
-            if points is not None:
-                values[names.GATE_SCORE] = points
-        return values
+        return {} if points is None else {names.GATE_SCORE: points}
 
 
 class Integration(TypedDict, total=False):
@@ -100,7 +111,15 @@ class Synthesis(InstrumentedSpan):
     def _describe(self) -> Description:
         return "synthesize", {}, {}
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
+    def _outcome_values(self, ending: Ending) -> Values:
+        return {names.SYNTHESIS_OUTCOME: Outcome.CANCELLED.value} if self._is_cancelled(ending) else {}
+
+    def _is_cancelled(self, ending: Ending) -> bool:
+        return ending is Ending.CANCELLED and not self._reported
+
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
+        if self._is_cancelled(ending):
+            return {}
         values: Values = {
             name: self._reported[key]
             for key, name in _INTEGRATION.items()

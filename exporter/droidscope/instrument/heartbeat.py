@@ -9,8 +9,8 @@ from threading import Event, Lock, Thread
 from typing import Final, Protocol
 from weakref import WeakSet
 
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import never_raise
-from droidscope.instrument.providers import after_fork_in_child
 
 INTERVAL_SECONDS: Final = 30.0
 

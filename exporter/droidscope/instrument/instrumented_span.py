@@ -14,19 +14,23 @@ from time import perf_counter_ns
 from types import MappingProxyType
 from typing import ClassVar, Final, TypedDict, TypeVar, Unpack
 
-from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.context import Context, attach, get_current, get_value, set_value
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import CONFLICT_RECORD, Outcome
 from droidscope.instrument.baggage import (
     Baggage,
     current_baggage,
-    have_same_ids,
     ids,
     with_baggage,
     without,
 )
+from droidscope.instrument.emission.forks import LINEAGE
+from droidscope.instrument.emission.innermost import INNERMOST, innermost
+from droidscope.instrument.emission.texts import clean_text, clean_texts, clean_values
+from droidscope.instrument.endings import error_texts
+from droidscope.instrument.endings.endings import Ending, ending_of
 from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.providers import Emitter
 
@@ -39,7 +43,6 @@ A span's name, the ids it adds for what is inside of it, and its attributes besi
 
 _NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 _EMPTY_CONTEXT: Final = Context()
-_CURRENT: Final = create_key("droidscope.span")
 
 
 def current(context: Context | None = None) -> InstrumentedSpan | None:
@@ -48,10 +51,8 @@ def current(context: Context | None = None) -> InstrumentedSpan | None:
 
     A context received from elsewhere has other ids than what happens to be open here: then it is None.
     """
-    innermost = get_value(_CURRENT, context)
-    if isinstance(innermost, InstrumentedSpan) and have_same_ids(innermost.baggage, current_baggage(context)):
-        return innermost
-    return None
+    found = innermost(context)
+    return found if isinstance(found, InstrumentedSpan) else None
 
 
 def seconds(value: float | timedelta | None, name: str) -> float | None:
@@ -65,15 +66,6 @@ def seconds(value: float | timedelta | None, name: str) -> float | None:
         return float(number)
     warn_once(name, "%s is %r; it must be seconds from 0, or a timedelta", name, value)
     return None
-
-
-def error_type(error: BaseException) -> str:
-    """
-    The class of *error* for `error.type`, qualified by its module unless it is a built-in.
-    """
-    kind = type(error)
-    familiar = kind.__module__ in {"builtins", "asyncio.exceptions"}
-    return kind.__qualname__ if familiar else f"{kind.__module__}.{kind.__qualname__}"
 
 
 class InstrumentedSpan:
@@ -98,12 +90,21 @@ class InstrumentedSpan:
     Whether a log event reports that it has begun.
     """
 
+    takes_result: ClassVar[bool] = False
+    """
+    Whether what a decorated function returns is of use to it.
+    """
+
     emitter: Emitter | None = None
     """
     Where its span goes. None, like the empty values below, until `begin`; for ever without a provider.
     """
     span: Span = INVALID_SPAN
     recording: bool = False
+    generation: int = 0
+    """
+    In which of the processes that were forked from one another it began.
+    """
     ended: bool = False
     unreported_conflicts: int = 0
     """
@@ -139,38 +140,50 @@ class InstrumentedSpan:
         self.previous = previous = get_current()
         self.parent = current(previous)
         arriving = current_baggage(previous)
-        around = ids(arriving, emitter.service) if self.parent is None else self.parent.inside
+        limit = emitter.texts.limit
+        parent = self.parent
+        around = clean_texts(ids(arriving, emitter.service)) if parent is None else parent.inside
         self.inside = without(self.clears_ids, around)
         name, own_ids, values = self._describe()
-        self.inside = {**self.inside, **own_ids}
-        start: Values = {names.KIND: self.kind, **self.inside, **values}
-        self.span = span = emitter.tracer.start_span(name, previous, self.span_kind, start)
-        self.context = context = set_value(_CURRENT, self, set_span_in_context(span, previous))
+        if own_ids:
+            own_ids = clean_texts(own_ids, limit)
+            self.inside = {**self.inside, **own_ids}
+        start: Values = {names.KIND: self.kind, **self.inside, **clean_values(values, limit)}
+        own = start.copy() if self.emits_started else start  # its span keeps and changes it
+        span_around = None if parent is None else parent.span
+        span, context = emitter.start(clean_text(name, limit), previous, span_around, self.span_kind, own)
+        self.span = span
+        for id_name, value in self._ids_of_span().items():
+            span.set_attribute(id_name, value)
+            self.inside = {**self.inside, id_name: value}
+            own_ids[id_name] = start[id_name] = value
+        self.context = context = set_value(INNERMOST, self, context)
         self.baggage = arriving
         if own_ids:
             self.baggage = {**without(self.clears_ids, arriving), **self._propagated_ids(own_ids, emitter)}
             self.context = context = with_baggage(self.baggage, context)
-        self.recording = span.is_recording() and span.get_span_context().trace_flags.sampled
+        self.recording = span.is_recording()
+        self.generation = LINEAGE.generation
         self.emitter = emitter
         self.started_ns = perf_counter_ns()
         if enter:
             attach(context)
         if self.emits_started and self.recording:
-            emitter.event(names.STARTED_EVENT, start, context)
+            emitter.clean_event(names.STARTED_EVENT, start, context)
 
     @never_raise
     def end(self, error: BaseException | None = None) -> None:
         """
-        End the span, failed if *error* is given, and make current what was current before.
+        End the span, as *error* says if one is given, and make current what was current before.
 
-        A generator that is closed early has done its work.
+        In a forked child, what the parent has begun remains the parent's to end.
         """
         if self.ended or self.emitter is None:
             return
         self.ended = True
         self.leave()
-        if isinstance(error, GeneratorExit):
-            error = None
+        if self.generation != LINEAGE.generation:
+            return
         try:
             if self.recording:
                 self._finish(self.emitter, error)
@@ -180,6 +193,11 @@ class InstrumentedSpan:
                 self._count(self.emitter)
             # Else it would be in its own context: garbage that only the collector of cycles finds.
             self.context = self.previous
+
+    def returned(self, result: object) -> None:
+        """
+        Take what its function has returned.
+        """
 
     def enter(self) -> None:
         """
@@ -195,20 +213,38 @@ class InstrumentedSpan:
         """
         # Not by token: an exit may run in another context (a finaliser, a thread), where a token is an
         # error, and where there is nothing to restore.
-        innermost = get_value(_CURRENT)
-        if innermost is self or any(span is self for span in _ancestors(innermost)):
+        found = get_value(INNERMOST)
+        if found is self or any(span is self for span in _ancestors(found)):
             attach(self.previous)
 
     def _finish(self, emitter: Emitter, error: BaseException | None) -> None:
-        values = self._conclude(emitter, error)
-        if error is not None:
-            self.span.record_exception(error)
-            self.span.set_status(Status(StatusCode.ERROR, str(error)))
-            values.setdefault(names.ERROR_TYPE, error_type(error))
-        elif self._is_explicit_failure():
-            self.span.set_status(Status(StatusCode.ERROR))
-        for name, value in values.items():  # for so few, `set_attributes` takes longer
+        # The outcome first: whatever raises afterwards, what failed must not look like a success.
+        ending = ending_of(error)
+        for name, value in self._outcome_values(ending).items():
             self.span.set_attribute(name, value)
+        if self._is_error(ending):
+            self._mark_failed(emitter, self.span, error)
+            self._add_exception(emitter, error)
+        self._add_conclusion(emitter, ending)
+
+    def _mark_failed(self, emitter: Emitter, span: Span, error: BaseException | None) -> None:
+        text = error_texts.message(error, emitter.texts) if error is not None else None
+        span.set_status(Status(StatusCode.ERROR, text))
+        explicit = self._explicit_error_type()
+        if explicit:
+            span.set_attribute(names.ERROR_TYPE, explicit)
+        elif error is not None:
+            span.set_attribute(names.ERROR_TYPE, error_texts.error_type(error))
+
+    @never_raise
+    def _add_exception(self, emitter: Emitter, error: BaseException | None) -> None:
+        if error is not None:
+            self.span.add_event("exception", error_texts.exception_attributes(error, emitter.texts))
+
+    @never_raise
+    def _add_conclusion(self, emitter: Emitter, ending: Ending) -> None:
+        for name, value in self._conclude(emitter, ending).items():
+            self.span.set_attribute(name, value)  # for so few, `set_attributes` takes longer
 
     def _count(self, emitter: Emitter) -> None:
         # Only once it has ended: then whatever a metric point counts has ended before the point's time, by
@@ -220,17 +256,32 @@ class InstrumentedSpan:
     def _describe(self) -> Description:
         raise NotImplementedError
 
+    def _ids_of_span(self) -> Mapping[str, str]:
+        """
+        The ids it adds that are known only once its span is.
+        """
+        return _NO_IDS
+
     def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:  # noqa: ARG002
         """
         What it adds to the baggage, inside of it and in other processes: its own ids.
         """
         return own_ids
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
+    def _outcome_values(self, ending: Ending) -> Values:  # noqa: ARG002 - most have their status only
+        """
+        The attributes that say how it ended.
+        """
         return {}
 
-    def _is_explicit_failure(self) -> bool:
-        return False
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002
+        return {}
+
+    def _is_error(self, ending: Ending) -> bool:
+        return ending is Ending.FAILED
+
+    def _explicit_error_type(self) -> str:
+        return ""
 
     def _elapsed_ns(self) -> int:
         return perf_counter_ns() - self.started_ns
@@ -253,7 +304,7 @@ def innermost_of(candidates: Collection[T]) -> T | None:
     The innermost of *candidates* that the current context is inside of, None if it is in none.
     """
     by_id = {id(candidate): candidate for candidate in candidates}
-    return next((by_id[id(span)] for span in _ancestors(get_value(_CURRENT)) if id(span) in by_id), None)
+    return next((by_id[id(span)] for span in _ancestors(get_value(INNERMOST)) if id(span) in by_id), None)
 
 
 def enclosing(span: InstrumentedSpan | None, kind: type[T]) -> T | None:
@@ -277,7 +328,14 @@ class WithOutcome(InstrumentedSpan):
     """
 
     outcome_name: ClassVar[str]
-    outcomes: ClassVar[tuple[Outcome, ...]] = (Outcome.COMPLETED, Outcome.FAILED)
+    outcomes: ClassVar[tuple[Outcome, ...]] = (Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED)
+    """
+    The first is that of a block that ends by itself.
+    """
+    states_success: ClassVar[bool] = False
+    """
+    Whether its outcome is on its span also where its status says as much.
+    """
 
     _explicit_outcome: Outcome | None = None
     _error_type = ""
@@ -296,17 +354,21 @@ class WithOutcome(InstrumentedSpan):
         self._explicit_outcome = Outcome(outcome)
         self._error_type = details.get("error_type", "")
 
-    def _final_outcome(self, error: BaseException | None) -> str:
-        succeeded = self.outcomes[0]
-        return (self._explicit_outcome or (succeeded if error is None else Outcome.FAILED)).value
+    def _final_outcome(self, ending: Ending) -> Outcome:
+        if self._explicit_outcome is not None:
+            return self._explicit_outcome
+        if ending is Ending.CANCELLED:
+            return Outcome.CANCELLED
+        return Outcome.FAILED if ending is Ending.FAILED else self.outcomes[0]
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:  # noqa: ARG002
-        if self._explicit_outcome is None:
-            return {}
-        values: Values = {self.outcome_name: self._explicit_outcome.value}
-        if self._is_explicit_failure() and self._error_type:
-            values[names.ERROR_TYPE] = self._error_type
-        return values
+    def _outcome_values(self, ending: Ending) -> Values:
+        outcome = self._final_outcome(ending)
+        is_stated = self.states_success or self._explicit_outcome is not None or outcome is Outcome.CANCELLED
+        return {self.outcome_name: outcome.value} if is_stated else {}
 
-    def _is_explicit_failure(self) -> bool:
-        return self._explicit_outcome is Outcome.FAILED
+    def _is_error(self, ending: Ending) -> bool:
+        outcome = self._final_outcome(ending)
+        return outcome is Outcome.FAILED or (ending is Ending.FAILED and outcome is not Outcome.CANCELLED)
+
+    def _explicit_error_type(self) -> str:
+        return self._error_type if self._explicit_outcome is Outcome.FAILED else ""

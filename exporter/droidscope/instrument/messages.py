@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import DEFAULT_DEADLINE_SECONDS, Kind, MessageType, Outcome
 from droidscope.instrument.baggage import new_id
+from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, seconds
 from droidscope.instrument.providers import Emitter
 from droidscope.units import SECOND_NS
@@ -61,14 +62,22 @@ class Message(InstrumentedSpan):
             values[names.MESSAGE_CORRELATION_ID] = str(self._correlation_id)
         return f"message {self._type.value}", {}, values
 
-    def _final_outcome(self, error: BaseException | None) -> Outcome:  # noqa: ARG002 - a query cares
-        return self._outcome or Outcome.ACCEPTED
+    def _outcome_values(self, ending: Ending) -> Values:
+        if self._outcome is None:
+            self._outcome = self._outcome_by(ending)
+        return {names.MESSAGE_OUTCOME: self._outcome.value}
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
-        outcome = self._final_outcome(error).value
-        labels = {names.MESSAGE_TYPE: self._type.value, names.MESSAGE_OUTCOME: outcome}
+    def _outcome_by(self, ending: Ending) -> Outcome:  # noqa: ARG002 - a query cares
+        return Outcome.ACCEPTED
+
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
+        values = self._outcome_values(ending)
+        labels = {
+            names.MESSAGE_TYPE: self._type.value,
+            names.MESSAGE_OUTCOME: str(values[names.MESSAGE_OUTCOME]),
+        }
         emitter.counters.add(names.CLIENT_MESSAGES, labels)
-        return {names.MESSAGE_OUTCOME: outcome}
+        return {}
 
 
 class Query(Message):
@@ -116,9 +125,9 @@ class Query(Message):
             values[names.MESSAGE_DEADLINE_SECONDS] = self._limit_seconds = deadline
         return name, own_ids, values
 
-    def _final_outcome(self, error: BaseException | None) -> Outcome:
-        if self._outcome is not None:
-            return self._outcome
-        if error is not None:
+    def _outcome_by(self, ending: Ending) -> Outcome:
+        if ending is Ending.CANCELLED:
+            return Outcome.CANCELLED
+        if ending is Ending.FAILED:
             return Outcome.UNANSWERED
         return Outcome.LATE if self._elapsed_ns() > self._limit_seconds * SECOND_NS else Outcome.ANSWERED

@@ -11,8 +11,8 @@ from typing import Final, TypedDict, cast
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Severity
+from droidscope.instrument.emission.counts import ClientCounters
 from droidscope.instrument.never_raise import warn_once
-from droidscope.instrument.providers import ClientCounters
 from droidscope.instrument.reports.formulas import security_score
 from droidscope.instrument.reports.measures import Measures, measure
 from droidscope.instrument.reports.report_files import Paths

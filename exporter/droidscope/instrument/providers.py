@@ -1,7 +1,7 @@
 """
-Where the instrumentation sends what it records: the one place that asks OpenTelemetry for its providers.
+Where the instrumentation sends what it records: on its own road, or to OpenTelemetry's global providers.
 
-Without a provider `current` is None, and the instrumentation does nothing.
+Without either `current` is None, and the instrumentation does nothing.
 """
 
 from __future__ import annotations
@@ -10,92 +10,84 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
-from threading import Lock
+from threading import RLock
 from time import time_ns
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger_provider
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Tracer, TracerProvider
-from opentelemetry.util.types import Attributes
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+    Tracer,
+    TracerProvider,
+    set_span_in_context,
+)
 
 from droidscope.conventions import attributes
-
-_COUNTERS: Final = {
-    attributes.CLIENT_RECORDS: ("{record}", "Spans and conflicts this process has emitted, by kind."),
-    attributes.CLIENT_TASKS: ("{task}", "Tasks ended."),
-    attributes.CLIENT_RETRIES: ("{attempt}", "Attempts after the first."),
-    attributes.CLIENT_MESSAGES: ("{message}", "Messages between droids."),
-    attributes.CLIENT_CONFLICTS: ("{conflict}", "Conflicts found."),
-    attributes.CLIENT_DROPPED: ("{value}", "Values the instrumentation refused, by reason."),
-}
+from droidscope.instrument.emission.counts import COUNTERS, DURATIONS, ClientCounters
+from droidscope.instrument.emission.forks import LINEAGE, after_fork_in_child
+from droidscope.instrument.emission.sampling import sampling_everything
+from droidscope.instrument.emission.texts import AttributeValue, TextSettings, clean_values
+from droidscope.instrument.never_raise import never_raise
 
 
-class ClientCounters:
+class Durations(Protocol):
     """
-    Counts since the start of the process, read by OpenTelemetry when it collects.
-
-    An SDK counter costs microseconds an increment on the caller's path; a dictionary does not.
+    A histogram.
     """
 
-    def __init__(self, meter: Meter) -> None:
-        self._counts: dict[str, dict[tuple[tuple[str, str], ...], int]] = {name: {} for name in _COUNTERS}
-        self._lock = Lock()
-        for name, (unit, description) in _COUNTERS.items():
-            meter.create_observable_counter(name, [partial(self._observe, name)], unit, description)
-
-    def add(self, name: str, labels: Mapping[str, str]) -> None:
+    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
         """
-        Count one more under *name* and *labels*, which come in the same order each time.
+        Count one duration under *labels*.
         """
-        counts, key = self._counts[name], tuple(labels.items())
-        with self._lock:
-            counts[key] = counts.get(key, 0) + 1
-
-    def restart(self) -> None:
-        """
-        Begin at zero: a forked child has emitted nothing yet, whatever its parent did.
-        """
-        self._lock = Lock()
-        for counts in self._counts.values():
-            counts.clear()
-
-    def _observe(self, name: str, _options: CallbackOptions) -> Iterable[Observation]:
-        with self._lock:
-            counts = list(self._counts[name].items())
-        return [Observation(count, dict(labels)) for labels, count in counts]
 
 
 class Emitter:
     """
-    One destination: a tracer, a logger for events, and the client's counters and histograms.
+    One destination of spans, events, counters and histograms.
 
     *service* is the service name of this process, *environment* that of its deployment, None if unknown.
     """
 
+    environment: str | None = None
+
     def __init__(
         self,
-        tracer: Tracer,
-        logger: Logger,
-        meter: Meter,
-        service: str | None = None,
-        environment: str | None = None,
+        service: str | None,
+        texts: TextSettings,
+        counters: ClientCounters,
+        task_duration: Durations,
+        session_duration: Durations,
     ) -> None:
-        self.tracer = tracer
-        self.logger = logger
         self.service = service
-        self.environment = environment
-        self.counters = ClientCounters(meter)
-        histogram = partial(
-            meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
-        )
-        self.task_duration = histogram(attributes.CLIENT_TASK_DURATION, description="Duration of tasks.")
-        self.session_duration = histogram(
-            attributes.CLIENT_SESSION_DURATION, description="Duration of sessions."
-        )
+        self.texts = texts
+        self.counters = counters
+        self.task_duration = task_duration
+        self.session_duration = session_duration
+
+    def start(
+        self,
+        name: str,
+        previous: Context,
+        around: Span | None,
+        kind: SpanKind,
+        values: dict[str, AttributeValue],
+        start_ns: int | None = None,
+    ) -> tuple[Span, Context]:
+        """
+        Begin a span in the context *previous*, and return it with the context inside of it.
+
+        *around* is the innermost instrumented span, if there is one in this process. *values* are clean,
+        and belong to the span from now on. It begins now, unless *start_ns* is given, in Unix nanoseconds.
+        """
+        raise NotImplementedError
 
     def count_record(self, kind: str, inside: Mapping[str, str]) -> None:
         """
@@ -106,18 +98,79 @@ class Emitter:
             labels[attributes.ORCHESTRATOR_NAME] = inside[attributes.ORCHESTRATOR_NAME]
         self.counters.add(attributes.CLIENT_RECORDS, labels)
 
+    def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - some can
+        """
+        Whether it takes the log event *name*.
+        """
+        return True
+
+    def event(self, name: str, values: Mapping[str, object], context: Context) -> None:
+        """
+        Send the log event *name* about the span of *context*.
+        """
+        self.clean_event(name, clean_values(values, self.texts.limit), context)
+
+    def clean_event(self, name: str, values: Mapping[str, AttributeValue], context: Context) -> None:
+        """
+        As `event`, of values that are clean.
+        """
+        raise NotImplementedError
+
+
+class ProviderEmitter(Emitter):
+    """
+    An emitter for providers of OpenTelemetry. It samples everything; the flags that go on to spans of
+    others are those of their sampler.
+    """
+
+    def __init__(self, tracers: TracerProvider, loggers: LoggerProvider, meters: MeterProvider) -> None:
+        scope, version = attributes.SCOPE, attributes.SCHEMA_VERSION
+        self._tracers = tracers
+        self._take_tracer()
+        self._logger: Logger = loggers.get_logger(scope, version)
+        meter = meters.get_meter(scope, version)
+        counters = ClientCounters()
+        for counter, (unit, description) in COUNTERS.items():
+            callback = partial(_observe, counters, counter)
+            meter.create_observable_counter(counter, [callback], unit, description)
+        super().__init__(
+            service_name(getattr(tracers, "resource", None)),
+            TextSettings(),
+            counters,
+            _MeterDurations(meter, attributes.CLIENT_TASK_DURATION),
+            _MeterDurations(meter, attributes.CLIENT_SESSION_DURATION),
+        )
+        self.environment = environment_name(getattr(tracers, "resource", None))
+
+    def start(
+        self,
+        name: str,
+        previous: Context,
+        around: Span | None,  # noqa: ARG002 - it is current here
+        kind: SpanKind,
+        values: dict[str, AttributeValue],
+        start_ns: int | None = None,
+    ) -> tuple[Span, Context]:
+        """
+        Begin a span that is current inside of it.
+        """
+        if self._generation != LINEAGE.generation:  # a forked process has another resource
+            self._take_tracer()
+        span = self._tracer.start_span(name, previous, kind, values, start_time=start_ns)
+        return span, set_span_in_context(self._visible(span, previous, name, kind, values), previous)
+
     def is_enabled(self, name: str) -> bool:
         """
         Whether the logger takes the log event *name*; loggers of older APIs cannot report it, and get all.
         """
-        enabled = getattr(self.logger, "enabled", None)
+        enabled = getattr(self._logger, "enabled", None)
         return enabled is None or bool(enabled(event_name=name))
 
-    def event(self, name: str, values: Attributes, context: Context) -> None:
+    def clean_event(self, name: str, values: Mapping[str, AttributeValue], context: Context) -> None:
         """
-        Send the log event *name* about the span of *context*.
+        Send it to the logger.
         """
-        self.logger.emit(
+        self._logger.emit(
             timestamp=time_ns(),
             context=context,
             severity_number=SeverityNumber.INFO,
@@ -125,20 +178,35 @@ class Emitter:
             attributes=values,
         )
 
+    def _take_tracer(self) -> None:
+        tracer = self._tracers.get_tracer(attributes.SCOPE, attributes.SCHEMA_VERSION)
+        self._tracer, self._visible = sampling_everything(tracer)
+        self._generation = LINEAGE.generation
+
+
+def _observe(counters: ClientCounters, name: str, _options: CallbackOptions) -> Iterable[Observation]:
+    return [Observation(count, dict(labels)) for labels, count in counters.counts(name)]
+
+
+class _MeterDurations:
+    """
+    A histogram of a meter, with labels in clean texts.
+    """
+
+    def __init__(self, meter: Meter, name: str) -> None:
+        self._histogram = meter.create_histogram(
+            name, "s", DURATIONS[name], explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
+        )
+
+    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
+        self._histogram.record(seconds, clean_values(labels))
+
 
 def from_providers(tracers: TracerProvider, loggers: LoggerProvider, meters: MeterProvider) -> Emitter:
     """
     An emitter for these providers, independent of the global ones.
     """
-    scope, version = attributes.SCOPE, attributes.SCHEMA_VERSION
-    resource = getattr(tracers, "resource", None)
-    return Emitter(
-        tracers.get_tracer(scope, version),
-        loggers.get_logger(scope, version),
-        meters.get_meter(scope, version),
-        service_name(resource),
-        environment_name(resource),
-    )
+    return ProviderEmitter(tracers, loggers, meters)
 
 
 def service_name(resource: object) -> str | None:
@@ -156,26 +224,72 @@ def environment_name(resource: object) -> str | None:
     name = getattr(resource, "attributes", {}).get(attributes.DEPLOYMENT_ENVIRONMENT)
     if name:
         return str(name)
-    pairs = (pair.partition("=") for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
-    return next(
-        (
-            unquote(value.strip())
-            for key, _, value in pairs
-            if key.strip() == attributes.DEPLOYMENT_ENVIRONMENT
-        ),
-        None,
-    )
+    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = pair.partition("=")
+        if key.strip() == attributes.DEPLOYMENT_ENVIRONMENT:
+            return unquote(value.strip()) or None
+    return None
 
 
-_emitter: Emitter | None = None
-_lock = Lock()
+class _Roads:
+    """
+    Which emitters there are. The *own* one is made by *make* when it is first used, in each process anew.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.configured = False
+        self.make: Callable[[], Emitter] | None = None
+        self.own: Emitter | None = None
+        self.overriding: list[Emitter] = []
+
+
+_roads: Final = _Roads()
+_emitter: Emitter | None = None  # the one in use, as soon as it is known: every record asks for it
 
 
 def current() -> Emitter | None:
     """
-    The emitter in use, None as long as no tracer provider is configured.
+    The emitter in use, None as long as neither `configure` was called nor a tracer provider is set.
     """
     return _emitter or _discover()
+
+
+def use(make: Callable[[], Emitter] | None) -> None:
+    """
+    From now on, record with what *make* makes, called once a process, at the first record; None: nothing.
+    """
+    with _roads.lock:
+        _roads.configured, _roads.make, _roads.own = True, make, None
+        _forget()
+
+
+def own() -> Emitter | None:
+    """
+    The emitter of droidscope's own road, None unless there is one.
+    """
+    if _roads.own is None and _roads.make is not None:
+        with _roads.lock:
+            # Whatever is recorded while it is made is recorded by nobody, rather than made once more.
+            make, _roads.make = _roads.make, None
+            if make is not None:
+                _roads.own = never_raise(make)()
+                _roads.make = make if _roads.own is not None else None
+    return _roads.own
+
+
+def made() -> Emitter | None:
+    """
+    The emitter of droidscope's own road, None unless it was used in this process.
+    """
+    return _roads.own
+
+
+def is_configured() -> bool:
+    """
+    Whether `configure` was called, whatever became of it.
+    """
+    return _roads.configured
 
 
 @contextmanager
@@ -183,12 +297,20 @@ def override(emitter: Emitter) -> Iterator[None]:
     """
     Send everything of this process to *emitter* instead, in all threads, until the end of the block.
     """
-    global _emitter  # noqa: PLW0603 - the one piece of state of this room
-    previous, _emitter = _emitter, emitter
+    with _roads.lock:
+        _roads.overriding.append(emitter)
+        _forget()
     try:
         yield
     finally:
-        _emitter = previous
+        with _roads.lock:
+            _roads.overriding.remove(emitter)
+            _forget()
+
+
+def _forget() -> None:
+    global _emitter  # noqa: PLW0603 - see there
+    _emitter = None
 
 
 # The API has no cheap way to find out whether there is a provider (`get_tracer_provider` reads the
@@ -204,29 +326,33 @@ def _proxy() -> Tracer:
 
 
 def _discover() -> Emitter | None:
-    global _emitter  # noqa: PLW0603 - as above
+    global _emitter  # noqa: PLW0603 - see there
+    if _roads.configured or _roads.overriding:
+        with _roads.lock:
+            _emitter = _roads.overriding[-1] if _roads.overriding else own()
+            return _emitter
     span = _proxy().start_span("probe", _PROBE)
     if span is _UNSAMPLED or span is trace.INVALID_SPAN:
         return None
-    with _lock:
-        if _emitter is None:
-            _emitter = from_providers(
-                trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider()
-            )
+    with _roads.lock:
+        if _emitter is None and not _roads.configured:
+            _emitter = _of_global_providers()
     return _emitter
 
 
-def _restart_counters() -> None:
-    if _emitter is not None:
-        _emitter.counters.restart()
+@cache
+def _of_global_providers() -> Emitter:
+    # Once and for all: a second one would register its counters a second time.
+    return from_providers(trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
 
 
-def after_fork_in_child(function: Callable[[], None]) -> None:
-    """
-    Have *function* called in every forked child; nothing where processes cannot fork.
-    """
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=function)
+def _begin_anew() -> None:
+    _roads.lock = RLock()
+    for emitter in (_emitter, *_roads.overriding):
+        if emitter is not None:
+            emitter.counters.restart()
+    _roads.own = None
+    _forget()
 
 
-after_fork_in_child(_restart_counters)
+after_fork_in_child(_begin_anew)

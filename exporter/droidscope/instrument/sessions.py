@@ -6,20 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from threading import Lock
-from time import perf_counter_ns
+
+from opentelemetry.trace import format_span_id
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
+from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome, seconds
-from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.never_raise import never_raise, warn_once
+from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
+from droidscope.instrument.user_attributes import Scalar, WithAttributes
 from droidscope.units import SECOND_NS
 
 
-class Session(WithOutcome):
+class Session(WithAttributes):
     """
     One run of a pattern, from request to result.
     """
@@ -28,6 +31,7 @@ class Session(WithOutcome):
     clears_ids = frozenset(IDS)
     emits_started = True
     outcome_name = names.SESSION_OUTCOME
+    states_success = True
 
     def __init__(
         self,
@@ -36,13 +40,18 @@ class Session(WithOutcome):
         name: str | None = None,
         plan: Iterable[str] | None = None,
         planned: float | timedelta | None = None,
+        resume: bool = False,
+        attributes: Mapping[str, Scalar] | None = None,
     ) -> None:
         self._pattern = pattern
         self._id = id
         self._name = name
         self._plan = plan
         self._planned = planned
+        self._resume = resume
+        self._given_attributes = attributes
         self.gates: dict[str, bool] = {}
+        self.waits = OverlappingTime()
 
     @property
     def id(self) -> str:
@@ -53,9 +62,24 @@ class Session(WithOutcome):
             self._id = new_id()
         return str(self._id)
 
+    @never_raise
+    def wait(self, reason: str = "") -> None:
+        """
+        When this block ends, the session waits for a person, and another one of its id will go on with it.
+
+        It is neither running nor ended until then, in whatever process that is.
+        """
+        self._explicit_outcome = Outcome.WAITING
+        if self.emitter is not None and self.recording and not self.ended:
+            values = {**self.inside, names.WAITING_REASON: str(reason)} if reason else self.inside
+            self.emitter.event(names.WAITING_EVENT, values, self.context)
+
     def _describe(self) -> Description:
+        is_resumed = self._is_resumed()
         pattern = str(self._pattern)
         values: Values = {names.OPERATION: "invoke_workflow", names.CONVERSATION_ID: self.id}
+        if is_resumed:
+            values[names.SESSION_RESUMED] = True
         if self._name:
             values[names.PATTERN_NAME] = self._name
         if self._plan is not None:
@@ -63,7 +87,17 @@ class Session(WithOutcome):
         planned = seconds(self._planned, "session(planned)")
         if planned is not None:
             values[names.SESSION_PLANNED_SECONDS] = planned
+        values.update(self._user_values())
         return f"invoke_workflow {pattern}", {names.SESSION_ID: self.id, names.PATTERN_ID: pattern}, values
+
+    def _is_resumed(self) -> bool:
+        if self._resume and self._id is None:
+            warn_once("session:resume", "session(resume=True) needs the id of the session that goes on")
+        return bool(self._resume) and self._id is not None
+
+    def _ids_of_span(self) -> Mapping[str, str]:
+        context = self.span.get_span_context()
+        return {names.SESSION_RUN: format_span_id(context.span_id)} if context.is_valid else {}
 
     def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:
         return own_ids if emitter.service is None else {**own_ids, names.ORCHESTRATOR_NAME: emitter.service}
@@ -92,11 +126,13 @@ class Session(WithOutcome):
         if self.emitter is not None and not self.ended:
             self.emitter.event(names.ALIVE_EVENT, self.inside, self.context)
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
-        outcome = self._final_outcome(error)
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
+        outcome = self._final_outcome(ending).value
         labels = {names.PATTERN_ID: str(self._pattern), self.outcome_name: outcome}
         emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, labels)
-        return {**super()._conclude(emitter, error), self.outcome_name: outcome}
+        self.waits.end()
+        waited_ns = self.waits.total_ns
+        return {names.SESSION_WAITING_SECONDS: waited_ns / SECOND_NS} if waited_ns else {}
 
 
 class Phase(WithOutcome):
@@ -108,7 +144,14 @@ class Phase(WithOutcome):
     clears_ids = frozenset({*PHASE_IDS, *TASK_IDS})
     emits_started = True
     outcome_name = names.PHASE_OUTCOME
-    outcomes = (Outcome.COMPLETED, Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)
+    outcomes = (
+        Outcome.COMPLETED,
+        Outcome.FAILED,
+        Outcome.CANCELLED,
+        Outcome.SKIPPED,
+        Outcome.BLOCKED,
+    )
+    states_success = True
 
     def __init__(
         self,
@@ -121,9 +164,7 @@ class Phase(WithOutcome):
         self._name = name
         self._depends_on = depends_on
         self._planned = planned
-        self._blockers: set[object] = set()
-        self._blocked_since = self._blocked_ns = 0
-        self._lock = Lock()
+        self._blocks = OverlappingTime()
 
     @property
     def id(self) -> str:
@@ -142,22 +183,13 @@ class Phase(WithOutcome):
         """
         Begin to count blocked time on account of *blocker*; blockers that overlap count once.
         """
-        with self._lock:
-            if not self._blockers:
-                self._blocked_since = perf_counter_ns()
-            self._blockers.add(blocker)
+        self._blocks.begin(blocker)
 
     def unblock(self, blocker: object | None = None) -> bool:
         """
         Remove *blocker*, or all of them; True if that ends the blocked time.
         """
-        with self._lock:
-            was_blocked = bool(self._blockers)
-            self._blockers = set() if blocker is None else self._blockers - {blocker}
-            is_free = was_blocked and not self._blockers
-            if is_free:
-                self._blocked_ns += perf_counter_ns() - self._blocked_since
-            return is_free
+        return self._blocks.end(blocker)
 
     def _describe(self) -> Description:
         values: Values = {}
@@ -171,9 +203,7 @@ class Phase(WithOutcome):
             values[names.PHASE_PLANNED_SECONDS] = planned
         return f"phase {self.id}", {names.PHASE_ID: self.id}, values
 
-    def _conclude(self, emitter: Emitter, error: BaseException | None) -> Values:
-        self.unblock()
-        values = {**super()._conclude(emitter, error), self.outcome_name: self._final_outcome(error)}
-        if self._blocked_ns:
-            values[names.PHASE_BLOCKED_SECONDS] = self._blocked_ns / SECOND_NS
-        return values
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
+        self._blocks.end()
+        blocked_ns = self._blocks.total_ns
+        return {names.PHASE_BLOCKED_SECONDS: blocked_ns / SECOND_NS} if blocked_ns else {}

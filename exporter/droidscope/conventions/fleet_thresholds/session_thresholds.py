@@ -78,8 +78,8 @@ OBJECTIVE_BURNING: Final[Threshold[FleetAlertCategory]] = Threshold(
     category="sessions",
     by=BY_ORCHESTRATOR,
     when=(
-        "per orchestrator: more than {limit} of the sessions of {window} (at least {minimum}) did not "
-        f"complete, and the same for {BURN_SHORT_WINDOW}"
+        "per orchestrator: more than {limit} of the sessions of {window} (at least {minimum}) failed or "
+        f"were lost, and the same for {BURN_SHORT_WINDOW}"
     ),
     breached="above",
     limit=BURN_RATE * (1 - SUCCESS_OBJECTIVE),

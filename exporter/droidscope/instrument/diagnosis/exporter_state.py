@@ -19,7 +19,14 @@ from droidscope.instrument.orchestrators.client import URL_VARIABLE, open_url
 
 _SAMPLE: Final = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_HARMLESS: Final = {"not_found", "wrong_method", "unsupported_media_type", "disconnected", "stopping", "queue_full"}
+_HARMLESS: Final = {
+    "not_found",
+    "wrong_method",
+    "unsupported_media_type",
+    "disconnected",
+    "stopping",
+    "queue_full",
+}
 """
 Reasons for which a whole request was refused, of which the sender knows, or which is sent again.
 """
@@ -61,7 +68,9 @@ def check_exporter(url: str, orchestrator: str | None = None) -> Iterator[Findin
         return
     if not status.get("ready"):
         yield warning(
-            "exporter_not_ready", f"{where} is not ready: {status.get('message') or 'it starts'}.", "Wait, and ask again."
+            "exporter_not_ready",
+            f"{where} is not ready: {status.get('message') or 'it starts'}.",
+            "Wait, and ask again.",
         )
         return
     yield from check_clock(summary["summary"]["time_seconds"], ours, f"Pages are at {url}")
@@ -103,10 +112,14 @@ def check_receipts(where: str, samples: Iterable[Sample], orchestrator: str | No
             f"{where} has refused {refused['no_session']} records that belong to no session.",
             "Record within a session; carry its context to threads (ds.carry) and its headers to other processes.",
         )
-    others = {reason: n for reason, n in refused.items() if reason != "no_session" and reason not in _HARMLESS}
+    others = {
+        reason: n for reason, n in refused.items() if reason != "no_session" and reason not in _HARMLESS
+    }
     if others:
         reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(others.items()))
-        yield warning("refused_items", f"{where} has refused items: {reasons}.", "Its log names them at level debug.")
+        yield warning(
+            "refused_items", f"{where} has refused items: {reasons}.", "Its log names them at level debug."
+        )
     for sample in samples:
         if sample.name == "droidscope_completeness_ratio" and sample.value < 1:
             name = sample.labels.get("orchestrator", "")
@@ -123,7 +136,9 @@ def check_held_back(where: str, summary: dict[str, Any], samples: Iterable[Sampl
     Counters that do not show yet what is counted.
     """
     counted = {
-        "orchestrator_sessions_total": _total(summary, "completed_sessions", "failed_sessions", "lost_sessions"),
+        "orchestrator_sessions_total": _total(
+            summary, "completed_sessions", "failed_sessions", "lost_sessions"
+        ),
         "orchestrator_tasks_total": _total(summary, "completed_tasks", "failed_tasks"),
     }
     shown = dict.fromkeys(counted, 0)
@@ -161,5 +176,6 @@ def _page(url: str, path: str, headers: dict[str, str] | None = None) -> str:
 
 def _samples(text: str) -> list[Sample]:
     return [
-        Sample(name, dict(_LABEL.findall(labels)), float(value)) for name, labels, value in _SAMPLE.findall(text)
+        Sample(name, dict(_LABEL.findall(labels)), float(value))
+        for name, labels, value in _SAMPLE.findall(text)
     ]

@@ -123,17 +123,23 @@ def _judge(answer: _Answer, target: Target, where: str) -> Iterator[Finding]:
         )
     elif status in {401, 403}:
         yield error(
-            "unauthorized", f"{where}, which answers {status}.", "Set OTEL_EXPORTER_OTLP_HEADERS, or headers=."
+            "unauthorized",
+            f"{where}, which answers {status}.",
+            "Set OTEL_EXPORTER_OTLP_HEADERS, or headers=.",
         )
     elif status in {404, 405} and "frame-ancestors" in answer.headers.get("content-security-policy", ""):
         yield wrong_port(where, "that is the port of the exporter's pages", target)
     elif status in {404, 405, 415, 501}:
         yield error(
-            "no_otlp", f"{where}, which answers {status}: nobody takes OTLP there.", "Correct host, port and path."
+            "no_otlp",
+            f"{where}, which answers {status}: nobody takes OTLP there.",
+            "Correct host, port and path.",
         )
     elif status in {429, 502, 503, 504}:
         yield warning(
-            "not_ready", f"{where}, which answers {status}: it takes nothing now.", "Wait, or look at its log."
+            "not_ready",
+            f"{where}, which answers {status}: it takes nothing now.",
+            "Wait, or look at its log.",
         )
     elif is_page:
         yield error("no_otlp", f"{where}, which answers with a web page.", "Correct host, port and path.")
@@ -144,7 +150,9 @@ def _judge(answer: _Answer, target: Target, where: str) -> Iterator[Finding]:
 def _check_grpc(target: Target, where: str, timeout_seconds: float) -> Iterator[Finding]:
     is_tls = target.parts.scheme == "https"
     with _connected(target, timeout_seconds) as plain:
-        connection = _tls(target, "h2").wrap_socket(plain, server_hostname=target.parts.hostname) if is_tls else plain
+        connection = (
+            _tls(target, "h2").wrap_socket(plain, server_hostname=target.parts.hostname) if is_tls else plain
+        )
         connection.sendall(_PREFACE)
         answer = connection.recv(64)
         connection.close()
@@ -177,13 +185,19 @@ def _no_answer(target: Target, where: str, failure: Exception, timeout_seconds: 
         )
     if isinstance(failure, ssl.SSLError):
         return error(
-            "tls_mismatch", f"{where}, where no TLS is spoken ({failure.reason}).", "Take http:// instead of https://."
+            "tls_mismatch",
+            f"{where}, where no TLS is spoken ({failure.reason}).",
+            "Take http:// instead of https://.",
         )
     if isinstance(failure, socket.gaierror):
-        return error("unknown_host", f"{where}, and that host has no address.", "Correct the name, or the DNS.")
+        return error(
+            "unknown_host", f"{where}, and that host has no address.", "Correct the name, or the DNS."
+        )
     if isinstance(failure, TimeoutError):
         return error(
-            "no_answer", f"{where}, which does not answer within {timeout_seconds:g} s.", "Look for a firewall."
+            "no_answer",
+            f"{where}, which does not answer within {timeout_seconds:g} s.",
+            "Look for a firewall.",
         )
     if isinstance(failure, RemoteDisconnected | BadStatusLine | ConnectionResetError | BrokenPipeError):
         return _garbled(target, where, timeout_seconds)

@@ -51,9 +51,7 @@ def targets(variables: Mapping[str, str]) -> list[Target]:
     The targets of the signals that are sent.
     """
     return [
-        _target(signal, variables)
-        for signal in SIGNALS
-        if exporter_of(signal, variables) not in {"none", ""}
+        _target(signal, variables) for signal in SIGNALS if exporter_of(signal, variables) not in {"none", ""}
     ]
 
 

@@ -65,7 +65,9 @@ def check_variables(variables: Mapping[str, str]) -> Iterator[Finding]:
             make = error if signal == "traces" else warning
             without = _WITHOUT.get(signal, "nothing that has ended is seen")
             yield make(
-                f"no_{signal}", f"{name} is {exporter}, so {signal} are not sent: {without}.", f"Set {name}=otlp."
+                f"no_{signal}",
+                f"{name} is {exporter}, so {signal} are not sent: {without}.",
+                f"Set {name}=otlp.",
             )
     yield from _check_propagators(variables)
     if variables.get("OTEL_TRACES_SAMPLER"):
@@ -128,10 +130,10 @@ def check_target(target: Target) -> Iterator[Finding]:
             f"Set OTEL_EXPORTER_OTLP_PROTOCOL to {HTTP} or {GRPC}.",
         )
         return
-    if not target.parts.hostname or (target.protocol == HTTP and target.parts.scheme not in {"http", "https"}):
-        yield error(
-            "no_url", f"{where}, which is no URL.", "Give one such as http://127.0.0.1:4318."
-        )
+    if not target.parts.hostname or (
+        target.protocol == HTTP and target.parts.scheme not in {"http", "https"}
+    ):
+        yield error("no_url", f"{where}, which is no URL.", "Give one such as http://127.0.0.1:4318.")
         return
     yield from _check_port(target, where)
     if target.protocol == HTTP and target.parts.path.count("/v1/") > 1:

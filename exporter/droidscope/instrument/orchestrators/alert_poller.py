@@ -13,10 +13,10 @@ from time import monotonic
 from typing import Any, Final, Protocol, runtime_checkable
 
 from droidscope.errors import DroidscopeError
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import logger, never_raise, warn_once
 from droidscope.instrument.orchestrators import client
 from droidscope.instrument.orchestrators.own_name import OwnName, own_name
-from droidscope.instrument.providers import after_fork_in_child
 
 DELAY_SECONDS: Final = 6.0
 """

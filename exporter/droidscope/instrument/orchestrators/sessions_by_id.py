@@ -19,10 +19,10 @@ from opentelemetry.context import Context, attach, get_current
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Outcome
 from droidscope.instrument.baggage import IDS, current_baggage, with_baggage, without
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.instrumented_span import Description
 from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.orchestrators.outcome_of import outcome_of
-from droidscope.instrument.providers import after_fork_in_child
 from droidscope.instrument.providers import current as current_emitter
 from droidscope.instrument.sessions import Session
 

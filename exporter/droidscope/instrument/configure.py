@@ -1,0 +1,253 @@
+"""
+`configure` sets up the road of droidscope's own records to its exporter; `flush` and `shutdown` end it well.
+
+Sending needs the extra `sdk`; everything else of the instrumentation does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from threading import Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from opentelemetry import metrics, trace
+from opentelemetry._logs import get_logger_provider
+
+from droidscope.conventions import attributes as names
+from droidscope.errors import ConfigError, MissingExtraError
+from droidscope.instrument import providers
+from droidscope.instrument.emission.forks import after_fork_in_child
+from droidscope.instrument.emission.own_road import OwnRoad
+from droidscope.instrument.emission.sink import Destination
+from droidscope.instrument.emission.texts import TEXT_LIMIT, TextSettings
+from droidscope.instrument.never_raise import logger, warn_once
+
+if TYPE_CHECKING:
+    from droidscope.instrument.emission.setup import Setup
+
+EXIT_SECONDS: Final = 5.0
+"""
+The longest the end of the process waits for what is still to be sent.
+"""
+
+_PROTOCOLS: Final = ("http/protobuf", "grpc")
+
+
+class _Configured:
+    """
+    The last call of `configure` that has not been shut down.
+    """
+
+    def __init__(self) -> None:
+        self.setup: Setup | None = None
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """
+        Have a lock that nobody holds: in a forked child a thread of the parent might.
+        """
+        self.lock = Lock()
+
+
+_configured: Final = _Configured()
+after_fork_in_child(_configured.begin_anew)
+
+
+def configure(
+    *,
+    service_name: str | None = None,
+    endpoint: str | None = None,
+    protocol: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    resource_attributes: Mapping[str, Any] | None = None,
+    frameworks: bool = True,
+    text_limit: int | None = TEXT_LIMIT,
+    stack_traces: bool = True,
+) -> None:
+    """
+    Send what droidscope records by OTLP, whatever OpenTelemetry providers this process has or will have.
+
+    What is not given here is taken from the standard OTEL_* variables; metrics are sent every 15 s unless
+    OTEL_METRIC_EXPORT_INTERVAL is set. Called again with the same arguments it changes nothing, with others
+    it sends what waits and goes on with them. Nothing is lost at the end of the process if the exporter
+    answers within 5 s; if it is down, the orchestrator does not notice.
+
+    Args:
+        service_name: The orchestrator's name (OTEL_SERVICE_NAME, else that of a tracer provider in use).
+
+        endpoint: Base URL of the exporter, `http://127.0.0.1:4318` by default
+            (OTEL_EXPORTER_OTLP_ENDPOINT).
+
+        protocol: `http/protobuf`, the default, or `grpc` (OTEL_EXPORTER_OTLP_PROTOCOL).
+
+        headers: Headers of each request, such as an authorization.
+
+        resource_attributes: More about this process, such as `deployment.environment.name`.
+
+        frameworks: Whether spans of instrumented frameworks are sent, too, if no tracer provider is set
+            when the first record begins: droidscope then sets one.
+
+        text_limit: The longest text of an attribute, an exception's message or a stack trace, in
+            characters; with 0 or None neither messages nor stack traces are sent.
+
+        stack_traces: Whether stack traces are sent.
+
+    Raises:
+        ConfigError: If an argument, or a standard variable, cannot be honoured.
+        MissingExtraError: If the SDK is not installed.
+    """
+    _check_text("service_name", service_name)
+    resource = _checked_resource(resource_attributes, service_name)
+    destination = Destination(endpoint, _checked_protocol(protocol), _checked_headers(headers))
+    _check_endpoint(destination)
+    _configure(service_name, destination, resource, bool(frameworks), _texts(text_limit, stack_traces))
+
+
+def _configure(
+    service_name: str | None,
+    destination: Destination,
+    resource: Mapping[str, Any],
+    frameworks: bool,
+    texts: TextSettings,
+) -> None:
+    try:
+        from droidscope.instrument.emission.setup import Setup, make_road  # noqa: PLC0415 - needs the SDK
+    except ImportError:
+        raise MissingExtraError("sending telemetry", "sdk") from None
+    variables = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    setup = Setup(destination, service_name, resource, frameworks, texts, variables)
+    with _configured.lock:
+        if setup == _configured.setup:
+            return
+        previous, _configured.setup = providers.made(), setup
+        if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            warn_once("disabled", "OTEL_SDK_DISABLED is true: droidscope records nothing")
+            providers.use(None)
+        else:
+            providers.use(lambda: make_road(setup))
+    if isinstance(previous, OwnRoad):
+        previous.sink.shutdown(EXIT_SECONDS)
+
+
+def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
+    """
+    Send what is waiting; False if that took longer than *timeout_seconds*, if some of it could not be
+    sent, or if nothing is configured. It never raises.
+
+    Without `configure` the global providers are flushed, of which only the first is known.
+    It blocks: for scripts and tests, not for droids at work.
+    """
+    road = providers.made()
+    if isinstance(road, OwnRoad):
+        return road.sink.flush(timeout_seconds)
+    if providers.is_configured():
+        return _configured.setup is not None and "OTEL_SDK_DISABLED" not in _configured.setup.variables
+    in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
+    flushable = [provider for provider in in_use if hasattr(provider, "force_flush")]
+    return bool(flushable) and _flush_all(flushable, timeout_seconds)
+
+
+def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
+    """
+    Send what is waiting and record nothing more, until `configure` is called again; False if that took
+    longer than *timeout_seconds*, or if anything could not be sent since `configure`. It never raises.
+
+    It happens by itself at the end of the process.
+    """
+    with _configured.lock:
+        road, _configured.setup = providers.made(), None
+        if providers.is_configured():
+            providers.use(None)
+    return road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else True
+
+
+def _flush_all(flushable: Sequence[Any], timeout_seconds: float) -> bool:
+    """
+    Flush providers of others, each on a thread that may be left behind; True if all were in time.
+    """
+    deadline = monotonic() + timeout_seconds
+    done: list[bool] = []
+
+    def run(provider: Any) -> None:  # noqa: ANN401 - one of three unrelated classes
+        try:
+            done.append(provider.force_flush() is not False)
+        except Exception as error:  # noqa: BLE001 - the edge of the room: it counts as not done
+            logger.warning("%s could not send what was waiting: %r", type(provider).__name__, error)
+
+    threads = [Thread(target=run, args=(provider,), daemon=True) for provider in flushable]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - monotonic()))
+    return len(done) == len(flushable) and all(done)
+
+
+def _refuse(name: str, value: object, expected: str) -> ConfigError:
+    return ConfigError(f"{name} is {value!r}; expected {expected}")
+
+
+def _check_text(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise _refuse(name, value, "a text")
+
+
+def _checked_protocol(given: str | None) -> str | None:
+    variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
+    name, value = ("protocol", given) if given is not None else (variable, os.environ.get(variable) or None)
+    if value is not None and value not in _PROTOCOLS:
+        raise _refuse(name, value, f"one of {', '.join(_PROTOCOLS)}")
+    return given
+
+
+def _check_endpoint(destination: Destination) -> None:
+    endpoint = destination.endpoint
+    if endpoint is None:
+        return
+    _check_text("endpoint", endpoint)
+    protocol = destination.protocol or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    if protocol == "grpc" and "://" not in endpoint:
+        return
+    try:
+        parts = urlsplit(endpoint)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise _refuse("endpoint", endpoint, "a URL such as http://127.0.0.1:4318")
+
+
+def _checked_headers(headers: object) -> dict[str, str] | None:
+    if headers is None:
+        return None
+    if not isinstance(headers, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, str) for name, value in headers.items()
+    ):
+        raise ConfigError("headers have another shape; expected a mapping from names to texts")
+    return dict(headers)
+
+
+def _checked_resource(given: object, service_name: str | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise _refuse("resource_attributes", given, "a mapping from names to values")
+    for name, value in given.items():
+        if not isinstance(name, str) or not isinstance(value, str | bool | int | float):
+            raise _refuse(f"resource_attributes[{name!r}]", value, "a text or a number")
+    named = given.get(names.SERVICE_NAME)
+    if named is not None and service_name is not None and named != service_name:
+        raise _refuse(
+            "service_name", service_name, f"that of resource_attributes, {named!r}, or only one of both"
+        )
+    return dict(given)
+
+
+def _texts(limit: object, stack_traces: object) -> TextSettings:
+    if limit is None or limit == 0:
+        return TextSettings(messages=False, stack_traces=False)
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        raise _refuse("text_limit", limit, "characters, or 0 for none")
+    return TextSettings(limit, stack_traces=bool(stack_traces))

@@ -1,0 +1,3 @@
+"""
+What droidscope records on its own road: light spans, events and counts, and where they go.
+"""

@@ -1,0 +1,149 @@
+"""
+Droidscope's own road: light spans, events and counts that go to a sink, whatever providers there are.
+
+Next to a provider of somebody else its spans are not current, so that the traces of others stay whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import time_ns
+from typing import Any, Final, NamedTuple
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    ProxyTracerProvider,
+    Span,
+    SpanContext,
+    SpanKind,
+    get_current_span,
+    set_span_in_context,
+)
+
+from droidscope.conventions import attributes as names
+from droidscope.instrument.emission.counts import ClientCounters, ClientDurations
+from droidscope.instrument.emission.event_record import EventRecord
+from droidscope.instrument.emission.innermost import innermost
+from droidscope.instrument.emission.light_span import LightSpan, Origin, new_trace
+from droidscope.instrument.emission.sampling import decided_context
+from droidscope.instrument.emission.sink import Sink
+from droidscope.instrument.emission.texts import AttributeValue, TextSettings
+from droidscope.instrument.providers import Emitter, environment_name, service_name
+
+
+class OwnResource:
+    """
+    What a process says about itself: *attributes*, as the encoder reads a resource of the SDK.
+    """
+
+    schema_url = ""
+
+    def __init__(self, attributes: Mapping[str, Any]) -> None:
+        self.attributes = dict(attributes)
+
+
+class OwnScope(NamedTuple):
+    """
+    The instrumentation scope of droidscope's records, as the encoder reads one of the SDK.
+    """
+
+    name: str = names.SCOPE
+    version: str = names.SCHEMA_VERSION
+    schema_url: str = ""
+    attributes: None = None
+
+
+SCOPE: Final = OwnScope()
+
+
+class OwnRoad(Emitter):
+    """
+    The emitter of one process, to one sink.
+
+    *is_foreign* is whether a tracer provider is somebody else's, *events* whether there are log events.
+    """
+
+    def __init__(
+        self,
+        resource: OwnResource,
+        texts: TextSettings,
+        make_sink: Callable[[OwnRoad], Sink],
+        is_foreign: Callable[[object], bool],
+        *,
+        events: bool = True,
+    ) -> None:
+        tasks, sessions = ClientDurations(), ClientDurations()
+        super().__init__(service_name(resource), texts, ClientCounters(), tasks, sessions)
+        self.environment = environment_name(resource)
+        self.resource = resource
+        self.sink = make_sink(self)
+        self._durations = {names.CLIENT_TASK_DURATION: tasks, names.CLIENT_SESSION_DURATION: sessions}
+        self._start_ns = time_ns()
+        self._origin = Origin(resource, SCOPE, self.sink.span, texts)
+        self._is_foreign = is_foreign
+        self._events = events
+        self._beside: bool | None = None
+        self._sampler: Any = None
+
+    @property
+    def beside(self) -> bool:
+        """
+        Whether the global tracer provider is somebody else's. It can be set only once.
+        """
+        if self._beside is None:
+            provider = trace.get_tracer_provider()
+            if isinstance(provider, ProxyTracerProvider):
+                return False
+            self._beside = self._is_foreign(provider)
+            self._sampler = None if self._beside else getattr(provider, "sampler", None)
+        return self._beside
+
+    def start(
+        self,
+        name: str,
+        previous: Context,
+        around: Span | None,
+        kind: SpanKind,
+        values: dict[str, AttributeValue],
+        start_ns: int | None = None,
+    ) -> tuple[Span, Context]:
+        """
+        Begin a light span. It is current for others unless their provider is there.
+        """
+        beside = self.beside
+        above = around if beside and around is not None else get_current_span(previous)
+        parent = above.get_span_context()
+        if parent[5]:  # it is valid
+            span = LightSpan(self._origin, name, parent, kind, values, None, start_ns)
+        else:
+            root = new_trace()
+            if self._sampler is not None:
+                root = decided_context(self._sampler, root, name, kind, values)
+            span = LightSpan(self._origin, name, None, kind, values, root, start_ns)
+        return span, previous if beside else set_span_in_context(span, previous)
+
+    def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - all or none
+        """
+        Whether there are log events.
+        """
+        return self._events
+
+    def clean_event(self, name: str, values: Mapping[str, AttributeValue], context: Context) -> None:
+        """
+        Send an event about the innermost span.
+        """
+        if not self._events:
+            return
+        found = innermost(context) if self.beside else None
+        span = get_current_span(context) if found is None else found.span
+        about: SpanContext = span.get_span_context()
+        self.sink.log(EventRecord(self.resource, SCOPE, name, values, about))
+
+    def collect(self) -> Any:  # noqa: ANN401 - `MetricsData` of the SDK
+        """
+        The counts of now, None if there are none.
+        """
+        from droidscope.instrument.emission.metrics_data import metrics_data  # noqa: PLC0415 - needs the SDK
+
+        return metrics_data(self.counters, self._durations, self._start_ns, self.resource, SCOPE)

@@ -1,0 +1,72 @@
+"""
+Makes the road that `configure` has asked for.
+
+Needs the extra `sdk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+
+from droidscope.instrument import providers
+from droidscope.instrument.emission.forks import LINEAGE
+from droidscope.instrument.emission.frameworks import FrameworkSpans, RoutedSpan
+from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
+from droidscope.instrument.emission.resources import own_resource
+from droidscope.instrument.emission.sdk_sink import SdkSink
+from droidscope.instrument.emission.sink import Collect, Destination, Sink
+from droidscope.instrument.emission.texts import TextSettings
+
+
+@dataclass(frozen=True)
+class Setup:
+    """
+    The arguments of `configure`, and the OTEL_* variables at that time: what two equal calls have in common.
+    """
+
+    destination: Destination
+    service_name: str | None
+    resource_attributes: Mapping[str, Any]
+    frameworks: bool
+    texts: TextSettings
+    variables: Mapping[str, str]
+    generation: int = field(default_factory=lambda: LINEAGE.generation)
+
+
+def new_sink(destination: Destination, collect: Collect) -> Sink:
+    """
+    A sink of this process for *destination*.
+    """
+    return SdkSink(destination, collect)
+
+
+def make_road(setup: Setup) -> OwnRoad:
+    """
+    The emitter of this process; it is made anew in each forked child.
+    """
+    attributes = own_resource(
+        setup.service_name, setup.resource_attributes, keeps_instance=setup.generation == LINEAGE.generation
+    )
+    if setup.frameworks:
+        FRAMEWORKS.claim(Resource(attributes))
+    return OwnRoad(
+        OwnResource(attributes),
+        setup.texts,
+        lambda road: new_sink(setup.destination, road.collect),
+        lambda provider: provider is not FRAMEWORKS.provider,
+        events=setup.variables.get("OTEL_LOGS_EXPORTER", "").strip() != "none",
+    )
+
+
+def _send(span: ReadableSpan) -> None:
+    road = providers.own()
+    if isinstance(road, OwnRoad):
+        road.sink.span(RoutedSpan(span, road.resource))
+
+
+FRAMEWORKS: Final = FrameworkSpans(_send)

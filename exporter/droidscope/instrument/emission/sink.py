@@ -1,0 +1,57 @@
+"""
+Where droidscope's own records go: the seam between recording them and sending them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Protocol
+
+
+class Sink(Protocol):
+    """
+    Takes records for one endpoint. `span` and `log` never block and never raise.
+    """
+
+    def span(self, readable: Any) -> None:  # noqa: ANN401 - duck-typed, as the encoder of the SDK reads it
+        """
+        Send a span that has ended: what `encode_spans` of the OTLP encoder takes.
+        """
+
+    def log(self, readable: Any) -> None:  # noqa: ANN401 - as above
+        """
+        Send an event: what `encode_logs` of the OTLP encoder takes.
+        """
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """
+        Send what waits, counts included; False if any of it was not delivered in time.
+        """
+
+    def shutdown(self, timeout_seconds: float) -> bool:
+        """
+        As `flush`, and take nothing more; False if anything was not delivered since the start.
+        """
+
+
+@dataclass(frozen=True)
+class Destination:
+    """
+    Where to send, as `configure` was given it: None leaves the choice to the standard OTEL_* variables.
+
+    *spool* is a folder for what cannot be sent now; *on_exit* is whether the end of the process flushes.
+    """
+
+    endpoint: str | None = None
+    protocol: str | None = None
+    headers: Mapping[str, str] | None = None
+    spool: str | PathLike[str] | None = None
+    on_exit: bool = True
+
+
+Collect = Callable[[], Any]
+"""
+Returns the `MetricsData` of now, None if there is none. It is called once an interval and at each flush.
+"""

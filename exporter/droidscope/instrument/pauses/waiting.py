@@ -1,0 +1,158 @@
+"""
+What a session waits for: a person, an approval. It is neither work nor failure, and counts in no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.context import get_current
+from opentelemetry.trace import get_current_span
+
+from droidscope.conventions import attributes as names
+from droidscope.instrument import providers
+from droidscope.instrument.baggage import current_baggage, ids
+from droidscope.instrument.instrumented_span import current, enclosing
+from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.pauses.overlapping_time import OverlappingTime
+from droidscope.instrument.providers import Emitter
+from droidscope.instrument.sessions import Session
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class _SessionsElsewhere:
+    """
+    The waits of sessions that are open in another process, by the ids of the session, while they last.
+    """
+
+    LIMIT: Final = 1000
+
+    def __init__(self) -> None:
+        self._waits: dict[tuple[str, str], OverlappingTime] = {}
+        self._lock = Lock()
+
+    def waits_of(self, inside: Mapping[str, str]) -> OverlappingTime:
+        """
+        The waits of the session that has the ids *inside*.
+        """
+        key = (inside.get(names.SESSION_ID, ""), inside.get(names.SESSION_RUN, ""))
+        with self._lock:
+            waits = self._waits.pop(key, None) or OverlappingTime()
+            self._waits[key] = waits  # now the youngest
+            if len(self._waits) > self.LIMIT:
+                del self._waits[next(iter(self._waits))]
+        return waits
+
+
+_elsewhere: Final = _SessionsElsewhere()
+
+
+class WaitingPeriod:
+    """
+    A reason why the current session waits, until `resumed` or the end of its `with` block.
+    """
+
+    __slots__ = ("_context", "_waits")
+
+    def __init__(self) -> None:
+        self._context = get_current()
+        self._waits: OverlappingTime | None = None
+
+    @never_raise
+    def begin(self, reason: str) -> None:
+        """
+        Record that the session waits, and for what.
+        """
+        emitter = _recording_emitter()
+        if emitter is None:
+            return
+        values = ids(current_baggage(), emitter.service)
+        self._waits = _waits(values)
+        self._waits.begin(self)
+        if reason:
+            values[names.WAITING_REASON] = str(reason)
+        emitter.event(names.WAITING_EVENT, values, self._context)
+
+    @never_raise
+    def end(self) -> None:
+        """
+        Record that the session goes on, unless it still waits for something else.
+        """
+        emitter = providers.current()
+        if emitter is not None and self._waits is not None and self._waits.end(self):
+            values = ids(current_baggage(self._context), emitter.service)
+            emitter.event(names.RESUMED_EVENT, values, self._context)
+
+    def __enter__(self) -> None:
+        """
+        It waits already.
+        """
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """
+        It goes on, also after an exception.
+        """
+        self.end()
+
+    async def __aenter__(self) -> None:
+        """
+        As `__enter__`.
+        """
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """
+        As `__exit__`.
+        """
+        self.end()
+
+
+def waiting(reason: str = "") -> WaitingPeriod:
+    """
+    Record that the session waits for a person, from here to `resumed()` or to the end of the `with` block.
+
+    The time counts as such, in no limit and as no silence; what overlaps counts once. A session that waits
+    for longer than its process lives ends its block by `Session.wait` instead.
+
+    Args:
+        reason: What it waits for, for people.
+    """
+    period = WaitingPeriod()
+    period.begin(reason)
+    return period
+
+
+@never_raise
+def resumed() -> None:
+    """
+    Record that the current session goes on, whatever it waited for.
+    """
+    emitter = _recording_emitter()
+    if emitter is None:
+        return
+    values = ids(current_baggage(), emitter.service)
+    if _waits(values).end() or enclosing(current(), Session) is None:
+        emitter.event(names.RESUMED_EVENT, values, get_current())
+
+
+def _waits(inside: Mapping[str, str]) -> OverlappingTime:
+    session = enclosing(current(), Session)
+    return _elsewhere.waits_of(inside) if session is None else session.waits
+
+
+def _recording_emitter() -> Emitter | None:
+    """
+    The emitter, None without a provider, outside of any session, and inside of what is not sampled.
+    """
+    emitter = providers.current()
+    if emitter is None or names.SESSION_ID not in current_baggage():
+        return None
+    around = get_current_span().get_span_context()
+    return emitter if not around.is_valid or around.trace_flags.sampled else None
