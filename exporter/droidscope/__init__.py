@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         tool,
     )
     from droidscope.instrument.configure import configure, flush, shutdown
+    from droidscope.instrument.diagnosis.findings import Finding
+    from droidscope.instrument.diagnosis.process import check
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Gate, Synthesis
     from droidscope.instrument.id_processor import IdSpanProcessor
@@ -49,6 +51,7 @@ __all__ = [
     "Attempt",
     "ConfigError",
     "DroidscopeError",
+    "Finding",
     "Gate",
     "IdFilter",
     "IdSpanProcessor",
@@ -66,6 +69,7 @@ __all__ = [
     "attempt",
     "blocked",
     "cancel",
+    "check",
     "complete",
     "configure",
     "conflict",
@@ -96,6 +100,8 @@ __all__ = [
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
     "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
+    "droidscope.instrument.diagnosis.findings": "Finding",
+    "droidscope.instrument.diagnosis.process": "check",
     "droidscope.instrument.gates": "Gate Synthesis",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.orchestrators.analytics_orchestrator": "AnalyticsOrchestrator",

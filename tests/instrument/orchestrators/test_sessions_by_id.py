@@ -64,15 +64,17 @@ def test_a_session_is_started_and_ended_by_its_id(seen):
 
 def test_a_session_may_be_cancelled(seen):
     """
-    Its result is not wanted any more, by a call or by what it says itself.
+    Its result is not wanted any more, by a call, by what it says itself, or by an exception that means it.
     """
     ds.start_session("s1", "triage")
     ds.start_session("s2", "triage")
+    ds.start_session("s3", "triage")
 
     ds.cancel("s1")
     ds.complete("s2", {"status": "cancelled"})
+    ds.fail("s3", asyncio.CancelledError())
 
-    assert outcomes(seen) == {"s1": "cancelled", "s2": "cancelled"}
+    assert outcomes(seen) == {"s1": "cancelled", "s2": "cancelled", "s3": "cancelled"}
 
 
 def test_the_caller_is_not_inside_of_what_it_starts(seen):

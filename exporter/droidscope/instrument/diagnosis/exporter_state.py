@@ -110,7 +110,7 @@ def check_receipts(where: str, samples: Iterable[Sample], orchestrator: str | No
         yield warning(
             "no_session",
             f"{where} has refused {refused['no_session']} records that belong to no session.",
-            "Record within a session; carry its context to threads (ds.carry) and its headers to other processes.",
+            "Record within a session; its context goes to threads by ds.carry, to processes by headers.",
         )
     others = {
         reason: n for reason, n in refused.items() if reason != "no_session" and reason not in _HARMLESS
@@ -149,8 +149,8 @@ def check_held_back(where: str, summary: dict[str, Any], samples: Iterable[Sampl
         if shown[name] < n:
             yield note(
                 "held_back",
-                f"{where} has counted {n}, and {name} shows {shown[name]}: a new series shows its value before its "
-                "first event for birth_hold, 1 minute by default, since increase() would not see it otherwise.",
+                f"{where} has counted {n}, and {name} shows {shown[name]}: a new series shows its value "
+                "before its first event for birth_hold (1 minute), else increase() would not see it.",
                 "Wait that long; the live page and the API show everything at once.",
             )
 

@@ -40,7 +40,7 @@ class _Answer(NamedTuple):
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: object) -> None:
         return None
 
 
@@ -81,8 +81,8 @@ def check_clock(theirs: float, ours: float, where: str) -> Iterator[Finding]:
     if abs(skew) > SKEW_SECONDS:
         yield warning(
             "clock_skew",
-            f"{where}, where the clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}: what ends counts "
-            "by our clock, windows and alerts by theirs.",
+            f"{where}, where the clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}: what ends "
+            "counts by our clock, windows and alerts by theirs.",
             "Synchronise the clocks (NTP).",
         )
 
@@ -105,7 +105,7 @@ def _post(target: Target, timeout_seconds: float) -> _Answer:
         raise
 
 
-def _read(status: int, answer: Any) -> _Answer:
+def _read(status: int, answer: Any) -> _Answer:  # noqa: ANN401 - an answer of urllib, or an error that is one
     headers = {name.lower(): value for name, value in answer.headers.items()}
     return _Answer(status, headers, answer.read(2000))
 
@@ -118,7 +118,7 @@ def _judge(answer: _Answer, target: Target, where: str) -> Iterator[Finding]:
     if 300 <= status < 400:  # noqa: PLR2004 - likewise
         yield error(
             "redirected",
-            f"{where}, which redirects to {answer.headers.get('location', 'nowhere')}; telemetry does not follow.",
+            f"{where}, which redirects to {answer.headers.get('location', 'nowhere')}; nothing follows.",
             "Give that address as the endpoint.",
         )
     elif status in {401, 403}:
@@ -177,36 +177,32 @@ def _tls(target: Target, *protocols: str) -> ssl.SSLContext:
 
 
 def _no_answer(target: Target, where: str, failure: Exception, timeout_seconds: float) -> Finding:
-    if isinstance(failure, ssl.SSLCertVerificationError):
-        return error(
-            "certificate",
-            f"{where}, whose certificate is not trusted: {failure.verify_message}.",
-            "Set OTEL_EXPORTER_OTLP_CERTIFICATE to that of its authority.",
-        )
-    if isinstance(failure, ssl.SSLError):
-        return error(
-            "tls_mismatch",
-            f"{where}, where no TLS is spoken ({failure.reason}).",
-            "Take http:// instead of https://.",
-        )
-    if isinstance(failure, socket.gaierror):
-        return error(
-            "unknown_host", f"{where}, and that host has no address.", "Correct the name, or the DNS."
-        )
-    if isinstance(failure, TimeoutError):
-        return error(
-            "no_answer",
-            f"{where}, which does not answer within {timeout_seconds:g} s.",
-            "Look for a firewall.",
-        )
     if isinstance(failure, RemoteDisconnected | BadStatusLine | ConnectionResetError | BrokenPipeError):
         return _garbled(target, where, timeout_seconds)
-    if isinstance(failure, ConnectionRefusedError):
-        return error(
+    for kind, name, problem, action in (
+        (
+            ssl.SSLCertVerificationError,
+            "certificate",
+            f", whose certificate is not trusted: {getattr(failure, 'verify_message', failure)}.",
+            "Set OTEL_EXPORTER_OTLP_CERTIFICATE to that of its authority.",
+        ),
+        (ssl.SSLError, "tls_mismatch", ", where no TLS is spoken.", "Take http:// instead of https://."),
+        (socket.gaierror, "unknown_host", ", and that host has no address.", "Correct the name, or the DNS."),
+        (
+            TimeoutError,
+            "no_answer",
+            f", which does not answer within {timeout_seconds:g} s.",
+            "Look for a firewall, and for a proxy that is missing.",
+        ),
+        (
+            ConnectionRefusedError,
             "no_connection",
-            f"{where}, where nobody listens.",
+            ", where nobody listens.",
             "Start the exporter (droidscope serve), or correct host and port.",
-        )
+        ),
+    ):
+        if isinstance(failure, kind):
+            return error(name, f"{where}{problem}", action)
     return error("no_answer", f"{where}, which cannot be asked: {failure}.", "Correct host and port.")
 
 

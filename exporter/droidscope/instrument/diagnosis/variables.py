@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Final
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 from droidscope.conventions.attributes import SERVICE_NAME
 from droidscope.installation import clone_command, index_command
@@ -36,7 +36,7 @@ def check_packages(found: Mapping[str, bool] | None = None) -> Iterator[Finding]
         yield error(
             "no_sdk",
             f"{' and '.join(missing)} is not installed, so nothing can be sent.",
-            f"Install the extra sdk: in a clone {clone_command('sdk')}, or once released {index_command('sdk')}.",
+            f"Install it: in a clone {clone_command('sdk')}, or once released {index_command('sdk')}.",
         )
 
 
@@ -48,16 +48,23 @@ def check_interpreter(version: tuple[int, int, int] | None = None) -> Iterator[F
     if (3, 12, 0) <= version < (3, 12, 3):
         yield note(
             "early_python_3_12",
-            f"Python {'.'.join(map(str, version))} starts no thread at the end of a process.",
-            "droidscope sends what waits on the main thread then; exporters of others lose it: take 3.12.3 or later.",
+            f"Python {'.'.join(map(str, version))} starts no thread when a process ends.",
+            "droidscope sends what waits all the same; other exporters lose it: take 3.12.3 or later.",
         )
+
+
+def is_disabled(variables: Mapping[str, str]) -> bool:
+    """
+    Whether the variables switch everything off.
+    """
+    return variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def check_variables(variables: Mapping[str, str]) -> Iterator[Finding]:
     """
     Variables that switch something off.
     """
-    if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if is_disabled(variables):
         yield error("sdk_disabled", "OTEL_SDK_DISABLED is true, so nothing is recorded.", "Unset it.")
     for signal in SIGNALS:
         exporter, name = exporter_of(signal, variables), f"OTEL_{signal.upper()}_EXPORTER"
@@ -73,8 +80,8 @@ def check_variables(variables: Mapping[str, str]) -> Iterator[Finding]:
     if variables.get("OTEL_TRACES_SAMPLER"):
         yield note(
             "sampler",
-            f"OTEL_TRACES_SAMPLER is {variables['OTEL_TRACES_SAMPLER']}; sessions and their records are never "
-            "sampled away, spans of other libraries are.",
+            f"OTEL_TRACES_SAMPLER is {variables['OTEL_TRACES_SAMPLER']}: spans of other libraries are "
+            "sampled, sessions and their records never.",
             "Leave it, unless the spans of a framework are to count, too.",
         )
 
@@ -171,7 +178,7 @@ def _check_proxy(target: Target) -> Iterator[Finding]:
     proxies, host = getproxies_environment(), target.parts.hostname or ""
     scheme = "https" if target.parts.scheme == "https" else "http"
     proxy = proxies.get(scheme)
-    if proxy and not is_loopback(f"http://{host}") and not proxy_bypass_environment(host, proxies):
+    if proxy and not is_loopback(f"http://{host}") and not proxy_bypass(host):
         yield note(
             "proxy",
             f"{target.signal} go to {host} by the proxy {proxy} ({scheme}_proxy).",

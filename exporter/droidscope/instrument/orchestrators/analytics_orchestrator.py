@@ -124,7 +124,8 @@ class AnalyticsOrchestrator:
 
     def outcome_of(self, result: Any) -> str | None:  # noqa: ANN401 - whatever the method returns
         """
-        The outcome of a session by what its method returned: `completed`, `failed` or `cancelled`.
+        The outcome of a session by what its method returned: `completed`, `failed`, `cancelled`, or
+        `waiting` for a person.
 
         By default `ds.outcome_of`. An exception leaves no result, and has failed. Of a generator it is what
         it returns; an asynchronous one returns nothing. An error in it is logged: the session has completed.

@@ -64,16 +64,16 @@ def alerts(orchestrator: str | None = None, environment: str | None = None) -> l
     return active
 
 
-def exporter_url() -> str:
+def exporter_url(given: str | None = None) -> str:
     """
-    The exporter's address, without a slash at its end.
+    The exporter's address, by default that of the variable, without a slash at its end.
 
     Raises:
-        ConfigError: If that of the variable is no URL.
+        ConfigError: If it is no URL.
     """
-    url = (os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
+    url = (given or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        msg = f"{URL_VARIABLE} is {url!r}; expected a URL such as {DEFAULT_URL}"
+        msg = f"{'the address' if given else URL_VARIABLE} is {url!r}; expected a URL such as {DEFAULT_URL}"
         raise ConfigError(msg)
     return url
 

@@ -22,8 +22,6 @@ class MethodSession(ConcludedSession):
     The session of a call, which asks for alerts when it has ended.
     """
 
-    outcomes = (Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED)
-
     def __init__(self, owner: Any, pattern: str) -> None:  # noqa: ANN401 - an object, or a class
         super().__init__(pattern)
         self.owner = owner
@@ -43,7 +41,9 @@ class MethodSession(ConcludedSession):
         """
         if self._explicit_outcome is None and not self.ended:
             outcome = _verdict(self.owner, result)
-            if outcome is not None and outcome != self.outcomes[0]:
+            if outcome == Outcome.WAITING:
+                self.wait()
+            elif outcome is not None and outcome != Outcome.COMPLETED:
                 self.outcome(outcome)
 
     @never_raise

@@ -9,7 +9,7 @@ the end and the outcome; the start it knows from the event of the one that start
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
@@ -25,6 +25,7 @@ from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.orchestrators.outcome_of import outcome_of
 from droidscope.instrument.providers import current as current_emitter
 from droidscope.instrument.sessions import Session
+from droidscope.instrument.user_attributes import Scalar
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,6 +52,8 @@ class SessionOptions(TypedDict, total=False):
     name: str | None
     plan: Iterable[str] | None
     planned: float | timedelta | None
+    resume: bool
+    attributes: Mapping[str, Scalar] | None
 
 
 class OpenSessions:
@@ -124,7 +127,7 @@ def start_session(id: str, pattern: str, **options: Unpack[SessionOptions]) -> S
 
         pattern: Id of the pattern; a bounded set of words.
 
-        options: *name*, *plan* and *planned*, as of `session`.
+        options: *name*, *plan*, *planned*, *resume* and *attributes*, as of `session`.
     """
     session = SessionById(pattern, str(id), **options)
     _start(str(id), session)
@@ -200,7 +203,7 @@ def _begun_elsewhere(id: str, *, has_ended: bool) -> Session | None:
     emitter = current_emitter()
     if emitter is None:
         return None
-    session = _LaterSpan(_pattern_here(id), id)
+    session = _LaterSpan(_pattern_here(id), id, resume=True)
     session.begin(emitter, enter=False)
     return session
 
@@ -227,8 +230,6 @@ class SessionById(Session):
     A session that is current only `within` it, which restores what was before by itself.
     """
 
-    outcomes = (Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED)
-
     def leave(self) -> None:
         """
         Nothing: what is current where it is ended is not what was where it was started.
@@ -246,7 +247,7 @@ class _LaterSpan(SessionById):
         name, own_ids, values = super()._describe()
         if not own_ids[names.PATTERN_ID]:  # the exporter has it from the start
             del own_ids[names.PATTERN_ID]
-        return name.strip(), own_ids, {**values, names.SESSION_RESUMED: True}
+        return name.strip(), own_ids, values
 
 
 def _pattern_here(id: str) -> str:
