@@ -116,6 +116,19 @@ def event(
     )
 
 
+def sign_of_life(*sessions: str, at: float = 0.0, part: int = 1, parts: int = 1) -> LogRecord:
+    """
+    A part of the list of sessions that are open in a process.
+    """
+    return LogRecord(
+        event_name=names.ALIVE_EVENT,
+        time_unix_nano=NOON + round(at * SECOND),
+        attributes=key_values(
+            {names.ALIVE_SESSIONS: list(sessions), names.ALIVE_PART: part, names.ALIVE_PARTS: parts}
+        ),
+    )
+
+
 def logs(*records: LogRecord, service: str = "atlas", **resource: Any) -> bytes:
     request = ExportLogsServiceRequest()
     group = request.resource_logs.add()

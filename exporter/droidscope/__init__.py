@@ -21,11 +21,12 @@ if TYPE_CHECKING:
         task,
         tool,
     )
+    from droidscope.instrument.around import carry, current
     from droidscope.instrument.configure import configure, flush, shutdown
     from droidscope.instrument.diagnosis.findings import Finding
     from droidscope.instrument.diagnosis.process import check
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
-    from droidscope.instrument.gates import Gate, Synthesis
+    from droidscope.instrument.gates import Gate, Synthesis, Verdict
     from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.messages import Query
@@ -64,15 +65,18 @@ __all__ = [
     "Synthesis",
     "Task",
     "Tool",
+    "Verdict",
     "__version__",
     "ask",
     "attempt",
     "blocked",
     "cancel",
+    "carry",
     "check",
     "complete",
     "configure",
     "conflict",
+    "current",
     "fail",
     "flush",
     "gate",
@@ -100,9 +104,10 @@ __all__ = [
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
     "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
+    "droidscope.instrument.around": "carry current",
     "droidscope.instrument.diagnosis.findings": "Finding",
     "droidscope.instrument.diagnosis.process": "check",
-    "droidscope.instrument.gates": "Gate Synthesis",
+    "droidscope.instrument.gates": "Gate Synthesis Verdict",
     "droidscope.instrument.messages": "Query",
     "droidscope.instrument.orchestrators.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.configure": "configure flush shutdown",
@@ -134,4 +139,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -55,6 +55,7 @@ def head_settings(settings: Settings) -> HeadSettings:
         limit_ns=_ns(settings.session_limit),
         pattern_limits_ns={pattern: _ns(limit) for pattern, limit in settings.pattern_limits.items()},
         records_lost_after_ns=_ns(settings.records_lost_after),
+        records_limit=settings.session_records_limit,
         prices={model: Price(**prices.model_dump()) for model, prices in settings.prices.items()},
     )
 

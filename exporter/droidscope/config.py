@@ -189,6 +189,11 @@ class Settings(BaseModel):
         timedelta(minutes=120),
         description="How long a session may take; the alert on durations compares with it.",
     )
+    session_records_limit: int = Field(
+        100_000,
+        ge=1_000,
+        description="Records that a session holds; one with more goes on as another part without those.",
+    )
     pattern_limits: dict[str, Duration] = Field(
         default_factory=dict,
         description="How long a session may take, by pattern, instead of `session_limit`.",

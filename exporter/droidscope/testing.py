@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from droidscope.conventions import attributes as names
 from droidscope.errors import MissingExtraError
 from droidscope.instrument import providers
+from droidscope.instrument.never_raise import fresh_warnings
 
 try:
     from opentelemetry.sdk._logs import LoggerProvider
@@ -135,10 +136,11 @@ def capture() -> Iterator[Capture]:
     Capture what droidscope emits in this process, in all threads, until the end of the block.
 
     Providers set up by `droidscope.configure` or otherwise get nothing meanwhile; they stay as they are.
+    Warnings that are logged once are logged anew within the block, whatever ran before.
     """
     captured = Capture()
     try:
-        with providers.override(captured.emitter()):
+        with fresh_warnings(), providers.override(captured.emitter()):
             yield captured
     finally:
         captured.close()

@@ -4,7 +4,8 @@ Fixtures of the instrumentation's tests.
 
 import pytest
 
-from droidscope.instrument import instrumented_span, never_raise, sessions
+from droidscope.instrument import instrumented_span, never_raise
+from droidscope.instrument.pauses import overlapping_time
 from droidscope.testing import capture
 
 
@@ -34,6 +35,6 @@ def clock(monkeypatch):
     class Clock:
         seconds = 0.0
 
-    for module in (instrumented_span, sessions):
+    for module in (instrumented_span, overlapping_time):
         monkeypatch.setattr(module, "perf_counter_ns", lambda: int(Clock.seconds * 1e9))
     return Clock

@@ -15,6 +15,7 @@ from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace import format_span_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import droidscope as ds
@@ -90,14 +91,18 @@ def test_a_session_inside_a_task_is_on_its_own(seen):
     A sub-orchestrator's session has neither the phase nor the task it was started from, in spans or baggage.
     """
     with ds.session("outer"), ds.phase("f"), ds.task("d", "t"):
-        with ds.session("inner", id="2"):
+        with ds.session("inner", id="2") as session:
             carried = dict(baggage.get_all())
             with ds.phase("g"):
                 pass
         assert baggage.get_baggage(names.PHASE_ID) == "f"
 
+    run = format_span_id(session.span.get_span_context().span_id)
     ids = {names.SESSION_ID: "2", names.PATTERN_ID: "inner"}
-    assert carried.items() - ids.items() == {(names.ORCHESTRATOR_NAME, "unknown_service:python")}
+    assert carried.items() - ids.items() == {
+        (names.SESSION_RUN, run),
+        (names.ORCHESTRATOR_NAME, "unknown_service:python"),
+    }
     inner = next(span for span in seen.records("phase") if span.attributes[names.PHASE_ID] == "g")
     assert ids_of(inner) == {**ids, names.PHASE_ID: "g"}
 

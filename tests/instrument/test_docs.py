@@ -5,6 +5,7 @@ The Python of README.md and docs/instrumentation.md runs as it stands, and does 
 import asyncio
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from opentelemetry import baggage, trace
@@ -19,6 +20,10 @@ TRIED = (
     "def fix(",
     "def build_feature(",
     "propagate.inject(",
+    "def release(",
+    "def propose(",
+    "def build(",
+    "def complete(",
     "class Mine(",
     "def test_a_retry_is_an_attempt(",
 )
@@ -133,6 +138,110 @@ def test_the_headers(seen):
     assert inside.keys() >= {names.SESSION_ID, names.TASK_ID, names.ORCHESTRATOR_NAME}
     assert all(name in headers["baggage"] for name in inside)
     assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+CHANGE = SimpleNamespace(id="c-1")
+PEOPLE = {"ask_for_approval": lambda _: None, "deploy": lambda _: None}
+
+
+def test_the_wait(seen):
+    """
+    It has begun and ended within the session.
+    """
+    run("def release(", **PEOPLE)["release"](CHANGE)
+
+    span = seen.one("session")
+    assert span.attributes[names.SESSION_OUTCOME] == "completed"
+    assert span.attributes[names.SESSION_WAITING_SECONDS] > 0
+    assert len(seen.events_named(names.RESUMED_EVENT)) == 1
+
+
+def test_the_sign_off(seen):
+    """
+    One session of two spans.
+    """
+    defined = run("def propose(", **PEOPLE)
+    defined["propose"](CHANGE)
+    defined["approved"](CHANGE)
+
+    waiting, resumed = seen.records("session")
+    assert waiting.attributes[names.SESSION_ID] == resumed.attributes[names.SESSION_ID] == "c-1"
+    assert waiting.attributes[names.SESSION_OUTCOME] == "waiting"
+    assert resumed.attributes[names.SESSION_RESUMED] is True
+
+
+def test_the_deliveries(seen):
+    """
+    A worker of Celery gets the task a second time, and it is one task.
+    """
+    celery = pytest.importorskip("celery")
+    worker = pytest.importorskip("celery.contrib.testing.worker")
+    app = celery.Celery(broker="memory://", backend="cache+memory://", set_as_current=False)
+    app.Task.default_retry_delay = 0
+    answers = iter([TimeoutError(), "built"])
+
+    def run_build(_):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    build = run("def build(", app=app, run_build=run_build)["build"]
+    with worker.start_worker(app, perform_ping_check=False, loglevel="warning"):
+        assert build.delay("spec").get(timeout=20) == "built"
+
+    assert [span.attributes[names.TASK_ATTEMPT] for span in seen.records("attempt")] == [1, 2]
+    assert seen.one("task").attributes[names.TASK_ATTEMPTS] == 2
+
+
+def answer(**fields):
+    """
+    A client of whose methods each is a coroutine that returns *fields*.
+    """
+
+    async def create(**_):
+        return SimpleNamespace(**fields)
+
+    return create
+
+
+def test_the_response(seen):
+    """
+    What the decorated function returns is understood.
+    """
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": 64}}
+    completions = SimpleNamespace(create=answer(model="gpt-5-2026", usage=usage))
+    client = SimpleNamespace(chat=SimpleNamespace(completions=completions))
+
+    asyncio.run(run("def complete(", client=client)["complete"]([]))
+
+    attributes = seen.one("model_request").attributes
+    assert attributes[names.RESPONSE_MODEL] == "gpt-5-2026"
+    assert (attributes[names.INPUT_TOKENS], attributes[names.CACHE_READ_TOKENS]) == (100, 64)
+
+
+def test_the_stream(seen):
+    """
+    The usage of its first event, and the output of its last.
+    """
+
+    async def create(**_):
+        return events()
+
+    async def events():
+        usage = {"input_tokens": 10, "output_tokens": 1, "cache_read_input_tokens": 300}
+        yield SimpleNamespace(type="message_start", message={"model": "m", "usage": usage})
+        yield SimpleNamespace(type="content_block_delta")
+        yield SimpleNamespace(type="message_delta", usage={"output_tokens": 40})
+
+    async def consume(stream):
+        return [event.type async for event in stream]
+
+    client = SimpleNamespace(messages=SimpleNamespace(create=create))
+    asyncio.run(consume(run("def complete(", client=client)["stream"]([])))
+
+    attributes = seen.one("model_request").attributes
+    assert (attributes[names.INPUT_TOKENS], attributes[names.OUTPUT_TOKENS]) == (310, 40)
 
 
 class Orchestrator:

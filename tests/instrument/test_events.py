@@ -2,13 +2,10 @@
 Log events about what has not ended yet, and what they speak of.
 """
 
-import os
-
 import pytest
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import heartbeat
 
 
 def test_beginnings_are_announced(seen):
@@ -136,89 +133,3 @@ def test_a_conflict_shows_at_once_and_counts_once(seen):
     assert logged[0].attributes[names.CONFLICT_SEVERITY] == "high"
     assert names.CONFLICT_SEVERITY not in logged[1].attributes
     assert logged[0].attributes[names.PHASE_ID] == "f"
-
-
-def test_open_sessions_say_they_are_alive(seen):
-    """
-    One event for each that is open, under the id of its own span.
-    """
-    with ds.session("p", id="1"):
-        with ds.session("p", id="2"):
-            heartbeat.HEARTBEAT.send()
-        heartbeat.HEARTBEAT.send()
-    heartbeat.HEARTBEAT.send()
-
-    events = seen.events_named(names.ALIVE_EVENT)
-    assert sorted(event.attributes[names.SESSION_ID] for event in events[:2]) == ["1", "2"]
-    assert [event.attributes for event in events[2:]] == [{names.SESSION_ID: "1", names.PATTERN_ID: "p"}]
-    outer = next(span for span in seen.spans if span.attributes[names.SESSION_ID] == "1")
-    assert events[2].span_id == outer.context.span_id
-
-
-class OpenSession:
-    """
-    Counts its heartbeats.
-    """
-
-    def __init__(self, after=lambda _: None):
-        self.heartbeats = 0
-        self.after = after
-
-    def send_heartbeat(self):
-        self.heartbeats += 1
-        self.after(self)
-
-
-def test_the_thread_of_the_sender_ends_with_the_last_session():
-    """
-    It runs while there is a session, and a later session starts it anew.
-    """
-    sender = heartbeat.Heartbeat(interval_seconds=0.001)
-    for _ in range(2):
-        session = OpenSession(after=sender.discard)
-        sender.add(session)
-        thread = sender.thread
-        thread.join(5)
-
-        assert session.heartbeats == 1
-        assert not thread.is_alive()
-        assert sender.thread is None
-
-
-def test_a_session_that_fails_does_not_silence_the_others():
-    """
-    Its fault is logged.
-    """
-    sessions = [OpenSession(after=lambda _: 1 / 0), OpenSession()]
-    sender = heartbeat.Heartbeat(interval_seconds=3600, sessions=sessions)
-
-    assert sender.send()
-    assert [session.heartbeats for session in sessions] == [1, 1]
-
-
-def test_a_session_thrown_away_is_not_alive():
-    """
-    Sessions are held weakly.
-    """
-    sender = heartbeat.Heartbeat(interval_seconds=3600, sessions=[OpenSession()])
-
-    assert not sender.send()
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_starts_with_nothing(seen):
-    """
-    Neither open sessions nor counts of the parent are the child's.
-    """
-    with ds.session("p"):
-        with ds.tool("x"):
-            pass
-        child = os.fork()
-        if child == 0:
-            is_clean = not heartbeat.HEARTBEAT.send() and seen.count(names.CLIENT_RECORDS) == 0
-            os._exit(0 if is_clean else 1)
-        _, status = os.waitpid(child, 0)
-
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert seen.count(names.CLIENT_RECORDS) == 2

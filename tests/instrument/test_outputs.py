@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import droidscope as ds
 from droidscope.conventions import attributes as names
 
+IDS = (names.SESSION_ID, names.SESSION_RUN, names.PATTERN_ID)
+
 
 def outputs_of(span):
     """
@@ -108,13 +110,13 @@ def test_counts_add_up_and_scores_are_the_latest(seen):
 @pytest.mark.parametrize(
     ("given", "reason", "expected"),
     [
-        ({"code_quality": 0.9}, "scale_missing", "code_quality_score is 0.9; expected a declared scale"),
+        ({"code_quality": 0.9}, "scale_missing", "output(code_quality) is 0.9; expected a declared scale"),
         ({"test_coverage": ds.percent(140)}, "out_of_range", "percent(140); expected a number from 0 to 100"),
         ({"security": ds.ten(math.nan)}, "out_of_range", "ten(nan); expected a number from 0 to 10"),
         ({"security": ds.ten("9")}, "out_of_range", "ten('9'); expected a number from 0 to 10"),
-        ({"files_created": -1}, "invalid", "files_created is -1; expected int from 0"),
-        ({"input_tokens": True}, "invalid", "input_tokens is True; expected int from 0"),
-        ({"cost_usd": math.inf}, "invalid", "cost.usd is inf; expected float from 0"),
+        ({"files_created": -1}, "invalid", "output(files_created) is -1; expected a whole number from 0"),
+        ({"input_tokens": True}, "invalid", "output(input_tokens) is True; expected a whole number from 0"),
+        ({"cost_usd": math.inf}, "invalid", "output(cost_usd) is inf; expected a number from 0"),
         ({"findings": {"enormous": 1}}, "invalid", "expected counts of critical, high, medium, low"),
         ({"findings": 3}, "invalid", "is 3; expected counts by severity"),
     ],
@@ -123,11 +125,11 @@ def test_what_makes_no_sense_is_dropped_and_counted(seen, caplog, given, reason,
     """
     The rest of the output stays; the warning names value and expectation.
     """
-    with ds.task("d"):
-        ds.output(**given)
-        ds.output(**given)
+    with ds.session("p"), ds.task("d"):
+        for _ in range(2):
+            ds.output(**given)
 
-    kept = set(seen.one("task").attributes) - {names.TASK_ATTEMPTS}
+    kept = set(seen.one("task").attributes) - {names.TASK_ATTEMPTS, *IDS}
     assert kept == {names.KIND, names.TASK_ID, names.AGENT_NAME, names.OPERATION}
     assert seen.count(names.CLIENT_DROPPED, {names.DROP_REASON: reason}) == 2
     assert [expected in record.getMessage() for record in caplog.records] == [True]

@@ -7,10 +7,10 @@ Each test runs real processes that send to two real receivers: droidscope's, and
 from collections import Counter
 
 import pytest
-from otlp_receiver import serve
-from own_processes import event_rows, records_counted, run_process, span_rows
 
 from droidscope.conventions import attributes as names
+from otlp_receiver import serve
+from own_processes import event_rows, records_counted, run_process, span_rows
 
 
 @pytest.fixture
@@ -41,7 +41,8 @@ import random
 
 def their_provider(sampler=None):
     random.seed(7)  # their ids, and so their sampling, are the same each time
-    provider = TracerProvider(sampler=sampler, resource=Resource.create({"service.name": "theirs", "deployment.environment.name": "test"}))
+    resource = Resource.create({"service.name": "theirs", "deployment.environment.name": "test"})
+    provider = TracerProvider(sampler=sampler, resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=THEIRS + "/v1/traces")))
     trace.set_tracer_provider(provider)
 
@@ -175,8 +176,8 @@ def test_without_a_provider_frameworks_are_sampled_and_native_spans_are_not(ours
 
 
 CALLED = """
-caller = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + FLAGS, "tracestate": "vendor=1"}
-token = context.attach(propagate.extract(caller))
+parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + FLAGS
+token = context.attach(propagate.extract({"traceparent": parent, "tracestate": "vendor=1"}))
 with ds.session("p"), ds.task("d"):
     trace.get_tracer("framework").start_span("agent").end()
     headers = {}

@@ -187,8 +187,9 @@ def test_a_provider_that_comes_late_is_found():
         memory, provider = InMemorySpanExporter(), TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(memory))
         trace.set_tracer_provider(provider)
-        work()
+        with ds.session("p"):
+            work()
         print([span.name for span in memory.get_finished_spans()])
     """)
 
-    assert printed == "['execute_tool x']"
+    assert printed == "['execute_tool x', 'invoke_workflow p']"

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
@@ -27,6 +27,7 @@ def test_a_session_says_what_it_runs(seen):
     assert dict(span.attributes) == {
         names.KIND: "session",
         names.SESSION_ID: "s1",
+        names.SESSION_RUN: format_span_id(span.context.span_id),
         names.PATTERN_ID: "bug-fix",
         names.PATTERN_NAME: "Bug Fix",
         names.OPERATION: "invoke_workflow",
@@ -246,7 +247,7 @@ def test_a_query_cannot_be_told(seen, caplog):
     ds.tell("a", "b", "query")
 
     assert not seen.spans
-    assert "'query'; expected coordination, discovery or response" in caplog.text
+    assert "'query'; expected one of coordination, discovery, response" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -400,7 +401,7 @@ def test_an_unknown_outcome_is_ignored(seen, caplog):
         session.outcome("brilliant")
 
     assert seen.one("session").attributes[names.SESSION_OUTCOME] == "completed"
-    assert "'brilliant'; expected completed, failed" in caplog.text
+    assert "'brilliant'; expected one of completed, failed" in caplog.text
 
 
 @pytest.mark.parametrize("planned", [-1, float("nan"), "soon"])

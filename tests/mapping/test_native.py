@@ -304,13 +304,13 @@ def test_a_query_without_a_deadline_has_fifteen_minutes():
     assert outcomes == [Outcome.ANSWERED, Outcome.LATE]
 
 
-def test_a_gate_without_a_verdict_passed_unless_it_is_an_error():
+def test_a_gate_without_a_verdict_gave_none_unless_it_is_an_error():
     """
-    The status stands in for the verdict.
+    It was cancelled, whether it says so or not.
     """
-    verdicts = [only(map_span(span("gate", status=status), ATLAS)).passed for status in (0, STATUS_ERROR)]
+    gates = [span("gate"), span("gate", status=STATUS_ERROR), span("gate", gate_outcome="cancelled")]
 
-    assert verdicts == [True, False]
+    assert [only(map_span(gate, ATLAS)).passed for gate in gates] == [None, False, None]
 
 
 def test_findings_are_of_a_report_only_if_one_was_given():
@@ -343,9 +343,9 @@ def test_findings_are_of_a_report_only_if_one_was_given():
         ("gate_id", "gate", ["g"], "a string"),
         ("gate_id", "gate", {"id": "g"}, "a string"),
         ("gate_id", "gate", b"g", "a string"),
-        ("session_outcome", "session", "splendid", "one of completed, failed"),
-        ("phase_outcome", "phase", "stuck", "one of blocked, completed, failed, skipped"),
-        ("message_outcome", "message", "answered", "one of accepted, rejected"),
+        ("session_outcome", "session", "splendid", "one of cancelled, completed, failed, waiting"),
+        ("phase_outcome", "phase", "stuck", "one of blocked, cancelled, completed, failed, skipped"),
+        ("message_outcome", "message", "answered", "one of accepted, cancelled, rejected"),
     ],
 )
 def test_an_invalid_value_is_reported_by_key_value_and_expectation(attribute, kind, value, expectation):

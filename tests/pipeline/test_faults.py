@@ -82,7 +82,7 @@ def test_a_fault_as_time_passes_does_not_keep_the_exporter_from_starting(rig, mo
     def failing(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("droidscope.recording.session_recorder.SessionRecorder.close", failing)
+    monkeypatch.setattr("droidscope.recording.session_endings.SessionEndings.close", failing)
     rig.send("traces", b.traces(b.session(error="ValueError")))
     rig.pass_seconds(2)
 

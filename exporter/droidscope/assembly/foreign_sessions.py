@@ -102,6 +102,12 @@ class ForeignSessions:
             self._schedule(self._traces[trace_id])
         self._native.forget_idle(clock_ns, self._traces)
 
+    def keep(self, trace_id: bytes, clock_ns: int) -> None:
+        """
+        Have the native spans of a trace not count as idle: its process named its session as open.
+        """
+        self._native.keep(trace_id, clock_ns)
+
     def _link(self, trace: OpenTrace, step: Step) -> None:
         link = step.session_id or (step.conversation_id if not step.parent_id else "")
         if link and link not in trace.links:

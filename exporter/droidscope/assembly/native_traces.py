@@ -62,6 +62,15 @@ class NativeTraces:
         trace.rooted = trace.rooted or becomes_rooted
         return becomes_rooted
 
+    def keep(self, trace_id: bytes, clock_ns: int) -> None:
+        """
+        Have a trace not count as idle, if it is known.
+        """
+        trace = self._traces.get(trace_id)
+        if trace is not None:
+            trace.last_clock_ns = clock_ns
+            self._traces.move_to_end(trace_id)
+
     def forget_idle(self, clock_ns: int, awaited: Container[bytes]) -> None:
         """
         Drop the spans of traces that are idle, and of the longest silent for want of room.

@@ -215,6 +215,10 @@ GATE_CATEGORY: Final = "orchestrator.gate.category"
 GATE_SEVERITY: Final = "orchestrator.gate.severity"
 GATE_PASSED: Final = "orchestrator.gate.passed"
 GATE_SCORE: Final = "orchestrator.gate.score"
+GATE_OUTCOME: Final = "orchestrator.gate.outcome"
+"""
+Optional, cancelled: the gate gives no verdict. One without a verdict gives none either, unless it failed.
+"""
 
 # --- synthesis
 SYNTHESIS_CONFLICTS: Final = "orchestrator.synthesis.conflicts"
@@ -272,7 +276,7 @@ CONFLICT_RECORD: Final = "conflict"
 CLIENT_DROPPED: Final = "orchestrator.client.dropped"
 DROP_REASON: Final = "reason"
 """
-Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid or report.
+Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid, report or no_task.
 """
 
 DURATION_BOUNDS: Final = (

@@ -15,12 +15,13 @@ import msgspec
 from droidscope.assembly.foreign_sessions import ForeignSessions
 from droidscope.assembly.foreign_settings import ForeignSettings
 from droidscope.completeness.completeness import Completeness
+from droidscope.conventions.attributes import Outcome
 from droidscope.facts.history import HOURS
 from droidscope.facts.windows import Windows
 from droidscope.head.checkpoint_part import CheckpointPart
 from droidscope.model.labels import relabeling
 from droidscope.model.mapped_batch import MappedBatch
-from droidscope.model.records import AnyRecord, Emitted
+from droidscope.model.records import AnyRecord, Emitted, ProcessAlive
 from droidscope.recording.example_sessions import ExampleSessions
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.pattern_names import PatternNames
@@ -30,12 +31,18 @@ from droidscope.recording.session_analysis import SessionAnalyses
 from droidscope.recording.session_recorder import SessionRecorder
 from droidscope.series.label_limits import SeriesLimits
 from droidscope.series.series_registry import SeriesRegistry
+from droidscope.sessions.open_lists import OpenLists
 from droidscope.sessions.session_registry import SessionRegistry
 from droidscope.sessions.settings import HeadSettings
 
 VERSION: Final = 6
 """
 Of the shape of a checkpoint: one of another version is not read, the log is replayed instead.
+"""
+
+LATER_PARTS: Final = frozenset({"open_lists"})
+"""
+Parts that checkpoints of the first version lack: they are empty there.
 """
 
 
@@ -57,6 +64,7 @@ class Head:
         self.names = PatternNames()
         self.baselines = PhaseBaselines(self.series, self.history)
         self.sessions = SessionRegistry(settings)
+        self.open_lists = OpenLists(self.sessions)
         self.foreign = ForeignSessions(foreign)
         self.findings = OpenSecurityFindings()
         self._writer = MetricWriter(self.series, self.windows, self.history, self.examples)
@@ -77,6 +85,7 @@ class Head:
             "exhibits": self.examples,
             "digests": self.analyses,
             "names": self.names,
+            "open_lists": self.open_lists,
         }
 
     def take(self, mapped: MappedBatch, clock_ns: int, wall_ns: int) -> None:
@@ -100,9 +109,20 @@ class Head:
         for record, instance in zip(records, instances, strict=False):
             if isinstance(record, Emitted):
                 self.completeness.emitted(record)
-            elif self._session_recorder.take(record) and instance is not None:
+            elif isinstance(record, ProcessAlive):
+                self._take_sign_of_life(record)
+            elif self._session_recorder.take(record, instance or "") and instance is not None:
                 self.completeness.stored(record, instance)
         self._session_recorder.post()
+
+    def _take_sign_of_life(self, alive: ProcessAlive) -> None:
+        clock_ns = self._writer.clock_ns
+        for session in self.open_lists.take(alive, clock_ns):
+            self._session_recorder.endings.give_up(session, Outcome.UNKNOWN)
+        for id_ in alive.sessions:
+            for session in self.sessions.ids.all((alive.orchestrator, id_)):
+                if session.trace_id:
+                    self.foreign.keep(bytes.fromhex(session.trace_id), clock_ns)
 
     def next_due(self) -> int | None:
         """
@@ -121,15 +141,16 @@ class Head:
         self.windows.advance(wall_ns)
         self.history.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns), repeat(None))
+        endings = self._session_recorder.endings
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:
-                self._session_recorder.close(session)
+                endings.close(session)
             elif session.analysis_clock is not None:
-                self._session_recorder.analysis(session)
+                endings.analysis(session)
             elif session.running:
-                self._session_recorder.mark_lost(session)
+                endings.give_up(session, Outcome.LOST)
             else:
-                self._session_recorder.forget(session)
+                endings.forget(session)
                 continue
             self.sessions.schedule(session)
 
@@ -179,4 +200,8 @@ def _decoder(parts: tuple[tuple[str, Any], ...]) -> msgspec.msgpack.Decoder[Any]
     """
     Decodes a checkpoint of these parts, given as name and type; to make it takes milliseconds.
     """
-    return msgspec.msgpack.Decoder(msgspec.defstruct("Checkpoint", [("version", int), *parts]))
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        (name, type_, msgspec.field(default_factory=list)) if name in LATER_PARTS else (name, type_)
+        for name, type_ in (("version", int), *parts)
+    ]
+    return msgspec.msgpack.Decoder(msgspec.defstruct("Checkpoint", [*fields], kw_only=True))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome, SessionStatus, Severity
 from droidscope.head.head import Head
+from droidscope.model.labels import SessionKey
 from droidscope.recording.phase_baselines import PhaseBaselines
 from droidscope.series.label_limits import label_text
 from droidscope.series.series_registry import SeriesRegistry
@@ -42,10 +44,12 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
     labelled = _Labelled(head.series)
     head.baselines.refresh(wall_ns)
     running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
+    active = [session for session in running if not session.waiting]
     known = head.series.label_sets(m.SESSIONS_STARTED, clock_ns)
-    yield from _by_pattern(running, known, labelled, head, clock_ns, wall_ns)
-    yield from _by_session(running, labelled, head.baselines)
-    yield from _phases(running, labelled)
+    yield from _waiting(running, known, labelled)
+    yield from _by_pattern(active, known, labelled, head, clock_ns, wall_ns)
+    yield from _by_session(active, labelled, head.baselines)
+    yield from _phases(active, labelled)
     for labels, count in attempts_active(head, clock_ns).items():
         yield m.ATTEMPTS_ACTIVE, labels, count
     for (orchestrator, pattern, droid), report in head.findings:
@@ -113,6 +117,18 @@ def foreign_sessions(head: Head) -> Iterator[SessionState]:
         )
 
 
+def _waiting(
+    running: Iterable[SessionState], known: Iterable[tuple[str, ...]], labelled: _Labelled
+) -> Iterator[Gauge]:
+    waiting = dict.fromkeys(known, 0)
+    for session in running:
+        if session.waiting:
+            labels = labelled(session, pattern=session.pattern)
+            waiting[labels] = waiting.get(labels, 0) + 1
+    for labels, count in waiting.items():
+        yield m.SESSIONS_WAITING, labels, count
+
+
 def _by_pattern(
     running: Iterable[SessionState],
     known: Iterable[tuple[str, ...]],
@@ -121,6 +137,9 @@ def _by_pattern(
     clock_ns: int,
     wall_ns: int,
 ) -> Iterator[Gauge]:
+    """
+    Gauges of sessions at work; what they waited for people is in none of their times.
+    """
     settings = head.settings
     active = dict.fromkeys(known, 0)
     silent: Counter[tuple[str, ...]] = Counter()
@@ -132,8 +151,9 @@ def _by_pattern(
         active[labels] = active.get(labels, 0) + 1
         silent[labels] += is_silent(session, settings, clock_ns)
         stalled[labels] += is_stalled(session, head, clock_ns)
-        over[labels] += wall_ns - session.start_ns > settings.limit_of(session.pattern)
-        oldest[labels] = min(oldest.get(labels, session.start_ns), session.start_ns)
+        start_ns = session.start_ns + session.waiting_ns(wall_ns)
+        over[labels] += wall_ns - start_ns > settings.limit_of(session.pattern)
+        oldest[labels] = min(oldest.get(labels, start_ns), start_ns)
     for labels, count in active.items():
         yield m.SESSIONS_ACTIVE, labels, count
         yield m.SESSIONS_SILENT, labels, silent[labels]
@@ -147,7 +167,8 @@ def is_silent(session: SessionState, settings: HeadSettings, clock_ns: int) -> b
     """
     Whether nothing has arrived of a running session for too long.
     """
-    return clock_ns - session.last_clock >= settings.silent_ns(alive_seen=session.alive_seen)
+    silent_ns = settings.silent_ns(alive_seen=session.alive_seen)
+    return not session.waiting and clock_ns - session.last_clock >= silent_ns
 
 
 def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
@@ -156,7 +177,9 @@ def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
     a slow run of its present phase.
     """
     still_ns = clock_ns - session.moved_clock
-    if still_ns < head.settings.stalled_after_ns or is_silent(session, head.settings, clock_ns):
+    if session.waiting or still_ns < head.settings.stalled_after_ns:
+        return False
+    if is_silent(session, head.settings, clock_ns):
         return False
     baselines = head.baselines.of(session).get(session.phase)
     return baselines is None or still_ns >= SLOW_RUNS * baselines.p95_ns
@@ -166,18 +189,21 @@ def session_state(session: SessionState, head: Head, clock_ns: int) -> SessionSt
     """
     How a session stands at this uptime: its outcome, or what is wrong while it runs.
     """
-    match session.outcome:
-        case Outcome.COMPLETED:
-            return "completed"
-        case Outcome.LOST:
-            return "lost"
-        case None if is_silent(session, head.settings, clock_ns):
-            return "silent"
-        case None if is_stalled(session, head, clock_ns):
-            return "stalled"
-        case None:
-            return "running"
-    return "failed"
+    if session.outcome is not None:
+        return _ENDED_STATES.get(session.outcome, "failed")
+    if session.waiting:
+        return "waiting"
+    if is_silent(session, head.settings, clock_ns):
+        return "silent"
+    return "stalled" if is_stalled(session, head, clock_ns) else "running"
+
+
+_ENDED_STATES: Final[dict[Outcome, SessionStatus]] = {
+    Outcome.COMPLETED: "completed",
+    Outcome.LOST: "lost",
+    Outcome.CANCELLED: "cancelled",
+    Outcome.UNKNOWN: "unknown",
+}
 
 
 def progress_ratio(session: SessionState, baselines: PhaseBaselines) -> float | None:
@@ -212,12 +238,19 @@ def _by_session(
     running: Iterable[SessionState], labelled: _Labelled, baselines: PhaseBaselines
 ) -> Iterator[Gauge]:
     shown: Counter[tuple[str, ...]] = Counter()
+    ids: set[SessionKey] = set()
     for session in sorted(running, key=lambda session: (session.start_ns, session.id)):
         shown[session.orchestrator] += 1
         if shown[session.orchestrator] > SHOWN_SESSIONS:
             continue
         *orchestrator, pattern, phase = labelled(session, pattern=session.pattern, phase=session.phase)
-        labels = (*orchestrator, label_text(session.id), pattern)
+        key = (session.orchestrator, session.id)
+        labels = (
+            *orchestrator,
+            label_text(f"{session.id} {session.run}" if key in ids else session.id),
+            pattern,
+        )
+        ids.add(key)
         yield m.ACTIVE_SESSION_INFO, (*labels, phase), 1
         yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar, overload
 
-from droidscope.instrument.decorators import Operation
+from droidscope.instrument.checks.values import (
+    SEVERITIES,
+    Names,
+    SeverityWord,
+    duration,
+    flag,
+    identifier,
+    text,
+    texts,
+    whole,
+    word,
+)
+from droidscope.instrument.decorators import F, Operation
 from droidscope.instrument.gates import Gate, Synthesis
 from droidscope.instrument.messages import Query
 from droidscope.instrument.model_calls.model_call import ModelCall
@@ -21,6 +33,27 @@ from droidscope.instrument.user_attributes import Scalar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _showing(form: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """
+    Adds the right *form* to the TypeError of a call that has too few arguments, as without parentheses.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def shown(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                if len(args) == 1 and callable(args[0]):
+                    msg = f"{error}: write @droidscope.{form}"
+                    raise TypeError(msg) from None
+                raise
+
+        return shown
+
+    return decorate
 
 
 def session(
@@ -51,7 +84,18 @@ def session(
 
         attributes: Attributes of your own, at most 32: text, booleans and numbers. They never become labels.
     """
-    return Operation(partial(Session, pattern, id, name, _reusable(plan), planned, resume, attributes))
+    given = Names("session", 'session("pattern")')
+    make = partial(
+        Session,
+        given.required("pattern", pattern),
+        identifier("session(id)", id),
+        text("session(name)", name),
+        texts("session(plan)", plan),
+        duration("session(planned)", planned),
+        flag("session(resume)", resume) or False,
+        attributes,
+    )
+    return Operation(make, given)
 
 
 def phase(
@@ -73,7 +117,15 @@ def phase(
 
         planned: How long it should take, in seconds or as a timedelta.
     """
-    return Operation(partial(Phase, id, name, _reusable(depends_on) or (), planned))
+    given = Names("phase", 'phase("id")')
+    make = partial(
+        Phase,
+        given.required("id", id),
+        text("phase(name)", name),
+        texts("phase(depends_on)", depends_on) or (),
+        duration("phase(planned)", planned),
+    )
+    return Operation(make, given)
 
 
 def task(
@@ -103,16 +155,24 @@ def task(
 
         attributes: Attributes of your own, at most 32: text, booleans and numbers. They never become labels.
     """
-    return Operation(partial(task_of, droid, type, id, delivery, max_deliveries, attributes))
+    given = Names("task", 'task("droid", "type")')
+    make = partial(
+        task_of,
+        given.required("droid", droid),
+        given.optional("type", type),
+        identifier("task(id)", id),
+        delivery,
+        max_deliveries,
+        attributes,
+    )
+    return Operation(make, given)
 
 
 @overload
-def attempt(function: Callable[P, R], /) -> Callable[P, R]: ...
+def attempt(function: F, /) -> F: ...
 @overload
 def attempt(function: None = None, /, *, number: int | None = None) -> Operation[Attempt]: ...
-def attempt(
-    function: Callable[P, R] | None = None, /, *, number: int | None = None
-) -> Callable[P, R] | Operation[Attempt]:
+def attempt(function: F | None = None, /, *, number: int | None = None) -> F | Operation[Attempt]:
     """
     One try at the task it is inside of: put it inside the retries. With and without parentheses.
 
@@ -122,7 +182,8 @@ def attempt(
         number: Which try it is, from 1; by default counted within the task. Needed only where the
             tries of one task run in several processes.
     """
-    operation = Operation(partial(Attempt, number))
+    make = partial(Attempt, whole("attempt(number)", number, least=1))
+    operation = Operation(make, Names("attempt", "attempt"))
     return operation if function is None else operation(function)
 
 
@@ -130,7 +191,8 @@ def tool(name: str) -> Operation[Tool]:
     """
     A call of the tool *name*, by the droid whose task it is inside of.
     """
-    return Operation(partial(Tool, name))
+    given = Names("tool", 'tool("name")')
+    return Operation(partial(Tool, given.required("name", name)), given)
 
 
 def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCall]:
@@ -144,9 +206,12 @@ def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCal
 
         provider: Who serves it, such as openai, anthropic, aws.bedrock.
     """
-    return Operation(partial(ModelCall, model, provider))
+    given = Names("model_call", 'model_call("model")')
+    make = partial(ModelCall, given.required("model", model), text("model_call(provider)", provider))
+    return Operation(make, given)
 
 
+@_showing('ask("sender", "receiver")')
 def ask(
     sender: str,
     receiver: str | None,
@@ -172,12 +237,28 @@ def ask(
 
         correlation_id: What ties the messages of one conversation together.
     """
-    return Operation(partial(Query, sender, receiver, deadline, id, correlation_id))
+    given = Names("ask", 'ask("sender", "receiver")')
+    make = partial(
+        Query,
+        given.required("sender", sender),
+        given.optional("receiver", receiver) or None,
+        duration("ask(deadline)", deadline),
+        identifier("ask(id)", id),
+        identifier("ask(correlation_id)", correlation_id),
+    )
+    return Operation(make, given)
 
 
-def gate(id: str, *, category: str | None = None, severity: str | None = None) -> Operation[Gate]:
+def gate(
+    id: str,
+    *,
+    category: str | None = None,
+    severity: SeverityWord | None = None,
+) -> Operation[Gate]:
     """
     A quality gate. It passes if its body ends without a verdict, and fails by an exception.
+
+    What a decorated function returns is the verdict if it is True, False or a `Verdict`.
 
     Args:
         id: Id of the gate; a bounded set of words.
@@ -186,20 +267,26 @@ def gate(id: str, *, category: str | None = None, severity: str | None = None) -
 
         severity: critical, high, medium or low: how bad a failure is.
     """
-    return Operation(partial(Gate, id, category, severity))
+    given = Names("gate", 'gate("id")')
+    make = partial(
+        Gate,
+        given.required("id", id),
+        text("gate(category)", category),
+        word("gate(severity)", severity, SEVERITIES),
+    )
+    return Operation(make, given)
 
 
-def synthesis() -> Operation[Synthesis]:
+@overload
+def synthesis(function: F, /) -> F: ...
+@overload
+def synthesis(function: None = None, /) -> Operation[Synthesis]: ...
+def synthesis(function: F | None = None, /) -> F | Operation[Synthesis]:
     """
     The integration of a session's results; report the integration with `integrated`.
-    """
-    return Operation(Synthesis)
 
-
-def _reusable(ids: Iterable[str] | None) -> tuple[str, ...] | None:
+    Args:
+        function: What integrates, where used without parentheses.
     """
-    *ids* for use in more than one call; a single string is one id.
-    """
-    if ids is None:
-        return None
-    return (ids,) if isinstance(ids, str) else tuple(ids)
+    operation = Operation(Synthesis, Names("synthesis", "synthesis"))
+    return operation if function is None else operation(function)

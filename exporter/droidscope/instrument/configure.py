@@ -129,7 +129,7 @@ def _configure(
         else:
             providers.use(lambda: make_road(setup))
     if isinstance(previous, OwnRoad):
-        previous.sink.shutdown(EXIT_SECONDS)
+        previous.retire(providers.own, EXIT_SECONDS)
 
 
 def current_setup() -> Setup | None:

@@ -8,12 +8,18 @@ may be shared by concurrent calls.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from functools import wraps
+from functools import cached_property, partialmethod, wraps
+from types import FrameType, coroutine
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from opentelemetry.context import attach, detach, get_current
 
+from droidscope.conventions.attributes import Kind
+from droidscope.instrument.checks.decorated import rebuilt
+from droidscope.instrument.checks.retry_loops import may_keep_exceptions, warn_of_kept_exception
+from droidscope.instrument.checks.values import Names
 from droidscope.instrument.instrumented_span import InstrumentedSpan, innermost_of
 from droidscope.instrument.providers import current
 
@@ -24,6 +30,11 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
 A = TypeVar("A", bound=InstrumentedSpan)
+F = TypeVar(
+    "F",
+    bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any] | property"
+    " | cached_property[Any] | partialmethod[Any]",
+)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -33,17 +44,32 @@ class Operation(Generic[A]):
     What `session`, `phase`, `task` … return: for `@`, for `with`, for `async with`.
     """
 
-    __slots__ = ("_make", "_open")
+    __slots__ = ("_given", "_make", "_open")
 
-    def __init__(self, make: Callable[[], A]) -> None:
+    def __init__(self, make: Callable[[], A], given: Names | None = None) -> None:
         self._make = make
+        self._given = given
         self._open: list[A] = []
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+    def __repr__(self) -> str:
+        name = self._given.function if self._given is not None else "operation"
+        return f"<droidscope.{name}: a decorator, and a block of `with`>"
+
+    def __call__(self, function: F, /) -> F:
         """
         *function*, with one span around each call; around each iteration for generators.
+
+        It may be a classmethod, staticmethod or property, too.
+
+        Raises:
+            TypeError: If *function* is none, or a name that was given is no text.
         """
-        return cast("Callable[P, R]", _wrapper_for(function)(function, self._make))
+        if self._given is not None and self._given.fault is not None:
+            raise TypeError(self._given.fault)
+        if isinstance(function, Operation):
+            msg = f"cannot decorate {function!r}: decorate a function, or write `with` for both"
+            raise TypeError(msg)
+        return cast("F", rebuilt(function, self._wrapped))
 
     def __enter__(self) -> A:
         """
@@ -65,6 +91,8 @@ class Operation(Generic[A]):
         span = self._innermost()
         if span is not None:
             self._open.remove(span)
+            if error is None and span.kind == Kind.ATTEMPT and may_keep_exceptions():
+                warn_of_kept_exception(_block(), span.started_ns)
             span.end(error)
 
     async def __aenter__(self) -> A:
@@ -81,6 +109,9 @@ class Operation(Generic[A]):
         """
         self.__exit__(kind, error, traceback)
 
+    def _wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return _wrapper_for(function)(function, self._make)
+
     def _innermost(self) -> A | None:
         """
         The span that the block which ends here began; of several open at once, the one around this call.
@@ -92,9 +123,20 @@ class Operation(Generic[A]):
         return self._open[-1] if self._open else None
 
 
-def _wrapper_for(function: Callable[..., Any]) -> Callable[..., Any]:
+def _block() -> FrameType:
+    """
+    The code whose block ends here: outside of the methods of this module.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 - documented, and in every Python this runs on
+    while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _wrapper_for(function: Callable[..., Any]) -> Callable[..., Callable[..., Any]]:
     called = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
     for is_kind, wrapper in (
+        (_is_generator_based_coroutine, _generator_based_coroutine),
         (inspect.iscoroutinefunction, _coroutine),
         (inspect.isasyncgenfunction, _async_generator),
         (inspect.isgeneratorfunction, _generator),
@@ -217,6 +259,17 @@ def _generator(
         return result
 
     return wrapper
+
+
+def _is_generator_based_coroutine(function: object) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+
+
+def _generator_based_coroutine(
+    function: Callable[P, Generator[Any, Any, R]], make: Callable[[], InstrumentedSpan]
+) -> Callable[..., Any]:
+    return coroutine(_generator(function, make))
 
 
 def _in_steps(generator: Generator[Any, Any, R], steps: _GeneratorSteps) -> Generator[Any, Any, R]:

@@ -4,7 +4,7 @@ What an orchestrator records inside of a session: outputs, messages, conflicts, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Final, Literal, Unpack
 
 from opentelemetry.context import get_current
 
@@ -12,14 +12,27 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import MessageType, Outcome
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids, new_id
+from droidscope.instrument.checks.values import (
+    SEVERITIES,
+    SeverityWord,
+    count_dropped,
+    flag,
+    identifier,
+    needed,
+    refuse,
+    text,
+    word,
+)
 from droidscope.instrument.instrumented_span import current, enclosing
 from droidscope.instrument.messages import Message
-from droidscope.instrument.never_raise import never_raise, warn_once
-from droidscope.instrument.outputs import OutputFields, drop
+from droidscope.instrument.never_raise import never_raise, warn_of_no_session, warn_once
+from droidscope.instrument.outputs import OutputFields, takes_output
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
 from droidscope.instrument.sessions import Phase
 from droidscope.instrument.tasks import WithOutput
+
+TOLD: Final = (MessageType.COORDINATION.value, MessageType.DISCOVERY.value, MessageType.RESPONSE.value)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,16 +67,23 @@ def tell(
     emitter = providers.current()
     if emitter is None:
         return
-    if type not in {MessageType.COORDINATION, MessageType.DISCOVERY, MessageType.RESPONSE}:
-        warn_once("tell:type", "tell(type) is %r; expected coordination, discovery or response", type)
+    known_type = word("tell(type)", type, TOLD, is_needed=True)
+    if known_type is None:
         return
-    outcome = Outcome.REJECTED if rejected else Outcome.ACCEPTED
-    message = Message(MessageType(type), sender, receiver, id, correlation_id, outcome)
+    outcome = Outcome.REJECTED if flag("tell(rejected)", rejected) else Outcome.ACCEPTED
+    message = Message(
+        MessageType(known_type),
+        needed("tell(sender)", sender),
+        text("tell(receiver)", receiver),
+        identifier("tell(id)", id),
+        identifier("tell(correlation_id)", correlation_id),
+        outcome,
+    )
     message.begin(emitter, enter=False)
     message.end()
 
 
-@never_raise
+@takes_output
 def output(**given: Unpack[OutputFields]) -> None:
     """
     Attach what a droid produced to the innermost task or attempt.
@@ -72,17 +92,22 @@ def output(**given: Unpack[OutputFields]) -> None:
     `droidscope.instrument.outputs.OutputFields` lists them all. Reports are read at once, on this thread.
     What cannot be read, or is out of range, is dropped with a warning and counted.
     """
-    if providers.current() is None:
+    if _recording_emitter() is None:
         return
     producer = enclosing(current(), WithOutput)
     if producer is None:
-        warn_once("output", "output outside of a task is dropped: put it inside a droidscope.task")
+        count_dropped("no_task")
+        warn_once(
+            "output",
+            "output outside of a task is dropped: put it inside a droidscope.task; "
+            "to a thread, droidscope.carry takes the task along",
+        )
         return
     producer.output(**given)
 
 
 @never_raise
-def conflict(type: str, *, severity: str | None = None) -> None:
+def conflict(type: str, *, severity: SeverityWord | None = None) -> None:
     """
     Record that results of droids are in conflict, at the place that detected it.
 
@@ -94,9 +119,11 @@ def conflict(type: str, *, severity: str | None = None) -> None:
     emitter = _recording_emitter()
     if emitter is None:
         return
-    values = {names.CONFLICT_ID: new_id(), names.CONFLICT_TYPE: str(type)}
-    if severity is not None:
-        values[names.CONFLICT_SEVERITY] = str(severity)
+    kind = needed("conflict(type)", type)
+    values = {names.CONFLICT_ID: new_id(), names.CONFLICT_TYPE: kind}
+    known_severity = word("conflict(severity)", severity, SEVERITIES)
+    if known_severity is not None:
+        values[names.CONFLICT_SEVERITY] = known_severity
     detector, is_enabled = current(), emitter.is_enabled(names.CONFLICT_EVENT)
     if detector is not None and not detector.ended:
         detector.span.add_event(names.CONFLICT_EVENT, values)
@@ -104,10 +131,10 @@ def conflict(type: str, *, severity: str | None = None) -> None:
     elif not is_enabled:
         return
     if is_enabled:
-        inside = ids(current_baggage(), emitter.service)
+        inside = _ids_of("conflict", emitter)
         emitter.event(names.CONFLICT_EVENT, {**inside, **values}, get_current())
         emitter.count_record(names.CONFLICT_RECORD, inside)
-    emitter.counters.add(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: str(type)})
+    emitter.counters.add(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: kind})
 
 
 @never_raise
@@ -118,13 +145,13 @@ def progress(ratio: float | Score | None = None) -> None:
     emitter = _recording_emitter()
     if emitter is None:
         return
-    values: dict[str, str | float] = {**ids(current_baggage(), emitter.service)}
+    values: dict[str, str | float] = {**_ids_of("progress", emitter)}
     if ratio is not None:
         points = (ratio if isinstance(ratio, Score) else Score(ratio, 1.0, "ratio")).points
         if points is not None:
             values[names.PROGRESS_RATIO] = points / 100
         else:
-            drop(emitter.counters, names.PROGRESS_RATIO, "out_of_range", ratio, "a number from 0 to 1")
+            refuse("progress(ratio)", ratio, "a number from 0 to 1", "out_of_range")
     emitter.event(names.PROGRESS_EVENT, values, get_current())
 
 
@@ -149,9 +176,10 @@ class BlockedPeriod:
             return
         if self._phase is not None:
             self._phase.block(self)
-        values = ids(current_baggage(), emitter.service)
-        if reason:
-            values[names.BLOCKED_REASON] = str(reason)
+        values = _ids_of("blocked", emitter)
+        known_reason = text("blocked(reason)", reason)
+        if known_reason:
+            values[names.BLOCKED_REASON] = known_reason
         emitter.event(names.BLOCKED_EVENT, values, self._context)
 
     @never_raise
@@ -214,6 +242,16 @@ def unblocked() -> None:
     phase = enclosing(current(), Phase)
     if phase is None or phase.unblock():
         emitter.event(names.UNBLOCKED_EVENT, ids(current_baggage(), emitter.service), get_current())
+
+
+def _ids_of(event: str, emitter: Emitter) -> dict[str, str]:
+    """
+    The ids around; without a session among them, a warning that *event* is recorded for nothing.
+    """
+    around = ids(current_baggage(), emitter.service)
+    if names.SESSION_ID not in around:
+        warn_of_no_session(event)
+    return around
 
 
 def _recording_emitter() -> Emitter | None:

@@ -4,43 +4,86 @@ Quality gates, and the synthesis of the results that have to pass them.
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypedDict, Unpack
+from dataclasses import dataclass
+from typing import Final
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.instrument import outputs
+from droidscope.instrument.checks.values import flag, refuse, whole
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, enclosing
+from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.outputs import points
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
 from droidscope.instrument.sessions import Session
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What a decorated gate returns to give a score with its verdict; without one, True or False will do.
+    """
+
+    passed: bool
+    score: Score | None = None
+
+
 class Gate(InstrumentedSpan):
     """
     A quality gate. It passes if its body ends without a verdict, and fails by an exception.
+
+    What a decorated gate returns is its verdict if it is True, False or a `Verdict`.
     """
 
     kind = Kind.GATE.value
+    takes_result = True
 
     def __init__(self, id: str, category: str | None = None, severity: str | None = None) -> None:
         self._id = id
         self._category = category
         self._severity = severity
         self._passed: bool | None = None
-        self._score: Score | None = None
+        self._points: float | None = None
+
+    @property
+    def id(self) -> str:
+        """
+        The gate's id, as given.
+        """
+        return str(self._id)
 
     def passed(self, score: Score | None = None) -> None:
         """
         Set the verdict to passed, with a score if the gate gives one.
         """
-        self._passed, self._score = True, score
+        self._decide(True, score)
 
     def failed(self, score: Score | None = None) -> None:
         """
         Set the verdict to failed, with a score if the gate gives one.
         """
-        self._passed, self._score = False, score
+        self._decide(False, score)
+
+    def returned(self, result: object) -> None:
+        """
+        Take what its function has returned as the verdict, if it is one and none was given before.
+        """
+        if self._passed is not None:
+            return
+        if isinstance(result, bool):
+            self._decide(result, None)
+        elif isinstance(result, Verdict):
+            passed = flag("Verdict(passed)", result.passed)
+            if passed is not None:
+                self._decide(passed, result.score)
+
+    @never_raise
+    def _decide(self, passed: bool, score: Score | None) -> None:
+        if self.ended:
+            refuse(f"verdict of the gate {self.id}", passed, "one before the gate ends")
+            return
+        self._passed, self._points = passed, points("gate(score)", score)
 
     def _describe(self) -> Description:
         values: Values = {names.GATE_ID: str(self._id)}
@@ -62,33 +105,18 @@ class Gate(InstrumentedSpan):
             return self._passed
         return ending is Ending.BY_ITSELF and self._passed is not False
 
-    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
         verdict = self._verdict(ending)
         session = enclosing(self.parent, Session)
         if session is not None and verdict is not None:
             session.gates[str(self._id)] = verdict
-        points = None
-        if self._score is not None:
-            points = outputs.points(names.GATE_SCORE, self._score, emitter.counters)
-        return {} if points is None else {names.GATE_SCORE: points}
+        return {} if self._points is None else {names.GATE_SCORE: self._points}
 
 
-class Integration(TypedDict, total=False):
-    """
-    What a synthesis may report: counts from 0, and whether the gates passed (default: those of the session).
-    """
-
-    conflicts: int
-    missing_components: int
-    unresolved: int
-    gates_passed: bool
-
-
-_INTEGRATION: Final[dict[Literal["conflicts", "missing_components", "unresolved", "gates_passed"], str]] = {
+_COUNTS: Final = {
     "conflicts": names.SYNTHESIS_CONFLICTS,
     "missing_components": names.SYNTHESIS_MISSING,
     "unresolved": names.SYNTHESIS_UNRESOLVED,
-    "gates_passed": names.SYNTHESIS_GATES_PASSED,
 }
 
 
@@ -100,13 +128,38 @@ class Synthesis(InstrumentedSpan):
     kind = Kind.SYNTHESIS.value
 
     def __init__(self) -> None:
-        self._reported: Integration = {}
+        self._reported: Values = {}
 
-    def integrated(self, **reported: Unpack[Integration]) -> None:
+    @never_raise
+    def integrated(
+        self,
+        *,
+        conflicts: int | None = None,
+        missing_components: int | None = None,
+        unresolved: int | None = None,
+        gates_passed: bool | None = None,
+    ) -> None:
         """
-        Report the integration: conflicts met, those left unresolved, components missing.
+        Report the integration. What is not given is not reported.
+
+        Args:
+            conflicts: How many were met, from 0.
+
+            missing_components: How many results were missing, from 0.
+
+            unresolved: How many of the conflicts are left, from 0.
+
+            gates_passed: Whether the gates passed; by default those of the session.
         """
-        self._reported = reported
+        if self.ended:
+            refuse("integrated()", self, "a call before the synthesis ends")
+            return
+        given = {"conflicts": conflicts, "missing_components": missing_components, "unresolved": unresolved}
+        counted = {name: whole(f"integrated({key})", given[key]) for key, name in _COUNTS.items()}
+        self._reported = {name: number for name, number in counted.items() if number is not None}
+        passed = flag("integrated(gates_passed)", gates_passed)
+        if passed is not None:
+            self._reported[names.SYNTHESIS_GATES_PASSED] = passed
 
     def _describe(self) -> Description:
         return "synthesize", {}, {}
@@ -120,11 +173,7 @@ class Synthesis(InstrumentedSpan):
     def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
         if self._is_cancelled(ending):
             return {}
-        values: Values = {
-            name: self._reported[key]
-            for key, name in _INTEGRATION.items()
-            if self._reported.get(key) is not None
-        }
+        values = dict(self._reported)
         session = enclosing(self.parent, Session)
         if session is not None and session.gates:
             values.setdefault(names.SYNTHESIS_GATES_PASSED, all(session.gates.values()))

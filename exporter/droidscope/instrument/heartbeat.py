@@ -1,45 +1,72 @@
 """
-Heartbeats: while sessions are open, one daemon thread sends an event for each, so that a dead process shows.
+Heartbeats: one event a process with the ids of its open sessions, so that a dead process shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from threading import Event, Lock, Thread
+from time import monotonic
 from typing import Final, Protocol
 from weakref import WeakSet
 
+from opentelemetry.context import Context
+
+from droidscope.conventions import attributes as names
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.providers import Emitter
 
 INTERVAL_SECONDS: Final = 30.0
+QUIET_SECONDS: Final = 600.0
+"""
+How long a process without open sessions goes on to report that it has none.
+"""
+PART_SESSIONS: Final = 500
+"""
+The most ids in one event; a longer list comes in several.
+"""
+
+_NO_SPAN: Final = Context()
 
 
 class OpenSession(Protocol):
     """
-    A session that can send a heartbeat.
+    A session: its id, and where its records go.
     """
 
-    def send_heartbeat(self) -> None:
+    @property
+    def id(self) -> str:
         """
-        Send an event that its process is alive.
+        Its id.
+        """
+
+    @property
+    def emitter(self) -> Emitter | None:
+        """
+        Where its records go.
         """
 
 
 class Heartbeat:
     """
-    Sends a heartbeat for each open session once an interval, in one thread that ends with the last of them.
+    Sends the ids of the open sessions once an interval, in one thread that ends `QUIET_SECONDS` after the
+    last of them, and starts with the next.
 
-    Sessions are held weakly: one whose coroutine was thrown away is not alive. The thread starts with the
-    next session that is added to the first *sessions*.
+    Sessions are held weakly: one whose coroutine was thrown away is not open.
     """
 
     def __init__(
-        self, interval_seconds: float = INTERVAL_SECONDS, sessions: Iterable[OpenSession] = ()
+        self,
+        interval_seconds: float = INTERVAL_SECONDS,
+        sessions: Iterable[OpenSession] = (),
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._interval_seconds = interval_seconds
+        self._clock = clock
         self.restart()
-        self._sessions.update(sessions)
+        for session in sessions:
+            self._add(session)
 
     @property
     def thread(self) -> Thread | None:
@@ -53,44 +80,75 @@ class Heartbeat:
         Begin anew without sessions: a forked child has no thread, and its parent's sessions are not its own.
         """
         self._sessions: WeakSet[OpenSession] = WeakSet()
+        self._open_at: dict[Emitter, float] = {}
         self._lock = Lock()
         self._thread: Thread | None = None
 
     def add(self, session: OpenSession) -> None:
         """
-        Send heartbeats for *session* from now on; starts the thread if there is none.
+        *session* is open from now on; starts the thread if there is none.
         """
         with self._lock:
-            self._sessions.add(session)
+            self._add(session)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="droidscope-heartbeat", daemon=True)
                 self._thread.start()
 
     def discard(self, session: OpenSession) -> None:
         """
-        Send no more heartbeats for *session*.
+        *session* is open no more.
         """
         with self._lock:
-            self._sessions.discard(session)
+            if session in self._sessions:
+                self._sessions.discard(session)
+                self._note(session)
 
     def send(self) -> bool:
         """
-        Send a heartbeat for every open session; False once there is none, and the thread is to end.
+        Send the list, to each emitter its own; False once there is nothing to report: then the thread ends.
         """
         with self._lock:
-            sessions = list(self._sessions)
-            if not sessions:
+            now = self._clock()
+            for session in self._sessions:
+                self._note(session)
+            for emitter, open_at in list(self._open_at.items()):
+                if now - open_at >= QUIET_SECONDS:
+                    del self._open_at[emitter]
+            if not self._open_at:
                 self._thread = None
                 return False
-        for session in sessions:
-            never_raise(session.send_heartbeat)()
+            lists = {emitter: list(self._ids(emitter)) for emitter in self._open_at}
+        for emitter, ids in lists.items():
+            never_raise(send_open)(emitter, ids)
         return True
+
+    def _add(self, session: OpenSession) -> None:
+        self._sessions.add(session)
+        self._note(session)
+
+    def _note(self, session: OpenSession) -> None:
+        if session.emitter is not None:
+            self._open_at[session.emitter] = self._clock()
+
+    def _ids(self, emitter: Emitter) -> Iterator[str]:
+        return (session.id for session in self._sessions if session.emitter is emitter)
 
     def _run(self) -> None:
         pause = Event()
         pause.wait(self._interval_seconds)
         while self.send():
             pause.wait(self._interval_seconds)
+
+
+def send_open(emitter: Emitter, ids: list[str]) -> None:
+    """
+    Send that the sessions of *ids* are open in this process, in parts.
+    """
+    parts = max(1, -(-len(ids) // PART_SESSIONS))
+    for part in range(parts):
+        some = ids[part * PART_SESSIONS : (part + 1) * PART_SESSIONS]
+        values = {names.ALIVE_SESSIONS: tuple(some), names.ALIVE_PART: part + 1, names.ALIVE_PARTS: parts}
+        emitter.event(names.ALIVE_EVENT, values, _NO_SPAN)
 
 
 HEARTBEAT: Final = Heartbeat()

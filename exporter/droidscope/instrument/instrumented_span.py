@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from time import perf_counter_ns
 from types import MappingProxyType
-from typing import ClassVar, Final, TypedDict, TypeVar, Unpack
+from typing import ClassVar, Final, TypeVar
 
 from opentelemetry.context import Context, attach, get_current, get_value, set_value
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
@@ -26,12 +26,13 @@ from droidscope.instrument.baggage import (
     with_baggage,
     without,
 )
+from droidscope.instrument.checks.values import text, word
 from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.innermost import INNERMOST, innermost
 from droidscope.instrument.emission.texts import clean_text, clean_texts, clean_values
 from droidscope.instrument.endings import error_texts
 from droidscope.instrument.endings.endings import Ending, ending_of
-from droidscope.instrument.never_raise import never_raise, warn_once
+from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_session, warn_once
 from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
@@ -85,6 +86,10 @@ class InstrumentedSpan:
     """
     The ids of what is around it that do not hold inside of it.
     """
+    label: ClassVar[str] = "_id"
+    """
+    The attribute that tells it from others of its kind, for `repr`.
+    """
     emits_started: ClassVar[bool] = False
     """
     Whether a log event reports that it has begun.
@@ -132,6 +137,12 @@ class InstrumentedSpan:
     Monotonic time at which it began.
     """
 
+    def __repr__(self) -> str:
+        value = getattr(self, self.label, None)
+        name = f" {Shown(value)!r}," if value is not None else ""
+        state = "ended" if self.ended else "not begun" if self.emitter is None else "open"
+        return f"<droidscope.{type(self).__name__}{name} {state}>"
+
     @never_raise
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:
         """
@@ -168,6 +179,8 @@ class InstrumentedSpan:
         self.started_ns = perf_counter_ns()
         if enter:
             attach(context)
+        if self.recording and names.SESSION_ID not in self.inside:
+            warn_of_no_session(self.kind)
         if self.emits_started and self.recording:
             emitter.clean_event(names.STARTED_EVENT, start, context)
 
@@ -299,6 +312,13 @@ def _ancestors(span: object) -> Iterator[InstrumentedSpan]:
         span = span.parent
 
 
+def around() -> Iterator[InstrumentedSpan]:
+    """
+    What is around the calling code in this process, the innermost first.
+    """
+    return _ancestors(current())
+
+
 def innermost_of(candidates: Collection[T]) -> T | None:
     """
     The innermost of *candidates* that the current context is inside of, None if it is in none.
@@ -312,14 +332,6 @@ def enclosing(span: InstrumentedSpan | None, kind: type[T]) -> T | None:
     The innermost *kind* at or around *span*, None if there is none in this process.
     """
     return next((ancestor for ancestor in _ancestors(span) if isinstance(ancestor, kind)), None)
-
-
-class OutcomeDetails(TypedDict, total=False):
-    """
-    What may go with an explicit outcome: *error_type*, a short bounded word for a failure.
-    """
-
-    error_type: str
 
 
 class WithOutcome(InstrumentedSpan):
@@ -341,18 +353,17 @@ class WithOutcome(InstrumentedSpan):
     _error_type = ""
 
     @never_raise
-    def outcome(self, outcome: str, **details: Unpack[OutcomeDetails]) -> None:
+    def outcome(self, outcome: str, *, error_type: str = "") -> None:
         """
-        Set how it ended, one of `outcomes`; another word is logged and ignored.
+        Set how it ended, one of `outcomes`; another word is logged, counted and ignored.
+
+        *error_type* is a short bounded word for a failure.
         """
-        if outcome not in self.outcomes:
-            expected = ", ".join(self.outcomes)
-            warn_once(
-                f"{self.kind}:outcome", "outcome of a %s is %r; expected %s", self.kind, outcome, expected
-            )
+        known = word(f"outcome of a {self.kind}", outcome, self.outcomes, is_needed=True)
+        if known is None:
             return
-        self._explicit_outcome = Outcome(outcome)
-        self._error_type = details.get("error_type", "")
+        self._explicit_outcome = Outcome(known)
+        self._error_type = text("outcome(error_type)", error_type) or ""
 
     def _final_outcome(self, ending: Ending) -> Outcome:
         if self._explicit_outcome is not None:

@@ -4,23 +4,39 @@ What a droid produced, as span attributes: declared values, which win, and those
 
 from __future__ import annotations
 
-import math
+import inspect
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Final, TypedDict, cast
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from itertools import islice
+from typing import Final, ParamSpec, TypedDict
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Severity
-from droidscope.instrument.emission.counts import ClientCounters
+from droidscope.instrument.checks.values import (
+    LARGEST,
+    LONGEST,
+    count_dropped,
+    identifier,
+    real,
+    refuse,
+    text,
+    whole,
+)
 from droidscope.instrument.never_raise import warn_once
 from droidscope.instrument.reports.formulas import security_score
-from droidscope.instrument.reports.measures import Measures, measure
+from droidscope.instrument.reports.measures import FORMATS, Measures, measure
 from droidscope.instrument.reports.report_files import Paths
 from droidscope.instrument.scores import Score
 
 Values = dict[str, str | int | float | tuple[str, ...]]
 
 ISSUES_LIMIT: Final = 20
+MOST_ISSUES: Final = 1_000_000
+"""
+How many are read from an iterable: it may have no end.
+"""
 
 
 class OutputFields(TypedDict, total=False):
@@ -58,13 +74,40 @@ class OutputFields(TypedDict, total=False):
     radon: Paths | None
 
 
-_SUMMED: Final = (
-    ("files_created", names.OUTPUT_FILES_CREATED, int),
-    ("input_tokens", names.INPUT_TOKENS, int),
-    ("output_tokens", names.OUTPUT_TOKENS, int),
-    ("cache_read_tokens", names.CACHE_READ_TOKENS, int),
-    ("cache_write_tokens", names.CACHE_WRITE_TOKENS, int),
-    ("cost_usd", names.COST_USD, float),
+P = ParamSpec("P")
+
+
+def takes_output(function: Callable[P, None]) -> Callable[P, None]:
+    """
+    *function*, which takes `OutputFields` by keyword and says so; it never raises, but for other keywords.
+    """
+    words = OutputFields.__annotations__.keys()
+
+    @wraps(function)
+    def checked(*args: P.args, **given: P.kwargs) -> None:
+        for word in given.keys() - words:
+            msg = f"{function.__name__}() got an unexpected keyword argument {word!r}"
+            raise TypeError(msg)
+        if len(args) != len(own):
+            msg = f"{function.__name__}() takes keyword arguments only"
+            raise TypeError(msg)
+        try:
+            function(*args, **given)
+        except Exception as error:  # noqa: BLE001 - as `never_raise`, but what was given is lost, and counted
+            refuse(f"{function.__name__}()", error, "values that can be read")
+
+    own = [each for each in inspect.signature(function).parameters.values() if each.kind != each.VAR_KEYWORD]
+    fields = [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=None) for each in words]
+    checked.__signature__ = inspect.Signature([*own, *fields])  # type: ignore[attr-defined] # functions take it
+    return checked
+
+
+_COUNTED: Final = (
+    ("files_created", names.OUTPUT_FILES_CREATED),
+    ("input_tokens", names.INPUT_TOKENS),
+    ("output_tokens", names.OUTPUT_TOKENS),
+    ("cache_read_tokens", names.CACHE_READ_TOKENS),
+    ("cache_write_tokens", names.CACHE_WRITE_TOKENS),
 )
 _SCORED: Final = (
     ("code_quality", names.OUTPUT_CODE_QUALITY),
@@ -73,96 +116,83 @@ _SCORED: Final = (
 )
 
 
-def describe(given: OutputFields, sums: dict[str, float], counters: ClientCounters) -> Values:
+def describe(given: OutputFields, sums: dict[str, float]) -> Values:
     """
-    Attributes for *given*; what cannot be read is left out, logged and counted in *counters*.
+    Attributes for *given*; what cannot be read is left out, logged and counted.
 
     *sums* holds what was given before on the same span, and is brought up to date.
     """
     fields: dict[str, object] = {key: value for key, value in given.items() if value is not None}
-    measures = _read_reports(fields, counters)
+    model = text("output(model)", fields.get("model"))
     return {
-        **_report_attributes(measures, counters),
-        **_summed_attributes(fields, sums, counters),
-        **_declared_attributes(fields, counters),
-        **({names.REQUEST_MODEL: str(fields["model"])} if "model" in fields else {}),
+        **_report_attributes(_read_reports(fields)),
+        **_summed_attributes(fields, sums),
+        **_declared_attributes(fields),
+        **({names.REQUEST_MODEL: model} if model is not None else {}),
     }
 
 
-def points(name: str, score: object, counters: ClientCounters) -> float | None:
+def points(name: str, score: object) -> float | None:
     """
     *score* from 0 to 100; None, logged under *name* and counted, without a declared scale or outside of it.
     """
+    if score is None:
+        return None
     if not isinstance(score, Score):
-        drop(counters, name, "scale_missing", score, "a declared scale: droidscope.percent, ratio or ten")
+        refuse(name, score, "a declared scale: droidscope.percent, ratio or ten", "scale_missing")
         return None
     if score.points is None:
-        drop(counters, name, "out_of_range", score, f"a number from 0 to {score.top:g}")
+        refuse(name, score, f"a number from 0 to {score.top:g}", "out_of_range")
     return score.points
 
 
-def drop(counters: ClientCounters, name: str, reason: str, value: object, expected: str) -> None:
-    """
-    Count a value refused for *reason*, and log it the first time.
-    """
-    counters.add(names.CLIENT_DROPPED, {names.DROP_REASON: reason})
-    warn_once(f"drop:{name}:{reason}", "%s is %s; expected %s; dropped", name, value, expected)
-
-
-def _summed_attributes(
-    given: Mapping[str, object], sums: dict[str, float], counters: ClientCounters
-) -> Values:
+def _summed_attributes(given: Mapping[str, object], sums: dict[str, float]) -> Values:
     values: Values = {}
-    for key, name, kind in _SUMMED:
-        if key not in given:
+    for key, name in _COUNTED:
+        amount = whole(f"output({key})", given.get(key))
+        if amount is None:
             continue
-        amount = given[key]
-        if not _is_amount(amount, kind):
-            drop(counters, name, "invalid", amount, f"{kind.__name__} from 0")
+        total = sums.get(name, 0) + amount
+        if total > LARGEST:
+            refuse(f"output({key})", amount, f"a sum up to {LARGEST}", "out_of_range")
             continue
-        sums[name] = sums.get(name, kind()) + amount  # type: ignore[operator] # `_is_amount` has seen to it
-        values[name] = sums[name]
+        values[name] = sums[name] = total
+    cost = real("output(cost_usd)", given.get("cost_usd"))
+    if cost is not None:
+        values[names.COST_USD] = sums[names.COST_USD] = sums.get(names.COST_USD, 0.0) + cost
     return values
 
 
-def _is_amount(value: object, kind: type) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | kind):
-        return False
-    return math.isfinite(value) and value >= 0  # type: ignore[arg-type, operator] # kind is int or float
-
-
-def _declared_attributes(given: Mapping[str, object], counters: ClientCounters) -> Values:
+def _declared_attributes(given: Mapping[str, object]) -> Values:
     values: Values = {}
-    findings = _declared_findings(given.get("findings"), counters)
+    findings = _declared_findings(given.get("findings"))
     if findings is not None:
         values.update(_finding_attributes(findings))
-    if "issues" in given:
-        values.update(_issue_attributes(_count_issues(given["issues"])))
+    issues = _count_issues(given["issues"]) if "issues" in given else None
+    if issues is not None:
+        values.update(_issue_attributes(issues))
     for key, name in _SCORED:
-        score = points(name, given[key], counters) if key in given else None
+        score = points(f"output({key})", given.get(key))
         if score is not None:
             values[name] = score
     return values
 
 
-def _declared_findings(given: object, counters: ClientCounters) -> dict[Severity, int] | None:
+def _declared_findings(given: object) -> dict[Severity, int] | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        drop(counters, names.OUTPUT_FINDINGS, "invalid", given, "counts by severity")
+        refuse("output(findings)", given, "counts by severity")
         return None
     findings = dict.fromkeys(Severity, 0)
     for severity, number in given.items():
-        if severity not in findings or not _is_amount(number, int):
-            drop(
-                counters,
-                f"{names.OUTPUT_FINDINGS}{severity}",
-                "invalid",
-                number,
-                "counts of critical, high, medium, low",
-            )
+        if severity not in findings:
+            refuse("output(findings)", severity, "counts of critical, high, medium, low")
             return None
-        findings[Severity(severity)] = number
+        counted = whole(f"output(findings[{severity}])", number)
+        if counted is None:
+            return None
+        findings[Severity(severity)] = counted
     return findings
 
 
@@ -173,12 +203,26 @@ def _finding_attributes(findings: Mapping[Severity, int]) -> Values:
     return {**counts, names.OUTPUT_SECURITY: security_score(findings)}
 
 
-def _count_issues(issues: object) -> Counter[str]:
-    if isinstance(issues, Mapping):
-        return Counter({str(rule): int(number) for rule, number in issues.items()})
-    if isinstance(issues, str):
-        return Counter([issues])
-    return Counter(str(rule) for rule in issues)  # type: ignore[attr-defined] # else the guard logs it
+def _count_issues(given: object) -> Counter[str] | None:
+    """
+    Occurrences by rule, None where *given* is no issues at all.
+    """
+    name = "output(issues)"
+    issues: Counter[str] = Counter()
+    if isinstance(given, Mapping):
+        for rule, number in given.items():
+            known, counted = identifier(name, rule), whole(name, number)
+            if known is not None and counted:
+                issues[known] = counted
+    elif isinstance(given, str):
+        issues[given] = 1
+    elif isinstance(given, Iterable) and not isinstance(given, bytes):
+        several = islice(given, MOST_ISSUES)
+        issues.update(rule for each in several if (rule := identifier(name, each)) is not None)
+    else:
+        refuse(name, given, "rule ids, or counts by rule id")
+        return None
+    return issues
 
 
 def _issue_attributes(issues: Counter[str]) -> Values:
@@ -186,16 +230,32 @@ def _issue_attributes(issues: Counter[str]) -> Values:
     return {names.OUTPUT_ISSUES: tuple(f"{rule}:{number}" for rule, number in frequent)}
 
 
-def _read_reports(given: Mapping[str, object], counters: ClientCounters) -> Measures:
-    def refuse(path: str, fault: str) -> None:
-        counters.add(names.CLIENT_DROPPED, {names.DROP_REASON: "report"})
+def _read_reports(given: Mapping[str, object]) -> Measures:
+    def refuse_report(path: str, fault: str) -> None:
+        count_dropped("report")
         warn_once(f"report:{path}", "report %s is dropped: %s", path, fault)
 
-    # The other keywords of `output` are no formats, and are not looked at.
-    return measure(cast("Mapping[str, Paths | None]", given), refuse)
+    paths = {name: _paths(f"output({name})", given.get(name)) for name in FORMATS}
+    return measure(paths, refuse_report)
 
 
-def _report_attributes(measures: Measures, counters: ClientCounters) -> Values:
+def _paths(name: str, given: object) -> tuple[str | os.PathLike[str], ...]:
+    several = (given,) if isinstance(given, str | os.PathLike) else given
+    if several is None:
+        return ()
+    if not isinstance(several, Iterable) or isinstance(several, bytes):
+        refuse(name, given, "a path or several", "report")
+        return ()
+    paths: list[str | os.PathLike[str]] = []
+    for path in islice(several, LONGEST):
+        if isinstance(path, str | os.PathLike):
+            paths.append(path)
+        else:
+            refuse(name, path, "a path or several", "report")
+    return tuple(paths)
+
+
+def _report_attributes(measures: Measures) -> Values:
     values: Values = {}
     if measures.findings is not None:
         values.update(_finding_attributes(measures.findings))
@@ -212,5 +272,5 @@ def _report_attributes(measures: Measures, counters: ClientCounters) -> Values:
         if 0 <= score <= top:
             values[name] = score
         else:
-            drop(counters, name, "out_of_range", score, f"a number from 0 to {top}")
+            refuse(name, score, f"a number from 0 to {top}", "out_of_range")
     return values

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from droidscope.instrument.checks.values import as_number
+
 _DIGITS = 6  # micro-points: 100 * 0.57 is 57, not 56.99999999999999
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Score:
     """
     A value on a scale from 0 to *top*; made by `percent`, `ratio` and `ten`.
@@ -24,11 +26,12 @@ class Score:
         """
         The score from 0 to 100, None where the value is no number of its scale.
         """
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            return None
-        return round(self.value * (100 / self.top), _DIGITS) if 0 <= self.value <= self.top else None
+        value = as_number(self.value)
+        return (
+            round(value * (100 / self.top), _DIGITS) if value is not None and 0 <= value <= self.top else None
+        )
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """
         As the user wrote it: `percent(94)`.
         """

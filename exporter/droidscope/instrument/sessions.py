@@ -119,13 +119,6 @@ class Session(WithAttributes):
         heartbeat.HEARTBEAT.discard(self)
         super().end(error)
 
-    def send_heartbeat(self) -> None:
-        """
-        Send an event that the process of this session is alive.
-        """
-        if self.emitter is not None and not self.ended:
-            self.emitter.event(names.ALIVE_EVENT, self.inside, self.context)
-
     def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
         outcome = self._final_outcome(ending).value
         labels = {names.PATTERN_ID: str(self._pattern), self.outcome_name: outcome}

@@ -15,6 +15,8 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
+from droidscope.instrument.checks.values import count_dropped
+from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.texts import clean_text, clean_values
 from droidscope.instrument.endings.endings import (
     Ending,
@@ -41,15 +43,16 @@ class WithOutput(WithOutcome):
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
 
-    @never_raise
+    @outputs.takes_output
     def output(self, **given: Unpack[outputs.OutputFields]) -> None:
         """
         Attach what was produced, as `droidscope.output` does, to this one.
         """
         if self.ended:
+            count_dropped("invalid")
             warn_once("output:ended", "output for a %s that has ended is dropped", self.kind)
         elif self.emitter is not None and self.recording:
-            self.span.set_attributes(outputs.describe(given, self._sums, self.emitter.counters))
+            self.span.set_attributes(outputs.describe(given, self._sums))
 
 
 class Task(WithOutput, WithAttributes):
@@ -58,6 +61,7 @@ class Task(WithOutput, WithAttributes):
     """
 
     kind = Kind.TASK.value
+    label = "_droid"
     clears_ids = frozenset(TASK_IDS)
 
     def __init__(
@@ -134,6 +138,7 @@ class Attempt(WithOutput):
     """
 
     kind = Kind.ATTEMPT.value
+    label = "number"
     outcomes = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED)
 
     def __init__(self, number: int | None = None) -> None:
@@ -221,7 +226,7 @@ class Delivery(Task):
         """
         As every span; the last delivery ends the task.
         """
-        is_open = not self.ended
+        is_open = not self.ended and self.generation == LINEAGE.generation
         super().end(cause_of(error))
         if is_open and self.recording and self.emitter is not None and self._is_last(error):
             self._end_task(self.emitter, error)
@@ -312,6 +317,7 @@ class Tool(WithOutcome):
     """
 
     kind = Kind.TOOL.value
+    label = "_name"
     outcome_name = names.TOOL_OUTCOME
     outcomes = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED)
 

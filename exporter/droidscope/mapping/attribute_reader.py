@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from droidscope.conventions.attributes import USER_ATTRIBUTE
 from droidscope.model.otlp import Attributes
+from droidscope.model.records import UserAttributes
 from droidscope.units import SECOND_NS
 
 SCORE_MAXIMUM: Final = 100.0
@@ -21,6 +23,10 @@ Characters kept of a name or an id.
 LIST_LENGTH: Final = 1_000
 """
 Items kept of a list of names.
+"""
+USER_ATTRIBUTES_LIMIT: Final = 32
+"""
+Attributes of the user that are kept of a span, the first by their keys.
 """
 
 
@@ -70,6 +76,17 @@ class AttributeReader:
             return tuple(item[:NAME_LENGTH] for item in value[:LIST_LENGTH])
         self._add_invalid(key, value, "an array of strings")
         return ()
+
+    def user_attributes(self) -> UserAttributes:
+        """
+        The attributes under the user's prefix, without it; keys and values are cut like names.
+        """
+        start = len(USER_ATTRIBUTE)
+        given = sorted(key for key in self._attributes if key.startswith(USER_ATTRIBUTE))
+        return tuple(
+            (key[start:][:NAME_LENGTH], str(self._attributes[key])[:NAME_LENGTH])
+            for key in given[:USER_ATTRIBUTES_LIMIT]
+        )
 
     def flag(self, key: str) -> bool | None:
         """

@@ -47,6 +47,7 @@ def read_place(
         task_type=reader.name(names.TASK_TYPE),
         droid=reader.name(names.AGENT_NAME),
         trace_id=trace_id.hex(),
+        run=reader.name(names.SESSION_RUN),
     )
 
 

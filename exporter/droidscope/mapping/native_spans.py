@@ -75,9 +75,10 @@ def _outcome(
     return Outcome.FAILED if span.status == STATUS_ERROR else good
 
 
-_ENDED: Final = frozenset({Outcome.COMPLETED, Outcome.FAILED})
+_ENDED: Final = frozenset({Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED})
+_SESSION_ENDED: Final = _ENDED | {Outcome.WAITING}
 _PHASE_ENDED: Final = _ENDED | {Outcome.SKIPPED, Outcome.BLOCKED}
-_TRIED: Final = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
+_TRIED: Final = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED})
 
 
 def _session(span: Span, reader: AttributeReader, place: r.Place) -> r.Session:
@@ -86,11 +87,14 @@ def _session(span: Span, reader: AttributeReader, place: r.Place) -> r.Session:
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
-        outcome=_outcome(span, reader, names.SESSION_OUTCOME, Outcome.COMPLETED, _ENDED),
+        outcome=_outcome(span, reader, names.SESSION_OUTCOME, Outcome.COMPLETED, _SESSION_ENDED),
         error_type=reader.name(names.ERROR_TYPE),
         pattern_name=reader.name(names.PATTERN_NAME),
         plan=reader.names(names.SESSION_PLAN),
         planned_ns=reader.duration_ns(names.SESSION_PLANNED_SECONDS),
+        waited_ns=reader.duration_ns(names.SESSION_WAITING_SECONDS) or 0,
+        resumed=bool(reader.flag(names.SESSION_RESUMED)),
+        attributes=reader.user_attributes(),
     )
 
 
@@ -120,6 +124,7 @@ def _task(span: Span, reader: AttributeReader, place: r.Place) -> r.Task:
         attempts=reader.count(names.TASK_ATTEMPTS) or 0,
         output=_output(reader),
         usage=_usage(reader),
+        attributes=reader.user_attributes(),
     )
 
 
@@ -157,7 +162,13 @@ def _usage(reader: AttributeReader) -> r.Usage | None:
     """
     Tokens and cost in the standard attributes, None where there are none.
     """
-    usage = r.Usage(
+    usage = _spent(reader)
+    spent = usage.input or usage.output or usage.cache_read or usage.cache_write
+    return usage if spent or usage.cost_usd is not None else None
+
+
+def _spent(reader: AttributeReader) -> r.Usage:
+    return r.Usage(
         model=reader.name(names.REQUEST_MODEL) or reader.name(names.RESPONSE_MODEL),
         input=reader.count(names.INPUT_TOKENS) or 0,
         output=reader.count(names.OUTPUT_TOKENS) or 0,
@@ -165,8 +176,6 @@ def _usage(reader: AttributeReader) -> r.Usage | None:
         cache_write=reader.count(names.CACHE_WRITE_TOKENS) or 0,
         cost_usd=reader.number(names.COST_USD),
     )
-    spent = usage.input or usage.output or usage.cache_read or usage.cache_write
-    return usage if spent or usage.cost_usd is not None else None
 
 
 def _tool(span: Span, reader: AttributeReader, place: r.Place) -> r.ToolCall:
@@ -176,13 +185,26 @@ def _tool(span: Span, reader: AttributeReader, place: r.Place) -> r.ToolCall:
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
         tool=reader.name(names.TOOL_NAME),
-        outcome=Outcome.FAILED if span.status == STATUS_ERROR else Outcome.SUCCEEDED,
+        outcome=_outcome(span, reader, names.TOOL_OUTCOME, Outcome.SUCCEEDED, _TRIED),
+    )
+
+
+def _model_request(span: Span, reader: AttributeReader, place: r.Place) -> r.ModelRequest:
+    return r.ModelRequest(
+        place=place,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+        span_id=span.span_id.hex(),
+        outcome=_outcome(span, reader, names.MODEL_OUTCOME, Outcome.SUCCEEDED, _TRIED),
+        usage=_spent(reader),
     )
 
 
 _MESSAGE_TYPES: Final = tuple(map(str, MessageType))
-_QUERY_OUTCOMES: Final = frozenset({Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED})
-_OTHER_OUTCOMES: Final = frozenset({Outcome.ACCEPTED, Outcome.REJECTED})
+_QUERY_OUTCOMES: Final = frozenset(
+    {Outcome.ANSWERED, Outcome.LATE, Outcome.UNANSWERED, Outcome.REJECTED, Outcome.CANCELLED}
+)
+_OTHER_OUTCOMES: Final = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.CANCELLED})
 
 
 def _message(span: Span, reader: AttributeReader, place: r.Place) -> r.Message:
@@ -224,18 +246,27 @@ def _message_outcome(span: Span, reader: AttributeReader, type_: str, deadline_n
 
 
 def _gate(span: Span, reader: AttributeReader, place: r.Place) -> r.Gate:
-    passed = reader.flag(names.GATE_PASSED)
     return r.Gate(
         place=place,
         start_ns=span.start_ns,
         end_ns=span.end_ns,
         span_id=span.span_id.hex(),
         gate=reader.name(names.GATE_ID),
-        passed=span.status != STATUS_ERROR if passed is None else passed,
+        passed=_verdict(span, reader),
         category=reader.name(names.GATE_CATEGORY),
         severity=reader.name(names.GATE_SEVERITY),
         score=reader.score(names.GATE_SCORE),
     )
+
+
+def _verdict(span: Span, reader: AttributeReader) -> bool | None:
+    """
+    Whether a gate was passed; None where it gave no verdict: it was cancelled.
+    """
+    if reader.name(names.GATE_OUTCOME) == Outcome.CANCELLED:
+        return None
+    passed = reader.flag(names.GATE_PASSED)
+    return False if passed is None and span.status == STATUS_ERROR else passed
 
 
 def _synthesis(span: Span, reader: AttributeReader, place: r.Place) -> r.Synthesis:
@@ -248,6 +279,7 @@ def _synthesis(span: Span, reader: AttributeReader, place: r.Place) -> r.Synthes
         unresolved=reader.count(names.SYNTHESIS_UNRESOLVED) or 0,
         missing=reader.count(names.SYNTHESIS_MISSING) or int(span.status == STATUS_ERROR),
         gates_passed=reader.flag(names.SYNTHESIS_GATES_PASSED),
+        cancelled=reader.name(names.SYNTHESIS_OUTCOME) == Outcome.CANCELLED,
     )
 
 
@@ -257,6 +289,7 @@ SPAN_KINDS: Final[dict[str, Callable[[Span, AttributeReader, r.Place], r.AnyReco
     Kind.TASK: _task,
     Kind.ATTEMPT: _attempt,
     Kind.TOOL: _tool,
+    Kind.MODEL_REQUEST: _model_request,
     Kind.MESSAGE: _message,
     Kind.GATE: _gate,
     Kind.SYNTHESIS: _synthesis,

@@ -99,4 +99,5 @@ def _native_place(span: Span) -> Place | None:
         droid=reader.name(names.AGENT_NAME) if task else "",
         trace_id=span.trace_id.hex(),
         native=False,
+        run=reader.name(names.SESSION_RUN),
     )

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from droidscope.model.foreign_steps import NativeSpan, Step
 from droidscope.model.labels import OrchestratorLabels
-from droidscope.model.records import Alive, AnyRecord, Emitted, Started
+from droidscope.model.records import Alive, AnyRecord, Emitted, ProcessAlive, Started
 
 
 class MappedBatch(Struct):
@@ -39,7 +39,7 @@ class MappedBatch(Struct):
         """
         Keep what the assembly of foreign spans below this native span needs of its *record*.
         """
-        if not isinstance(record, Emitted):
+        if not isinstance(record, (Emitted, ProcessAlive)):
             has_usage = getattr(record, "usage", None) is not None
             ended = not isinstance(record, (Started, Alive))
             span = NativeSpan(

@@ -22,7 +22,8 @@ class Place(Struct, frozen=True, gc=False, rename={"native": "own"}):
 
     *orchestrator* is its label values: the service name, then one per configured resource label
     ("" where absent). *task* and *droid* are those of the enclosing task, if any. *native* is False
-    for records of foreign conventions. (In checkpoints it is called `own`.)
+    for records of foreign conventions. (In checkpoints it is called `own`.) *run* is the span id of
+    the session's span, in hexadecimal: it tells sessions of one id apart; "" where it is not given.
     """
 
     orchestrator: OrchestratorLabels
@@ -34,6 +35,7 @@ class Place(Struct, frozen=True, gc=False, rename={"native": "own"}):
     droid: str = ""
     trace_id: str = ""
     native: bool = True
+    run: str = ""
 
     def relabelled(self, relabel: Relabel) -> Place:
         """
@@ -72,6 +74,11 @@ class Output(Struct, frozen=True, gc=False):
 
 NO_OUTPUT = Output()
 
+UserAttributes = tuple[tuple[str, str], ...]
+"""
+Attributes that the user gave, by key in order of their keys.
+"""
+
 
 class Record(Struct, frozen=True, kw_only=True, tag_field="record"):
     """
@@ -94,7 +101,9 @@ class Record(Struct, frozen=True, kw_only=True, tag_field="record"):
 
 class Session(Record, frozen=True, tag="session"):
     """
-    An ended session. *plan* lists phase ids; *planned_ns* is None without a declared plan.
+    An ended session, or with the outcome `WAITING` one that another span will go on with. *plan* lists
+    phase ids; *planned_ns* is None without a declared plan. *waited_ns* is how long it waited for people
+    within this span. *resumed*: it goes on under the id of an earlier one. *attributes* are the user's.
     """
 
     outcome: Outcome
@@ -102,6 +111,9 @@ class Session(Record, frozen=True, tag="session"):
     pattern_name: str = ""
     plan: tuple[str, ...] = ()
     planned_ns: int | None = None
+    waited_ns: int = 0
+    resumed: bool = False
+    attributes: UserAttributes = ()
 
 
 class Phase(Record, frozen=True, tag="phase"):
@@ -119,7 +131,8 @@ class Phase(Record, frozen=True, tag="phase"):
 
 class Task(Record, frozen=True, tag="task"):
     """
-    An ended task. *attempts* is how many attempts it emitted; 0: the task is its one attempt.
+    An ended task. *attempts* is how many attempts it emitted; 0: the task is its one attempt. *attributes*
+    are the user's.
     """
 
     outcome: Outcome
@@ -127,6 +140,7 @@ class Task(Record, frozen=True, tag="task"):
     attempts: int = 0
     output: Output = NO_OUTPUT
     usage: Usage | None = None
+    attributes: UserAttributes = ()
 
 
 class Attempt(Record, frozen=True, tag="attempt"):
@@ -175,11 +189,11 @@ class Message(Record, frozen=True, tag="message"):
 
 class Gate(Record, frozen=True, tag="gate"):
     """
-    A quality gate's verdict; *score* is 0..100.
+    A quality gate's verdict, *passed* None where it gave none; *score* is 0..100.
     """
 
     gate: str
-    passed: bool
+    passed: bool | None
     category: str = ""
     severity: str = ""
     score: float | None = None
@@ -188,13 +202,14 @@ class Gate(Record, frozen=True, tag="gate"):
 class Synthesis(Record, frozen=True, tag="synthesis"):
     """
     The integration of a session's results; *gates_passed* is None where it was not given. One that ended in
-    an error misses at least one component.
+    an error misses at least one component; one that was *cancelled* has put nothing together.
     """
 
     conflicts: int = 0
     unresolved: int = 0
     missing: int = 0
     gates_passed: bool | None = None
+    cancelled: bool = False
 
 
 class Conflict(Record, frozen=True, tag="conflict"):
@@ -209,12 +224,14 @@ class Conflict(Record, frozen=True, tag="conflict"):
 
 class Started(Record, frozen=True, tag="started"):
     """
-    Something has begun; *what* is its `Kind`. The span that ends it has the same *span_id*.
+    Something has begun; *what* is its `Kind`. The span that ends it has the same *span_id*. *resumed*: a
+    session goes on under its id.
     """
 
     what: str
     planned_ns: int | None = None
     plan: tuple[str, ...] = ()
+    resumed: bool = False
 
 
 class Progress(Record, frozen=True, tag="progress"):
@@ -231,6 +248,20 @@ class Alive(Record, frozen=True, tag="alive"):
     """
 
 
+class Waiting(Record, frozen=True, tag="waiting"):
+    """
+    The session of the place waits for a person.
+    """
+
+    reason: str = ""
+
+
+class Resumed(Record, frozen=True, tag="resumed"):
+    """
+    The session of the place goes on after a wait.
+    """
+
+
 class Blocked(Record, frozen=True, tag="blocked"):
     """
     The phase of the place is blocked.
@@ -243,6 +274,19 @@ class Unblocked(Record, frozen=True, tag="unblocked"):
     """
     The phase of the place goes on.
     """
+
+
+class ProcessAlive(Struct, frozen=True, tag_field="record", tag="process_alive"):
+    """
+    A sign of life of a process: a part of the list of sessions that are open in it, from 1 of *parts*.
+    """
+
+    orchestrator: OrchestratorLabels
+    instance: str
+    time_ns: int
+    sessions: tuple[str, ...] = ()
+    part: int = 1
+    parts: int = 1
 
 
 class Emitted(Struct, frozen=True, tag_field="record", tag="emitted"):
@@ -275,8 +319,11 @@ AnyRecord = (
     | Started
     | Progress
     | Alive
+    | Waiting
+    | Resumed
     | Blocked
     | Unblocked
+    | ProcessAlive
     | Emitted
 )
 
@@ -294,6 +341,6 @@ def relabelled(record: AnyRecord, relabel: Relabel) -> AnyRecord:
     """
     A record of a checkpoint, with the labels that its orchestrator has now.
     """
-    if isinstance(record, Emitted):
+    if isinstance(record, (Emitted, ProcessAlive)):
         return replace(record, orchestrator=relabel(record.orchestrator))
     return replace(record, place=record.place.relabelled(relabel))

@@ -44,6 +44,10 @@ class MessageRecorder:
         labels = (record.sender, record.type, record.outcome)
         self._writer.count(m.MESSAGES, orchestrator, labels, record)
         self._writer.count(m.MESSAGE_EDGES, orchestrator, (record.sender, record.receiver), record)
+        if record.outcome is Outcome.CANCELLED:
+            if record.type == MessageType.QUERY:
+                self._writer.count(m.QUERIES, orchestrator, (record.receiver, record.outcome), record)
+            return
         sent = f.MessagesSent(sender=record.sender, message_type=record.type, outcome=record.outcome)
         self._writer.add_fact(orchestrator, end_ns, sent, 1)
         if record.receiver:
@@ -88,8 +92,10 @@ class MessageRecorder:
 
     def gate(self, record: r.Gate, session: SessionState) -> None:
         """
-        A quality gate has given its verdict.
+        A quality gate has given its verdict, or none.
         """
+        if record.passed is None:
+            return
         outcome = Outcome.PASSED if record.passed else Outcome.FAILED
         labels = (session.pattern, record.gate, outcome)
         self._writer.count(m.GATE_RESULTS, record.place.orchestrator, labels, record)
@@ -100,6 +106,8 @@ class MessageRecorder:
         """
         The results of a session were put together.
         """
+        if record.cancelled:
+            return
         orchestrator, outcome = record.place.orchestrator, synthesis_outcome(record)
         self._writer.count(m.SYNTHESES, orchestrator, (session.pattern, outcome), record)
         key = f.Syntheses(pattern=session.pattern, outcome=outcome)

@@ -45,16 +45,17 @@ class PhaseRecorder:
         """
         orchestrator, end_ns, name = record.place.orchestrator, record.end_ns, record.place.phase
         phase, labels = self._state(record, session), (session.pattern, name)
-        if phase.blocked:
+        if phase.blocked and record.outcome is not Outcome.CANCELLED:
             self.may_fail(record, session, "blocked")
         phase.running = phase.blocked = False
         run = self._ran(record, session, phase)
         session.finished_phases.add(name)
         self._writer.count(m.PHASES, orchestrator, (*labels, record.outcome), record)
-        ended = f.PhasesEnded(pattern=session.pattern, phase=name, outcome=record.outcome)
-        self._writer.add_fact(orchestrator, end_ns, ended, 1)
-        time = f.PhaseTime(pattern=session.pattern, phase=name)
-        self._writer.add_fact(orchestrator, end_ns, time, record.duration_ns)
+        if record.outcome is not Outcome.CANCELLED:
+            ended = f.PhasesEnded(pattern=session.pattern, phase=name, outcome=record.outcome)
+            self._writer.add_fact(orchestrator, end_ns, ended, 1)
+            time = f.PhaseTime(pattern=session.pattern, phase=name)
+            self._writer.add_fact(orchestrator, end_ns, time, record.duration_ns)
         self._count_waits(session, name, run, covered_ns(phase.waits, run.interval))
         if record.blocked_ns:
             blocked_seconds = record.blocked_ns / SECOND_NS
@@ -175,8 +176,10 @@ class PhaseRecorder:
 
     def _count_waits(self, session: SessionState, name: str, run: PhaseRun, more_ns: int) -> None:
         """
-        Add to the time of a run that waiting queries cover.
+        Add to the time of a run that waiting queries cover; one that was cancelled is in no share.
         """
+        if run.outcome is Outcome.CANCELLED:
+            return
         waited = f.PhaseWaitTime(pattern=session.pattern, phase=name)
         self._writer.add_fact(session.orchestrator, run.end_ns, waited, more_ns)
         run.waited_ns += more_ns

@@ -21,6 +21,7 @@ from droidscope.facts.fact_key import FactKey
 from droidscope.kpi.critical_path import Segment, critical_path, ns_by_droid, ns_by_phase
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
+from droidscope.model.records import UserAttributes
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.session_facts import (
     TIMED_OUTCOMES,
@@ -30,7 +31,7 @@ from droidscope.recording.session_facts import (
     session_facts,
 )
 from droidscope.recording.session_intervals import session_intervals, whole_session
-from droidscope.sessions.session_state import PhaseState, SessionState
+from droidscope.sessions.session_state import PhaseState, SessionState, run_key
 from droidscope.units import MICRO
 
 ANALYSES_LIMIT: Final = 1_000
@@ -83,7 +84,9 @@ class PathStretch(Struct, frozen=True):
 
 class SessionAnalysis(Struct, frozen=True):
     """
-    An ended session. *path* tiles it from start to end, unless it has more stretches than are kept.
+    An ended session. *path* tiles it from start to end, unless it has more stretches than are kept. *twin* is
+    the run in its key, if another session has its id; *waited_ns* is what it waited for people, *attributes*
+    are the user's.
     """
 
     orchestrator: OrchestratorLabels
@@ -98,6 +101,9 @@ class SessionAnalysis(Struct, frozen=True):
     conflicts: int
     phases: tuple[PhaseAnalysis, ...]
     path: tuple[PathStretch, ...]
+    twin: str = ""
+    waited_ns: int = 0
+    attributes: UserAttributes = ()
 
 
 class SessionAnalyses:
@@ -139,7 +145,7 @@ class SessionAnalyses:
         """
         The analyses of all sessions of an id, of any orchestrator; the newest last.
         """
-        return [analysis for (_, id_), analysis in self._by_key.items() if id_ == session_id]
+        return [analysis for analysis in self._by_key.values() if analysis.session == session_id]
 
     def _replace(self, session: SessionState, now: list[Amount]) -> None:
         changes: Counter[tuple[int, FactKey]] = Counter()
@@ -171,7 +177,11 @@ class SessionAnalyses:
         """
         kept = (replace(analysis, orchestrator=relabel(analysis.orchestrator)) for analysis in dump)
         self._by_key = BoundedMap(
-            ANALYSES_LIMIT, (((analysis.orchestrator, analysis.session), analysis) for analysis in kept)
+            ANALYSES_LIMIT,
+            (
+                (run_key((analysis.orchestrator, analysis.session), analysis.twin), analysis)
+                for analysis in kept
+            ),
         )
 
 
@@ -244,6 +254,9 @@ def _analysis(session: SessionState, path: list[Segment], held_ns: dict[str, int
         conflicts=len(session.conflicts),
         phases=tuple(islice(phases_of(session, held_ns), PHASES_LIMIT)),
         path=tuple(_stretches(path)),
+        twin=session.twin,
+        waited_ns=session.waited_ns,
+        attributes=session.attributes,
     )
 
 

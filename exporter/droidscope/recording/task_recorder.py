@@ -4,7 +4,7 @@ The droids' work: tasks, attempts, tool calls, model requests.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -18,7 +18,10 @@ from droidscope.recording.cost_recorder import CostRecorder
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder, merged, without
 from droidscope.recording.phase_recorder import PhaseRecorder
-from droidscope.sessions.session_state import AttemptState, SessionState, TaskState
+from droidscope.sessions.session_state import SessionState
+from droidscope.sessions.task_state import AttemptState, TaskState
+
+Item = TypeVar("Item")
 
 TRIED_LIMIT: Final = 100
 """
@@ -28,7 +31,16 @@ USAGES_LIMIT: Final = 1_000
 """
 Attempts whose usage waits for their task to end; that of more counts at once.
 """
-_TRIED: Final = {Outcome.COMPLETED: Outcome.SUCCEEDED, Outcome.FAILED: Outcome.FAILED}
+OUTPUTS_LIMIT: Final = 100
+"""
+Attempts whose output, and whose labels, wait for their task; of more the newest count.
+"""
+_TRIED: Final = {
+    Outcome.COMPLETED: Outcome.SUCCEEDED,
+    Outcome.FAILED: Outcome.FAILED,
+    Outcome.CANCELLED: Outcome.CANCELLED,
+}
+_NO_USAGE: Final = r.Usage()
 
 
 class TaskRecorder:
@@ -71,21 +83,63 @@ class TaskRecorder:
         self._count_task(record)
         if record.outcome is Outcome.COMPLETED:
             session.tasks_completed += 1
-        else:
-            session.tasks_failed += 1
-            place = record.place
-            labels = {"pattern": place.pattern, "task_type": place.task_type, "droid": place.droid}
-            self._writer.add_example(session, ExampleKind.FAILED_TASK, labels, record.end_ns, record.end_ns)
-            self._phases.may_fail(record, session, "task", record.error_type)
-        if not record.attempts and not task.tried:
-            task.counted_as_attempt = True
-            self._count_attempt(record, _TRIED[record.outcome])
-        task.output = merged(record.output, task.output)
+        elif record.outcome is Outcome.FAILED:
+            self._failed(record, session)
+        if not record.attempts:
+            self._count_itself(record, task)
         session.extent += len(record.output.issues)
+        if min(record.attempts, TRIED_LIMIT) > len(task.tried) and not _is_closed(session):
+            if task.held is not None:
+                self._conclude(task.held, session, task)
+            task.held = record
+            session.held_tasks += 1
+        else:
+            self._conclude(record, session, task)
+
+    def _failed(self, record: r.Task, session: SessionState) -> None:
+        session.tasks_failed += 1
+        place = record.place
+        labels = {"pattern": place.pattern, "task_type": place.task_type, "droid": place.droid}
+        self._writer.add_example(session, ExampleKind.FAILED_TASK, labels, record.end_ns, record.end_ns)
+        self._phases.may_fail(record, session, "task", record.error_type)
+
+    def _count_itself(self, record: r.Task, task: TaskState) -> None:
+        """
+        Count a task that names no attempts as one, unless an attempt of the same outcome is that one.
+        """
+        outcome = _TRIED[record.outcome]
+        labels = outcome, record.place.droid, record.place.task_type
+        if labels in task.unpaired:
+            task.unpaired = _without(task.unpaired, labels)
+        else:
+            task.own = (*task.own, (labels, record.end_ns))
+            self._count_attempt(record, outcome)
+
+    def _conclude(self, record: r.Task, session: SessionState, task: TaskState) -> None:
+        """
+        Count what a task that has ended, and its attempts, produced and used.
+        """
+        if task.held is record:
+            task.held = None
+            session.held_tasks -= 1
+        output = record.output
+        for *_, of_attempt in sorted(task.outputs, key=lambda each: each[:3], reverse=True):
+            output = merged(output, of_attempt)
+        task.output, task.outputs = merged(output, task.output), ()
         self._produced(record, session, task.output)
         task.declared_usage = record.usage is not None
-        self._spending.spend(record.place, record.end_ns, [record.usage] if record.usage else task.usages)
-        task.usages = []
+        usages = [record.usage] if record.usage else task.usages or task.requests or []
+        self._spending.spend(record.place, record.end_ns, usages)
+        task.usages, task.requests = [], None
+
+    def settle(self, session: SessionState) -> None:
+        """
+        Wait for no more attempts of tasks that have ended.
+        """
+        if session.held_tasks:
+            for task in session.tasks.values():
+                if task.held is not None:
+                    self._conclude(task.held, session, task)
 
     def _ended(self, record: r.Task, task: TaskState) -> None:
         """
@@ -102,6 +156,8 @@ class TaskRecorder:
         pattern, droid, task_type = place.pattern, place.droid, place.task_type
         self._writer.count(m.TASKS, orchestrator, (droid, task_type, outcome), record)
         self._writer.count(m.ASSIGNMENTS, orchestrator, (pattern, droid, outcome), record)
+        if outcome is Outcome.CANCELLED:
+            return
         ended = TasksEnded(pattern=pattern, droid=droid, task_type=task_type, outcome=outcome)
         self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
         if outcome is Outcome.COMPLETED:
@@ -140,31 +196,39 @@ class TaskRecorder:
         session.extent += 1 + len(record.output.issues)
         self._phases.worked_on(record, session)
         self._count_try(record, task)
-        if task.ended:
-            self._late_attempt(msgspec.structs.replace(record, end_ns=task.end_ns), session, task)
-        else:
-            self._attempt_of_open(record, task)
+        task.usage_of_attempts = task.usage_of_attempts or record.usage is not None
+        if task.ended and task.held is None:
+            self._late_attempt(record, session, task)
+            return
+        self._attempt_of_open(record, task)
+        if task.held is not None and len(task.tried) >= min(task.held.attempts, TRIED_LIMIT):
+            self._conclude(task.held, session, task)
 
     def _count_try(self, record: r.Attempt, task: TaskState) -> None:
-        if not (task.counted_as_attempt and record.number == 1):
+        place = record.place
+        labels = record.outcome, place.droid, place.task_type
+        own = next((each for each in task.own if each[0] == labels), None)
+        if own is not None:
+            task.own = _without(task.own, own)
+            self._add_ended(place, own[1], record.outcome, -1)
+            self._add_ended(place, record.end_ns, record.outcome, 1)
+        elif task.counted_as_attempt and record.number == 1:
+            task.counted_as_attempt = False
+        else:
+            task.unpaired = (*task.unpaired, labels)[-OUTPUTS_LIMIT:]
             self._count_attempt(record, record.outcome)
-        if record.number > 1:
-            orchestrator, droid, task_type = (
-                record.place.orchestrator,
-                record.place.droid,
-                record.place.task_type,
-            )
-            self._writer.count(m.RETRIES, orchestrator, (droid, task_type), record)
-            retries = Retries(droid=droid, task_type=task_type)
-            self._writer.add_fact(orchestrator, record.end_ns, retries, 1)
+        if record.number > 1 and record.outcome is not Outcome.CANCELLED:
+            self._writer.count(m.RETRIES, place.orchestrator, (place.droid, place.task_type), record)
+            retries = Retries(droid=place.droid, task_type=place.task_type)
+            self._writer.add_fact(place.orchestrator, record.end_ns, retries, 1)
 
     def _attempt_of_open(self, record: r.Attempt, task: TaskState) -> None:
         """
         Keep what an attempt produced and used until its task ends.
         """
-        if record.number > task.last_attempt:
-            task.last_attempt = record.number
-            task.output = merged(record.output, task.output)
+        if record.output != r.NO_OUTPUT:
+            output = record.number, record.end_ns, record.span_id, record.output
+            task.outputs = (*task.outputs, output)[-OUTPUTS_LIMIT:]
         if record.usage:
             task.usages.append(record.usage)
         if len(task.usages) > USAGES_LIMIT:
@@ -175,17 +239,22 @@ class TaskRecorder:
         """
         What an attempt adds to its task that has ended, as if it had come before.
         """
+        late = msgspec.structs.replace(record, end_ns=task.end_ns, place=_place_of(task, record.place))
         known = task.output or r.NO_OUTPUT
         task.output = merged(known, record.output)
-        self._produced(record, session, without(record.output, known))
+        self._produced(late, session, without(record.output, known))
         if record.usage and not task.declared_usage:
-            self._spending.spend(record.place, record.end_ns, [record.usage])
+            self._spending.spend(late.place, late.end_ns, [record.usage])
 
     def _count_attempt(self, record: r.Record, outcome: Outcome) -> None:
         orchestrator, droid, task_type = record.place.orchestrator, record.place.droid, record.place.task_type
         self._writer.count(m.ATTEMPTS, orchestrator, (droid, task_type, outcome), record)
-        ended = AttemptsEnded(droid=droid, task_type=task_type, outcome=outcome)
-        self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
+        self._add_ended(record.place, record.end_ns, outcome, 1)
+
+    def _add_ended(self, place: r.Place, end_ns: int, outcome: Outcome, amount: int) -> None:
+        if outcome is not Outcome.CANCELLED:
+            ended = AttemptsEnded(droid=place.droid, task_type=place.task_type, outcome=outcome)
+            self._writer.add_fact(place.orchestrator, end_ns, ended, amount)
 
     def tool_call(self, record: r.ToolCall, _session: SessionState) -> None:
         """
@@ -194,24 +263,43 @@ class TaskRecorder:
         labels = (record.place.droid, record.tool, record.outcome)
         self._writer.count(m.TOOL_CALLS, record.place.orchestrator, labels, record)
 
-    def model_request(self, record: r.ModelRequest, _session: SessionState) -> None:
+    def model_request(self, record: r.ModelRequest, session: SessionState) -> None:
         """
         A model provider has answered.
         """
-        model = record.usage.model
-        self._writer.count(m.MODEL_REQUESTS, record.place.orchestrator, (model, record.outcome), record)
-        self._writer.observe_duration(m.MODEL_REQUEST_DURATION, (model,), record)
-        self._spending.spend(record.place, record.end_ns, [record.usage])
+        model, place = record.usage.model, record.place
+        self._writer.count(m.MODEL_REQUESTS, place.orchestrator, (model, record.outcome), record)
+        if record.outcome is not Outcome.CANCELLED:
+            self._writer.observe_duration(m.MODEL_REQUEST_DURATION, (model,), record)
+        if not place.native:
+            self._spending.spend(place, record.end_ns, [record.usage])
+        elif msgspec.structs.replace(record.usage, model="") != _NO_USAGE:
+            self._request_of_task(record, session)
+
+    def _request_of_task(self, record: r.ModelRequest, session: SessionState) -> None:
+        """
+        Have what a model request used count as its task's, unless that or an attempt of it gave its usage.
+        """
+        if not record.place.task:
+            self._spending.spend(record.place, record.end_ns, [record.usage])
+            return
+        task = self._state(record, session)
+        if not task.ended or task.held is not None:
+            task.requests = [*(task.requests or ()), record.usage]
+            session.extent += 1
+        elif not task.declared_usage and not task.usage_of_attempts:
+            self._spending.spend(_place_of(task, record.place), task.end_ns, [record.usage])
 
     def spend_rest(self, session: SessionState) -> None:
         """
-        Count what attempts have used whose task has not ended.
+        Count what attempts and model requests have used whose task has not ended.
         """
         for id_, task in session.tasks.items():
-            if task.usages:
+            usages = task.usages or task.requests
+            if usages and task.held is None:
                 place = r.Place(session.orchestrator, session.id, session.pattern, task=id_, droid=task.droid)
-                self._spending.spend(place, session.end_ns, task.usages)
-                task.usages = []
+                self._spending.spend(place, session.end_ns or self._writer.wall_ns, usages)
+                task.usages, task.requests = [], None
 
     def _state(self, record: r.Record, session: SessionState) -> TaskState:
         key = record.place.task or record.span_id
@@ -236,3 +324,22 @@ class TaskRecorder:
         for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
             self._writer.ensure(m.ATTEMPTS, orchestrator, (*labels, outcome))
         self._writer.ensure(m.RETRIES, orchestrator, labels)
+
+
+def _place_of(task: TaskState, place: r.Place) -> r.Place:
+    """
+    The place of a task that has ended, for what its attempts add.
+    """
+    return msgspec.structs.replace(place, droid=task.droid, task_type=task.task_type, phase=task.phase)
+
+
+def _without(items: tuple[Item, ...], one: Item) -> tuple[Item, ...]:
+    at = items.index(one)
+    return (*items[:at], *items[at + 1 :])
+
+
+def _is_closed(session: SessionState) -> bool:
+    """
+    Whether all that is due of an ended session was done.
+    """
+    return session.outcome is not None and session.close_clock is None

@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from droidscope.bounded import BoundedMap
 from droidscope.conventions.attributes import Outcome
 from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
 from droidscope.model.records import Place
 from droidscope.sessions.due_queue import DueQueue
-from droidscope.sessions.session_state import ForgottenSession, SessionState
+from droidscope.sessions.session_ids import SessionIds, may_be, take_run
+from droidscope.sessions.session_parts import absorb, go_on_as, rest_of
+from droidscope.sessions.session_state import ForgottenSession, SessionState, ended, run_key
 from droidscope.sessions.settings import HeadSettings
 from droidscope.units import MINUTE_NS
 
@@ -30,6 +33,12 @@ Forgotten sessions whose outcome is still known.
 RECEIPTS_LIMIT: Final = 10_000
 """
 Orchestrators of which the last receipt is known.
+"""
+
+
+ProcessKey = tuple[OrchestratorLabels, str]
+"""
+An orchestrator's label values and the id of a process of it.
 """
 
 
@@ -65,6 +74,8 @@ class SessionRegistry:
         self._forgotten: BoundedMap[SessionKey, ForgottenSession] = BoundedMap(FORGOTTEN_LIMIT)
         self._last_receipt: BoundedMap[OrchestratorLabels, int] = BoundedMap(RECEIPTS_LIMIT)
         self.queue = DueQueue(self._by_key)
+        self.ids = SessionIds(self._by_key)
+        self._of_process: dict[ProcessKey, dict[SessionKey, None]] = {}
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -85,25 +96,78 @@ class SessionRegistry:
         Returns:
             The session, and whether nothing was known of it before.
         """
-        key = (place.orchestrator, place.session)
         self._last_receipt.put(place.orchestrator, clock_ns)
-        session = self._by_key.get(key)
+        session = self.ids.find(place)
         if session is None:
-            forgotten = self._forgotten.pop(key, None)
+            forgotten = self._recall(place)
             session = self._open(place, start_ns, clock_ns)
             if forgotten is not None:
                 session.restore(forgotten)
+                session.started = True
+                take_run(session, place.run)
                 self.schedule(session)
             return session, forgotten is None
-        self._by_key.move_to_end(key)
-        session.last_clock = clock_ns
+        if place.run != session.run:
+            take_run(session, place.run)
+        self._touch(session, clock_ns)
         if not ended(session):
             session.start_ns = min(session.start_ns, start_ns)
         session.pattern = session.pattern or place.pattern
         session.trace_id = session.trace_id or place.trace_id
         return session, False
 
+    def _recall(self, place: Place) -> ForgottenSession | None:
+        key = (place.orchestrator, place.session)
+        for kept in (key, run_key(key, place.run)):
+            if may_be(self._forgotten.get(kept), place.run):
+                return self._forgotten.pop(kept)
+        return None
+
+    def _touch(self, session: SessionState, clock_ns: int) -> None:
+        self._by_key.move_to_end(session.key)
+        session.last_clock = clock_ns
+        session.unnamed_clock = None
+
+    def named(self, session: SessionState, process: str, clock_ns: int) -> None:
+        """
+        Record that a live process named a session as open in it.
+        """
+        self._last_receipt.put(session.orchestrator, clock_ns)
+        self._touch(session, clock_ns)
+        self.opened_in(session, process)
+        if not session.alive_seen:
+            session.alive_seen = True
+            self.schedule(session)
+
+    def opened_in(self, session: SessionState, process: str) -> None:
+        """
+        Record which process has a session open, by its instance id; "" if none has.
+        """
+        if session.process == process:
+            return
+        self._leave_process(session)
+        session.process = process
+        if process:
+            self._of_process.setdefault((session.orchestrator, process), {})[session.key] = None
+
+    def _leave_process(self, session: SessionState) -> None:
+        process = session.orchestrator, session.process
+        keys = self._of_process.get(process)
+        if keys is not None:
+            keys.pop(session.key, None)
+            if not keys:
+                del self._of_process[process]
+
+    def of_process(self, orchestrator: OrchestratorLabels, process: str) -> list[SessionState]:
+        """
+        The sessions that run in a process.
+        """
+        keys = self._of_process.get((orchestrator, process), ())
+        return [session for session in map(self._by_key.__getitem__, keys) if session.running]
+
     def _open(self, place: Place, start_ns: int, clock_ns: int) -> SessionState:
+        key = (place.orchestrator, place.session)
+        twin = place.run if key in self._by_key else ""
         session = SessionState(
             orchestrator=place.orchestrator,
             id=place.session,
@@ -113,8 +177,12 @@ class SessionRegistry:
             last_clock=clock_ns,
             moved_clock=clock_ns,
             trace_id=place.trace_id,
+            run=place.run,
+            twin=twin,
+            started=not twin and key not in self._forgotten,
         )
         self._by_key[session.key] = session
+        self.ids.add(session)
         self.schedule(session)
         return session
 
@@ -125,7 +193,75 @@ class SessionRegistry:
         self._drop(session)
         return self._open(place, start_ns, clock_ns)
 
+    def split(self, session: SessionState, clock_ns: int) -> SessionState:
+        """
+        Go on with a session as if it began now: what it holds is let go of, but not what runs in it.
+        """
+        process = session.process
+        self._drop(session)
+        rest = rest_of(session)
+        self._by_key[rest.key] = rest
+        self.ids.add(rest)
+        self.opened_in(rest, process)
+        rest.last_clock = clock_ns
+        self.schedule(rest)
+        return rest
+
+    def join(self, session: SessionState, other: SessionState) -> SessionState:
+        """
+        Have *other* go on with the run of a session, which turned out to be the same; the one that is left.
+        """
+        process, clock_ns = session.process, max(session.last_clock, other.last_clock)
+        self._drop(session)
+        go_on_as(other, session)
+        self.opened_in(other, process)
+        self._touch(other, clock_ns)
+        self.schedule(other)
+        return other
+
+    def join_earlier(self, session: SessionState, later: SessionState) -> None:
+        """
+        Have *later* hold what a session holds, from which it went on.
+        """
+        self._drop(session)
+        later.earlier_runs = [session.run, *later.earlier_runs]
+        absorb(later, session)
+        self.measure(later)
+
+    def recall(self, place: Place, clock_ns: int) -> SessionState | None:
+        """
+        The latest session of a place's id, whatever its run, from memory or what is known of forgotten ones.
+        """
+        key = (place.orchestrator, place.session)
+        known = [session for session in self.ids.latest_first(key) if not session.has_run(place.run)]
+        if known:
+            return known[0]
+        forgotten = self._forgotten.get(key)
+        if forgotten is None or may_be(forgotten, place.run):
+            return None
+        del self._forgotten[key]
+        session = self._open(
+            replace(place, run=forgotten.run, trace_id=forgotten.trace_id), forgotten.start_ns, clock_ns
+        )
+        session.restore(forgotten)
+        session.started = True
+        self.schedule(session)
+        return session
+
+    def reopen(self, session: SessionState) -> None:
+        """
+        Have a session run again that had ended.
+        """
+        if session.counted_as is None or ended(session):
+            session.counted_as = session.outcome
+        session.outcome = None
+        session.close_clock = session.analysis_clock = None
+        self._ended.pop(session.key, None)
+        self.schedule(session)
+
     def _drop(self, session: SessionState) -> None:
+        self.opened_in(session, "")
+        self.ids.discard(session)
         del self._by_key[session.key]
         self._ended.pop(session.key, None)
         self.retained_size -= session.measured_size
@@ -173,7 +309,7 @@ class SessionRegistry:
         """
         others_arrive = self._last_receipt.get(session.orchestrator, 0) > session.last_clock + 5 * MINUTE_NS
         patience = self._settings.lost_ns(alive_seen=session.alive_seen, others_arrive=others_arrive)
-        return session.running and clock_ns - session.last_clock >= patience
+        return session.running and not session.waiting and clock_ns - session.last_clock >= patience
 
     def next_due(self) -> int | None:
         """
@@ -198,16 +334,24 @@ class SessionRegistry:
         Drop a session that ended long ago; its outcome stays known, for the newest ones.
         """
         self._drop(session)
-        if session.outcome is not None:
-            self._forgotten[session.key] = ForgottenSession(
-                pattern=session.pattern,
-                outcome=session.outcome,
-                span_id=session.span_id,
-                start_ns=session.start_ns,
-                end_ns=session.end_ns,
-                trace_id=session.trace_id,
-                blamed=session.blamed,
-            )
+        outcome = Outcome.WAITING if session.waiting else session.outcome
+        if outcome is None:
+            return
+        key = (session.orchestrator, session.id)
+        older = self._forgotten.pop(key, None)
+        if older is not None and older.run != session.run:
+            self._forgotten[run_key(key, older.run)] = older
+        self._forgotten[key] = ForgottenSession(
+            pattern=session.pattern,
+            outcome=outcome,
+            span_id=session.span_id,
+            start_ns=session.start_ns,
+            end_ns=session.end_ns or session.paused_ns or session.start_ns,
+            trace_id=session.trace_id,
+            blamed=session.blamed,
+            run=session.run,
+            earlier_runs=tuple(session.earlier_runs),
+        )
 
     def dump(self) -> SessionRegistryDump:
         """
@@ -235,12 +379,11 @@ class SessionRegistry:
         self._last_receipt = BoundedMap(
             RECEIPTS_LIMIT, ((relabel(labels), clock_ns) for labels, clock_ns in dump.last_receipt)
         )
+        self.ids.rebuild(dump.sessions)
+        self._of_process = {}
+        for session in dump.sessions:
+            if session.process:
+                process = (session.orchestrator, session.process)
+                self._of_process.setdefault(process, {})[session.key] = None
         self.retained_size = sum(session.measured_size for session in dump.sessions)
         self.queue.rebuild()
-
-
-def ended(session: SessionState) -> bool:
-    """
-    Whether it has really ended: neither running nor lost.
-    """
-    return session.outcome is not None and session.outcome is not Outcome.LOST

@@ -15,53 +15,28 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.facts.packing import AnyFact
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, SessionKey
-from droidscope.model.records import Output, Usage
+from droidscope.model.records import UserAttributes
+from droidscope.sessions.task_state import TaskState
 
 SESSION_SIZE: Final = 4
 """
 What a session itself counts as, in things it holds.
 """
 
+GIVEN_UP: Final = frozenset({Outcome.LOST, Outcome.UNKNOWN})
+"""
+Outcomes of sessions whose end has not arrived, and may still do.
+"""
+
+RUNS_KEPT: Final = 100
+"""
+Earlier runs of a session that are known, the newest ones.
+"""
+
 Interval = tuple[int, int]
 """
 Start and end, Unix nanoseconds.
 """
-
-
-class AttemptState(Struct, frozen=True, array_like=True):
-    """
-    An attempt that has ended, and the droid that made it.
-    """
-
-    start_ns: int
-    end_ns: int
-    droid: str
-
-
-class TaskState(Struct):
-    """
-    A task that has not ended, or whose attempts may still arrive.
-
-    *tried* are its ended attempts by span id, the newest ones; *last_attempt* is the highest
-    attempt number of which an output came; *counted_as_attempt* is set once the ended task itself
-    counted as its only attempt. *output* is what is known so far, once it has ended what was
-    counted; *declared_usage* is set where it gave its usage itself. Of several tasks with one id,
-    *start_ns* and *end_ns* are of the one that ended last.
-    """
-
-    droid: str = ""
-    task_type: str = ""
-    phase: str = ""
-    span_id: str = ""
-    ended: bool = False
-    start_ns: int = 0
-    end_ns: int = 0
-    declared_usage: bool = False
-    counted_as_attempt: bool = False
-    tried: dict[str, AttemptState] = field(default_factory=dict)
-    last_attempt: int = 0
-    output: Output | None = None
-    usages: list[Usage] = field(default_factory=list)
 
 
 class PhaseRun(Struct, array_like=True):
@@ -131,7 +106,8 @@ class PhaseState(Struct):
 
 class ForgottenSession(Struct, frozen=True):
     """
-    What is kept of a session that was forgotten, so that a straggler does not open it anew.
+    What is kept of a session that was forgotten, so that a straggler does not open it anew. One that
+    waits has that outcome.
     """
 
     pattern: str
@@ -141,6 +117,8 @@ class ForgottenSession(Struct, frozen=True):
     end_ns: int
     trace_id: str = ""
     blamed: tuple[int, str] | None = None
+    run: str = ""
+    earlier_runs: tuple[str, ...] = ()
 
 
 class SessionState(
@@ -165,6 +143,19 @@ class SessionState(
     *blamed* is the failure it counts as by itself, once it does: Unix time and reason.
     *queued_clock* is when the session is looked at next. *extent* is how much is held inside its
     tasks and phases, *measured_size* its `size` when that was last looked at.
+
+    *run* is the span id of the session's latest span, *earlier_runs* are those of the spans before that it
+    went on from, the newest; "" where no record gave one. *twin* is the run in its key, where another
+    session had its id already. *started* is False until it is certain that it does not go on from one.
+    *resumed*: its span said that it goes on. *counted_as* is the outcome it had before it was reopened.
+    *process* is the instance that has it open, "" where that is not known, and *unnamed_clock* when that
+    no longer named it. *records* counts what it has taken in, *held_tasks* its tasks that are held;
+    *attributes* are the user's.
+
+    *waits* counts how many waits were begun and not ended, *wait_edge_ns* is when the first was;
+    *paused_ns* is when its span ended so that it waits without one, 0 otherwise; *gap_since_ns* is the same
+    once another span goes on, until it is known when that began: *span_start_ns*, 0 where it is not.
+    *waited_ns* is how long it waited until then, *span_waited_ns* since.
     """
 
     orchestrator: OrchestratorLabels
@@ -204,13 +195,65 @@ class SessionState(
     progress: float | None = None
     extent: int = 0
     measured_size: int = 0
+    run: str = ""
+    earlier_runs: list[str] = field(default_factory=list)
+    twin: str = ""
+    started: bool = True
+    resumed: bool = False
+    counted_as: Outcome | None = None
+    process: str = ""
+    unnamed_clock: int | None = None
+    records: int = 0
+    held_tasks: int = 0
+    attributes: UserAttributes = ()
+    waits: int = 0
+    wait_edge_ns: int = 0
+    paused_ns: int = 0
+    gap_since_ns: int = 0
+    span_start_ns: int = 0
+    waited_ns: int = 0
+    span_waited_ns: int = 0
 
     @property
     def key(self) -> SessionKey:
         """
         What identifies it.
         """
-        return self.orchestrator, self.id
+        return run_key((self.orchestrator, self.id), self.twin)
+
+    def settle_gap(self) -> int:
+        """
+        Add the time between its last two spans to what it has waited, once both are known; returns it.
+        """
+        if not (self.gap_since_ns and self.span_start_ns):
+            return 0
+        gap_ns = max(0, self.span_start_ns - self.gap_since_ns)
+        self.gap_since_ns = 0
+        self.waited_ns += gap_ns
+        return gap_ns
+
+    @property
+    def waiting(self) -> bool:
+        """
+        Whether it waits for a person.
+        """
+        return self.outcome is None and (self.waits > 0 or self.paused_ns > 0)
+
+    def waiting_ns(self, now_ns: int) -> int:
+        """
+        How long it has waited in all by *now_ns*, Unix time.
+        """
+        under_way_ns = 0
+        if self.waiting:
+            since_ns = self.wait_edge_ns if self.waits > 0 else self.paused_ns
+            under_way_ns = max(0, now_ns - since_ns)
+        return self.waited_ns + self.span_waited_ns + under_way_ns
+
+    def has_run(self, run: str) -> bool:
+        """
+        Whether a record with this *run* belongs to it.
+        """
+        return run in {self.run, self.span_id} or run in self.earlier_runs
 
     @property
     def running(self) -> bool:
@@ -219,12 +262,27 @@ class SessionState(
         """
         return self.outcome is None
 
+    def go_on(self, run: str) -> None:
+        """
+        Go on with another *run*: nothing is known of its span yet.
+        """
+        if self.run:
+            self.earlier_runs = [*self.earlier_runs, self.run][-RUNS_KEPT:]
+        self.run = run
+        self.gap_since_ns, self.paused_ns = self.paused_ns or self.gap_since_ns, 0
+        self.waits = self.span_waited_ns = self.span_start_ns = 0
+        self.unnamed_clock = None
+
     def restore(self, forgotten: ForgottenSession) -> None:
         """
         Take over what is still known of it, where it was forgotten: it is not whole then.
         """
         self.pattern, self.span_id = forgotten.pattern, forgotten.span_id
-        self.outcome, self.end_ns = forgotten.outcome, forgotten.end_ns
+        self.run, self.earlier_runs = forgotten.run, list(forgotten.earlier_runs)
+        if forgotten.outcome is Outcome.WAITING:
+            self.paused_ns = forgotten.end_ns
+        else:
+            self.outcome, self.end_ns = forgotten.outcome, forgotten.end_ns
         self.start_ns, self.trace_id = forgotten.start_ns, forgotten.trace_id
         self.blamed = forgotten.blamed
         self.whole = False
@@ -244,8 +302,23 @@ class SessionState(
             self.analysis_facts,
             self.shown,
             self.plan,
+            self.attributes,
         )
         return SESSION_SIZE + self.extent + sum(map(len, parts))
+
+
+def ended(session: SessionState) -> bool:
+    """
+    Whether it has really ended: neither running, lost nor unknown.
+    """
+    return session.outcome is not None and session.outcome not in GIVEN_UP
+
+
+def run_key(key: SessionKey, run: str) -> SessionKey:
+    """
+    The key of a session that shares its id, by its *run*; without one, *key* itself.
+    """
+    return (key[0], f"{key[1]}\0{run}") if run else key
 
 
 def add_interval(intervals: list[Interval], low: int, high: int) -> list[Interval]:

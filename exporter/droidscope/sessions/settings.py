@@ -28,6 +28,7 @@ class HeadSettings(Struct, frozen=True):
     What was emitted and has not arrived *records_lost_after_ns* after that was reported is lost.
     *retained_limit* bounds how many things are retained in memory: sessions, their tasks, phases and
     so on together.
+    A session that has taken in *records_limit* records goes on without them.
     *lost_after_ns* None means 60 minutes where the process sent `alive` and others of its
     orchestrator still arrive, else 180 minutes. *pattern_limits_ns* overrides *limit_ns*.
     """
@@ -42,6 +43,7 @@ class HeadSettings(Struct, frozen=True):
     prices: dict[str, Price] = field(default_factory=dict)
     retained_limit: int = 200_000
     records_lost_after_ns: int = MINUTE_NS
+    records_limit: int = 100_000
 
     def silent_ns(self, *, alive_seen: bool) -> int:
         """

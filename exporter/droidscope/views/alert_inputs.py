@@ -69,10 +69,11 @@ def read_alert_inputs(
 
 def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) -> bool:
     """
-    Whether a session runs, or ran, for longer than its limit.
+    Whether a session runs, or ran, for longer than its limit; what it waited for people does not count.
     """
     end_ns = now_ns if session.running else session.end_ns
-    return end_ns - session.start_ns > settings.limit_of(session.pattern)
+    duration_ns = end_ns - session.start_ns - session.waiting_ns(now_ns)
+    return duration_ns > settings.limit_of(session.pattern)
 
 
 def _totals(

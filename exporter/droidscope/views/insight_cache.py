@@ -251,10 +251,10 @@ def _running(
     running: defaultdict[OrchestratorLabels, list[RunningPhase]] = defaultdict(list)
     running_ns: defaultdict[OrchestratorLabels, int] = defaultdict(int)
     for session in head.sessions:
-        if not session.running:
+        if not session.running or session.waiting:
             continue
         orchestrator = head.series.shown_orchestrator(session.orchestrator)
-        running_ns[orchestrator] += max(0, now_ns - session.start_ns)
+        running_ns[orchestrator] += max(0, now_ns - session.start_ns - session.waiting_ns(now_ns))
         running[orchestrator] += _running_phases(session, head.series, now_ns)
     return running, running_ns
 

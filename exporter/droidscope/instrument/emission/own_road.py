@@ -57,6 +57,30 @@ class OwnScope(NamedTuple):
 SCOPE: Final = OwnScope()
 
 
+class _Successor:
+    """
+    The sink of the road that is in use, once there is another.
+    """
+
+    def __init__(self, find: Callable[[], Emitter | None]) -> None:
+        self._find = find
+
+    def span(self, readable: Any) -> None:  # noqa: ANN401 - as every sink has it
+        road = self._find()
+        if isinstance(road, OwnRoad):
+            road.sink.span(readable)
+
+    def log(self, readable: Any) -> None:  # noqa: ANN401 - as every sink has it
+        road = self._find()
+        if isinstance(road, OwnRoad):
+            road.sink.log(readable)
+
+    def flush(self, timeout_seconds: float) -> bool:  # noqa: ARG002 - nothing waits here
+        return True
+
+    shutdown = flush
+
+
 class OwnRoad(Emitter):
     """
     The emitter of one process, to one sink.
@@ -80,7 +104,7 @@ class OwnRoad(Emitter):
         self.sink = make_sink(self)
         self._durations = {names.CLIENT_TASK_DURATION: tasks, names.CLIENT_SESSION_DURATION: sessions}
         self._start_ns = time_ns()
-        self._origin = Origin(resource, SCOPE, self.sink.span, texts)
+        self._origin = Origin(resource, SCOPE, self._deliver, texts)
         self._is_foreign = is_foreign
         self._events = events
         self._beside: bool | None = None
@@ -139,6 +163,17 @@ class OwnRoad(Emitter):
         span = get_current_span(context) if found is None else found.span
         about: SpanContext = span.get_span_context()
         self.sink.log(EventRecord(self.resource, SCOPE, name, values, about))
+
+    def retire(self, successor: Callable[[], Emitter | None], timeout_seconds: float) -> bool:
+        """
+        Send what waits, and what is still open on the road that is then in use; False if anything was not
+        delivered.
+        """
+        retired, self.sink = self.sink, _Successor(successor)
+        return retired.shutdown(timeout_seconds)
+
+    def _deliver(self, span: LightSpan) -> None:
+        self.sink.span(span)
 
     def collect(self) -> Any:  # noqa: ANN401 - `MetricsData` of the SDK
         """

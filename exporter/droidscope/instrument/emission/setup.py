@@ -13,9 +13,12 @@ from typing import Any, Final
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
-from droidscope.instrument import providers
+# A process that forks while another thread imports has a child that waits for that import for ever. So what
+# records and sends may need is imported here, with `configure`, and not with the first record.
+from droidscope.instrument import api, events, providers
 from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.frameworks import FrameworkSpans, RoutedSpan
+from droidscope.instrument.emission.metrics_data import metrics_data
 from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
 from droidscope.instrument.emission.resources import own_resource
 from droidscope.instrument.emission.sdk_sink import SdkSink
@@ -69,4 +72,5 @@ def _send(span: ReadableSpan) -> None:
         road.sink.span(RoutedSpan(span, road.resource))
 
 
+LOADED: Final = (api, events, metrics_data, Resource.create())
 FRAMEWORKS: Final = FrameworkSpans(_send)

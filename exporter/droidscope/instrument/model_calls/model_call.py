@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.instrument import outputs
+from droidscope.instrument.checks.values import real, whole
 from droidscope.instrument.emission.texts import clean_text
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.model_calls.provider_usage import ModelUsage, usage_of
@@ -23,15 +23,15 @@ _NAMES: Final = (
     ("cache_write_tokens", names.CACHE_WRITE_TOKENS),
     ("cost_usd", names.COST_USD),
 )
-_INFINITE: Final = 2**63
 
 
 class ModelCall(WithOutcome):
     """
-    A request to a model. Of what it used, the latest that is given stands.
+    A request to a model. Of each count, what was given last stands.
     """
 
     kind = Kind.MODEL_REQUEST.value
+    label = "_model"
     span_kind = SpanKind.CLIENT
     outcome_name = names.MODEL_OUTCOME
     takes_result = True
@@ -40,7 +40,7 @@ class ModelCall(WithOutcome):
     def __init__(self, model: str, provider: str | None = None) -> None:
         self._model = model
         self._provider = provider
-        self._is_used = False
+        self._given: set[str] = set()
 
     @never_raise
     def usage(self, response: object) -> None:
@@ -58,7 +58,7 @@ class ModelCall(WithOutcome):
             kind = type(response).__qualname__
             warn_once(f"usage:{kind}", "no usage is found in a %s; give it with used(input_tokens=...)", kind)
         else:
-            self._use(found)
+            self._use(found, from_response=True)
 
     def used(
         self,
@@ -97,23 +97,24 @@ class ModelCall(WithOutcome):
         """
         A response that is returned is taken as such, unless the usage was given before.
         """
-        found = None if self._is_used or not self.recording else usage_of(result)
+        found = usage_of(result) if self.recording and not self._given else None
         if found is not None:
-            self._use(found)
+            self._use(found, from_response=True)
 
     @never_raise
-    def _use(self, usage: ModelUsage) -> None:
-        self._is_used = True
+    def _use(self, usage: ModelUsage, *, from_response: bool = False) -> None:
         if self.emitter is None or not self.recording or self.ended:
             return
         for key, name in _NAMES:
-            amount = getattr(usage, key)
-            if amount is None:
+            given = getattr(usage, key)
+            # Of a stream's events each may have some of the counts, and zero for the rest.
+            if given is None or (from_response and not given and name in self._given):
                 continue
-            if _is_amount(amount, whole=name != names.COST_USD):
+            check = real if name == names.COST_USD else whole
+            amount = check(f"used({key})", given)
+            if amount is not None:
+                self._given.add(name)
                 self.span.set_attribute(name, amount)
-            else:
-                outputs.drop(self.emitter.counters, name, "invalid", amount, "a number from 0")
         if usage.response_model:
             self.span.set_attribute(names.RESPONSE_MODEL, clean_text(str(usage.response_model)))
 
@@ -123,9 +124,3 @@ class ModelCall(WithOutcome):
         if self._provider:
             values[names.PROVIDER_NAME] = str(self._provider)
         return f"chat {model}", {}, values
-
-
-def _is_amount(value: object, *, whole: bool) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        return False
-    return 0 <= value < _INFINITE

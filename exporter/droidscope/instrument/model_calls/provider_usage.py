@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE
 from typing import Final
 
 
@@ -99,6 +100,7 @@ _USAGES: Final = (
     "response_metadata.token_usage",
     "response_metadata.usage",
     "llm_output.token_usage",
+    "context_wrapper.usage",
     "raw.usage",
     "raw.usage_metadata",
 )
@@ -118,6 +120,7 @@ _MODELS: Final = (
     "raw.model",
 )
 _COSTS: Final = ("cost", "cost_usd")
+_ASYNCHRONOUS: Final = CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR
 
 
 def usage_of(answer: object) -> ModelUsage | None:
@@ -203,10 +206,7 @@ def _item(value: object, key: str) -> object:
 
 def _is_plain_method(found: object) -> bool:
     code = getattr(getattr(found, "__func__", None), "__code__", None)
-    return code is not None and code.co_argcount == 1 and not code.co_flags & _COROUTINE
-
-
-_COROUTINE: Final = 0x80 | 0x100 | 0x200
+    return code is not None and code.co_argcount == 1 and not code.co_flags & _ASYNCHRONOUS
 
 
 def _count(value: object) -> int | None:

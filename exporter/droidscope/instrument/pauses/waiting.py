@@ -9,13 +9,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import get_current
-from opentelemetry.trace import get_current_span
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids
+from droidscope.instrument.checks.values import text
 from droidscope.instrument.instrumented_span import current, enclosing
-from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.never_raise import never_raise, warn_of_no_session
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.sessions import Session
@@ -73,8 +73,9 @@ class WaitingPeriod:
         values = ids(current_baggage(), emitter.service)
         self._waits = _waits(values)
         self._waits.begin(self)
-        if reason:
-            values[names.WAITING_REASON] = str(reason)
+        known_reason = text("waiting(reason)", reason)
+        if known_reason:
+            values[names.WAITING_REASON] = known_reason
         emitter.event(names.WAITING_EVENT, values, self._context)
 
     @never_raise
@@ -149,10 +150,11 @@ def _waits(inside: Mapping[str, str]) -> OverlappingTime:
 
 def _recording_emitter() -> Emitter | None:
     """
-    The emitter, None without a provider, outside of any session, and inside of what is not sampled.
+    The emitter, None without one, outside of any session, and inside of what is not recorded.
     """
-    emitter = providers.current()
-    if emitter is None or names.SESSION_ID not in current_baggage():
+    around = current()
+    if names.SESSION_ID not in current_baggage():
+        if providers.current() is not None:
+            warn_of_no_session("waiting")
         return None
-    around = get_current_span().get_span_context()
-    return emitter if not around.is_valid or around.trace_flags.sampled else None
+    return providers.current() if around is None or around.recording or around.emitter is None else None
