@@ -26,11 +26,20 @@ if TYPE_CHECKING:
     from droidscope.instrument.diagnosis.findings import Finding
     from droidscope.instrument.diagnosis.process import check
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
-    from droidscope.instrument.gates import Gate, Synthesis, Verdict
+    from droidscope.instrument.gates import Verdict
+    from droidscope.instrument.handles import (
+        Attempt,
+        Gate,
+        ModelCall,
+        Phase,
+        Query,
+        Session,
+        Synthesis,
+        Task,
+        Tool,
+    )
     from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.log_ids import IdFilter
-    from droidscope.instrument.messages import Query
-    from droidscope.instrument.model_calls.model_call import ModelCall
     from droidscope.instrument.orchestrators.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.orchestrators.outcome_of import outcome_of
     from droidscope.instrument.orchestrators.sessions_by_id import (
@@ -42,8 +51,6 @@ if TYPE_CHECKING:
     )
     from droidscope.instrument.pauses.waiting import resumed, waiting
     from droidscope.instrument.scores import Score, percent, ratio, ten
-    from droidscope.instrument.sessions import Phase, Session
-    from droidscope.instrument.tasks import Attempt, Task, Tool
 
     __version__: str
 
@@ -107,8 +114,8 @@ _HOMES = {
     "droidscope.instrument.around": "carry current",
     "droidscope.instrument.diagnosis.findings": "Finding",
     "droidscope.instrument.diagnosis.process": "check",
-    "droidscope.instrument.gates": "Gate Synthesis Verdict",
-    "droidscope.instrument.messages": "Query",
+    "droidscope.instrument.gates": "Verdict",
+    "droidscope.instrument.handles": "Attempt Gate ModelCall Phase Query Session Synthesis Task Tool",
     "droidscope.instrument.orchestrators.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.configure": "configure flush shutdown",
     "droidscope.instrument.id_processor": "IdSpanProcessor",
@@ -116,11 +123,8 @@ _HOMES = {
     "droidscope.instrument.orchestrators.outcome_of": "outcome_of",
     "droidscope.instrument.orchestrators.sessions_by_id": "cancel complete fail start_session within",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
-    "droidscope.instrument.model_calls.model_call": "ModelCall",
     "droidscope.instrument.pauses.waiting": "resumed waiting",
     "droidscope.instrument.scores": "Score percent ratio ten",
-    "droidscope.instrument.sessions": "Phase Session",
-    "droidscope.instrument.tasks": "Attempt Task Tool",
 }
 _HOME_OF = {name: home for home, several in _HOMES.items() for name in several.split()}
 

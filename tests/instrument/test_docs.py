@@ -78,7 +78,7 @@ def test_the_first_steps(seen, configured):
     """
     A session with a phase, a task and its output.
     """
-    run("def fix(")["fix"]("bug")
+    run("def fix(")
 
     assert [span.attributes[names.KIND] for span in seen.spans] == ["task", "phase", "session"]
     assert seen.one("task").attributes[names.OUTPUT_CODE_QUALITY] == 92
@@ -177,6 +177,7 @@ def test_the_deliveries(seen):
     celery = pytest.importorskip("celery")
     worker = pytest.importorskip("celery.contrib.testing.worker")
     app = celery.Celery(broker="memory://", backend="cache+memory://", set_as_current=False)
+    app.conf.worker_hijack_root_logger = False
     app.Task.default_retry_delay = 0
     answers = iter([TimeoutError(), "built"])
 

@@ -58,11 +58,6 @@ def findings(code="", *, send=False, **environment):
             [("error", "wrong_port")],
         ),
         (
-            CONFIGURED,
-            {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/json"},
-            [("error", "not_configured"), ("error", "unknown_protocol")],
-        ),
-        (
             "import sys; sys.modules['opentelemetry.sdk'] = None\n",
             {},
             [("error", "no_sdk"), ("error", "not_configured")],

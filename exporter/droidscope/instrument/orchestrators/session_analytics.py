@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.instrument.handles import Session
 from droidscope.instrument.orchestrators import client
 from droidscope.instrument.orchestrators.method_sessions import session_around
 from droidscope.instrument.orchestrators.own_name import own_name
 from droidscope.instrument.orchestrators.session_patterns import pattern_now
 from droidscope.instrument.orchestrators.sessions_by_id import end_by_id, start_session
-from droidscope.instrument.sessions import Session
 
 
 class SessionAnalytics:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from droidscope.instrument.decorators import Operation
 from droidscope.instrument.providers import current as current_emitter
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 
 Method = Callable[..., Any]
 IS_SESSION: Final = "__droidscope_session__"
@@ -21,7 +21,7 @@ Attribute of a function whose calls are sessions already.
 """
 
 
-class ConcludedSession(Session):
+class ConcludedSession(SessionSpan):
     """
     A session whose outcome may follow from a result.
     """
@@ -205,7 +205,7 @@ def _async_generator(function: Method, maker: SessionMaker, find: FindOwner) -> 
     return _marked(within)
 
 
-def _in(session: Session, function: Method) -> Method:
+def _in(session: SessionSpan, function: Method) -> Method:
     return Operation(lambda: session)(function)
 
 

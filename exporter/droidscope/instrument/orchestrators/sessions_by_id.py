@@ -20,11 +20,12 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Outcome
 from droidscope.instrument.baggage import IDS, current_baggage, with_baggage, without
 from droidscope.instrument.emission.forks import after_fork_in_child
+from droidscope.instrument.handles import Session
 from droidscope.instrument.instrumented_span import Description
 from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.orchestrators.outcome_of import outcome_of
 from droidscope.instrument.providers import current as current_emitter
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 from droidscope.instrument.user_attributes import Scalar
 
 if TYPE_CHECKING:
@@ -70,20 +71,20 @@ class OpenSessions:
         Forget everything: a forked child has started nothing yet.
         """
         self._lock = Lock()
-        self._open: OrderedDict[str, Session] = OrderedDict()
+        self._open: OrderedDict[str, SessionSpan] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def find(self, id: str) -> Session | None:
+    def find(self, id: str) -> SessionSpan | None:
         """
         The open session of an id.
         """
         with self._lock:
             return self._open.get(id)
 
-    def add(self, id: str, session: Session) -> Session:
+    def add(self, id: str, session: SessionSpan) -> SessionSpan:
         """
         Add a session; the one that is open under its id already, if there is one.
         """
@@ -99,7 +100,7 @@ class OpenSessions:
             )  # fmt: skip
         return known
 
-    def take(self, id: str) -> tuple[Session | None, bool]:
+    def take(self, id: str) -> tuple[SessionSpan | None, bool]:
         """
         Remove the open session of an id; and whether one of that id has ended here before.
         """
@@ -135,7 +136,7 @@ def start_session(id: str, pattern: str, **options: Unpack[SessionOptions]) -> S
 
 
 @never_raise
-def _start(id: str, session: Session) -> None:
+def _start(id: str, session: SessionSpan) -> None:
     emitter = current_emitter()
     if emitter is None:
         return
@@ -193,7 +194,7 @@ def end_by_id(
 
 
 @never_raise
-def _begun_elsewhere(id: str, *, has_ended: bool) -> Session | None:
+def _begun_elsewhere(id: str, *, has_ended: bool) -> SessionSpan | None:
     """
     A session span under an id that is not open here; None if it has ended here, or nothing is sent.
     """
@@ -210,7 +211,7 @@ def _begun_elsewhere(id: str, *, has_ended: bool) -> Session | None:
 
 @never_raise
 def _conclude(
-    session: Session,
+    session: SessionSpan,
     outcome: Outcome | None,
     result: object,
     error: BaseException | str | None,
@@ -225,7 +226,7 @@ def _conclude(
         session.outcome(word)
 
 
-class SessionById(Session):
+class SessionById(SessionSpan):
     """
     A session that is current only `within` it, which restores what was before by itself.
     """
@@ -280,7 +281,7 @@ class within:  # noqa: N801 - used as a function
         return self._enter()
 
     @never_raise
-    def _enter(self) -> Session | None:
+    def _enter(self) -> SessionSpan | None:
         session = OPEN_SESSIONS.find(self._id)
         if session is not None:
             attach(session.context)
