@@ -218,7 +218,7 @@ def test_sums_that_are_lost_are_whole_again_after_the_next(receiver, sender_to, 
     status = sender.status().signals["traces"]
 
     assert status.endpoint == f"{receiver.url}/v1/traces"
-    assert status.verdict == "delivered"
+    assert status.kind == "delivered"
     assert abs(status.answered_at - time.time()) < 10
 
 

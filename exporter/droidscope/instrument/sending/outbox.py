@@ -12,7 +12,7 @@ from time import monotonic, sleep, time
 from typing import Final, Protocol
 
 from droidscope.instrument.never_raise import logger
-from droidscope.instrument.sending.answers import ExportAnswer, Verdict
+from droidscope.instrument.sending.answers import AnswerKind, ExportAnswer
 from droidscope.instrument.sending.destinations import GRPC_PROTOCOL, SignalDestination
 from droidscope.instrument.sending.encoding import EncodedBatch, halves
 from droidscope.instrument.sending.losses import Losses
@@ -77,7 +77,7 @@ class Lane:
     answered_at: float | None = None
 
 
-class Delivery:
+class Outbox:
     """
     Sends requests on the thread that calls it, each signal in order.
 
@@ -244,7 +244,7 @@ class Delivery:
             batch = first.batch if isinstance(first, SpooledBatch) else first
             answer = lane.export.send(batch.body, timeout)
             lane.answer, lane.answered_at = answer, time()
-            if answer.verdict is Verdict.LATER:
+            if answer.kind is AnswerKind.LATER:
                 self._pause(lane, answer)
                 return
             self._recover(lane)
@@ -256,17 +256,17 @@ class Delivery:
         Do what a final answer asks for.
         """
         text = f"{lane.destination.endpoint}: {answer.text}"
-        match answer.verdict:
-            case Verdict.DELIVERED:
+        match answer.kind:
+            case AnswerKind.DELIVERED:
                 if answer.text:
                     self.losses.warn("message", "droidscope was answered by %s", text)
-            case Verdict.TOO_LARGE if (parts := halves(batch)) is not None:
+            case AnswerKind.TOO_LARGE if (parts := halves(batch)) is not None:
                 for part in reversed(parts):
                     lane.waiting.appendleft(part)
                     self._bytes += len(part.body)
-            case Verdict.TOO_LARGE:
+            case AnswerKind.TOO_LARGE:
                 self._lose(batch, "too_large", batch.items, text)
-            case Verdict.PARTIAL:
+            case AnswerKind.PARTIAL:
                 self._lose(batch, "rejected", answer.rejected, text)
             case _:
                 self._lose(batch, "refused", batch.items, text)
