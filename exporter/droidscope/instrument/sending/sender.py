@@ -31,6 +31,13 @@ QUEUE_ITEMS: Final = 65_536
 How many records wait to be encoded.
 """
 BATCH_ITEMS: Final = 512
+"""
+As many records do not wait for others.
+"""
+REQUEST_ITEMS: Final = 4096
+"""
+The most that one request holds.
+"""
 LINGER_SECONDS: Final = 0.5
 """
 The longest a record waits for others to be sent with it.
@@ -261,39 +268,38 @@ class Sender:
         """
         Seconds until there is something to do without being woken.
         """
-        if self._linger_until < float("inf"):
-            return max(0.0, self._linger_until - monotonic())
         idle = _IDLE_SECONDS if self._spool is None else LOOK_SECONDS
-        times = [self._outbox.next_due(), monotonic() + idle]
+        times = [self._linger_until, self._outbox.next_due(), monotonic() + idle]
         if self._is_used and self._collect is not None:
             times.append(self._metrics_at)
         return max(0.0, min(times) - monotonic())
 
     def _work(self) -> None:
+        """
+        Encode what was recorded, and send a request of each signal: while it is under way more is recorded.
+        """
         now = monotonic()
-        if self._is_armed and not self._is_full and now < self._linger_until:
+        if self._is_armed and not self._is_full and now < min(self._linger_until, self._outbox.next_due()):
             # The first record since the last batch: others will follow.
-            if self._linger_until == float("inf"):
-                self._linger_until = now + LINGER_SECONDS
+            self._linger_until = min(self._linger_until, now + LINGER_SECONDS)
             return
         with self._working:
-            self._linger_until = float("inf")
-            self._gather(is_due=now >= self._metrics_at, send=self._outbox.send_due)
+            self._gather(is_due=now >= self._metrics_at)
+            self._outbox.send_due()
 
-    def _gather(self, *, is_due: bool, send: Callable[[], object]) -> None:
+    def _gather(self, *, is_due: bool) -> None:
         """
-        Encode what is recorded, and call *send* after each batch and at the end.
+        Encode what is recorded by now, and the counts if they are due.
         """
         # Counts are read first, so that none is sent before what it counts.
         metrics = self._read_metrics() if is_due else None
         self._is_armed = self._is_full = False
-        while self._spans or self._logs:
-            for signal, items in (("logs", self._logs), ("traces", self._spans)):
+        self._linger_until = float("inf")
+        for signal, items in (("logs", self._logs), ("traces", self._spans)):
+            for _ in range(0, len(items), REQUEST_ITEMS):
                 self._encode(signal, items)
-            send()
         if metrics is not None:
             self._outbox.add(encode_snapshot(metrics))
-        send()
 
     def _read_metrics(self) -> Any:  # noqa: ANN401 - the SDK's MetricsData
         if self._collect is None or not self._is_used or "metrics" not in self._destinations:
@@ -307,7 +313,7 @@ class Sender:
 
     def _encode(self, signal: str, items: deque[Any]) -> None:
         taken: list[Any] = []
-        while items and len(taken) < BATCH_ITEMS:
+        while items and len(taken) < REQUEST_ITEMS:
             taken.append(items.popleft())
         if not taken or signal not in self._destinations:
             return
@@ -341,8 +347,7 @@ class Sender:
             return False
         try:
             outbox = self._outbox
-            self._linger_until = float("inf")
-            self._gather(is_due=True, send=lambda: None)
+            self._gather(is_due=True)
             is_sent = outbox.send_all(request.deadline, is_end=request.is_end)
             return is_sent and not outbox.metrics_lost
         finally:
