@@ -69,7 +69,8 @@ class Capture:
 
     def records(self, kind: str) -> list[ReadableSpan]:
         """
-        The ended spans of one kind: session, phase, task, attempt, tool, message, gate or synthesis.
+        The ended spans of one kind: session, phase, task, attempt, tool, model_request, message, gate
+        or synthesis.
         """
         return [span for span in self.spans if (span.attributes or {}).get(names.KIND) == kind]
 

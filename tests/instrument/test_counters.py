@@ -28,6 +28,7 @@ BLOCKS = {
     "task": lambda: ds.task("d"),
     "attempt": ds.attempt,
     "tool": lambda: ds.tool("x"),
+    "model_request": lambda: ds.model_call("m"),
     "message": lambda: ds.ask("a", "b"),
     "gate": lambda: ds.gate("g"),
     "synthesis": ds.synthesis,

@@ -85,6 +85,19 @@ async def blocks() -> None:
         assert_type(query, ds.Query)
         query.rejected()
         query.unanswered()
+    with ds.task("d", id="t", delivery=2, max_deliveries=3, attributes={"customer": "a"}) as delivered:
+        delivered.retry_later()
+        delivered.outcome("cancelled")
+        delivered.set_attribute("tier", 1)
+    with ds.session("p", id="s", resume=True, attributes={"urgent": True}) as resumed:
+        resumed.set_attributes({"score": 0.5})
+        resumed.wait("approval")
+    with ds.model_call("m", provider="openai") as call:
+        assert_type(call, ds.ModelCall)
+        call.usage({"input_tokens": 1})
+        call.used(input_tokens=1, output_tokens=1, cache_read_tokens=0, cost_usd=0.1, response_model="m-1")
+    async with ds.waiting("approval"):
+        ds.resumed()
     assert_type(ds.flush(), bool)
     assert_type(ds.shutdown(timeout_seconds=2), bool)
 

@@ -14,11 +14,12 @@ from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids
 from droidscope.instrument.checks.values import text
+from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.instrumented_span import current, enclosing
 from droidscope.instrument.never_raise import never_raise, warn_of_no_session
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,6 +33,12 @@ class _SessionsElsewhere:
     LIMIT: Final = 1000
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """
+        Begin anew: a forked child waits for nothing yet, and a lock may be held by a thread it does not have.
+        """
         self._waits: dict[tuple[str, str], OverlappingTime] = {}
         self._lock = Lock()
 
@@ -49,6 +56,7 @@ class _SessionsElsewhere:
 
 
 _elsewhere: Final = _SessionsElsewhere()
+after_fork_in_child(_elsewhere.restart)
 
 
 class WaitingPeriod:
@@ -139,12 +147,12 @@ def resumed() -> None:
     if emitter is None:
         return
     values = ids(current_baggage(), emitter.service)
-    if _waits(values).end() or enclosing(current(), Session) is None:
+    if _waits(values).end() or enclosing(current(), SessionSpan) is None:
         emitter.event(names.RESUMED_EVENT, values, get_current())
 
 
 def _waits(inside: Mapping[str, str]) -> OverlappingTime:
-    session = enclosing(current(), Session)
+    session = enclosing(current(), SessionSpan)
     return _elsewhere.waits_of(inside) if session is None else session.waits
 
 
