@@ -12,7 +12,7 @@ from opentelemetry import baggage, trace
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import analytics_orchestrator
+from droidscope.instrument.orchestrators.alert_poller import ALERT_POLLER
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/instrumentation.md")
@@ -81,7 +81,7 @@ def test_the_first_steps(seen, configured):
     """
     A session with a phase, a task and its output.
     """
-    run("def fix(")["fix"]("bug")
+    run("def fix(")
 
     assert [span.attributes[names.KIND] for span in seen.spans] == ["task", "phase", "session"]
     assert seen.one("task").attributes[names.OUTPUT_CODE_QUALITY] == 92
@@ -323,7 +323,7 @@ def test_the_mixin(seen, monkeypatch):
     Sessions of the pattern it names.
     """
     watched = []
-    monkeypatch.setattr(analytics_orchestrator.ALERT_POLLER, "request", watched.append)
+    monkeypatch.setattr(ALERT_POLLER, "request", watched.append)
 
     mine = run("class Mine(", Orchestrator=Orchestrator)["Mine"]()
 

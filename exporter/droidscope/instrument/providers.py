@@ -13,6 +13,7 @@ from functools import cache, partial
 from threading import RLock
 from time import time_ns
 from typing import Final, Protocol
+from urllib.parse import unquote
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger_provider
@@ -52,8 +53,10 @@ class Emitter:
     """
     One destination of spans, events, counters and histograms.
 
-    *service* is the service name of this process, None if unknown.
+    *service* is the service name of this process, *environment* that of its deployment, None if unknown.
     """
+
+    environment: str | None = None
 
     def __init__(
         self,
@@ -137,6 +140,7 @@ class ProviderEmitter(Emitter):
             _MeterDurations(meter, attributes.CLIENT_TASK_DURATION),
             _MeterDurations(meter, attributes.CLIENT_SESSION_DURATION),
         )
+        self.environment = environment_name(getattr(tracers, "resource", None))
 
     def start(
         self,
@@ -213,6 +217,20 @@ def service_name(resource: object) -> str | None:
     return str(name) if name else os.environ.get("OTEL_SERVICE_NAME") or None
 
 
+def environment_name(resource: object) -> str | None:
+    """
+    The environment in an SDK's *resource*, else in OTEL_RESOURCE_ATTRIBUTES; None if there is none.
+    """
+    name = getattr(resource, "attributes", {}).get(attributes.DEPLOYMENT_ENVIRONMENT)
+    if name:
+        return str(name)
+    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = pair.partition("=")
+        if key.strip() == attributes.DEPLOYMENT_ENVIRONMENT:
+            return unquote(value.strip()) or None
+    return None
+
+
 class _Roads:
     """
     Which emitters there are. The *own* one is made by *make* when it is first used, in each process anew.
@@ -222,6 +240,7 @@ class _Roads:
         self.lock = RLock()
         self.configured = False
         self.make: Callable[[], Emitter] | None = None
+        self.is_making = False
         self.own: Emitter | None = None
         self.overriding: list[Emitter] = []
 
@@ -252,11 +271,13 @@ def own() -> Emitter | None:
     """
     if _roads.own is None and _roads.make is not None:
         with _roads.lock:
-            # Whatever is recorded while it is made is recorded by nobody, rather than made once more.
-            make, _roads.make = _roads.make, None
-            if make is not None:
-                _roads.own = never_raise(make)()
-                _roads.make = make if _roads.own is not None else None
+            # What this thread records while it makes one is recorded by nobody.
+            if _roads.own is None and _roads.make is not None and not _roads.is_making:
+                _roads.is_making = True
+                _roads.own = never_raise(_roads.make)()
+                _roads.is_making = False
+                if _roads.own is None:
+                    _roads.make = None
     return _roads.own
 
 
@@ -333,7 +354,7 @@ def _begin_anew() -> None:
     for emitter in (_emitter, *_roads.overriding):
         if emitter is not None:
             emitter.counters.restart()
-    _roads.own = None
+    _roads.own, _roads.is_making = None, False
     _forget()
 
 
