@@ -19,7 +19,10 @@ PAGES = ("README.md", "docs/instrumentation.md")
 TRIED = (
     "def fix(",
     "def build_feature(",
+    "def check(",
+    "def migrate(",
     "propagate.inject(",
+    "def implement_all(",
     "def release(",
     "def propose(",
     "def build(",
@@ -122,6 +125,67 @@ def test_the_tour(seen, tmp_path, monkeypatch, caplog):
     assert seen.one("synthesis").attributes[names.SYNTHESIS_GATES_PASSED] is True
     assert seen.one("phase").attributes[names.PHASE_ID] == "phase-3-implementation"
     assert seen.one("session").attributes[names.SESSION_OUTCOME] == "completed"
+    assert not caplog.records
+
+
+class Report:
+    """
+    Of a test run, as the page's functions get it.
+    """
+
+    def __init__(self, passed, failed):
+        self.passed = passed
+        self.failed = failed
+        self.total = passed + failed
+
+
+def test_the_verdict(seen):
+    """
+    The gate fails with its score, and the task by what it states.
+    """
+    review = run("def check(")["review"]
+    with ds.session("p"):
+        review(Report(3, 1))
+
+    assert seen.one("gate").attributes[names.GATE_PASSED] is False
+    assert seen.one("gate").attributes[names.GATE_SCORE] == 75
+    assert seen.one("task").attributes[names.ERROR_TYPE] == "tests_failed"
+
+
+def test_the_retries(seen, caplog):
+    """
+    Each try that failed is an attempt that failed.
+    """
+
+    class Database:
+        tries = iter([TimeoutError, None])
+
+        def migrate(self):
+            failure = next(self.tries)
+            if failure:
+                raise failure
+
+    with ds.session("p"):
+        run("def migrate(")["migrate"](Database())
+
+    assert [span.status.is_ok for span in seen.records("attempt")] == [False, True]
+    assert not caplog.records
+
+
+def test_the_threads(seen, caplog):
+    """
+    What they do belongs to the phase.
+    """
+
+    def implement_part(part):
+        with ds.task("d", id=part):
+            return part.upper()
+
+    with ds.session("p"):
+        assert run("def implement_all(")["implement_all"](["a", "b"], implement_part) == ["A", "B"]
+
+    phases = [span.attributes[names.PHASE_ID] for span in seen.records("task")]
+    assert phases == ["phase-3-implementation"] * 2
     assert not caplog.records
 
 
