@@ -81,6 +81,7 @@ lint: $(VENV)/.dev ## lint the code, check the spelling and compare the rendered
 	@$(BIN)/python tests/configuration_page.py --check
 	@$(BIN)/python tests/alerts_page.py --check
 	@$(BIN)/python tests/kpi_and_api_tables.py --check
+	@$(BIN)/python tests/reference_page.py --check
 
 type: $(VENV)/.dev ## type-check the packages and the use of its public API
 	@$(BIN)/mypy
@@ -91,6 +92,7 @@ render: $(VENV)/.dev ## render prometheus/, alertmanager/, grafana/ and tables o
 	@$(BIN)/python tests/configuration_page.py
 	@$(BIN)/python tests/alerts_page.py
 	@$(BIN)/python tests/kpi_and_api_tables.py
+	@$(BIN)/python tests/reference_page.py
 
 house: $(VENV)/.dev ## count names defined twice, sizes and imports; fails where a limit is exceeded
 	@$(BIN)/python tests/house.py

@@ -25,16 +25,23 @@ if TYPE_CHECKING:
     from droidscope.instrument.around import carry, current
     from droidscope.instrument.configure import configure, flush, shutdown
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
-    from droidscope.instrument.gates import Gate, Synthesis, Verdict
+    from droidscope.instrument.gates import Verdict
+    from droidscope.instrument.handles import (
+        Attempt,
+        Gate,
+        ModelCall,
+        Phase,
+        Query,
+        Session,
+        Synthesis,
+        Task,
+        Tool,
+    )
     from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.log_ids import IdFilter
-    from droidscope.instrument.messages import Query
-    from droidscope.instrument.model_calls.model_call import ModelCall
     from droidscope.instrument.outcome_of import outcome_of
     from droidscope.instrument.pauses.waiting import resumed, waiting
     from droidscope.instrument.scores import Score, percent, ratio, ten
-    from droidscope.instrument.sessions import Phase, Session
-    from droidscope.instrument.tasks import Attempt, Task, Tool
 
     __version__: str
 
@@ -89,19 +96,16 @@ _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
     "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
     "droidscope.instrument.around": "carry current",
-    "droidscope.instrument.gates": "Gate Synthesis Verdict",
-    "droidscope.instrument.messages": "Query",
+    "droidscope.instrument.gates": "Verdict",
+    "droidscope.instrument.handles": "Attempt Gate ModelCall Phase Query Session Synthesis Task Tool",
     "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.configure": "configure flush shutdown",
     "droidscope.instrument.id_processor": "IdSpanProcessor",
     "droidscope.instrument.log_ids": "IdFilter",
     "droidscope.instrument.outcome_of": "outcome_of",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
-    "droidscope.instrument.model_calls.model_call": "ModelCall",
     "droidscope.instrument.pauses.waiting": "resumed waiting",
     "droidscope.instrument.scores": "Score percent ratio ten",
-    "droidscope.instrument.sessions": "Phase Session",
-    "droidscope.instrument.tasks": "Attempt Task Tool",
 }
 _HOME_OF = {name: home for home, several in _HOMES.items() for name in several.split()}
 

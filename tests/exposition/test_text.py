@@ -208,6 +208,25 @@ class TestFamilies:
         assert b"} 1\n" in page(200)
         assert b"} 2\n" in page(201)
 
+    @FORMATS
+    def test_the_page_says_which_series_show_their_past(self, form):
+        """
+        In the text format, whose parsers skip comments, until the hold is over.
+        """
+        series = SeriesRegistry(SeriesLimits(hold_ns=MINUTE))
+        series.count(FILES_CREATED, WHO, ("coder",), clock_ns=1)
+        series.ensure(FILES_CREATED, WHO, ("tester",), clock_ns=1)
+        note = (
+            f"# 1 of {FILES_CREATED.name} are new: "
+            "until birth_hold is over they show their value before the first event."
+        )
+        young = page_of(series, form, clock_ns=MINUTE)
+
+        assert (note in young.splitlines()) == (form is Format.TEXT)
+        (family,) = parsed(young, form).values()
+        assert list(values(family).values()) == [0, 0]
+        assert note not in page_of(series, form, clock_ns=MINUTE + 1)
+
     def test_a_line_is_rendered_again_when_it_changes(self):
         """
         Kept lines never hide an event, a hold, or a load that changes what a position means.

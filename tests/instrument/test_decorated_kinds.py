@@ -327,8 +327,7 @@ def test_operations_and_what_they_open_say_what_they_are(seen):
     """
     assert repr(ds.task("d")) == "<droidscope.task: a decorator, and a block of `with`>"
     with ds.session("p", id="s") as session, ds.gate("g") as gate:
-        assert repr(session) == "<droidscope.Session 's', open>"
-        assert repr(gate) == "<droidscope.Gate 'g', open>"
-    assert repr(session) == "<droidscope.Session 's', ended>"
-    assert repr(ds.Tool("x")) == "<droidscope.Tool 'x', not begun>"
+        assert repr(session) == "<droidscope session 's', open>"
+        assert repr(gate) == "<droidscope gate 'g', open>"
+    assert repr(session) == "<droidscope session 's', ended>"
     assert seen.one("gate")

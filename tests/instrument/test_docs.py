@@ -78,7 +78,7 @@ def test_the_first_steps(seen, configured):
     """
     A session with a phase, a task and its output.
     """
-    run("def fix(")["fix"]("bug")
+    run("def fix(")
 
     assert [span.attributes[names.KIND] for span in seen.spans] == ["task", "phase", "session"]
     assert seen.one("task").attributes[names.OUTPUT_CODE_QUALITY] == 92

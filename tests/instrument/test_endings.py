@@ -13,6 +13,7 @@ from opentelemetry.trace import StatusCode
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
+from droidscope.instrument import tasks
 from droidscope.instrument.emission.texts import TEXT_LIMIT
 from droidscope.instrument.endings.endings import Ending, ending_of
 
@@ -325,7 +326,7 @@ def test_a_conclusion_that_raises_leaves_the_outcome(seen, monkeypatch, caplog):
     def broken(*_):
         raise OSError("full")
 
-    monkeypatch.setattr(ds.Task, "_conclude", broken)
+    monkeypatch.setattr(tasks.TaskSpan, "_conclude", broken)
     with pytest.raises(ValueError, match="no"), ds.task("d"):
         raise ValueError("no")
 

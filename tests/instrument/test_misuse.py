@@ -12,7 +12,7 @@ import pytest
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import never_raise
+from droidscope.instrument import never_raise, providers
 
 
 class Unprintable:
@@ -46,6 +46,14 @@ def broken():
     """
     yield "a"
     raise RuntimeError("no more")
+
+
+def opened(operation):
+    """
+    What a block of *operation* holds, without a provider.
+    """
+    with providers.override(None), operation as handle:
+        return handle
 
 
 def function():
@@ -117,15 +125,17 @@ WRONG_CALLS = {
     "percent of nothing": ds.percent,
     "ten of two": lambda: ds.ten(1, 2),
     "a verdict of nothing": ds.Verdict,
-    "integrated(conflict)": lambda: ds.Synthesis().integrated(conflict=1),
-    "integrated in order": lambda: ds.Synthesis().integrated(1),
-    "passed(points)": lambda: ds.Gate("g").passed(points=1),
-    "failed twice": lambda: ds.Gate("g").failed(ds.ten(1), ds.ten(2)),
-    "an outcome of nothing": lambda: ds.Task("d").outcome(),
-    "outcome(error)": lambda: ds.Task("d").outcome("failed", error="timeout"),
-    "task.output(filez)": lambda: ds.Task("d").output(filez=3),
-    "skip(reason)": lambda: ds.Phase("f").skip("late"),
-    "rejected(why)": lambda: ds.Query("d", "e").rejected("busy"),
+    "integrated(conflict)": lambda: opened(ds.synthesis()).integrated(conflict=1),
+    "integrated in order": lambda: opened(ds.synthesis()).integrated(1),
+    "passed(points)": lambda: opened(ds.gate("g")).passed(points=1),
+    "failed twice": lambda: opened(ds.gate("g")).failed(ds.ten(1), ds.ten(2)),
+    "an outcome of nothing": lambda: opened(ds.task("d")).outcome(),
+    "outcome(error)": lambda: opened(ds.task("d")).outcome("failed", error="timeout"),
+    "task.output(filez)": lambda: opened(ds.task("d")).output(filez=3),
+    "skip(reason)": lambda: opened(ds.phase("f")).skip("late"),
+    "rejected(why)": lambda: opened(ds.ask("d", "e")).rejected("busy"),
+    "a session made": ds.Session,
+    "a task made of a name": lambda: ds.Task("d"),
     "a call decorated": lambda: ds.tool("x")(function()),
     "a number decorated": lambda: ds.tool("x")(3),
     "a class decorated": lambda: ds.task("d")(Klass),

@@ -17,7 +17,6 @@ from droidscope_demo.script import draw_session
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from droidscope.instrument.instrumented_span import WithOutcome
     from droidscope_demo.script import (
         Attempt,
         Conflict,
@@ -64,14 +63,14 @@ class ToolError(Exception):
 
 
 @contextmanager
-def with_error_type(activity: WithOutcome) -> Iterator[None]:
+def with_error_type(activity: ds.Session | ds.Phase | ds.Task | ds.Attempt) -> Iterator[None]:
     """
     Give *activity* the `error.type` of a `DroidError` that leaves the block.
     """
     try:
         yield
     except DroidError as error:
-        activity.outcome(Outcome.FAILED, error_type=error.type)
+        activity.outcome("failed", error_type=error.type)
         raise
 
 

@@ -45,7 +45,8 @@ class Renderer:
             if text is None or text.family is not family:
                 text = self._texts[key] = FamilyText(family, self._resource_labels, form)
             if lines := text.lines(shown):
-                yield Block(family.spec.name, metadata(family.spec, form).encode() + lines)
+                note = _held_note(family, shown) if form is Format.TEXT else ""
+                yield Block(family.spec.name, metadata(family.spec, form).encode() + lines + note.encode())
 
     def gauges(self, samples: Iterable[GaugeSample], form: Format) -> Iterator[Block]:
         """
@@ -75,3 +76,19 @@ class Renderer:
             lines.setdefault(start, f"{start}{float_text(value)}\n")
         self._gauges[spec.name] = kept  # those that are gone are forgotten
         return "".join(lines.values())
+
+
+def _held_note(family: Family, shown: list[Cell | None]) -> str:
+    """
+    A comment that says how many series still show their past, "" if none does. OpenMetrics has no comments.
+
+    For people who look at the page, and would else wonder about a 0.
+    """
+    held = 0
+    for at in list(family.pending):  # a copy: events come meanwhile
+        cell = shown[at] if at < len(shown) else None
+        held += cell is not None and cell.amount != family.cells[at].amount
+    if not held:
+        return ""
+    name = family.spec.name
+    return f"# {held} of {name} are new: until birth_hold is over they show their value before the first event.\n"

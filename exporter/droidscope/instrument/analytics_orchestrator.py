@@ -17,7 +17,7 @@ from droidscope.instrument.client import Period
 from droidscope.instrument.decorators import Operation
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import logger, never_raise, warn_once
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 
 QUEUE_LIMIT: Final = 16
 IDLE_SECONDS: Final = 10.0
@@ -108,7 +108,7 @@ class AlertHandler(Protocol):
         """
 
 
-class _SessionWithAlerts(Session):
+class _SessionWithAlerts(SessionSpan):
     __slots__ = ("_owner",)
 
     def __init__(self, owner: AlertHandler, pattern: str) -> None:

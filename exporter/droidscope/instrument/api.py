@@ -24,11 +24,22 @@ from droidscope.instrument.checks.values import (
     word,
 )
 from droidscope.instrument.decorators import F, Operation
-from droidscope.instrument.gates import Gate, Synthesis
-from droidscope.instrument.messages import Query
-from droidscope.instrument.model_calls.model_call import ModelCall
-from droidscope.instrument.sessions import Phase, Session
-from droidscope.instrument.tasks import Attempt, Task, Tool, task_of
+from droidscope.instrument.gates import GateSpan, SynthesisSpan
+from droidscope.instrument.handles import (
+    Attempt,
+    Gate,
+    ModelCall,
+    Phase,
+    Query,
+    Session,
+    Synthesis,
+    Task,
+    Tool,
+)
+from droidscope.instrument.messages import QuerySpan
+from droidscope.instrument.model_calls.model_call import ModelCallSpan
+from droidscope.instrument.sessions import PhaseSpan, SessionSpan
+from droidscope.instrument.tasks import AttemptSpan, ToolSpan, task_of
 from droidscope.instrument.user_attributes import Scalar
 
 P = ParamSpec("P")
@@ -86,7 +97,7 @@ def session(
     """
     given = Names("session", 'session("pattern")')
     make = partial(
-        Session,
+        SessionSpan,
         given.required("pattern", pattern),
         identifier("session(id)", id),
         text("session(name)", name),
@@ -119,7 +130,7 @@ def phase(
     """
     given = Names("phase", 'phase("id")')
     make = partial(
-        Phase,
+        PhaseSpan,
         given.required("id", id),
         text("phase(name)", name),
         texts("phase(depends_on)", depends_on) or (),
@@ -182,8 +193,8 @@ def attempt(function: F | None = None, /, *, number: int | None = None) -> F | O
         number: Which try it is, from 1; by default counted within the task. Needed only where the
             tries of one task run in several processes.
     """
-    make = partial(Attempt, whole("attempt(number)", number, least=1))
-    operation = Operation(make, Names("attempt", "attempt"))
+    make = partial(AttemptSpan, whole("attempt(number)", number, least=1))
+    operation: Operation[Attempt] = Operation(make, Names("attempt", "attempt"))
     return operation if function is None else operation(function)
 
 
@@ -192,7 +203,7 @@ def tool(name: str) -> Operation[Tool]:
     A call of the tool *name*, by the droid whose task it is inside of.
     """
     given = Names("tool", 'tool("name")')
-    return Operation(partial(Tool, given.required("name", name)), given)
+    return Operation(partial(ToolSpan, given.required("name", name)), given)
 
 
 def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCall]:
@@ -207,7 +218,7 @@ def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCal
         provider: Who serves it, such as openai, anthropic, aws.bedrock.
     """
     given = Names("model_call", 'model_call("model")')
-    make = partial(ModelCall, given.required("model", model), text("model_call(provider)", provider))
+    make = partial(ModelCallSpan, given.required("model", model), text("model_call(provider)", provider))
     return Operation(make, given)
 
 
@@ -239,7 +250,7 @@ def ask(
     """
     given = Names("ask", 'ask("sender", "receiver")')
     make = partial(
-        Query,
+        QuerySpan,
         given.required("sender", sender),
         given.optional("receiver", receiver) or None,
         duration("ask(deadline)", deadline),
@@ -269,7 +280,7 @@ def gate(
     """
     given = Names("gate", 'gate("id")')
     make = partial(
-        Gate,
+        GateSpan,
         given.required("id", id),
         text("gate(category)", category),
         word("gate(severity)", severity, SEVERITIES),
@@ -288,5 +299,5 @@ def synthesis(function: F | None = None, /) -> F | Operation[Synthesis]:
     Args:
         function: What integrates, where used without parentheses.
     """
-    operation = Operation(Synthesis, Names("synthesis", "synthesis"))
+    operation: Operation[Synthesis] = Operation(SynthesisSpan, Names("synthesis", "synthesis"))
     return operation if function is None else operation(function)

@@ -13,13 +13,19 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from opentelemetry.context import Context, attach, detach, get_current
 
 from droidscope.instrument.checks.values import refuse
-from droidscope.instrument.gates import Gate, Synthesis
+from droidscope.instrument.handles import (
+    Attempt,
+    Gate,
+    ModelCall,
+    Phase,
+    Query,
+    Session,
+    Synthesis,
+    Task,
+    Tool,
+)
 from droidscope.instrument.instrumented_span import around
-from droidscope.instrument.messages import Query
-from droidscope.instrument.model_calls.model_call import ModelCall
 from droidscope.instrument.never_raise import Shown, never_raise
-from droidscope.instrument.sessions import Phase, Session
-from droidscope.instrument.tasks import Attempt, Task, Tool
 
 Current = Session | Phase | Task | Attempt | Tool | ModelCall | Gate | Synthesis | Query
 """

@@ -10,8 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from threading import Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger_provider
@@ -24,16 +23,14 @@ from droidscope.instrument.emission.own_road import OwnRoad
 from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TEXT_LIMIT, TextSettings
 from droidscope.instrument.never_raise import logger, warn_once
+from droidscope.instrument.sending.process_end import EXIT_SECONDS, ProcessEnd
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from droidscope.instrument.emission.setup import Setup
-
-EXIT_SECONDS: Final = 5.0
-"""
-The longest the end of the process waits for what is still to be sent.
-"""
-
-_PROTOCOLS: Final = ("http/protobuf", "grpc")
+    from droidscope.instrument.sending.sender import Sender
+    from droidscope.instrument.sending.sender_status import SenderStatus
 
 
 class _Configured:
@@ -56,6 +53,28 @@ _configured: Final = _Configured()
 after_fork_in_child(_configured.begin_anew)
 
 
+def _sender() -> Sender | None:
+    """
+    The sender of this process, None unless it has recorded something since `configure`.
+    """
+    road = providers.made()
+    # Nothing but a sender is ever made as the sink of a configured process.
+    return cast("Sender", road.sink) if isinstance(road, OwnRoad) else None
+
+
+def _end(timeout_seconds: float) -> None:
+    if (sender := _sender()) is not None:
+        sender.end(timeout_seconds)
+
+
+def _hurry() -> None:
+    if (sender := _sender()) is not None:
+        sender.hurry()
+
+
+_process_end: Final = ProcessEnd(_end, _hurry)
+
+
 def configure(
     *,
     service_name: str | None = None,
@@ -66,6 +85,10 @@ def configure(
     frameworks: bool = True,
     text_limit: int | None = TEXT_LIMIT,
     stack_traces: bool = True,
+    queue_bytes: int | None = None,
+    spool: str | PathLike[str] | None = None,
+    spool_bytes: int | None = None,
+    on_exit: bool = True,
 ) -> None:
     """
     Send what droidscope records by OTLP, whatever OpenTelemetry providers this process has or will have.
@@ -95,15 +118,29 @@ def configure(
 
         stack_traces: Whether stack traces are sent.
 
+        queue_bytes: How much waits in memory while the exporter is away, compressed: 64 MiB by default.
+
+        spool: A folder for what cannot be sent now, so that it survives the end of the process; none by
+            default. Several processes may share it.
+
+        spool_bytes: How much the folder holds at most: 1 GiB by default.
+
+        on_exit: Whether what waits is sent at the end of the process and of its forked children, and before
+            they die of SIGTERM.
+
     Raises:
         ConfigError: If an argument, or a standard variable, cannot be honoured.
         MissingExtraError: If the SDK is not installed.
     """
     _check_text("service_name", service_name)
     resource = _checked_resource(resource_attributes, service_name)
-    destination = Destination(endpoint, _checked_protocol(protocol), _checked_headers(headers))
-    _check_endpoint(destination)
+    _check_text("endpoint", endpoint)
+    destination = Destination(endpoint, protocol, _checked_headers(headers), spool, spool_bytes, queue_bytes)
     _configure(service_name, destination, resource, bool(frameworks), _texts(text_limit, stack_traces))
+    if on_exit:
+        _process_end.watch()
+    else:
+        _process_end.cease()
 
 
 def _configure(
@@ -115,8 +152,10 @@ def _configure(
 ) -> None:
     try:
         from droidscope.instrument.emission.setup import Setup, make_road  # noqa: PLC0415 - needs the SDK
+        from droidscope.instrument.sending.new_sender import check  # noqa: PLC0415 - likewise
     except ImportError:
         raise MissingExtraError("sending telemetry", "sdk") from None
+    check(destination)
     variables = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
     setup = Setup(destination, service_name, resource, frameworks, texts, variables)
     with _configured.lock:
@@ -164,6 +203,14 @@ def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
     return road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else True
 
 
+def sender_status() -> SenderStatus | None:
+    """
+    What this process' sender is at; None unless something was recorded since `configure`.
+    """
+    sender = _sender()
+    return None if sender is None else sender.status()
+
+
 def _flush_all(flushable: Sequence[Any], timeout_seconds: float) -> bool:
     """
     Flush providers of others, each on a thread that may be left behind; True if all were in time.
@@ -192,31 +239,6 @@ def _refuse(name: str, value: object, expected: str) -> ConfigError:
 def _check_text(name: str, value: object) -> None:
     if value is not None and (not isinstance(value, str) or not value.strip()):
         raise _refuse(name, value, "a text")
-
-
-def _checked_protocol(given: str | None) -> str | None:
-    variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
-    name, value = ("protocol", given) if given is not None else (variable, os.environ.get(variable) or None)
-    if value is not None and value not in _PROTOCOLS:
-        raise _refuse(name, value, f"one of {', '.join(_PROTOCOLS)}")
-    return given
-
-
-def _check_endpoint(destination: Destination) -> None:
-    endpoint = destination.endpoint
-    if endpoint is None:
-        return
-    _check_text("endpoint", endpoint)
-    protocol = destination.protocol or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    if protocol == "grpc" and "://" not in endpoint:
-        return
-    try:
-        parts = urlsplit(endpoint)
-        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url:
-        raise _refuse("endpoint", endpoint, "a URL such as http://127.0.0.1:4318")
 
 
 def _checked_headers(headers: object) -> dict[str, str] | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-A = TypeVar("A", bound=InstrumentedSpan)
+A = TypeVar("A")
 F = TypeVar(
     "F",
     bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any] | property"
@@ -47,9 +47,9 @@ class Operation(Generic[A]):
     __slots__ = ("_given", "_make", "_open")
 
     def __init__(self, make: Callable[[], A], given: Names | None = None) -> None:
-        self._make = make
+        self._make = cast("Callable[[], InstrumentedSpan]", make)
         self._given = given
-        self._open: list[A] = []
+        self._open: list[InstrumentedSpan] = []
 
     def __repr__(self) -> str:
         name = self._given.function if self._given is not None else "operation"
@@ -80,7 +80,7 @@ class Operation(Generic[A]):
         emitter = current()
         if emitter is not None:
             span.begin(emitter)
-        return span
+        return cast("A", span)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -112,7 +112,7 @@ class Operation(Generic[A]):
     def _wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return _wrapper_for(function)(function, self._make)
 
-    def _innermost(self) -> A | None:
+    def _innermost(self) -> InstrumentedSpan | None:
         """
         The span that the block which ends here began; of several open at once, the one around this call.
         """

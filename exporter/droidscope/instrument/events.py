@@ -29,7 +29,7 @@ from droidscope.instrument.never_raise import never_raise, warn_of_no_session, w
 from droidscope.instrument.outputs import OutputFields, takes_output
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
-from droidscope.instrument.sessions import Phase
+from droidscope.instrument.sessions import PhaseSpan
 from droidscope.instrument.tasks import WithOutput
 
 TOLD: Final = (MessageType.COORDINATION.value, MessageType.DISCOVERY.value, MessageType.RESPONSE.value)
@@ -164,7 +164,7 @@ class BlockedPeriod:
 
     def __init__(self) -> None:
         self._context = get_current()
-        self._phase = enclosing(current(), Phase)
+        self._phase = enclosing(current(), PhaseSpan)
 
     @never_raise
     def begin(self, reason: str) -> None:
@@ -239,7 +239,7 @@ def unblocked() -> None:
     emitter = _recording_emitter()
     if emitter is None:
         return
-    phase = enclosing(current(), Phase)
+    phase = enclosing(current(), PhaseSpan)
     if phase is None or phase.unblock():
         emitter.event(names.UNBLOCKED_EVENT, ids(current_baggage(), emitter.service), get_current())
 

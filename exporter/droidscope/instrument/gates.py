@@ -9,6 +9,7 @@ from typing import Final
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
+from droidscope.instrument import handles
 from droidscope.instrument.checks.values import flag, refuse, whole
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, enclosing
@@ -16,7 +17,7 @@ from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.outputs import points
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Verdict:
     score: Score | None = None
 
 
-class Gate(InstrumentedSpan):
+class GateSpan(InstrumentedSpan, handles.Gate):
     """
     A quality gate. It passes if its body ends without a verdict, and fails by an exception.
 
@@ -107,7 +108,7 @@ class Gate(InstrumentedSpan):
 
     def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
         verdict = self._verdict(ending)
-        session = enclosing(self.parent, Session)
+        session = enclosing(self.parent, SessionSpan)
         if session is not None and verdict is not None:
             session.gates[str(self._id)] = verdict
         return {} if self._points is None else {names.GATE_SCORE: self._points}
@@ -120,7 +121,7 @@ _COUNTS: Final = {
 }
 
 
-class Synthesis(InstrumentedSpan):
+class SynthesisSpan(InstrumentedSpan, handles.Synthesis):
     """
     The integration of a session's results.
     """
@@ -174,7 +175,7 @@ class Synthesis(InstrumentedSpan):
         if self._is_cancelled(ending):
             return {}
         values = dict(self._reported)
-        session = enclosing(self.parent, Session)
+        session = enclosing(self.parent, SessionSpan)
         if session is not None and session.gates:
             values.setdefault(names.SYNTHESIS_GATES_PASSED, all(session.gates.values()))
         return values

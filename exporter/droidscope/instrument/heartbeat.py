@@ -91,8 +91,15 @@ class Heartbeat:
         with self._lock:
             self._add(session)
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="droidscope-heartbeat", daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        thread = Thread(target=self._run, name="droidscope-heartbeat", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # at the end of a process there are no more threads, and no need of this one
+            return
+        self._thread = thread
 
     def discard(self, session: OpenSession) -> None:
         """

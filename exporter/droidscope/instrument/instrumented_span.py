@@ -139,9 +139,9 @@ class InstrumentedSpan:
 
     def __repr__(self) -> str:
         value = getattr(self, self.label, None)
-        name = f" {Shown(value)!r}," if value is not None else ""
+        name = f" {Shown(value)!r}" if value is not None else ""
         state = "ended" if self.ended else "not begun" if self.emitter is None else "open"
-        return f"<droidscope.{type(self).__name__}{name} {state}>"
+        return f"<droidscope {self.kind}{name}, {state}>"
 
     @never_raise
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:

@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import DEFAULT_DEADLINE_SECONDS, Kind, MessageType, Outcome
+from droidscope.instrument import handles
 from droidscope.instrument.baggage import new_id
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, seconds
@@ -80,7 +81,7 @@ class Message(InstrumentedSpan):
         return {}
 
 
-class Query(Message):
+class QuerySpan(Message, handles.Query):
     """
     A question to a droid; it lasts until its answer.
     """

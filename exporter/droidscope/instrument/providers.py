@@ -222,6 +222,7 @@ class _Roads:
         self.lock = RLock()
         self.configured = False
         self.make: Callable[[], Emitter] | None = None
+        self.is_making = False
         self.own: Emitter | None = None
         self.overriding: list[Emitter] = []
 
@@ -252,11 +253,13 @@ def own() -> Emitter | None:
     """
     if _roads.own is None and _roads.make is not None:
         with _roads.lock:
-            # Whatever is recorded while it is made is recorded by nobody, rather than made once more.
-            make, _roads.make = _roads.make, None
-            if make is not None:
-                _roads.own = never_raise(make)()
-                _roads.make = make if _roads.own is not None else None
+            # What this thread records while it makes one is recorded by nobody.
+            if _roads.own is None and _roads.make is not None and not _roads.is_making:
+                _roads.is_making = True
+                _roads.own = never_raise(_roads.make)()
+                _roads.is_making = False
+                if _roads.own is None:
+                    _roads.make = None
     return _roads.own
 
 
@@ -333,7 +336,7 @@ def _begin_anew() -> None:
     for emitter in (_emitter, *_roads.overriding):
         if emitter is not None:
             emitter.counters.restart()
-    _roads.own = None
+    _roads.own, _roads.is_making = None, False
     _forget()
 
 

@@ -11,7 +11,7 @@ from opentelemetry.trace import format_span_id
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.instrument import heartbeat
+from droidscope.instrument import handles, heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome, seconds
@@ -22,7 +22,7 @@ from droidscope.instrument.user_attributes import Scalar, WithAttributes
 from droidscope.units import SECOND_NS
 
 
-class Session(WithAttributes):
+class SessionSpan(WithAttributes, handles.Session):
     """
     One run of a pattern, from request to result.
     """
@@ -128,7 +128,7 @@ class Session(WithAttributes):
         return {names.SESSION_WAITING_SECONDS: waited_ns / SECOND_NS} if waited_ns else {}
 
 
-class Phase(WithOutcome):
+class PhaseSpan(WithOutcome, handles.Phase):
     """
     One phase of a session; it may be blocked for some of its time.
     """

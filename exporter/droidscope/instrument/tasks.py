@@ -13,7 +13,7 @@ from opentelemetry import baggage
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.instrument import outputs
+from droidscope.instrument import handles, outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
 from droidscope.instrument.checks.values import count_dropped, whole
 from droidscope.instrument.emission.forks import LINEAGE
@@ -55,7 +55,7 @@ class WithOutput(WithOutcome):
             self.span.set_attributes(outputs.describe(given, self._sums))
 
 
-class Task(WithOutput, WithAttributes):
+class TaskSpan(WithOutput, WithAttributes, handles.Task):
     """
     A droid's piece of work, over all its attempts.
     """
@@ -132,19 +132,26 @@ class Task(WithOutput, WithAttributes):
         emitter.task_duration.record(self._elapsed_ns() / SECOND_NS, labels)
 
 
-class Attempt(WithOutput):
+class AttemptSpan(WithOutput, handles.Attempt):
     """
     One try at the task it is inside of; outside of any task, and inside of a delivery, it is not recorded.
     """
 
     kind = Kind.ATTEMPT.value
-    label = "number"
+    label = "_counted"
     outcomes = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED)
 
     def __init__(self, number: int | None = None) -> None:
         super().__init__()
         self._number = number
-        self.number = number or 1
+        self._counted = number or 1
+
+    @property
+    def number(self) -> int:
+        """
+        Which try it is: the given number, else counted within the task.
+        """
+        return self._counted
 
     def begin(self, emitter: Emitter, *, enter: bool = True) -> None:
         """
@@ -152,9 +159,11 @@ class Attempt(WithOutput):
         """
         if baggage.get_baggage(names.TASK_ID) is None:
             warn_once(
-                "attempt", "an attempt outside of a task is not recorded: put it inside a droidscope.task"
+                "attempt",
+                "an attempt outside of a task is not recorded: put it inside a droidscope.task; "
+                "to a thread, droidscope.carry(function) takes the task along",
             )
-        elif isinstance(enclosing(current(), Task), Delivery):
+        elif isinstance(enclosing(current(), TaskSpan), Delivery):
             warn_once(
                 "attempt:delivery",
                 "an attempt inside of a task(delivery=) is not recorded: the delivery is the attempt",
@@ -163,9 +172,9 @@ class Attempt(WithOutput):
             super().begin(emitter, enter=enter)
 
     def _describe(self) -> Description:
-        task = enclosing(self.parent, Task)
+        task = enclosing(self.parent, TaskSpan)
         counted = task.next_attempt() if task is not None else 1
-        self.number = self._number or counted
+        self._counted = self._number or counted
         return f"attempt {self.inside.get(names.AGENT_NAME, '')}", {}, {names.TASK_ATTEMPT: self.number}
 
     def _conclude(self, emitter: Emitter, ending: Ending) -> Values:  # noqa: ARG002 - as every span
@@ -175,7 +184,7 @@ class Attempt(WithOutput):
         return {}
 
 
-class Delivery(Task):
+class Delivery(TaskSpan):
     """
     One delivery of a task by a queue. Its span is that of an attempt, whatever process it is in; the
     delivery after which there is no other emits the span of the task as well.
@@ -288,7 +297,7 @@ def task_of(
     delivery: int | None = None,
     max_deliveries: int | None = None,
     attributes: Mapping[str, Scalar] | None = None,
-) -> Task:
+) -> handles.Task:
     """
     A task, or one *delivery* of it; numbers that do not fit are logged and dropped.
     """
@@ -296,15 +305,15 @@ def task_of(
     if number is None:
         if max_deliveries is not None:
             warn_once("task:max_deliveries", "task(max_deliveries) is dropped: it needs delivery=, from 1")
-        return Task(droid, type, id, attributes)
+        return TaskSpan(droid, type, id, attributes)
     if id is None:
         warn_once("task:delivery", "task(delivery) is dropped: it needs the id= that all deliveries have")
-        return Task(droid, type, id, attributes)
+        return TaskSpan(droid, type, id, attributes)
     last = whole("task(max_deliveries)", max_deliveries, least=number)
     return Delivery(droid, type, id, number, last, attributes)
 
 
-class Tool(WithOutcome):
+class ToolSpan(WithOutcome, handles.Tool):
     """
     A call of a tool.
     """

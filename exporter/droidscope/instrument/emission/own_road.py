@@ -163,6 +163,12 @@ class OwnRoad(Emitter):
         about: SpanContext = span.get_span_context()
         self.sink.log(EventRecord(self.resource, SCOPE, name, values, about))
 
+    def count_loss(self, reason: str, count: int) -> None:
+        """
+        Count records that the sink has lost.
+        """
+        self.counters.add(names.CLIENT_DROPPED, {names.DROP_REASON: reason}, count)
+
     def retire(self, successor: Callable[[], Emitter | None], timeout_seconds: float) -> bool:
         """
         Send what waits, and what is still open on the road that is then in use; False if anything was not

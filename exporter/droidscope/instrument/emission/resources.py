@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument.emission.texts import AttributeValue, clean_values
@@ -30,7 +30,7 @@ def own_resource(
     The instance is this process alone: an id of the user's is kept where it *keeps_instance*, which a
     forked process does not.
     """
-    values = dict(Resource.create().attributes)
+    values = _detected()
     theirs = getattr(getattr(trace.get_tracer_provider(), "resource", None), "attributes", None) or {}
     if _is_unknown(values.get(names.SERVICE_NAME)):
         values.pop(names.SERVICE_NAME, None)
@@ -48,6 +48,13 @@ def own_resource(
             merged[names.SERVICE_NAME],
         )
     return clean_values(merged)
+
+
+def _detected() -> dict[str, Any]:
+    try:
+        return dict(Resource.create().attributes)
+    except RuntimeError:  # it looks on threads of its own, and the end of a process has no more of them
+        return dict(OTELResourceDetector().detect().attributes)
 
 
 def _is_unknown(name: object) -> bool:

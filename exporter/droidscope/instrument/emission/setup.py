@@ -21,9 +21,9 @@ from droidscope.instrument.emission.frameworks import FrameworkSpans, RoutedSpan
 from droidscope.instrument.emission.metrics_data import metrics_data
 from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
 from droidscope.instrument.emission.resources import own_resource
-from droidscope.instrument.emission.sdk_sink import SdkSink
-from droidscope.instrument.emission.sink import Collect, Destination, Sink
+from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TextSettings
+from droidscope.instrument.sending.new_sender import new_sender
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,6 @@ class Setup:
     generation: int = field(default_factory=lambda: LINEAGE.generation)
 
 
-def new_sink(destination: Destination, collect: Collect) -> Sink:
-    """
-    A sink of this process for *destination*.
-    """
-    return SdkSink(destination, collect)
-
-
 def make_road(setup: Setup) -> OwnRoad:
     """
     The emitter of this process; it is made anew in each forked child.
@@ -60,7 +53,7 @@ def make_road(setup: Setup) -> OwnRoad:
     return OwnRoad(
         OwnResource(attributes),
         setup.texts,
-        lambda road: new_sink(setup.destination, road.collect),
+        lambda road: new_sender(setup.destination, road.collect, road.count_loss),
         lambda provider: provider is not FRAMEWORKS.provider,
         events=setup.variables.get("OTEL_LOGS_EXPORTER", "").strip() != "none",
     )

@@ -41,14 +41,16 @@ class Destination:
     """
     Where to send, as `configure` was given it: None leaves the choice to the standard OTEL_* variables.
 
-    *spool* is a folder for what cannot be sent now; *on_exit* is whether the end of the process flushes.
+    *spool* is a folder for what cannot be sent now, of at most *spool_bytes* on disk, None for the default;
+    *queue_bytes* is what waits in memory, None for the default.
     """
 
     endpoint: str | None = None
     protocol: str | None = None
     headers: Mapping[str, str] | None = None
     spool: str | PathLike[str] | None = None
-    on_exit: bool = True
+    spool_bytes: int | None = None
+    queue_bytes: int | None = None
 
 
 Collect = Callable[[], Any]

@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
+from droidscope.instrument import handles
 from droidscope.instrument.checks.values import real, whole
 from droidscope.instrument.emission.texts import clean_text
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
@@ -25,7 +26,7 @@ _NAMES: Final = (
 )
 
 
-class ModelCall(WithOutcome):
+class ModelCallSpan(WithOutcome, handles.ModelCall):
     """
     A request to a model. Of each count, what was given last stands.
     """

@@ -19,7 +19,7 @@ from droidscope.instrument.instrumented_span import current, enclosing
 from droidscope.instrument.never_raise import never_raise, warn_of_no_session
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
-from droidscope.instrument.sessions import Session
+from droidscope.instrument.sessions import SessionSpan
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -147,12 +147,12 @@ def resumed() -> None:
     if emitter is None:
         return
     values = ids(current_baggage(), emitter.service)
-    if _waits(values).end() or enclosing(current(), Session) is None:
+    if _waits(values).end() or enclosing(current(), SessionSpan) is None:
         emitter.event(names.RESUMED_EVENT, values, get_current())
 
 
 def _waits(inside: Mapping[str, str]) -> OverlappingTime:
-    session = enclosing(current(), Session)
+    session = enclosing(current(), SessionSpan)
     return _elsewhere.waits_of(inside) if session is None else session.waits
 
 

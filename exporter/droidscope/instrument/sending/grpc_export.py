@@ -1,0 +1,137 @@
+"""
+OTLP over gRPC, over bytes that are already encoded.
+"""
+
+from __future__ import annotations
+
+from gzip import decompress
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from droidscope.instrument.sending.answers import ExportAnswer, Verdict, read_success, shorten
+from droidscope.instrument.sending.destinations import SignalDestination
+
+_METHODS: Final = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+}
+_LATER: Final = {
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS,
+}
+_HINTS: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: "the credentials are missing or wrong; see headers",
+    grpc.StatusCode.PERMISSION_DENIED: "the credentials do not allow it; see headers",
+    grpc.StatusCode.UNIMPLEMENTED: "this is no OTLP endpoint; OTLP over gRPC usually listens on port 4317",
+}
+_WRONG_PORT: Final = "this is no gRPC port; expected that of OTLP over gRPC, usually 4317, or http/protobuf"
+_HTTP1_SIGNS: Final = ("http1", "http/1", "parsing http/2", "settings frame")
+_OPTIONS: Final = (
+    ("grpc.max_send_message_length", -1),
+    # grpcio's own pause between two connections grows to two minutes: far longer than our own between tries.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+)
+
+_abandoned: Final[list[Any]] = []
+"""
+Channels of the parent of a forked process, which must not be closed by the child.
+"""
+
+
+class GrpcExport:
+    """
+    Sends requests to one destination, over one channel that is kept.
+    """
+
+    def __init__(self, destination: SignalDestination) -> None:
+        self._destination = destination
+        self._channel: Any = None
+        self._metadata = tuple(destination.headers.items())
+
+    def send(self, packed: bytes, timeout_seconds: float) -> ExportAnswer:
+        """
+        Send one request, given gzipped, and wait for its answer; never raises.
+        """
+        try:
+            if self._channel is None:
+                self._channel = self._connect()
+            method = self._channel.unary_unary(_METHODS[self._destination.signal])
+            body = method(decompress(packed), timeout=timeout_seconds, metadata=self._metadata)
+            return read_success(self._destination.signal, body)
+        except grpc.RpcError as error:
+            return _answer_to(error)
+        except DecodeError:
+            return ExportAnswer(Verdict.REFUSED, "this is no OTLP endpoint: its answer is something else")
+        except Exception as error:  # noqa: BLE001 - whatever happens is an answer
+            return ExportAnswer(Verdict.REFUSED, shorten(f"it could not be sent: {error!r}"))
+
+    def close(self) -> None:
+        """
+        Close the channel; the next request opens another.
+        """
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def abandon(self) -> None:
+        """
+        Leave the channel to the parent of this forked process.
+        """
+        if self._channel is not None:
+            _abandoned.append(self._channel)
+            self._channel = None
+
+    def _connect(self) -> Any:  # noqa: ANN401 - grpcio has no types
+        address = self._destination.endpoint
+        target = urlsplit(address).netloc if "://" in address else address
+        options = (*_OPTIONS, ("grpc.enable_http_proxy", 0 if self._destination.is_loopback else 1))
+        compression = grpc.Compression.Gzip if self._destination.compression == "gzip" else None
+        if self._destination.insecure:
+            return grpc.insecure_channel(target, options, compression)
+        return grpc.secure_channel(target, self._credentials(), options, compression)
+
+    def _credentials(self) -> Any:  # noqa: ANN401 - grpcio has no types
+        files = (self._destination.authority, self._destination.key, self._destination.certificate)
+        return grpc.ssl_channel_credentials(*(None if path is None else path.read_bytes() for path in files))
+
+
+def _answer_to(error: Any) -> ExportAnswer:  # noqa: ANN401 - grpcio has no types
+    code, details = error.code(), error.details() or ""
+    text = f"gRPC {code.name}: {shorten(details)}"
+    retry_after = _retry_after(error)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than" in details and retry_after is None:
+        return ExportAnswer(Verdict.TOO_LARGE, text)
+    if any(sign in details.lower() for sign in _HTTP1_SIGNS):
+        return ExportAnswer(Verdict.LATER, f"{text} ({_WRONG_PORT})")
+    if code in _LATER:
+        reached = "failed to connect" not in details.lower()
+        return ExportAnswer(Verdict.LATER, text, retry_after_seconds=retry_after, reached=reached)
+    hint = _HINTS.get(code)
+    return ExportAnswer(Verdict.REFUSED, f"{text} ({hint})" if hint else text)
+
+
+def _retry_after(error: Any) -> float | None:  # noqa: ANN401 - grpcio has no types
+    for name, value in error.trailing_metadata() or ():
+        if name == "grpc-status-details-bin":
+            try:
+                details = Status.FromString(value).details
+            except DecodeError:
+                return None
+            info = RetryInfo()
+            if any(detail.Unpack(info) for detail in details):
+                seconds: float = info.retry_delay.seconds + info.retry_delay.nanos / 1e9
+                return max(0.0, seconds)
+    return None

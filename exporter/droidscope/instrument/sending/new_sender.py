@@ -1,0 +1,81 @@
+"""
+The sender that `configure` has asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from droidscope.errors import ConfigError
+from droidscope.instrument.emission.sink import Collect, Destination
+from droidscope.instrument.sending.destinations import SignalDestination, destinations
+from droidscope.instrument.sending.sender import METRIC_SECONDS, QUEUE_BYTES, Sender
+from droidscope.instrument.sending.spool import SPOOL_BYTES, Spool
+
+_INTERVAL: str = "OTEL_METRIC_EXPORT_INTERVAL"
+_LEAST_BYTES = 1_048_576
+
+
+def check(destination: Destination) -> None:
+    """
+    Find out whether a sender can be made.
+
+    Raises:
+        ConfigError: If an argument, a standard variable or the folder of the spool cannot be used.
+    """
+    _signals(destination)
+    _metric_seconds()
+    for name in ("queue_bytes", "spool_bytes"):
+        _check_bytes(name, getattr(destination, name))
+    _spool(destination)
+
+
+def new_sender(destination: Destination, collect: Collect, on_loss: Callable[[str, int], None]) -> Sender:
+    """
+    A sender of this process.
+
+    Raises:
+        ConfigError: As `check` does.
+    """
+    return Sender(
+        _signals(destination),
+        queue_bytes=destination.queue_bytes or QUEUE_BYTES,
+        spool=_spool(destination),
+        collect=collect,
+        metric_seconds=_metric_seconds(),
+        on_loss=on_loss,
+    )
+
+
+def _signals(destination: Destination) -> dict[str, SignalDestination]:
+    return destinations(destination.endpoint, destination.protocol, destination.headers)
+
+
+def _spool(destination: Destination) -> Spool | None:
+    if destination.spool is None:
+        return None
+    if not isinstance(destination.spool, str | os.PathLike) or not os.fspath(destination.spool):
+        raise ConfigError(f"spool is {destination.spool!r}; expected the path of a folder")
+    return Spool(Path(destination.spool).absolute(), destination.spool_bytes or SPOOL_BYTES)
+
+
+def _check_bytes(name: str, value: Any) -> None:  # noqa: ANN401 - what a user has given
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= _LEAST_BYTES):
+        return
+    raise ConfigError(f"{name} is {value!r}; expected bytes, at least {_LEAST_BYTES}")
+
+
+def _metric_seconds() -> float:
+    text = os.environ.get(_INTERVAL)
+    if not text:
+        return METRIC_SECONDS
+    try:
+        seconds = float(text) / 1000
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(f"{_INTERVAL} is {text!r}; expected milliseconds, more than 0")
+    return seconds

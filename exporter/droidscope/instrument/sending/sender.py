@@ -1,0 +1,374 @@
+"""
+One daemon thread a process takes what is recorded, encodes it and sends it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from time import monotonic, sleep
+from typing import Any, Final
+from weakref import WeakSet
+
+from droidscope.instrument.emission.forks import after_fork_in_child
+from droidscope.instrument.never_raise import logger, warn_once
+from droidscope.instrument.sending.delivery import Delivery
+from droidscope.instrument.sending.destinations import SignalDestination
+from droidscope.instrument.sending.encoding import encode, encode_snapshot
+from droidscope.instrument.sending.losses import Losses
+from droidscope.instrument.sending.sender_status import SenderStatus, SignalStatus
+from droidscope.instrument.sending.spool import LOOK_SECONDS, Spool
+
+QUEUE_BYTES: Final = 64 * 1024 * 1024
+"""
+How much waits encoded in memory, if nothing else is asked for.
+"""
+QUEUE_ITEMS: Final = 65_536
+"""
+How many records wait to be encoded.
+"""
+BATCH_ITEMS: Final = 512
+LINGER_SECONDS: Final = 0.5
+"""
+The longest a record waits for others to be sent with it.
+"""
+METRIC_SECONDS: Final = 15.0
+
+_IDLE_SECONDS: Final = 3600.0
+
+
+@dataclass
+class _Request:
+    """
+    A caller waits until everything is sent, or *deadline* (of `monotonic`) has come.
+    """
+
+    deadline: float
+    is_end: bool
+    done: SimpleQueue[bool]
+
+
+class _Stop:
+    """
+    The thread is to end.
+    """
+
+
+class Sender:
+    """
+    Takes records on any thread without blocking and without raising, and sends them on its own.
+
+    Spans and log records are what the OTLP encoders take. *collect* gives the SDK's MetricsData, None if
+    there is nothing; it is called on the sender's thread every *metric_seconds*, once something was recorded.
+    *on_loss* gets the reason and the number of what is lost.
+
+    A signal without a destination is switched off: its records are ignored.
+    """
+
+    _told: int
+    _is_closed: bool
+
+    def __init__(
+        self,
+        destinations: Mapping[str, SignalDestination],
+        *,
+        queue_bytes: int = QUEUE_BYTES,
+        queue_items: int = QUEUE_ITEMS,
+        spool: Spool | None = None,
+        collect: Callable[[], Any] | None = None,
+        metric_seconds: float = METRIC_SECONDS,
+        on_loss: Callable[[str, int], None] = lambda _reason, _count: None,
+    ) -> None:
+        self._destinations = dict(destinations)
+        self._queue_bytes = queue_bytes
+        self._queue_items = queue_items
+        self._spool = spool
+        self._collect = collect
+        self._metric_seconds = metric_seconds
+        self._on_loss = on_loss
+        self._restart()
+        _senders.add(self)
+        if spool is not None:  # what processes before have left is sent without waiting for a record
+            self._wake.put(None)
+            self._start()
+
+    def span(self, readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
+        """
+        Send a span that has ended.
+        """
+        self._put(self._spans, readable)
+
+    def log(self, readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
+        """
+        Send a log record.
+        """
+        self._put(self._logs, readable)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """
+        Send everything now; True if all that was recorded since the flush before has been accepted.
+
+        It waits at most *timeout_seconds* and never raises.
+        """
+        before = self._told
+        is_sent = self._finish(timeout_seconds, is_end=False)
+        self._told = lost = self._losses.total
+        return is_sent and lost <= before
+
+    def end(self, timeout_seconds: float) -> bool:
+        """
+        As `shutdown`, except that what is recorded later is still taken: for the end of the process.
+
+        A receiver that nobody can connect to is given up after a second; what is left goes to the spool.
+        """
+        is_sent = self._finish(timeout_seconds, is_end=True)
+        if not is_sent:
+            self._give_up()
+        self._losses.tell_rest()
+        return is_sent and not self._losses.total
+
+    def shutdown(self, timeout_seconds: float) -> bool:
+        """
+        Send everything and end; True if all that was ever recorded has been accepted. It never raises.
+        """
+        if self._is_closed:
+            return not self._losses.total
+        is_sent = self.end(timeout_seconds)
+        self._is_closed = True
+        self._wake.put(_Stop())
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join(max(0.0, min(timeout_seconds, LINGER_SECONDS)))
+        else:
+            self._delivery.close()
+        return is_sent
+
+    def hurry(self) -> None:
+        """
+        Begin to send everything, without waiting for it: the process may end soon.
+        """
+        if self._is_running():
+            self._wake.put(_Request(monotonic() + LINGER_SECONDS, is_end=False, done=SimpleQueue()))
+
+    def status(self) -> SenderStatus:
+        """
+        What it is at now.
+        """
+        delivery = self._delivery
+        signals = {}
+        for signal, lane in delivery.lanes.items():
+            destination, answer = lane.destination, lane.answer
+            signals[signal] = SignalStatus(
+                endpoint=destination.endpoint,
+                protocol=destination.protocol,
+                verdict="none yet" if answer is None else str(answer.verdict),
+                text="" if answer is None else answer.text,
+                answered_at=lane.answered_at,
+            )
+        waiting = len(self._spans) + len(self._logs) + delivery.items
+        return SenderStatus(signals, waiting, self._losses.by_reason)
+
+    def restart_in_child(self) -> None:
+        """
+        Begin anew in a forked child: what waits is its parent's, and so are connections and files.
+        """
+        self._delivery.leave_to_parent()
+        self._restart()
+
+    def _restart(self) -> None:
+        self._losses = Losses(self._on_loss)
+        # Here and not on the thread: what that imports would be half imported in a child forked meanwhile.
+        self._delivery = Delivery(self._destinations, self._queue_bytes, self._losses, self._spool)
+        self._told = 0
+        self._spans: deque[Any] = deque()
+        self._logs: deque[Any] = deque()
+        # Its methods may be called by a signal handler while they run on the same thread.
+        self._wake: SimpleQueue[_Request | _Stop | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._starting = Lock()
+        self._working = Lock()
+        self._is_armed = False
+        self._is_full = False
+        self._is_used = False
+        self._is_closed = False
+        self._linger_until = float("inf")
+        self._metrics_at = 0.0
+
+    def _put(self, items: deque[Any], readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
+        waiting = len(self._spans) + len(self._logs)
+        if waiting >= self._queue_items or self._is_closed:
+            self._refuse()
+            return
+        items.append(readable)
+        if not self._is_armed:
+            self._is_armed = self._is_used = True
+            self._wake.put(None)
+            if self._thread is None:
+                self._start()
+        elif waiting >= BATCH_ITEMS and not self._is_full:
+            self._is_full = True
+            self._wake.put(None)
+
+    def _refuse(self) -> None:
+        if self._is_closed:
+            self._losses.add("shut_down", 1, "it was recorded after the end")
+        else:
+            self._losses.add("queue_full", 1, f"{self._queue_items} records wait to be encoded")
+
+    def _start(self) -> None:
+        if not self._starting.acquire(blocking=False):
+            return
+        try:
+            if self._thread is None:
+                thread = Thread(target=self._run, name="droidscope", daemon=True)
+                thread.start()
+                self._thread = thread
+        except RuntimeError:  # the interpreter is at its end, or the system has no more threads
+            logger.info("droidscope cannot start its thread now: what is recorded waits for a flush")
+        finally:
+            self._starting.release()
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                token = self._next()
+                if isinstance(token, _Stop):
+                    self._delivery.close()
+                    return
+                if token is None:
+                    self._work()
+                else:
+                    token.done.put(self._send_all(token))
+            except Exception as error:  # noqa: BLE001 - the thread must go on
+                warn_once(f"sender:{type(error).__name__}", "droidscope could not send: %r", error)
+                sleep(LINGER_SECONDS)
+
+    def _next(self) -> _Request | _Stop | None:
+        """
+        What wakes the thread; None is something recorded, or something due.
+        """
+        try:
+            return self._wake.get(timeout=self._pause())
+        except Empty:
+            return None
+
+    def _pause(self) -> float:
+        """
+        Seconds until there is something to do without being woken.
+        """
+        if self._linger_until < float("inf"):
+            return max(0.0, self._linger_until - monotonic())
+        idle = _IDLE_SECONDS if self._spool is None else LOOK_SECONDS
+        times = [self._delivery.next_due(), monotonic() + idle]
+        if self._is_used and self._collect is not None:
+            times.append(self._metrics_at)
+        return max(0.0, min(times) - monotonic())
+
+    def _work(self) -> None:
+        now = monotonic()
+        if self._is_armed and not self._is_full and now < self._linger_until:
+            # The first record since the last batch: others will follow.
+            if self._linger_until == float("inf"):
+                self._linger_until = now + LINGER_SECONDS
+            return
+        with self._working:
+            self._linger_until = float("inf")
+            self._gather(is_due=now >= self._metrics_at, send=self._delivery.send_due)
+
+    def _gather(self, *, is_due: bool, send: Callable[[], object]) -> None:
+        """
+        Encode what is recorded, and call *send* after each batch and at the end.
+        """
+        # Counts are read first, so that none is sent before what it counts.
+        metrics = self._read_metrics() if is_due else None
+        self._is_armed = self._is_full = False
+        while self._spans or self._logs:
+            for signal, items in (("logs", self._logs), ("traces", self._spans)):
+                self._encode(signal, items)
+            send()
+        if metrics is not None:
+            self._delivery.add(encode_snapshot(metrics))
+        send()
+
+    def _read_metrics(self) -> Any:  # noqa: ANN401 - the SDK's MetricsData
+        if self._collect is None or not self._is_used or "metrics" not in self._destinations:
+            return None
+        self._metrics_at = monotonic() + self._metric_seconds
+        try:
+            return self._collect()
+        except Exception as error:  # noqa: BLE001 - counts are no reason to lose records
+            warn_once("collect", "droidscope could not read its counters: %r", error)
+            return None
+
+    def _encode(self, signal: str, items: deque[Any]) -> None:
+        taken: list[Any] = []
+        while items and len(taken) < BATCH_ITEMS:
+            taken.append(items.popleft())
+        if not taken or signal not in self._destinations:
+            return
+        batches, lost = encode(signal, taken)
+        for batch in batches:
+            self._delivery.add(batch)
+        if lost:
+            self._losses.add("unencodable", lost, f"{signal} that OTLP cannot express")
+
+    def _finish(self, timeout_seconds: float, *, is_end: bool) -> bool:
+        """
+        Have the thread send everything, or do it here where there is none.
+        """
+        if not self._is_used and self._spool is None:
+            return True
+        request = _Request(monotonic() + timeout_seconds, is_end, SimpleQueue())
+        if self._is_running():
+            self._wake.put(request)
+            try:
+                return request.done.get(timeout=max(0.0, timeout_seconds))
+            except Empty:
+                return False
+        try:
+            return self._send_all(request)
+        except Exception as error:  # noqa: BLE001 - whatever happens is no success
+            logger.warning("droidscope could not send what was waiting: %r", error)
+            return False
+
+    def _send_all(self, request: _Request) -> bool:
+        if not self._working.acquire(timeout=max(0.0, request.deadline - monotonic())):
+            return False
+        try:
+            delivery = self._delivery
+            self._linger_until = float("inf")
+            self._gather(is_due=True, send=lambda: None)
+            is_sent = delivery.send_all(request.deadline, is_end=request.is_end)
+            return is_sent and not delivery.metrics_lost
+        finally:
+            self._working.release()
+
+    def _give_up(self) -> None:
+        """
+        The process ends: what is left goes to the spool, and is lost where there is no room.
+        """
+        self._losses.is_ending = True
+        try:
+            for signal, items in (("logs", self._logs), ("traces", self._spans)):
+                while items:
+                    self._encode(signal, items)
+            self._delivery.spill()
+            self._delivery.lose_rest()
+        except Exception as error:  # noqa: BLE001 - the end of a process is never held up
+            logger.warning("droidscope could not keep what was waiting: %r", error)
+
+
+_senders: Final[WeakSet[Sender]] = WeakSet()
+
+
+def _restart_in_child() -> None:
+    for sender in list(_senders):
+        sender.restart_in_child()
+
+
+after_fork_in_child(_restart_in_child)
