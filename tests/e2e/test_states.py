@@ -308,6 +308,34 @@ def test_three_deliveries_are_one_task(service, order):
     )
 
 
+def test_a_delivery_that_is_killed_is_delivered_again(service):
+    """
+    It has ended nothing, and the next one concludes the task.
+    """
+    process = service.start(
+        """
+        import time
+        headers = {}
+        with ds.session("p", id="s") as session:
+            session.wait("the queue")
+            propagate.inject(headers)
+        token = context.attach(propagate.extract(headers))
+        with ds.task("d", id="t", delivery=1, max_deliveries=2):
+            ds.flush()
+            print(json.dumps(headers), flush=True)
+            time.sleep(60)
+        """,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        headers = json.loads(process.stdout.readline())
+        process.kill()
+    service.run(DELIVERY.format(headers=headers, id="t", number=2, fails=False))
+    service.run("with ds.session('p', id='s', resume=True): pass")
+
+    service.check(session_completed=1, task_completed=1, attempt_succeeded=1, retry=1)
+
+
 def test_models_are_asked_within_tasks(service):
     """
     Their tokens count once for the task, or not at all where the task states its own.
