@@ -49,7 +49,10 @@ class TestAnswers:
         """
         assert ask("dashboard", orchestrator="atlas", window="1h")["session_summary"] == {
             "active_sessions": 1,
+            "waiting_sessions": 0,
             "completed_sessions": 6,
+            "cancelled_sessions": 0,
+            "unknown_sessions": 0,
             "success_ratio": 0.5,
             "success_samples": 12,
             "average_duration_seconds": 60,
