@@ -3,11 +3,14 @@ The Python of README.md and docs/instrumentation.md runs as it stands, and does 
 """
 
 import asyncio
+import json
+import logging
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from opentelemetry import baggage, trace
 
 import droidscope as ds
@@ -15,7 +18,7 @@ from droidscope.conventions import attributes as names
 from droidscope.instrument.orchestrators.alert_poller import ALERT_POLLER
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/instrumentation.md")
+PAGES = ("README.md", "docs/instrumentation.md", "docs/doctor.md")
 TRIED = (
     "def fix(",
     "def build_feature(",
@@ -28,7 +31,11 @@ TRIED = (
     "def build(",
     "def complete(",
     "class Mine(",
+    "class Hooks:",
+    "logging.StreamHandler()",
+    "def add_ids(",
     "def test_a_retry_is_an_attempt(",
+    "ds.check(send=True)",
 )
 """
 What tells the examples apart: one for each test below.
@@ -331,6 +338,69 @@ def test_the_mixin(seen, monkeypatch):
     assert seen.one("session").attributes[names.PATTERN_ID] == "bug-fix"
     assert watched == [mine]
     assert mine.handle_alerts([]) is None
+
+
+def test_the_hooks(seen):
+    """
+    One session for each run, by how it ended.
+    """
+    hooks = run("class Hooks:")["Hooks"]()
+    for run_id in ("done", "bad", "broken", "aborted"):
+        hooks.on_start(run_id)
+        hooks.on_step(run_id, "coder", lambda: None)
+    hooks.on_end("done", {"success": True})
+    hooks.on_end("bad", {"success": False})
+    hooks.on_error("broken", TimeoutError())
+    hooks.on_abort("aborted")
+
+    assert [
+        (span.attributes[names.SESSION_ID], span.attributes[names.SESSION_OUTCOME])
+        for span in seen.records("session")
+    ] == [("done", "completed"), ("bad", "failed"), ("broken", "failed"), ("aborted", "cancelled")]
+    assert len({span.attributes[names.SESSION_ID] for span in seen.records("task")}) == 4
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_log_records(capsys):
+    """
+    Their handler writes the ids.
+    """
+    handler = run("logging.StreamHandler()", logging=logging)["handler"]
+    try:
+        with ds.session("review", id="s1"), ds.task(droid="reviewer", id="t1"):
+            logging.getLogger("somebody").warning("looks odd")
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert "WARNING [s1 t1] looks odd" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_processor(capsys):
+    """
+    Events of structlog have the ids.
+    """
+    try:
+        run("def add_ids(", structlog=structlog)
+        with ds.session("review", id="s1"):
+            structlog.get_logger().warning("looks odd")
+    finally:
+        structlog.reset_defaults()
+
+    assert json.loads(capsys.readouterr().out)["session_id"] == "s1"
+
+
+def test_the_check(configured, monkeypatch, capsys):
+    """
+    Prints one line for each finding.
+    """
+    finding = ds.Finding("no_sdk", "error", "There is none.", "Install it.")
+    monkeypatch.setattr(ds, "check", lambda **given: [finding] if given == {"send": True} else [])
+
+    run("ds.check(send=True)")
+
+    assert configured == [{"service_name": "my-orchestrator"}]
+    assert capsys.readouterr().out == "error no_sdk: There is none. Install it.\n"
 
 
 def build():
