@@ -45,6 +45,17 @@ Outcomes as docs/metrics.md lists them, restated: a query for any other finds no
 """
 
 
+def values_of(metric, label):
+    """
+    Values of a label that is no outcome; a session has one state at a time.
+    """
+    return (
+        ["waiting"]
+        if metric is metrics.ACTIVE_SESSION_STATE and label == "state"
+        else VALUES.get(label, [f"some-{label}"])
+    )
+
+
 def samples(metric):
     """
     Names, labels and slope or value of the series of one family.
@@ -52,9 +63,7 @@ def samples(metric):
     labels = (
         metric.labels if not metric.name.startswith("orchestrator_") else ("orchestrator", *metric.labels)
     )
-    values = [
-        OUTCOMES[metric] if name == "outcome" else VALUES.get(name, [f"some-{name}"]) for name in labels
-    ]
+    values = [OUTCOMES[metric] if name == "outcome" else values_of(metric, name) for name in labels]
     for chosen in product(*values):
         pairs = dict(zip(labels, chosen, strict=True))
         if metric.kind == "counter":

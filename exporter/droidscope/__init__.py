@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from droidscope.errors import ConfigError, DroidscopeError, MissingExtraError
-    from droidscope.instrument.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.api import (
         ask,
         attempt,
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     )
     from droidscope.instrument.around import carry, current
     from droidscope.instrument.configure import configure, flush, shutdown
+    from droidscope.instrument.diagnosis.findings import Finding
+    from droidscope.instrument.diagnosis.process import check
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Verdict
     from droidscope.instrument.handles import (
@@ -39,7 +40,15 @@ if TYPE_CHECKING:
     )
     from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.log_ids import IdFilter
-    from droidscope.instrument.outcome_of import outcome_of
+    from droidscope.instrument.orchestrators.analytics_orchestrator import AnalyticsOrchestrator
+    from droidscope.instrument.orchestrators.outcome_of import outcome_of
+    from droidscope.instrument.orchestrators.sessions_by_id import (
+        cancel,
+        complete,
+        fail,
+        start_session,
+        within,
+    )
     from droidscope.instrument.pauses.waiting import resumed, waiting
     from droidscope.instrument.scores import Score, percent, ratio, ten
 
@@ -50,6 +59,7 @@ __all__ = [
     "Attempt",
     "ConfigError",
     "DroidscopeError",
+    "Finding",
     "Gate",
     "IdFilter",
     "IdSpanProcessor",
@@ -67,10 +77,14 @@ __all__ = [
     "ask",
     "attempt",
     "blocked",
+    "cancel",
     "carry",
+    "check",
+    "complete",
     "configure",
     "conflict",
     "current",
+    "fail",
     "flush",
     "gate",
     "model_call",
@@ -83,6 +97,7 @@ __all__ = [
     "resumed",
     "session",
     "shutdown",
+    "start_session",
     "synthesis",
     "task",
     "tell",
@@ -90,19 +105,23 @@ __all__ = [
     "tool",
     "unblocked",
     "waiting",
+    "within",
 ]
 
 _HOMES = {
     "droidscope.errors": "ConfigError DroidscopeError MissingExtraError",
     "droidscope.instrument.api": "ask attempt gate model_call phase session synthesis task tool",
     "droidscope.instrument.around": "carry current",
+    "droidscope.instrument.diagnosis.findings": "Finding",
+    "droidscope.instrument.diagnosis.process": "check",
     "droidscope.instrument.gates": "Verdict",
     "droidscope.instrument.handles": "Attempt Gate ModelCall Phase Query Session Synthesis Task Tool",
-    "droidscope.instrument.analytics_orchestrator": "AnalyticsOrchestrator",
+    "droidscope.instrument.orchestrators.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.configure": "configure flush shutdown",
     "droidscope.instrument.id_processor": "IdSpanProcessor",
     "droidscope.instrument.log_ids": "IdFilter",
-    "droidscope.instrument.outcome_of": "outcome_of",
+    "droidscope.instrument.orchestrators.outcome_of": "outcome_of",
+    "droidscope.instrument.orchestrators.sessions_by_id": "cancel complete fail start_session within",
     "droidscope.instrument.events": "blocked conflict output progress tell unblocked",
     "droidscope.instrument.pauses.waiting": "resumed waiting",
     "droidscope.instrument.scores": "Score percent ratio ten",

@@ -13,6 +13,10 @@ def main() -> int:
     """
     Run the command line; without its dependencies, print the command that installs them.
     """
+    if sys.argv[1:2] == ["doctor"]:  # it finds out what is missing, so it must need nothing
+        from droidscope.instrument.diagnosis import doctor  # noqa: PLC0415 - likewise
+
+        return doctor.main(sys.argv[2:])
     try:
         from droidscope.commands import droidscope  # noqa: PLC0415 - click comes with the extra
     except ImportError as error:

@@ -172,6 +172,19 @@ def replay(files: tuple[Path, ...], to: str) -> None:
         click.echo(f"{summary.rejected} items rejected: {summary.message}", err=True)
 
 
+@droidscope.command(
+    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def doctor(arguments: tuple[str, ...]) -> None:
+    """
+    Find out why nothing arrives: `droidscope doctor --help`.
+    """
+    from droidscope.instrument.diagnosis import doctor as checks  # noqa: PLC0415 - only this command needs it
+
+    raise SystemExit(checks.main(arguments))
+
+
 @droidscope.group()
 def rules() -> None:
     """

@@ -13,8 +13,8 @@ from droidscope.api.dashboard_handlers import to_attention
 from droidscope.conventions.attributes import Severity
 from droidscope.conventions.thresholds import ALERTS, HIGH_ERROR_RATE, LOW_SUCCESS_RATE, SECURITY_ISSUES
 from droidscope.insights.alerts import ActiveAlert
-from droidscope.instrument.analytics_orchestrator import AlertPoller
-from droidscope.instrument.client import URL_VARIABLE
+from droidscope.instrument.orchestrators.alert_poller import AlertPoller
+from droidscope.instrument.orchestrators.client import URL_VARIABLE
 
 
 class TestAnswers:
@@ -49,7 +49,10 @@ class TestAnswers:
         """
         assert ask("dashboard", orchestrator="atlas", window="1h")["session_summary"] == {
             "active_sessions": 1,
+            "waiting_sessions": 0,
             "completed_sessions": 6,
+            "cancelled_sessions": 0,
+            "unknown_sessions": 0,
             "success_ratio": 0.5,
             "success_samples": 12,
             "average_duration_seconds": 60,
@@ -286,24 +289,26 @@ class TestOrchestrators:
     def at(self, exporter, monkeypatch):
         monkeypatch.setenv(URL_VARIABLE, exporter.url)
 
-    def test_the_dashboard_is_there(self):
+    @pytest.mark.parametrize(("service", "level"), [("atlas", "critical"), ("hermes", "none")])
+    def test_the_dashboard_is_that_of_the_orchestrator(self, monkeypatch, service, level):
         """
-        The one of the API.
+        The one of the API for its name; all of it on request.
         """
+        monkeypatch.setenv("OTEL_SERVICE_NAME", service)
+        mine = ds.AnalyticsOrchestrator()
 
-        class Mine(ds.AnalyticsOrchestrator):
-            def execute_task(self, request):
-                return request
+        assert mine.get_performance_dashboard()["alert_level"] == level
+        assert mine.get_performance_dashboard(everything=True)["alert_level"] == "critical"
 
-        assert Mine().get_performance_dashboard()["alert_level"] == "critical"
-
-    def test_alerts_are_handed_over(self):
+    @pytest.mark.parametrize(("service", "names"), [("atlas", {"atlas"}), ("hermes", set())])
+    def test_alerts_are_handed_over(self, monkeypatch, service, names):
         """
-        After a session the handler gets the list, and the polling thread ends.
+        After a session the handler gets the list of its own, and the polling thread ends.
         """
-        handler, poller = Handled(), AlertPoller(idle_seconds=0.01)
+        monkeypatch.setenv("OTEL_SERVICE_NAME", service)
+        handler, poller = Handled(), AlertPoller(idle_seconds=0.01, delay_seconds=0.0)
 
         poller.request(handler)
         poller.thread.join(10)
 
-        assert {alert["orchestrator"] for alert in handler.alerts} == {"atlas"}
+        assert {alert["orchestrator"] for alert in handler.alerts} == names

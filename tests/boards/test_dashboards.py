@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 from droidscope.conventions import insight_kinds, thresholds
+from droidscope.conventions.attributes import Outcome
 from promql import panels
 from rendered import boards
 
@@ -140,6 +141,9 @@ def test_every_name_a_table_uses_comes_out_of_its_queries(board):
             fields.add(f"Value #{target['refId']}" if several else "Value")
             fields |= set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", target["expr"]))))
             fields |= set(re.findall(r'"(\w+)"', " ".join(re.findall(r"label_join\(.*", target["expr"]))))
+            fields |= (
+                {*Outcome} if target.get("legendFormat") == "{{outcome}}" else {target.get("legendFormat")}
+            )
         for step in panel.get("transformations", ()):
             options = step["options"]
             if step["id"] == "organize":

@@ -133,7 +133,7 @@ class TestFamilies:
             "# HELP orchestrator_sessions_active Sessions running now.\n"
             "# TYPE orchestrator_sessions_active gauge\n"
             'orchestrator_sessions_active{orchestrator="shop",pattern="p"} 2\n'
-            "# HELP orchestrator_droid_error_ratio Failed attempts of the droid's attempts.\n"
+            "# HELP orchestrator_droid_error_ratio Attempts of the droid failed of those succeeded or failed.\n"
             "# TYPE orchestrator_droid_error_ratio gauge\n"
             'orchestrator_droid_error_ratio{orchestrator="shop",droid="coder",window="1h"} 0.25\n'
         )

@@ -17,6 +17,7 @@ from droidscope.conventions.outcomes import (
     QUERY_ENDS,
     SESSION_ENDS,
     SYNTHESIS_ENDS,
+    TIMED_PHASE_ENDS,
     TRIES,
     WORK_ENDS,
 )
@@ -40,7 +41,7 @@ JUDGED = {
     f.TasksEnded: WORK_ENDS,
     f.AttemptsEnded: TRIES,
     f.SessionsEnded: SESSION_ENDS,
-    f.PhasesEnded: WORK_ENDS,
+    f.PhasesEnded: TIMED_PHASE_ENDS,
     f.Syntheses: SYNTHESIS_ENDS,
     f.MessagesSent: MESSAGE_ENDS,
     f.QueriesEnded: QUERY_ENDS,

@@ -12,7 +12,7 @@ from opentelemetry import baggage, trace
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import analytics_orchestrator
+from droidscope.instrument.orchestrators.alert_poller import ALERT_POLLER
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/instrumentation.md")
@@ -259,7 +259,7 @@ def test_the_mixin(seen, monkeypatch):
     Sessions of the pattern it names.
     """
     watched = []
-    monkeypatch.setattr(analytics_orchestrator.ALERT_POLLER, "request", watched.append)
+    monkeypatch.setattr(ALERT_POLLER, "request", watched.append)
 
     mine = run("class Mine(", Orchestrator=Orchestrator)["Mine"]()
 

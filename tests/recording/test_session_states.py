@@ -9,6 +9,7 @@ import pytest
 import builders as b
 from droidscope.conventions import metrics as m
 from droidscope.head.live import live_gauges, session_state
+from droidscope.sessions.settings import HeadSettings
 from rig import Rig
 
 OUTCOMES = ("completed", "failed", "lost", "cancelled", "unknown")
@@ -45,6 +46,7 @@ def ratios(rig):
     return {
         key.__class__.__name__
         for key in rig.head.windows.sums(("atlas",), "24h", b.NOON + rig.now + 600 * b.SECOND)
+        if getattr(key, "outcome", "") not in {"cancelled", "unknown"}
     }
 
 
@@ -72,7 +74,7 @@ def send_spans(rig, *spans):
 
 
 def run_of(number):
-    return f"{number:016x}"
+    return f"{0xABC << 32 | number:016x}"
 
 
 def session(number, *, id="s1", **more):
@@ -272,7 +274,7 @@ def live(rig, *sessions, seconds, process="p1", at=None):
 
 def test_a_session_that_its_live_process_no_longer_names_is_unknown(rig):
     """
-    Its end was dropped somewhere: it is counted, and is no failure; its real end may still replace that.
+    Its end was dropped somewhere: it is counted, and is no failure; its real end may still come, and counts.
     """
     send_logs(rig, started("s1"), started("s2"))
     live(rig, "s1", "s2", seconds=900)
@@ -287,8 +289,8 @@ def test_a_session_that_its_live_process_no_longer_names_is_unknown(rig):
     assert ratios(rig) == set()
 
     send_spans(rig, b.session("s1", seconds=1000))
-    assert ended(rig) == {"unknown": 1}
-    assert rig.value(m.SESSIONS_RECOVERED, "bug-fix", "completed") == 1
+    assert ended(rig) == {"unknown": 1, "completed": 1}
+    assert not rig.head.series.total(m.SESSIONS_RECOVERED)
     assert "SessionsEnded" in ratios(rig)
 
 
@@ -435,3 +437,46 @@ def test_sessions_of_one_id_that_run_at_once_have_gauges_of_their_own(rig):
     rig.restart()
     assert rig.state()["sessions"] == before["sessions"]
     assert gauge(rig, m.SESSIONS_ACTIVE) == {("bug-fix",): 2}
+
+
+# --- what a session holds -----------------------------------------------------------------------------
+
+
+def test_a_session_with_too_many_records_goes_on_without_those(tmp_path):
+    """
+    It is split where everybody can see it, holds no more, and ends once, as it would have.
+    """
+    rig = Rig(tmp_path / "store", settings=HeadSettings(records_limit=1000))
+    send_logs(rig, started(run=run_of(1)))
+    for number in range(25):
+        send_spans(rig, *(task(1, f"t{100 * number + n}", error="ValueError") for n in range(100)))
+        (held,) = rig.head.sessions
+        assert held.size <= 3 * 1000
+    send_spans(rig, session(1, error="ValueError"))
+    before = rig.state()
+    rig.restart()
+    assert rig.state()["sessions"] == before["sessions"]
+    rig.pass_seconds(2)
+
+    assert rig.value(m.SESSIONS_SPLIT, "bug-fix") == 2
+    assert rig.value(m.TASKS, "coder", "code", "failed") == 2500
+    assert rig.value(m.SESSIONS_STARTED, "bug-fix") == 1
+    assert ended(rig) == {"failed": 1}
+    assert (held.tasks_failed, state(rig)) == (2500, "failed")
+
+
+def test_attributes_of_the_user_are_kept_with_their_session(rig):
+    """
+    Thirty-two of them, cut to the length of names.
+    """
+    given = {f"attribute__key{n:02}": "x" * 1000 for n in range(40)} | {
+        "attribute__a": 1,
+        "attribute__b": True,
+    }
+    send_spans(rig, session(1, **given))
+
+    (kept,) = rig.head.sessions
+    assert len(kept.attributes) == 32
+    assert kept.attributes[:3] == (("a", "1"), ("b", "True"), ("key00", "x" * 256))
+    rig.pass_seconds(2)
+    assert rig.head.analyses.find("s1")[0].attributes == kept.attributes

@@ -248,7 +248,7 @@ class TestLanding:
 
         page = site.get("/")[2].decode()
 
-        assert '<p class="empty" id="sessions-empty">No running sessions.</p>' in page
+        assert '<p class="empty" id="sessions-empty">No running or waiting sessions.</p>' in page
         assert '<p class="empty" id="droids-empty">No droids yet.</p>' in page
         assert "<table>" not in page
 

@@ -159,6 +159,21 @@ def test_elapsed_time_has_two_units(start, now, text):
     assert f'<td class="number">{text}</td>' in page(sessions=(session,), time_seconds=now)
 
 
+def test_a_waiting_session_has_since_when_it_waits():
+    """
+    Beside its state; others have nothing there.
+    """
+    waiting = SessionLine("atlas", "s", "p", state="waiting", start_seconds=0, waiting_since_seconds=100)
+    running = SessionLine("atlas", "t", "p", start_seconds=0)
+
+    text = page(sessions=(waiting, running), time_seconds=7300, waiting_sessions=1, unknown_sessions=2)
+
+    assert 'data-state="waiting">waiting</span> <small>2h</small></td>' in text
+    assert 'data-state="running">running</span></td>' in text
+    assert "<dt>Waiting</dt><dd>1</dd>" in text
+    assert "<dt>Unknown</dt><dd>2</dd>" in text
+
+
 def test_an_error_page_escapes_its_sentence():
     """
     The sentence of an error is text, not markup.

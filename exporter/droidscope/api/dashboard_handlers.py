@@ -18,6 +18,7 @@ from droidscope.api.params import Window, matches
 from droidscope.api.schema import Attention, Dashboard, DroidStatusItem, OverallPerformance, SessionSummary
 from droidscope.api.serializers import to_seconds
 from droidscope.api.session_handlers import all_sessions
+from droidscope.api.session_schema import SessionItem
 from droidscope.conventions.attributes import Severity
 from droidscope.facts.fact_key import FactKey
 from droidscope.facts.fact_totals import Totals
@@ -56,7 +57,7 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
     """
     now_ns = reader.now_ns()
     included = partial(_is_included, reader, params)
-    running = [session for session in all_sessions(reader, now_ns, included) if session.end_seconds is None]
+    current = [session for session in all_sessions(reader, now_ns, included) if session.end_seconds is None]
     totals = by_subject(_pooled_totals(reader, params.window, now_ns, included))
     alerts = list_alerts(reader, AlertsParams(params.orchestrator, params.environment, limit=ITEMS_LIMIT))
     insights = [
@@ -68,8 +69,8 @@ def get_dashboard(reader: HeadReader, params: DashboardParams) -> Dashboard:
     return Dashboard(
         time_seconds=now_ns / SECOND_NS,
         window=params.window,
-        session_summary=_to_session_summary(totals, len(running)),
-        current_sessions=running[:ITEMS_LIMIT],
+        session_summary=_to_session_summary(totals, current),
+        current_sessions=current[:ITEMS_LIMIT],
         overall_performance=_to_performance(
             totals, [bottleneck for item in insights for bottleneck in item.bottlenecks]
         ),
@@ -104,11 +105,15 @@ def _pooled_totals(reader: HeadReader, window: Window, now_ns: int, included: In
     return Totals(pooled)
 
 
-def _to_session_summary(totals: WindowTotals, running: int) -> SessionSummary:
+def _to_session_summary(totals: WindowTotals, current: Sequence[SessionItem]) -> SessionSummary:
     ended = totals.orchestrator.sessions
+    waiting = sum(session.state == "waiting" for session in current)
     return SessionSummary(
-        active_sessions=running,
+        active_sessions=len(current) - waiting,
+        waiting_sessions=waiting,
         completed_sessions=ended.sessions_completed,
+        cancelled_sessions=ended.sessions_cancelled,
+        unknown_sessions=ended.sessions_unknown,
         success_ratio=session_success_ratio(ended),
         success_samples=ended.sessions_ended,
         average_duration_seconds=to_seconds(mean_session_ns(ended)),

@@ -181,13 +181,17 @@ class AlertList(Struct, frozen=True):
 
 class SessionSummary(Struct, frozen=True):
     """
-    The sessions that run now, and those that completed in the window.
+    The sessions that run and that wait for a person now, and those that completed, were cancelled and are
+    unknown in the window.
 
     *success_ratio* is over *success_samples* sessions, *average_duration_seconds* over the completed ones.
     """
 
     active_sessions: int
+    waiting_sessions: int
     completed_sessions: int
+    cancelled_sessions: int
+    unknown_sessions: int
     success_ratio: float | None
     success_samples: int
     average_duration_seconds: float | None

@@ -19,9 +19,15 @@ from droidscope.api.session_schema import (
     SessionList,
     SessionPhase,
 )
-from droidscope.conventions.attributes import Outcome, SessionStatus
+from droidscope.conventions.attributes import SessionStatus
 from droidscope.head.head import Head
-from droidscope.head.live import droids_at_work, foreign_sessions, progress_ratio, session_state
+from droidscope.head.live import (
+    droids_at_work,
+    ended_state,
+    foreign_sessions,
+    progress_ratio,
+    session_state,
+)
 from droidscope.kpi.statistics import ratio
 from droidscope.recording.session_analysis import PathStretch, PhaseAnalysis, SessionAnalysis, phases_of
 from droidscope.sessions.session_state import SessionState
@@ -67,7 +73,7 @@ def list_sessions(reader: HeadReader, params: SessionsParams) -> SessionList:
 
 def all_sessions(reader: HeadReader, now_ns: int, included: Included = everyone) -> list[SessionItem]:
     """
-    All sessions in memory: the running ones first, oldest first, then the ended ones, latest first.
+    All sessions in memory: those that have not ended first, oldest first, then the ended ones, latest first.
 
     With *included*, those of some orchestrators.
     """
@@ -141,6 +147,9 @@ def _to_session_item(
         progress_ratio=progress_ratio(session, head.baselines),
         droids_active=sorted(droids_at_work(session)) if session.running else [],
         conflicts=len(session.conflicts),
+        waiting_seconds=session.waiting_ns(end_ns) / SECOND_NS,
+        waiting_since_seconds=to_seconds(session.waiting_since_ns),
+        attributes=dict(session.attributes),
         over_limit=is_over_limit(session, head.settings, now_ns),
         trace_id=session.trace_id,
         tasks_completed=session.tasks_completed,
@@ -160,14 +169,17 @@ def _analysis_to_item(analysis: SessionAnalysis, labels: dict[str, str], limit_n
         session_id=analysis.session,
         pattern=analysis.pattern,
         current_phase=analysis.phases[-1].phase if analysis.phases else "",
-        state="completed" if analysis.outcome is Outcome.COMPLETED else "failed",
+        state=ended_state(analysis.outcome),
         start_seconds=analysis.start_ns / SECOND_NS,
         end_seconds=analysis.end_ns / SECOND_NS,
         duration_seconds=max(0, duration_ns) / SECOND_NS,
         progress_ratio=None,
         droids_active=[],
         conflicts=analysis.conflicts,
-        over_limit=duration_ns > limit_ns,
+        waiting_seconds=analysis.waited_ns / SECOND_NS,
+        waiting_since_seconds=None,
+        attributes=dict(analysis.attributes),
+        over_limit=duration_ns - analysis.waited_ns > limit_ns,
         trace_id=analysis.trace_id,
         tasks_completed=analysis.tasks_completed,
         tasks_failed=analysis.tasks_failed,
@@ -223,8 +235,8 @@ ENDPOINTS: Final = (
         path="sessions",
         params=SessionsParams,
         answer=SessionList,
-        title="Sessions that run or ended recently",
-        description="Running sessions, then those that ended within the last 15 minutes.",
+        title="Sessions that run, wait or ended recently",
+        description="Sessions that run or wait, then those that ended within the last 15 minutes.",
         handler=list_sessions,
     ),
     Endpoint(

@@ -11,12 +11,16 @@ from droidscope.conventions.attributes import SessionStatus
 
 class SessionItem(Struct, frozen=True):
     """
-    A session that runs, or ended within the last 15 minutes.
+    A session that has not ended, or did within the last 15 minutes.
 
-    *labels* are the configured resource labels. A silent session runs but sends nothing; a stalled one
-    makes no progress. *droids_active* have an attempt in flight; *conflicts* is the number so far,
-    *task_success_ratio* the share of its ended tasks that completed. *end_seconds* is null while it
-    runs, *trace_id* is "" if not known.
+    *labels* are the configured resource labels. A waiting session waits for a person, a silent one runs but
+    sends nothing, a stalled one makes no progress; of an unknown one the end never arrived, though its
+    process lives. *droids_active* have an attempt in flight; *conflicts* is the number so far,
+    *task_success_ratio* the share of its tasks completed of those completed or failed. *end_seconds*
+    is null while it has not ended, *trace_id* is "" if not known.
+
+    *waiting_seconds* is how much of *duration_seconds* it has waited, *waiting_since_seconds* since when it
+    waits now, null if it does not; waiting counts in no limit. *attributes* are the user's.
     """
 
     orchestrator: str
@@ -31,6 +35,9 @@ class SessionItem(Struct, frozen=True):
     progress_ratio: float | None
     droids_active: list[str]
     conflicts: int
+    waiting_seconds: float
+    waiting_since_seconds: float | None
+    attributes: dict[str, str]
     over_limit: bool
     trace_id: str
     tasks_completed: int
@@ -40,9 +47,9 @@ class SessionItem(Struct, frozen=True):
 
 class SessionPhase(Struct, frozen=True):
     """
-    A phase of a session: *status* is running, blocked, completed, failed or skipped. *held_seconds* is
-    its time on the critical path, null until the session has ended. *quality_score* is the mean code
-    quality score of its tasks.
+    A phase of a session: *status* is running, blocked, completed, failed, cancelled or skipped.
+    *held_seconds* is its time on the critical path, null until the session has ended. *quality_score* is
+    the mean code quality score of its tasks.
     """
 
     phase_id: str
@@ -83,7 +90,7 @@ class SessionDetail(Struct, frozen=True):
 
 class SessionList(Struct, frozen=True):
     """
-    Sessions: the running ones first, oldest first, then those that ended, latest first.
+    Sessions: those that have not ended first, oldest first, then the ended ones, latest first.
     """
 
     time_seconds: float

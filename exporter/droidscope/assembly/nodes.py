@@ -47,7 +47,8 @@ class SpanNode(Struct, eq=False):
 
     *above* is the node it is nested in, *caller* the nearest agent, tool or model request from
     itself up, *run* the nearest agent run from itself up, *cover* the nearest workflow or agent
-    above. *session* is "" where no span from itself up names one. *task* is set on agent runs.
+    above. *session* is "" where no span from itself up names one. *task* is set on agent runs. *native* is
+    the native span that records the same call, if there is one.
     """
 
     step: Step
@@ -62,6 +63,7 @@ class SpanNode(Struct, eq=False):
     run: SpanNode | None = None
     cover: SpanNode | None = None
     task: str = ""
+    native: NativeSpan | None = None
 
     @property
     def parent_key(self) -> bytes:

@@ -85,7 +85,7 @@ def _work(part: list[SpanNode], place: r.Place, *, agent_usage: bool) -> Iterato
     Tokens are those of model requests; with *agent_usage*, where there are none, those that the
     agent runs report.
     """
-    made: list[_Work] = []
+    made: list[_Work] = list(_usage_of_native_tasks(part)) if agent_usage else []
     for tries in _tasks(part):
         made += _task(tries, place, agent_usage=agent_usage)
     for node in part:
@@ -101,6 +101,29 @@ _Work = r.ModelRequest | r.ToolCall | r.Attempt | r.Task | r.Phase
 _EMIT_ORDER: Final = (r.ModelRequest, r.ToolCall, r.Attempt, r.Task, r.Phase)
 
 
+def _usage_of_native_tasks(part: list[SpanNode]) -> Iterator[r.ModelRequest]:
+    """
+    The tokens that agent runs report which are native tasks themselves, unless those gave their own.
+    """
+    for node in part:
+        task = node.native if node.role is Role.AGENT else None
+        if task is not None and node.usage is not None and not task.has_usage:
+            yield _model_request(node, replace(task.place, native=False), known=True)
+
+
+def _model_request(node: SpanNode, place: r.Place, *, known: bool) -> r.ModelRequest:
+    step = node.step
+    return r.ModelRequest(
+        place=place,
+        start_ns=step.start_ns,
+        end_ns=step.end_ns,
+        span_id=step.span_id.hex(),
+        outcome=Outcome.FAILED if step.failed else Outcome.SUCCEEDED,
+        usage=node.usage or r.Usage(),
+        known=known,
+    )
+
+
 def _tasks(part: list[SpanNode]) -> Iterator[list[SpanNode]]:
     """
     The agent runs of each task, in order: more than one where it was tried again.
@@ -110,7 +133,7 @@ def _tasks(part: list[SpanNode]) -> Iterator[list[SpanNode]]:
     """
     siblings: defaultdict[tuple[bytes, bytes, str, str], list[SpanNode]] = defaultdict(list)
     for node in part:
-        if node.role is Role.AGENT:
+        if node.role is Role.AGENT and node.native is None:
             siblings[node.step.trace_id, node.parent_key, node.step.name, node.step.run_key].append(node)
     for (_, _, _, run_key), runs in siblings.items():
         tries: list[SpanNode] = []
@@ -160,8 +183,13 @@ def _task(tries: list[SpanNode], place: r.Place, *, agent_usage: bool) -> Iterat
 
 def _single(node: SpanNode, place: r.Place) -> r.ToolCall | r.ModelRequest | r.Phase | None:
     """
-    The record of a tool call, a model request or a phase; None for other nodes.
+    The record of a tool call, a model request or a phase; None for other nodes, and for a call that a native
+    span records. Of such a model request what it used counts, if the native span did not give that.
     """
+    if node.native is not None:
+        if node.role is not Role.MODEL or node.native.has_usage:
+            return None
+        return _model_request(node, place, known=True)
     step = node.step
     tried = Outcome.FAILED if step.failed else Outcome.SUCCEEDED
     match node.role:
@@ -175,14 +203,7 @@ def _single(node: SpanNode, place: r.Place) -> r.ToolCall | r.ModelRequest | r.P
                 outcome=tried,
             )
         case Role.MODEL:
-            return r.ModelRequest(
-                place=place,
-                start_ns=step.start_ns,
-                end_ns=step.end_ns,
-                span_id=step.span_id.hex(),
-                outcome=tried,
-                usage=node.usage or r.Usage(),
-            )
+            return _model_request(node, place, known=False)
         case Role.PHASE:
             return r.Phase(
                 place=place,
@@ -221,7 +242,11 @@ def inside_native_sessions(trace: Trace, nodes: list[SpanNode]) -> Iterator[r.An
     Inside a native task that is its tools and tokens; and only its tools, where the task or one of
     its attempts declared its own usage. Elsewhere in the session, agent runs are tasks of it.
     """
-    spent = {task_key(span.place) for span in trace.native.values() if span.has_usage}
+    spent = {
+        task_key(span.place)
+        for span in trace.native.values()
+        if span.has_usage and span.kind != Kind.MODEL_REQUEST
+    }
     by_place: defaultdict[tuple[r.Place, bool], list[SpanNode]] = defaultdict(list)
     for node in nodes:
         # Only the instrumentation declares the phases of a native session.

@@ -10,6 +10,7 @@ from itertools import groupby
 from msgspec.structs import replace
 
 from droidscope.assembly.duplicates import absorb, find_duplicate, mark_delegation
+from droidscope.assembly.native_calls import mark_native_calls
 from droidscope.assembly.nodes import CALLS, RUNS, EnclosingPlace, SpanNode, Trace, task_key
 from droidscope.model import records as r
 from droidscope.model.foreign_steps import Role, Step
@@ -27,6 +28,7 @@ def grow(trace: Trace) -> list[SpanNode]:
     growth.descend([step for step in steps if step.parent_id not in trace.steps])
     for step in steps:
         growth.descend([step])
+    mark_native_calls(trace, growth.nodes)
     return growth.nodes
 
 

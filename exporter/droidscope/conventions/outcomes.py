@@ -29,6 +29,10 @@ WORK_ENDS: Final = (Outcome.COMPLETED, Outcome.FAILED)
 """
 Of phases and tasks.
 """
+TIMED_PHASE_ENDS: Final = (*WORK_ENDS, Outcome.BLOCKED, Outcome.SKIPPED)
+"""
+Of phases whose time is time of work, or of waiting for others.
+"""
 TRIES: Final = (Outcome.SUCCEEDED, Outcome.FAILED)
 """
 Of attempts, tool calls and model requests.

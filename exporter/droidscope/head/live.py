@@ -1,5 +1,5 @@
 """
-The live gauges: what runs, what is silent, stalled or over its limit, as of now.
+The live gauges: what runs, what waits, what is silent, stalled or over its limit, as of now.
 
 Computed at each scrape from the sessions in memory, so what is gone disappears with the next one.
 """
@@ -7,7 +7,7 @@ Computed at each scrape from the sessions in memory, so what is gone disappears 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from droidscope.conventions import metrics as m
@@ -44,12 +44,10 @@ def live_gauges(head: Head, clock_ns: int, wall_ns: int) -> Iterator[Gauge]:
     labelled = _Labelled(head.series)
     head.baselines.refresh(wall_ns)
     running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
-    active = [session for session in running if not session.waiting]
     known = head.series.label_sets(m.SESSIONS_STARTED, clock_ns)
-    yield from _waiting(running, known, labelled)
-    yield from _by_pattern(active, known, labelled, head, clock_ns, wall_ns)
-    yield from _by_session(active, labelled, head.baselines)
-    yield from _phases(active, labelled)
+    yield from _by_pattern(running, known, labelled, head, clock_ns, wall_ns)
+    yield from _by_session(running, labelled, head, clock_ns, wall_ns)
+    yield from _phases(running, labelled)
     for labels, count in attempts_active(head, clock_ns).items():
         yield m.ATTEMPTS_ACTIVE, labels, count
     for (orchestrator, pattern, droid), report in head.findings:
@@ -117,18 +115,6 @@ def foreign_sessions(head: Head) -> Iterator[SessionState]:
         )
 
 
-def _waiting(
-    running: Iterable[SessionState], known: Iterable[tuple[str, ...]], labelled: _Labelled
-) -> Iterator[Gauge]:
-    waiting = dict.fromkeys(known, 0)
-    for session in running:
-        if session.waiting:
-            labels = labelled(session, pattern=session.pattern)
-            waiting[labels] = waiting.get(labels, 0) + 1
-    for labels, count in waiting.items():
-        yield m.SESSIONS_WAITING, labels, count
-
-
 def _by_pattern(
     running: Iterable[SessionState],
     known: Iterable[tuple[str, ...]],
@@ -138,29 +124,43 @@ def _by_pattern(
     wall_ns: int,
 ) -> Iterator[Gauge]:
     """
-    Gauges of sessions at work; what they waited for people is in none of their times.
+    Gauges by pattern; what sessions waited for people is in none of their times.
     """
     settings = head.settings
     active = dict.fromkeys(known, 0)
+    waiting: Counter[tuple[str, ...]] = Counter()
     silent: Counter[tuple[str, ...]] = Counter()
     stalled: Counter[tuple[str, ...]] = Counter()
     over: Counter[tuple[str, ...]] = Counter()
     oldest: dict[tuple[str, ...], int] = {}
     for session in running:
         labels = labelled(session, pattern=session.pattern)
-        active[labels] = active.get(labels, 0) + 1
+        active[labels] = active.get(labels, 0) + (not session.waiting)
+        waiting[labels] += session.waiting
+        if session.waiting:
+            continue
         silent[labels] += is_silent(session, settings, clock_ns)
         stalled[labels] += is_stalled(session, head, clock_ns)
-        start_ns = session.start_ns + session.waiting_ns(wall_ns)
-        over[labels] += wall_ns - start_ns > settings.limit_of(session.pattern)
-        oldest[labels] = min(oldest.get(labels, start_ns), start_ns)
+        ran = ran_ns(session, wall_ns)
+        over[labels] += ran > settings.limit_of(session.pattern)
+        oldest[labels] = min(oldest.get(labels, wall_ns), wall_ns - ran)
     for labels, count in active.items():
         yield m.SESSIONS_ACTIVE, labels, count
+        yield m.SESSIONS_WAITING, labels, waiting[labels]
         yield m.SESSIONS_SILENT, labels, silent[labels]
         yield m.SESSIONS_STALLED, labels, stalled[labels]
         yield m.SESSIONS_OVER_LIMIT, labels, over[labels]
     for labels, start_ns in oldest.items():
         yield m.SESSION_OLDEST_START, labels, start_ns / SECOND_NS
+
+
+def ran_ns(session: SessionState, now_ns: int) -> int:
+    """
+    How long a session has run by *now_ns*, Unix time, or ran until its end: without what it waited for
+    people.
+    """
+    until_ns = now_ns if session.running else session.end_ns
+    return max(0, until_ns - session.start_ns - session.waiting_ns(until_ns))
 
 
 def is_silent(session: SessionState, settings: HeadSettings, clock_ns: int) -> bool:
@@ -187,10 +187,10 @@ def is_stalled(session: SessionState, head: Head, clock_ns: int) -> bool:
 
 def session_state(session: SessionState, head: Head, clock_ns: int) -> SessionStatus:
     """
-    How a session stands at this uptime: its outcome, or what is wrong while it runs.
+    How a session stands at this uptime: its outcome, or before its end, whether it waits or what is wrong.
     """
     if session.outcome is not None:
-        return _ENDED_STATES.get(session.outcome, "failed")
+        return ended_state(session.outcome)
     if session.waiting:
         return "waiting"
     if is_silent(session, head.settings, clock_ns):
@@ -198,8 +198,16 @@ def session_state(session: SessionState, head: Head, clock_ns: int) -> SessionSt
     return "stalled" if is_stalled(session, head, clock_ns) else "running"
 
 
-_ENDED_STATES: Final[dict[Outcome, SessionStatus]] = {
+def ended_state(outcome: Outcome) -> SessionStatus:
+    """
+    How a session that has ended stands; of an outcome that sessions do not have, nothing is known.
+    """
+    return _ENDED_STATES.get(outcome, "unknown")
+
+
+_ENDED_STATES: Final[Mapping[Outcome, SessionStatus]] = {
     Outcome.COMPLETED: "completed",
+    Outcome.FAILED: "failed",
     Outcome.LOST: "lost",
     Outcome.CANCELLED: "cancelled",
     Outcome.UNKNOWN: "unknown",
@@ -235,7 +243,7 @@ def droids_at_work(session: SessionState) -> set[str]:
 
 
 def _by_session(
-    running: Iterable[SessionState], labelled: _Labelled, baselines: PhaseBaselines
+    running: Iterable[SessionState], labelled: _Labelled, head: Head, clock_ns: int, wall_ns: int
 ) -> Iterator[Gauge]:
     shown: Counter[tuple[str, ...]] = Counter()
     ids: set[SessionKey] = set()
@@ -252,10 +260,12 @@ def _by_session(
         )
         ids.add(key)
         yield m.ACTIVE_SESSION_INFO, (*labels, phase), 1
-        yield m.ACTIVE_SESSION_START, labels, session.start_ns / SECOND_NS
+        yield m.ACTIVE_SESSION_STATE, (*labels, session_state(session, head, clock_ns)), 1
+        # Later by what it waited: what it waits for people counts in no limit.
+        yield m.ACTIVE_SESSION_START, labels, (wall_ns - ran_ns(session, wall_ns)) / SECOND_NS
         yield m.ACTIVE_SESSION_DROIDS, labels, len(droids_at_work(session))
         yield m.ACTIVE_SESSION_CONFLICTS, labels, len(session.conflicts)
-        progress = progress_ratio(session, baselines)
+        progress = progress_ratio(session, head.baselines)
         if progress is not None:
             yield m.ACTIVE_SESSION_PROGRESS, labels, progress
 

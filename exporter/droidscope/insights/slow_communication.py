@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from droidscope.conventions.insight_kinds import REMEDIES
-from droidscope.conventions.outcomes import WORK_ENDS
+from droidscope.conventions.outcomes import TIMED_PHASE_ENDS
 from droidscope.conventions.thresholds import RESPONSE_LIMIT_SECONDS
 from droidscope.facts.fact_totals import sum_by
 from droidscope.facts.facts import PhasesEnded, PhaseTime, PhaseWaitTime
@@ -35,7 +35,7 @@ def waiting_phases(window: AnalysisWindow) -> Iterator[Bottleneck]:
     ended = sum_by(
         minutes.of(PhasesEnded),
         lambda key: PhaseName(key.pattern, key.phase),
-        where=lambda key: key.outcome in WORK_ENDS,
+        where=lambda key: key.outcome in TIMED_PHASE_ENDS,
     )
     for name, waited_ns in wait_ns.items():
         share = ratio(waited_ns, phase_ns[name])

@@ -171,6 +171,13 @@ def _configure(
         previous.retire(providers.own, EXIT_SECONDS)
 
 
+def current_setup() -> Setup | None:
+    """
+    The arguments of the last call of `configure`, None before the first and after `shutdown`.
+    """
+    return _configured.setup
+
+
 def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
     """
     Send what is waiting; False if that took longer than *timeout_seconds*, if some of it could not be

@@ -13,6 +13,7 @@ from functools import cache, partial
 from threading import RLock
 from time import time_ns
 from typing import Final, Protocol
+from urllib.parse import unquote
 
 from opentelemetry import metrics, trace
 from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber, get_logger_provider
@@ -52,8 +53,10 @@ class Emitter:
     """
     One destination of spans, events, counters and histograms.
 
-    *service* is the service name of this process, None if unknown.
+    *service* is the service name of this process, *environment* that of its deployment, None if unknown.
     """
+
+    environment: str | None = None
 
     def __init__(
         self,
@@ -137,6 +140,7 @@ class ProviderEmitter(Emitter):
             _MeterDurations(meter, attributes.CLIENT_TASK_DURATION),
             _MeterDurations(meter, attributes.CLIENT_SESSION_DURATION),
         )
+        self.environment = environment_name(getattr(tracers, "resource", None))
 
     def start(
         self,
@@ -211,6 +215,20 @@ def service_name(resource: object) -> str | None:
     """
     name = getattr(resource, "attributes", {}).get(attributes.SERVICE_NAME)
     return str(name) if name else os.environ.get("OTEL_SERVICE_NAME") or None
+
+
+def environment_name(resource: object) -> str | None:
+    """
+    The environment in an SDK's *resource*, else in OTEL_RESOURCE_ATTRIBUTES; None if there is none.
+    """
+    name = getattr(resource, "attributes", {}).get(attributes.DEPLOYMENT_ENVIRONMENT)
+    if name:
+        return str(name)
+    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = pair.partition("=")
+        if key.strip() == attributes.DEPLOYMENT_ENVIRONMENT:
+            return unquote(value.strip()) or None
+    return None
 
 
 class _Roads:

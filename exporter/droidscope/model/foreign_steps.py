@@ -73,7 +73,8 @@ class NativeSpan(Struct, frozen=True, gc=False):
     A native span, as far as the foreign spans below it need it.
 
     *place* is that of its records. *has_usage*: whether it declared tokens or a cost. *ended* is False
-    where only its start, or a heartbeat, has arrived.
+    where only its start, or a heartbeat, has arrived. *kind* is the value of `orchestrator.kind`, *name* a
+    tool's; times are Unix nanoseconds. Both are empty in checkpoints of the first version.
     """
 
     span_id: bytes
@@ -81,6 +82,10 @@ class NativeSpan(Struct, frozen=True, gc=False):
     place: Place
     has_usage: bool = False
     ended: bool = True
+    kind: str = ""
+    name: str = ""
+    start_ns: int = 0
+    end_ns: int = 0
 
 
 class RunningForeignSession(Struct, frozen=True, gc=False):

@@ -10,7 +10,15 @@ from msgspec import Struct, field
 
 from droidscope.model.foreign_steps import NativeSpan, Step
 from droidscope.model.labels import OrchestratorLabels
-from droidscope.model.records import Alive, AnyRecord, Emitted, ProcessAlive, Started
+from droidscope.model.records import (
+    Alive,
+    AnyRecord,
+    Emitted,
+    ProcessAlive,
+    Started,
+    ToolCall,
+    has_usage,
+)
 
 
 class MappedBatch(Struct):
@@ -40,10 +48,16 @@ class MappedBatch(Struct):
         Keep what the assembly of foreign spans below this native span needs of its *record*.
         """
         if not isinstance(record, (Emitted, ProcessAlive)):
-            has_usage = getattr(record, "usage", None) is not None
-            ended = not isinstance(record, (Started, Alive))
             span = NativeSpan(
-                span_id=span_id, parent_id=parent_id, place=record.place, has_usage=has_usage, ended=ended
+                span_id=span_id,
+                parent_id=parent_id,
+                place=record.place,
+                has_usage=has_usage(getattr(record, "usage", None)),
+                ended=not isinstance(record, (Started, Alive)),
+                kind=str(record.__struct_config__.tag),
+                name=record.tool if isinstance(record, ToolCall) else "",
+                start_ns=record.start_ns,
+                end_ns=record.end_ns,
             )
             self.native_spans.append((trace_id, span))
 

@@ -57,6 +57,16 @@ class Usage(Struct, frozen=True, gc=False):
     cost_usd: float | None = None
 
 
+def has_usage(usage: Usage | None) -> bool:
+    """
+    Whether there are tokens or a cost.
+    """
+    return usage is not None and replace(usage, model="") != _NO_USAGE
+
+
+_NO_USAGE: Final = Usage()
+
+
 class Output(Struct, frozen=True, gc=False):
     """
     What a task or attempt produced; scores 0..100, None where not given.
@@ -166,11 +176,13 @@ class ToolCall(Record, frozen=True, tag="tool"):
 
 class ModelRequest(Record, frozen=True, tag="model_request"):
     """
-    A request to a model provider, by the droid of its place.
+    A request to a model provider, by the droid of its place. *known*: it has been counted by another
+    record, and only what it used has not.
     """
 
     outcome: Outcome
     usage: Usage
+    known: bool = False
 
 
 class Message(Record, frozen=True, tag="message"):

@@ -47,6 +47,8 @@ class MessageRecorder:
         if record.outcome is Outcome.CANCELLED:
             if record.type == MessageType.QUERY:
                 self._writer.count(m.QUERIES, orchestrator, (record.receiver, record.outcome), record)
+                query = f.QueriesEnded(droid=record.receiver, outcome=record.outcome)
+                self._writer.add_fact(orchestrator, end_ns, query, 1)
             return
         sent = f.MessagesSent(sender=record.sender, message_type=record.type, outcome=record.outcome)
         self._writer.add_fact(orchestrator, end_ns, sent, 1)

@@ -9,6 +9,7 @@ from typing import Final
 
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.outcomes import TIMED_PHASE_ENDS
 from droidscope.facts import facts as f
 from droidscope.kpi.bottleneck_impact import WAIT_LIMIT
 from droidscope.model import records as r
@@ -51,9 +52,9 @@ class PhaseRecorder:
         run = self._ran(record, session, phase)
         session.finished_phases.add(name)
         self._writer.count(m.PHASES, orchestrator, (*labels, record.outcome), record)
-        if record.outcome is not Outcome.CANCELLED:
-            ended = f.PhasesEnded(pattern=session.pattern, phase=name, outcome=record.outcome)
-            self._writer.add_fact(orchestrator, end_ns, ended, 1)
+        ended = f.PhasesEnded(pattern=session.pattern, phase=name, outcome=record.outcome)
+        self._writer.add_fact(orchestrator, end_ns, ended, 1)
+        if record.outcome in TIMED_PHASE_ENDS:
             time = f.PhaseTime(pattern=session.pattern, phase=name)
             self._writer.add_fact(orchestrator, end_ns, time, record.duration_ns)
         self._count_waits(session, name, run, covered_ns(phase.waits, run.interval))
@@ -178,7 +179,7 @@ class PhaseRecorder:
         """
         Add to the time of a run that waiting queries cover; one that was cancelled is in no share.
         """
-        if run.outcome is Outcome.CANCELLED:
+        if run.outcome not in TIMED_PHASE_ENDS:
             return
         waited = f.PhaseWaitTime(pattern=session.pattern, phase=name)
         self._writer.add_fact(session.orchestrator, run.end_ns, waited, more_ns)

@@ -4,10 +4,9 @@ How sessions begin, pause and end, and what only an ended one shows.
 
 from __future__ import annotations
 
-from typing import Final
-
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
+from droidscope.conventions.outcomes import SESSION_ENDS, SESSION_FAILURES, WORK_ENDS
 from droidscope.facts import facts as f
 from droidscope.facts.sketched_facts import SessionDurations
 from droidscope.model import records as r
@@ -21,13 +20,6 @@ from droidscope.sessions.session_registry import SessionRegistry
 from droidscope.sessions.session_state import GIVEN_UP, SessionState
 from droidscope.sessions.settings import HeadSettings
 from droidscope.units import SECOND_NS
-
-JUDGED: Final = frozenset({Outcome.COMPLETED, Outcome.FAILED, Outcome.LOST})
-"""
-Outcomes of sessions that are in ratios; what else there is only counts.
-"""
-_TIMED: Final = frozenset({Outcome.COMPLETED, Outcome.FAILED})
-_FAILED: Final = frozenset({Outcome.FAILED, Outcome.LOST})
 
 
 class SessionEndings:
@@ -139,22 +131,22 @@ class SessionEndings:
             self._writer.count(m.SESSIONS, orchestrator, labels, record)
         elif before in GIVEN_UP:
             self._messages.withdraw(session)
-            self._writer.count(m.SESSIONS_RECOVERED, orchestrator, labels, record)
+            # Nothing is taken off the unknown ones, which are in no ratio: so the end counts as any other.
+            is_lost = before is Outcome.LOST
+            self._writer.count(m.SESSIONS_RECOVERED if is_lost else m.SESSIONS, orchestrator, labels, record)
             self._add_ended(session, before, -1)
         else:
             if record.outcome is not (session.outcome or before):
                 self._writer.count(m.SESSIONS_REOPENED, orchestrator, labels, record)
             return
-        if record.outcome in JUDGED:
-            ended = f.SessionsEnded(pattern=session.pattern, outcome=record.outcome)
-            self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
-        if record.outcome in _TIMED:
+        ended = f.SessionsEnded(pattern=session.pattern, outcome=record.outcome)
+        self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
+        if record.outcome in WORK_ENDS:
             self._add_durations(record, session)
 
     def _add_ended(self, session: SessionState, outcome: Outcome, amount: int) -> None:
-        if outcome in JUDGED:
-            ended = f.SessionsEnded(pattern=session.pattern, outcome=outcome)
-            self._writer.add_fact(session.orchestrator, session.end_ns, ended, amount)
+        ended = f.SessionsEnded(pattern=session.pattern, outcome=outcome)
+        self._writer.add_fact(session.orchestrator, session.end_ns, ended, amount)
 
     def _add_durations(self, record: r.Session, session: SessionState) -> None:
         """
@@ -236,7 +228,7 @@ class SessionEndings:
         session.analysis_clock = None
         if session.whole or session.blamed is not None:
             self._blame(session, (session.end_ns, _reason(session)) if _failed_alone(session) else None)
-        if session.whole and session.outcome in JUDGED:
+        if session.whole and session.outcome in SESSION_ENDS:
             self._messages.settle(session)
             self._analyses.make(session)
         self._sessions.measure(session)
@@ -286,7 +278,7 @@ def _failed_alone(session: SessionState) -> bool:
     """
     Whether a session that has ended failed, and none of its phases did.
     """
-    return session.outcome in _FAILED and not session.failed_phases
+    return session.outcome in SESSION_FAILURES and not session.failed_phases
 
 
 def _reason(session: SessionState) -> str:

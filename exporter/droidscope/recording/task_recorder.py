@@ -40,7 +40,6 @@ _TRIED: Final = {
     Outcome.FAILED: Outcome.FAILED,
     Outcome.CANCELLED: Outcome.CANCELLED,
 }
-_NO_USAGE: Final = r.Usage()
 
 
 class TaskRecorder:
@@ -156,10 +155,10 @@ class TaskRecorder:
         pattern, droid, task_type = place.pattern, place.droid, place.task_type
         self._writer.count(m.TASKS, orchestrator, (droid, task_type, outcome), record)
         self._writer.count(m.ASSIGNMENTS, orchestrator, (pattern, droid, outcome), record)
-        if outcome is Outcome.CANCELLED:
-            return
         ended = TasksEnded(pattern=pattern, droid=droid, task_type=task_type, outcome=outcome)
         self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
+        if outcome is Outcome.CANCELLED:
+            return
         if outcome is Outcome.COMPLETED:
             self._writer.observe_duration(m.TASK_DURATION, (droid, task_type), record)
             time = TaskTime(droid=droid, task_type=task_type)
@@ -268,12 +267,13 @@ class TaskRecorder:
         A model provider has answered.
         """
         model, place = record.usage.model, record.place
-        self._writer.count(m.MODEL_REQUESTS, place.orchestrator, (model, record.outcome), record)
-        if record.outcome is not Outcome.CANCELLED:
+        if not record.known:
+            self._writer.count(m.MODEL_REQUESTS, place.orchestrator, (model, record.outcome), record)
+        if not record.known and record.outcome is not Outcome.CANCELLED:
             self._writer.observe_duration(m.MODEL_REQUEST_DURATION, (model,), record)
         if not place.native:
             self._spending.spend(place, record.end_ns, [record.usage])
-        elif msgspec.structs.replace(record.usage, model="") != _NO_USAGE:
+        elif r.has_usage(record.usage):
             self._request_of_task(record, session)
 
     def _request_of_task(self, record: r.ModelRequest, session: SessionState) -> None:

@@ -239,14 +239,21 @@ class SessionState(
         """
         return self.outcome is None and (self.waits > 0 or self.paused_ns > 0)
 
+    @property
+    def waiting_since_ns(self) -> int | None:
+        """
+        When its present wait began, Unix time; None if it does not wait.
+        """
+        if not self.waiting:
+            return None
+        return self.wait_edge_ns if self.waits > 0 else self.paused_ns
+
     def waiting_ns(self, now_ns: int) -> int:
         """
         How long it has waited in all by *now_ns*, Unix time.
         """
-        under_way_ns = 0
-        if self.waiting:
-            since_ns = self.wait_edge_ns if self.waits > 0 else self.paused_ns
-            under_way_ns = max(0, now_ns - since_ns)
+        since_ns = self.waiting_since_ns
+        under_way_ns = 0 if since_ns is None else max(0, now_ns - since_ns)
         return self.waited_ns + self.span_waited_ns + under_way_ns
 
     def has_run(self, run: str) -> bool:

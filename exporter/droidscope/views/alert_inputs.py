@@ -16,7 +16,7 @@ from droidscope.facts.fact_key import FactKey
 from droidscope.facts.fact_totals import Totals
 from droidscope.facts.windows import Windows
 from droidscope.head.head import Head
-from droidscope.head.live import foreign_sessions
+from droidscope.head.live import foreign_sessions, ran_ns
 from droidscope.insights.alerts import AlertInputs, facts_by_window
 from droidscope.limits.alert_limits import AlertLimits
 from droidscope.model.labels import OrchestratorLabels
@@ -69,11 +69,9 @@ def read_alert_inputs(
 
 def is_over_limit(session: SessionState, settings: HeadSettings, now_ns: int) -> bool:
     """
-    Whether a session runs, or ran, for longer than its limit; what it waited for people does not count.
+    Whether a session runs, or ran, for longer than its limit, what it waited for people aside.
     """
-    end_ns = now_ns if session.running else session.end_ns
-    duration_ns = end_ns - session.start_ns - session.waiting_ns(now_ns)
-    return duration_ns > settings.limit_of(session.pattern)
+    return ran_ns(session, now_ns) > settings.limit_of(session.pattern)
 
 
 def _totals(
@@ -98,7 +96,7 @@ def _totals(
 def _over_limit(head: Head, now_ns: int, included: Included) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for session in (*head.sessions, *foreign_sessions(head)):
-        if session.running and is_over_limit(session, head.settings, now_ns):
+        if session.running and not session.waiting and is_over_limit(session, head.settings, now_ns):
             shown = head.series.shown_orchestrator(session.orchestrator)
             if included(shown):
                 counts[shown[0]][head.series.shown(session.orchestrator, "pattern", session.pattern)] += 1

@@ -21,6 +21,7 @@ from droidscope.exposition.text import GaugeSample
 from droidscope.facts.fact_totals import Totals
 from droidscope.facts.history import HOURS, before
 from droidscope.head.head import Head
+from droidscope.head.live import ran_ns
 from droidscope.insights.analysis_window import AnalysisWindow, RunningPhase
 from droidscope.insights.assignments import Assignment, assignments
 from droidscope.insights.bottlenecks import bottlenecks
@@ -246,7 +247,8 @@ def _running(
     head: Head, now_ns: int
 ) -> tuple[defaultdict[OrchestratorLabels, list[RunningPhase]], defaultdict[OrchestratorLabels, int]]:
     """
-    By orchestrator, the running phases of running sessions, and how long those sessions have run.
+    By orchestrator, the running phases of running sessions, and how long those sessions have run. A
+    session that waits for a person is neither slow nor running.
     """
     running: defaultdict[OrchestratorLabels, list[RunningPhase]] = defaultdict(list)
     running_ns: defaultdict[OrchestratorLabels, int] = defaultdict(int)
@@ -254,7 +256,7 @@ def _running(
         if not session.running or session.waiting:
             continue
         orchestrator = head.series.shown_orchestrator(session.orchestrator)
-        running_ns[orchestrator] += max(0, now_ns - session.start_ns - session.waiting_ns(now_ns))
+        running_ns[orchestrator] += ran_ns(session, now_ns)
         running[orchestrator] += _running_phases(session, head.series, now_ns)
     return running, running_ns
 
@@ -265,7 +267,8 @@ def _running_phases(session: SessionState, series: SeriesRegistry, now_ns: int) 
             yield RunningPhase(
                 pattern=series.shown(session.orchestrator, "pattern", session.pattern),
                 phase=series.shown(session.orchestrator, "phase", name),
-                elapsed_ns=max(0, now_ns - phase.start_ns),
+                # Less than it took where the session waited before the phase began: never too much.
+                elapsed_ns=max(0, now_ns - phase.start_ns - session.waiting_ns(now_ns)),
                 planned_ns=phase.planned_ns,
                 session=session.id,
                 trace_id=session.trace_id,

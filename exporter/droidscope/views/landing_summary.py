@@ -70,8 +70,9 @@ class DroidLine(Struct, frozen=True):
 
 class SessionLine(Struct, frozen=True):
     """
-    A running session. *start_seconds* is a Unix time, *progress* a ratio from 0 to 1; *state* is one of
-    running, silent, stalled; *droids* and *conflicts* are counts.
+    A session that has not ended. *start_seconds* is a Unix time, *progress* a ratio from 0 to 1; *state* is
+    one of running, waiting, silent, stalled; *droids* and *conflicts* are counts. *waiting_since_seconds* is
+    since when it waits for a person, None if it does not.
     """
 
     orchestrator: str
@@ -83,24 +84,28 @@ class SessionLine(Struct, frozen=True):
     progress: float | None = None
     droids: int | None = None
     conflicts: int | None = None
+    waiting_since_seconds: float | None = None
 
 
 class LandingSummary(Struct, frozen=True):
     """
     The numbers of the landing page. Counts are over all orchestrators and the life of the store.
 
-    *time_seconds* is when they were read, Unix; *active_sessions* are running ones, *completed*,
-    *failed* and *lost* ended ones; *session_success* and *attempt_errors* cover 24 h, and so do
-    *bottlenecks* and *recommendations*, highest impact first. *alerts* are the most severe first, of
-    *alerts_total*; *droids* the most efficient first, *sessions* the oldest first. All lists are cut to
-    what a page can show; *droid_statuses* counts every droid.
+    *time_seconds* is when they were read, Unix; *active_sessions* are running ones, *waiting* those that wait
+    for a person, *completed*, *failed*, *lost*, *cancelled* and *unknown* ended ones; *session_success* and
+    *attempt_errors* cover 24 h, and so do *bottlenecks* and *recommendations*, highest impact first.
+    *alerts* are the most severe first, of *alerts_total*; *droids* the most efficient first, *sessions* the
+    oldest first. All lists are cut to what a page can show; *droid_statuses* counts every droid.
     """
 
     time_seconds: float | None = None
     active_sessions: int | None = None
+    waiting_sessions: int | None = None
     completed_sessions: int | None = None
     failed_sessions: int | None = None
     lost_sessions: int | None = None
+    cancelled_sessions: int | None = None
+    unknown_sessions: int | None = None
     completed_tasks: int | None = None
     failed_tasks: int | None = None
     messages: int | None = None
@@ -129,20 +134,24 @@ def build_summary(reader: HeadReader) -> LandingSummary:
     insights = [item for (_, window), item in reader.insights.by_window().items() if window == SUMMARY_WINDOW]
     with reader.locked_head() as (head, clock_ns):
         head.baselines.refresh(now_ns)
-        running = _running_sessions(head)
+        current = _current_sessions(head)
+        waiting = sum(session.waiting for session in current)
         return LandingSummary(
             time_seconds=now_ns / SECOND_NS,
-            active_sessions=len(running),
+            active_sessions=len(current) - waiting,
+            waiting_sessions=waiting,
             completed_sessions=_count(head.series, m.SESSIONS, Outcome.COMPLETED),
             failed_sessions=_count(head.series, m.SESSIONS, Outcome.FAILED),
             lost_sessions=_count(head.series, m.SESSIONS, Outcome.LOST),
+            cancelled_sessions=_count(head.series, m.SESSIONS, Outcome.CANCELLED),
+            unknown_sessions=_count(head.series, m.SESSIONS, Outcome.UNKNOWN),
             completed_tasks=_count(head.series, m.TASKS, Outcome.COMPLETED),
             failed_tasks=_count(head.series, m.TASKS, Outcome.FAILED),
             messages=_count(head.series, m.MESSAGES),
             session_success=kpis.pooled(m.SESSION_SUCCESS_RATIO),
             attempt_errors=kpis.pooled(m.ERROR_RATIO),
             droids=_droid_lines(droids, kpis, limits),
-            sessions=tuple(_session_line(session, head, clock_ns) for session in running[:LINES_LIMIT]),
+            sessions=tuple(_session_line(session, head, clock_ns) for session in current[:LINES_LIMIT]),
             droid_statuses=dict(Counter(snapshot.status for snapshot in droids.values())),
             alert_level=alert_level(alerts),
             alerts=tuple(alerts[:ALERTS_LIMIT]),
@@ -152,12 +161,12 @@ def build_summary(reader: HeadReader) -> LandingSummary:
         )
 
 
-def _running_sessions(head: Head) -> Sequence[SessionState]:
+def _current_sessions(head: Head) -> Sequence[SessionState]:
     """
-    The running sessions, the oldest first.
+    The sessions that have not ended, the oldest first.
     """
-    running = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
-    return sorted(running, key=lambda session: (session.start_ns, session.id))
+    current = [*(session for session in head.sessions if session.running), *foreign_sessions(head)]
+    return sorted(current, key=lambda session: (session.start_ns, session.id))
 
 
 def _count(series: SeriesRegistry, spec: m.MetricSpec, outcome: Outcome | None = None) -> int | None:
@@ -176,6 +185,7 @@ def _top(insights: Iterable[_Insight]) -> tuple[_Insight, ...]:
 
 
 def _session_line(session: SessionState, head: Head, clock_ns: int) -> SessionLine:
+    since_ns = session.waiting_since_ns
     return SessionLine(
         orchestrator=session.orchestrator[0],
         session=session.id,
@@ -186,6 +196,7 @@ def _session_line(session: SessionState, head: Head, clock_ns: int) -> SessionLi
         progress=progress_ratio(session, head.baselines),
         droids=len(droids_at_work(session)),
         conflicts=len(session.conflicts),
+        waiting_since_seconds=None if since_ns is None else since_ns / SECOND_NS,
     )
 
 

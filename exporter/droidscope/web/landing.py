@@ -92,9 +92,12 @@ def _main(summary: LandingSummary) -> str:
     )
     sessions = _tiles(
         _tile("Running", summary.active_sessions),
+        _tile("Waiting", summary.waiting_sessions),
         _tile("Completed", summary.completed_sessions),
         _tile("Failed", summary.failed_sessions),
         _tile("Lost", summary.lost_sessions),
+        _tile("Cancelled", summary.cancelled_sessions),
+        _tile("Unknown", summary.unknown_sessions),
     )
     work = _tiles(
         _tile("Tasks completed", summary.completed_tasks),
@@ -108,7 +111,11 @@ def _main(summary: LandingSummary) -> str:
             section("day", "Last 24 hours", day),
             section("work", "Tasks and messages", work),
             alerts_section(summary.alerts, summary.alerts_total),
-            section("sessions", "Running sessions", _sessions_table(summary.sessions, summary.time_seconds)),
+            section(
+                "sessions",
+                "Running and waiting sessions",
+                _sessions_table(summary.sessions, summary.time_seconds),
+            ),
             bottlenecks_section(summary.bottlenecks),
             recommendations_section(summary.recommendations),
             section(
@@ -153,7 +160,7 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
             cell(line.orchestrator),
             cell(line.pattern),
             cell(line.phase),
-            f"<td>{_state(line.state)}</td>",
+            f"<td>{_state(line.state)}{_since(line.waiting_since_seconds, now_seconds)}</td>",
             f"<td>{_progress(line.progress)}</td>",
             cell(_elapsed(line.start_seconds, now_seconds), numeric=True),
             cell(or_dash(line.droids, count), numeric=True),
@@ -174,10 +181,10 @@ def _sessions_table(sessions: tuple[SessionLine, ...] | None, now_seconds: float
     )
     return table(
         "sessions",
-        "Running sessions, the oldest first",
+        "Running and waiting sessions, the oldest first",
         heads,
         rows,
-        "No running sessions." if sessions is not None else UNKNOWN,
+        "No running or waiting sessions." if sessions is not None else UNKNOWN,
     )
 
 
@@ -214,6 +221,13 @@ def _status_counts(counts: dict[DroidStatus, int] | None) -> str:
 
 def _state(state: str) -> str:
     return f'<span class="state" data-state="{text(state)}">{text(state)}</span>'
+
+
+def _since(since_seconds: float | None, now_seconds: float | None) -> str:
+    """
+    How long a session has waited for a person, beside its state; nothing where it does not.
+    """
+    return "" if since_seconds is None else f" <small>{_elapsed(since_seconds, now_seconds)}</small>"
 
 
 def _progress(ratio: float | None) -> str:

@@ -18,7 +18,7 @@ SESSIONS_RECOVERED = counter(
     "orchestrator_sessions_recovered_total",
     "pattern",
     "outcome",
-    help="Sessions declared lost or unknown that ended after all.",
+    help="Sessions declared lost that ended after all.",
 )
 SESSIONS_REOPENED = counter(
     "orchestrator_sessions_reopened_total",

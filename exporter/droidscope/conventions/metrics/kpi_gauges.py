@@ -12,14 +12,16 @@ def _kpi(name: str, *labels: LabelName, help: str) -> MetricSpec:
     return family(name, "gauge", (*labels, WINDOW), help)
 
 
-TASK_COMPLETION_RATIO = _kpi("orchestrator_task_completion_ratio", help="Tasks completed of tasks ended.")
+TASK_COMPLETION_RATIO = _kpi(
+    "orchestrator_task_completion_ratio", help="Tasks completed of those completed or failed."
+)
 SESSION_SUCCESS_RATIO = _kpi(
-    "orchestrator_session_success_ratio", help="Sessions completed of sessions ended or lost."
+    "orchestrator_session_success_ratio", help="Sessions completed of those completed, failed or lost."
 )
 PHASE_SUCCESS_RATIO = _kpi(
     "orchestrator_phase_success_ratio", help="Phases completed of phases completed or failed."
 )
-ERROR_RATIO = _kpi("orchestrator_error_ratio", help="Failed attempts of attempts.")
+ERROR_RATIO = _kpi("orchestrator_error_ratio", help="Attempts failed of those succeeded or failed.")
 RETRY_RATIO = _kpi("orchestrator_retry_ratio", help="Attempts after the first of their task, of attempts.")
 INTEGRATION_SUCCESS_RATIO = _kpi(
     "orchestrator_integration_success_ratio", help="Syntheses integrated of syntheses."
@@ -46,10 +48,14 @@ EFFICIENCY_WEIGHT = _kpi(
 )
 
 DROID_TASK_COMPLETION_RATIO = _kpi(
-    "orchestrator_droid_task_completion_ratio", "droid", help="Tasks of the droid completed of those ended."
+    "orchestrator_droid_task_completion_ratio",
+    "droid",
+    help="Tasks of the droid completed of those completed or failed.",
 )
 DROID_ERROR_RATIO = _kpi(
-    "orchestrator_droid_error_ratio", "droid", help="Failed attempts of the droid's attempts."
+    "orchestrator_droid_error_ratio",
+    "droid",
+    help="Attempts of the droid failed of those succeeded or failed.",
 )
 DROID_RETRY_RATIO = _kpi("orchestrator_droid_retry_ratio", "droid", help="Retries of the droid's attempts.")
 DROID_RESPONSE_SCORE = _kpi(
@@ -88,7 +94,7 @@ DROID_QUALITY_CONSISTENCY_RATIO = _kpi(
 PATTERN_SUCCESS_RATIO = _kpi(
     "orchestrator_pattern_success_ratio",
     "pattern",
-    help="Sessions of the pattern completed of those ended or lost.",
+    help="Sessions of the pattern completed of those completed, failed or lost.",
 )
 PATTERN_COST_PER_SUCCESS = _kpi(
     "orchestrator_pattern_cost_per_success_usd",

@@ -17,40 +17,52 @@ SESSIONS_STALLED = gauge(
     "orchestrator_sessions_stalled", "pattern", help="Running sessions that are alive and make no progress."
 )
 SESSIONS_OVER_LIMIT = gauge(
-    "orchestrator_sessions_over_limit", "pattern", help="Sessions running for longer than their time limit."
+    "orchestrator_sessions_over_limit",
+    "pattern",
+    help="Sessions running for longer than their time limit, what they waited aside.",
 )
 SESSION_OLDEST_START = gauge(
     "orchestrator_session_oldest_start_timestamp_seconds",
     "pattern",
-    help="Start of the oldest running session.",
+    help="Start of the oldest running session, later by what it has waited for people.",
 )
 ACTIVE_SESSION_INFO = gauge(
     "orchestrator_active_session_info",
     "session_id",
     "pattern",
     "phase",
-    help="A running session and its latest phase.",
+    help="A session that has not ended and its latest phase.",
+)
+ACTIVE_SESSION_STATE = gauge(
+    "orchestrator_active_session_state",
+    "session_id",
+    "pattern",
+    "state",
+    help="1 for the state of a session that has not ended: running, waiting, silent or stalled.",
 )
 ACTIVE_SESSION_START = gauge(
     "orchestrator_active_session_start_timestamp_seconds",
     "session_id",
     "pattern",
-    help="Start of a running session.",
+    help="Start of a session that has not ended, later by what it has waited for people.",
 )
 ACTIVE_SESSION_PROGRESS = gauge(
     "orchestrator_active_session_progress_ratio",
     "session_id",
     "pattern",
-    help="Progress of a running session.",
+    help="Progress of a session that has not ended.",
 )
 ACTIVE_SESSION_DROIDS = gauge(
-    "orchestrator_active_session_droids", "session_id", "pattern", help="Droids working in a running session."
+    "orchestrator_active_session_droids",
+    "session_id",
+    "pattern",
+    help="Droids working in a session that has not ended.",
 )
 ACTIVE_SESSION_CONFLICTS = gauge(
     "orchestrator_active_session_conflicts",
     "session_id",
     "pattern",
-    help="Conflicts met in a running session.",
+    help="Conflicts met in a session that has not ended.",
 )
 PHASES_ACTIVE = gauge(
     "orchestrator_phases_active", "pattern", "phase", "state", help="Phases running or blocked now."

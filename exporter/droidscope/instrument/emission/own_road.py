@@ -29,7 +29,7 @@ from droidscope.instrument.emission.light_span import LightSpan, Origin, new_tra
 from droidscope.instrument.emission.sampling import decided_context
 from droidscope.instrument.emission.sink import Sink
 from droidscope.instrument.emission.texts import AttributeValue, TextSettings
-from droidscope.instrument.providers import Emitter, service_name
+from droidscope.instrument.providers import Emitter, environment_name, service_name
 
 
 class OwnResource:
@@ -99,6 +99,7 @@ class OwnRoad(Emitter):
     ) -> None:
         tasks, sessions = ClientDurations(), ClientDurations()
         super().__init__(service_name(resource), texts, ClientCounters(), tasks, sessions)
+        self.environment = environment_name(resource)
         self.resource = resource
         self.sink = make_sink(self)
         self._durations = {names.CLIENT_TASK_DURATION: tasks, names.CLIENT_SESSION_DURATION: sessions}

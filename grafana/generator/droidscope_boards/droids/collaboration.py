@@ -11,6 +11,7 @@ from droidscope.conventions.matchers import label_is_not
 from droidscope_boards.droids.scope import SCOPE
 from droidscope_boards.layout import Row
 from droidscope_boards.panels import PanelQuery, heatmap_panel, limited, node_graph_panel, timeseries_panel
+from droidscope_boards.states import QUERY_OUTCOMES, coloured
 from droidscope_boards.styles import SECONDS, SHORT, high_is_bad
 from droidscope_boards.tables import matrix_panel
 
@@ -86,14 +87,16 @@ def queries_timeseries(limits: PanelLimits) -> timeseries.Panel:
     """
     Queries per hour by outcome.
     """
-    return timeseries_panel(
+    panel = timeseries_panel(
         33,
         "Queries per hour",
-        "Queries to the chosen droids in the hour before each point, by outcome; answered means in time. "
+        "Queries to the chosen droids in the hour before each point, by outcome; answered means in time, and "
+        "cancelled ones are in no ratio. "
         + limits.response.note_with("It also fires on any query left unanswered."),
         SHORT,
         PanelQuery(SCOPE.increase(metrics.QUERIES, ("outcome",), "1h"), "{{outcome}}"),
     )
+    return coloured(panel, QUERY_OUTCOMES)
 
 
 def response_heatmap() -> heatmap.Panel:

@@ -14,6 +14,7 @@ from droidscope.rules.promql import quotient
 from droidscope_boards.layout import Row
 from droidscope_boards.overview.scope import FLEET, SCOPE
 from droidscope_boards.panels import PanelQuery, limited, timeseries_panel
+from droidscope_boards.states import OUTCOMES, coloured
 from droidscope_boards.styles import RATIO, SECONDS, SHORT, USD, high_is_bad, low_is_bad
 
 if TYPE_CHECKING:
@@ -124,13 +125,15 @@ def sessions_ended_timeseries() -> timeseries.Panel:
     """
     Sessions ended per hour, by outcome.
     """
-    return timeseries_panel(
+    panel = timeseries_panel(
         24,
         "Sessions ended per hour",
-        "Sessions that ended in the hour before each point, by outcome; lost ones were silent for too long.",
+        "Sessions that ended in the hour before each point, by outcome. Lost ones were silent for too long. "
+        "Unknown ones never ended, though their process lives; they and cancelled ones are in no ratio.",
         SHORT,
         PanelQuery(SCOPE.increase(metrics.SESSIONS, ("outcome",), "1h"), "{{outcome}}"),
     )
+    return coloured(panel, OUTCOMES)
 
 
 def cost_timeseries() -> timeseries.Panel:
