@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _WELL: Final = {"delivered", "none yet"}
 """
-Verdicts of the sender that need no attention.
+Answers that need no attention.
 """
 
 
@@ -122,15 +122,13 @@ def _check_sender() -> Iterator[Finding]:
     """
     What the sender of this process has heard of the endpoint so far.
     """
-    road = providers.made()
-    status = getattr(getattr(road, "sink", None), "status", None)
-    if status is None:
+    now = configure.sender_status()
+    if now is None:
         return
-    now = status()
     answers: dict[str, list[str]] = {}
     for signal, state in now.signals.items():
-        if state.verdict not in _WELL:
-            answers.setdefault(f"{state.verdict}: {state.text}".rstrip(": "), []).append(signal)
+        if state.kind not in _WELL:
+            answers.setdefault(f"{state.kind}: {state.text}".rstrip(": "), []).append(signal)
     for answer, signals in answers.items():
         yield warning(
             "not_delivered",
