@@ -307,8 +307,8 @@ class Outbox:
             lane.unreachable_since = now
         self.losses.warn(
             f"later:{lane.destination.signal}" if answer.reached else "unreachable",
-            "droidscope cannot send %s to %s now, and tries again: %s",
-            lane.destination.signal, lane.destination.endpoint, answer.text,
+            "droidscope cannot send to %s now, and tries again; %d records wait: %s",
+            lane.destination.endpoint, self.items, answer.text,
         )  # fmt: skip
         self._spill(lane)
 
