@@ -405,3 +405,29 @@ trace.get_tracer_provider().shutdown()
     assert attempt.trace_id == rows["invoke_agent d"].trace_id
     request, there = span_rows(theirs)
     assert there.parent_id == request.span_id == attempt.parent_id
+
+
+def test_a_sampler_sees_the_context_a_trace_begins_in():
+    """
+    Such as baggage that has some requests sampled.
+    """
+    run_process("""
+from opentelemetry import baggage, context, propagate, trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
+
+class ByBaggage(Sampler):
+    def should_sample(self, parent_context, *args, **kwargs):
+        wanted = ALWAYS_ON if baggage.get_baggage("debug", parent_context) else ALWAYS_OFF
+        return wanted.should_sample(parent_context, *args, **kwargs)
+    def get_description(self):
+        return "by baggage"
+
+trace.set_tracer_provider(TracerProvider(sampler=ParentBased(ByBaggage())))
+for debug in ("", "1"):
+    token = context.attach(baggage.set_baggage("debug", debug))
+    with ds.session("p"):
+        assert trace.get_current_span().get_span_context().trace_flags.sampled == bool(debug)
+        assert trace.get_tracer("web").start_span("call").is_recording() == bool(debug)
+    context.detach(token)
+""")

@@ -144,7 +144,7 @@ class OwnRoad(Emitter):
         else:
             root = new_trace()
             if self._sampler is not None:
-                root = decided_context(self._sampler, root, name, kind, values)
+                root = decided_context(self._sampler, previous, root, name, kind, values)
             span = LightSpan(self._origin, name, None, kind, values, root, start_ns)
         return span, previous if beside else set_span_in_context(span, previous)
 
