@@ -431,3 +431,54 @@ for debug in ("", "1"):
         assert trace.get_tracer("web").start_span("call").is_recording() == bool(debug)
     context.detach(token)
 """)
+
+
+def test_logs_and_metrics_of_others_stay_theirs(ours):
+    """
+    Their providers get nothing, and where there are none none is set.
+    """
+    done = run_process(f"""
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+ds.configure(service_name="fleet", endpoint="{ours.url}")
+with ds.session("p"), ds.task("d"):
+    ds.conflict("schema")
+print(type(_logs.get_logger_provider()).__name__, type(metrics.get_meter_provider()).__name__)
+logs, reader, loggers = InMemoryLogRecordExporter(), InMemoryMetricReader(), LoggerProvider()
+loggers.add_log_record_processor(SimpleLogRecordProcessor(logs))
+_logs.set_logger_provider(loggers)
+metrics.set_meter_provider(MeterProvider([reader]))
+with ds.session("p"), ds.task("d"):
+    ds.conflict("schema")
+print(len(logs.get_finished_logs()), reader.get_metrics_data())
+""")
+
+    assert done.stdout == "ProxyLoggerProvider _ProxyMeterProvider\n0 None\n"
+    assert records_counted(ours) == {"session": 2, "task": 2, "conflict": 2}
+
+
+def test_a_record_before_configure_goes_where_it_went(ours, theirs):
+    """
+    To the provider that is there; from `configure` on to its endpoint, within the same session.
+    """
+    run_process(f"""
+THEIRS = "{theirs.url}"
+{PROVIDER}
+their_provider()
+with ds.session("p"):
+    with ds.task("before"):
+        pass
+    ds.configure(service_name="fleet", endpoint="{ours.url}")
+    with ds.task("after"):
+        pass
+trace.get_tracer_provider().shutdown()
+""")
+
+    assert [row.name for row in span_rows(theirs)] == ["invoke_agent before", "invoke_workflow p"]
+    (after,) = span_rows(ours)
+    assert after.name == "invoke_agent after"
+    assert after.parent_id == span_rows(theirs)[1].span_id
