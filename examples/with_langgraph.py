@@ -8,19 +8,19 @@ LangGraph, instrumented with OpenInference; nodes are droids' tasks, and an inte
 from typing import TypedDict
 
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from openinference.instrumentation.langchain import LangChainInstrumentor
 
 import droidscope as ds
 
 ds.configure(service_name="example-langgraph")
-LangChainInstrumentor().instrument()  # its spans inside of a task add tools and tokens, and no second task
+LangChainInstrumentor().instrument()  # its span of a node is the task of that node
 
 
 class State(TypedDict):
     draft: str
-    approved: bool
+    published: bool
 
 
 @ds.task(droid="writer", type="draft")
@@ -28,21 +28,17 @@ def write(_state):
     return {"draft": "The plan."}
 
 
-def approve(_state):  # a person's work is no droid's task
-    return {"approved": interrupt("publish?")}
-
-
 @ds.task(droid="publisher", type="publication")
 def publish(_state):
-    return {}
+    # The run that asks is cancelled, and LangGraph runs the node again with the answer.
+    return {"published": interrupt("publish?")}
 
 
 graph = StateGraph(State)
-for node in (write, approve, publish):
-    graph.add_node(node.__name__, node)
+graph.add_node(write)
+graph.add_node(publish)
 graph.add_edge(START, "write")
-graph.add_edge("write", "approve")
-graph.add_conditional_edges("approve", lambda state: "publish" if state["approved"] else END)
+graph.add_edge("write", "publish")
 app = graph.compile(checkpointer=InMemorySaver())
 
 
@@ -65,5 +61,5 @@ run("article-2", Command(resume=False), resume=True)
 print("article-3 waits for approval")
 print("""expect
 sessions: 2 completed
-tasks: 4 completed
-attempts: 4 succeeded""")
+tasks: 5 completed, 3 cancelled
+attempts: 5 succeeded, 3 cancelled""")

@@ -6,11 +6,14 @@ Run by `make render`, and with `--check` by `make lint`: the exit code is 1 wher
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from difflib import unified_diff
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, get_overloads
 
@@ -71,8 +74,28 @@ def _function(name: str, prefix: str, function: Callable[..., Any]) -> str:
 def _class(name: str, value: type) -> str:
     text = f"\n### {name}\n\n" + prose(inspect.getdoc(value) or "")
     if not _is_error(value):
+        text += "".join(_attribute(*found) for found in documented_attributes(value))
         text += "".join(_member(member, found) for member, found in _members(value))
     return text
+
+
+def documented_attributes(value: type) -> list[tuple[str, str, str]]:
+    """
+    The public class attributes that have a docstring below them: name, what follows it, docstring.
+    """
+    found = {}
+    for home in reversed(value.__mro__):
+        if home.__module__.startswith("droidscope"):
+            (tree,) = ast.parse(textwrap.dedent(inspect.getsource(home))).body
+            for node, below in pairwise(tree.body):
+                if isinstance(node, ast.AnnAssign) and isinstance(below, ast.Expr):
+                    name, _, rest = ast.unparse(node).partition(":")
+                    found[name] = (name, rest, inspect.cleandoc(ast.literal_eval(below.value)))
+    return [found[name] for name in sorted(found) if not name.startswith("_")]
+
+
+def _attribute(name: str, rest: str, docstring: str) -> str:
+    return f"\n#### `.{name}`:{rest}\n\n" + prose(docstring)
 
 
 def _members(value: type) -> Iterator[tuple[str, Any]]:

@@ -84,6 +84,17 @@ def test_a_long_signature_has_a_line_for_each_parameter():
     assert reference_page.signature(long).splitlines()[:2] == ["(", "    a_first_parameter: int,"]
 
 
+def test_attributes_of_a_class_are_there():
+    """
+    With what stands below them in the source; those without a docstring, and private ones, are not.
+    """
+    class_attributes = reference_page.documented_attributes(droidscope.AnalyticsOrchestrator)
+    names = [name for name, _, _ in class_attributes]
+
+    assert "analytics_pattern" in names
+    assert all(docstring and not name.startswith("_") for name, _, docstring in class_attributes)
+
+
 def test_a_docstring_becomes_lists_and_sentences():
     """
     A sentence a line, sections as lists, a quotation of code as code.

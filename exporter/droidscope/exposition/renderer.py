@@ -90,5 +90,5 @@ def _held_note(family: Family, shown: list[Cell | None]) -> str:
         held += cell is not None and cell.amount != family.cells[at].amount
     if not held:
         return ""
-    name = family.spec.name
-    return f"# {held} of {name} are new: until birth_hold is over they show their value before the first event.\n"
+    what = "until birth_hold is over they show their value before the first event"
+    return f"# {held} of {family.spec.name} are new: {what}.\n"
