@@ -162,10 +162,18 @@ class Shown:
 
     def true_ratio(self, spec, by, share):
         """
-        The part *share* of *spec*, by the labels *by*; where it is nothing it is left out.
+        The part *share* of what of *spec* was not cancelled, by the labels *by*; where it is nothing it is
+        left out.
         """
-        whole, parts = self.true(spec, by), self.true(spec, by, **share)
+        whole, parts = self.judged(spec, by), self.true(spec, by, **share)
         return {labels: part / whole[labels] for labels, part in parts.items()}
+
+    def judged(self, spec, by):
+        """
+        What was not cancelled.
+        """
+        cancelled = self.true(spec, by, outcome="cancelled")
+        return {labels: n - cancelled.get(labels, 0) for labels, n in self.true(spec, by).items()}
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +206,6 @@ COUNTS = [
     ),
     (OVERVIEW_BOARD, "Sessions ended per hour", "A", m.SESSIONS, ("outcome",), {}),
     (OVERVIEW_BOARD, "Cost per hour", "A", m.COST, ("orchestrator",), {}),
-    (PATTERNS_BOARD, "Pattern efficiency", "Sessions", m.SESSIONS, IN_PATTERN, {}),
     (PATTERNS_BOARD, "Failure points", "Failures", m.FAILURES, (*PHASE, "reason"), {}),
     (PATTERNS_BOARD, "Failures per hour", "A", m.FAILURES, ("reason",), {}),
     (PATTERNS_BOARD, "Quality gates", "Evaluated", m.GATE_RESULTS, (*IN_PATTERN, "gate"), {}),
@@ -218,6 +225,16 @@ def test_counts_are_true(shown, uid, title, column, spec, by, where):
     Not give or take one: at the time of a sample there is nothing to extrapolate.
     """
     assert shown.panel(uid, title, column) == pytest.approx(shown.true(spec, by, **where), rel=1e-9)
+
+
+def test_sessions_of_a_pattern_are_those_that_were_not_cancelled(shown):
+    """
+    Those that its success is over; the cancelled ones are among those that ended, on the Overview.
+    """
+    sessions = shown.judged(m.SESSIONS, IN_PATTERN)
+
+    assert shown.panel(PATTERNS_BOARD, "Pattern efficiency", "Sessions") == pytest.approx(sessions, rel=1e-9)
+    assert sum(shown.true(m.SESSIONS, outcome="cancelled").values()) > 0
 
 
 FAILED, COMPLETED = {"outcome": "failed"}, {"outcome": "completed"}
