@@ -24,7 +24,7 @@ def receiver():
     [
         ({"service_name": ""}, "service_name is ''; expected a text"),
         ({"service_name": 5}, "service_name is 5; expected a text"),
-        ({"endpoint": "localhost"}, "endpoint is 'localhost'; expected a URL such as http://127.0.0.1:4318"),
+        ({"endpoint": "localhost"}, "endpoint is 'localhost'; expected a URL such as http://localhost:4318"),
         ({"endpoint": "ftp://host"}, "endpoint is 'ftp://host'; expected a URL"),
         ({"endpoint": "http://host:99999"}, "endpoint is 'http://host:99999'; expected a URL"),
         ({"endpoint": "http://"}, "endpoint is 'http://'; expected a URL"),

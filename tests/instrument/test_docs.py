@@ -3,11 +3,14 @@ The Python of README.md and docs/instrumentation.md runs as it stands, and does 
 """
 
 import asyncio
+import json
+import logging
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from opentelemetry import baggage, trace
 
 import droidscope as ds
@@ -15,17 +18,24 @@ from droidscope.conventions import attributes as names
 from droidscope.instrument.orchestrators.alert_poller import ALERT_POLLER
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/instrumentation.md")
+PAGES = ("README.md", "docs/instrumentation.md", "docs/doctor.md")
 TRIED = (
     "def fix(",
     "def build_feature(",
+    "def check(",
+    "def migrate(",
     "propagate.inject(",
+    "def implement_all(",
     "def release(",
     "def propose(",
     "def build(",
     "def complete(",
     "class Mine(",
+    "class Hooks:",
+    "logging.StreamHandler()",
+    "def add_ids(",
     "def test_a_retry_is_an_attempt(",
+    "ds.check(send=True)",
 )
 """
 What tells the examples apart: one for each test below.
@@ -122,6 +132,67 @@ def test_the_tour(seen, tmp_path, monkeypatch, caplog):
     assert seen.one("synthesis").attributes[names.SYNTHESIS_GATES_PASSED] is True
     assert seen.one("phase").attributes[names.PHASE_ID] == "phase-3-implementation"
     assert seen.one("session").attributes[names.SESSION_OUTCOME] == "completed"
+    assert not caplog.records
+
+
+class Report:
+    """
+    Of a test run, as the page's functions get it.
+    """
+
+    def __init__(self, passed, failed):
+        self.passed = passed
+        self.failed = failed
+        self.total = passed + failed
+
+
+def test_the_verdict(seen):
+    """
+    The gate fails with its score, and the task by what it states.
+    """
+    review = run("def check(")["review"]
+    with ds.session("p"):
+        review(Report(3, 1))
+
+    assert seen.one("gate").attributes[names.GATE_PASSED] is False
+    assert seen.one("gate").attributes[names.GATE_SCORE] == 75
+    assert seen.one("task").attributes[names.ERROR_TYPE] == "tests_failed"
+
+
+def test_the_retries(seen, caplog):
+    """
+    Each try that failed is an attempt that failed.
+    """
+
+    class Database:
+        tries = iter([TimeoutError, None])
+
+        def migrate(self):
+            failure = next(self.tries)
+            if failure:
+                raise failure
+
+    with ds.session("p"):
+        run("def migrate(")["migrate"](Database())
+
+    assert [span.status.is_ok for span in seen.records("attempt")] == [False, True]
+    assert not caplog.records
+
+
+def test_the_threads(seen, caplog):
+    """
+    What they do belongs to the phase.
+    """
+
+    def implement_part(part):
+        with ds.task("d", id=part):
+            return part.upper()
+
+    with ds.session("p"):
+        assert run("def implement_all(")["implement_all"](["a", "b"], implement_part) == ["A", "B"]
+
+    phases = [span.attributes[names.PHASE_ID] for span in seen.records("task")]
+    assert phases == ["phase-3-implementation"] * 2
     assert not caplog.records
 
 
@@ -267,6 +338,69 @@ def test_the_mixin(seen, monkeypatch):
     assert seen.one("session").attributes[names.PATTERN_ID] == "bug-fix"
     assert watched == [mine]
     assert mine.handle_alerts([]) is None
+
+
+def test_the_hooks(seen):
+    """
+    One session for each run, by how it ended.
+    """
+    hooks = run("class Hooks:")["Hooks"]()
+    for run_id in ("done", "bad", "broken", "aborted"):
+        hooks.on_start(run_id)
+        hooks.on_step(run_id, "coder", lambda: None)
+    hooks.on_end("done", {"success": True})
+    hooks.on_end("bad", {"success": False})
+    hooks.on_error("broken", TimeoutError())
+    hooks.on_abort("aborted")
+
+    assert [
+        (span.attributes[names.SESSION_ID], span.attributes[names.SESSION_OUTCOME])
+        for span in seen.records("session")
+    ] == [("done", "completed"), ("bad", "failed"), ("broken", "failed"), ("aborted", "cancelled")]
+    assert len({span.attributes[names.SESSION_ID] for span in seen.records("task")}) == 4
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_log_records(capsys):
+    """
+    Their handler writes the ids.
+    """
+    handler = run("logging.StreamHandler()", logging=logging)["handler"]
+    try:
+        with ds.session("review", id="s1"), ds.task(droid="reviewer", id="t1"):
+            logging.getLogger("somebody").warning("looks odd")
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert "WARNING [s1 t1] looks odd" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_processor(capsys):
+    """
+    Events of structlog have the ids.
+    """
+    try:
+        run("def add_ids(", structlog=structlog)
+        with ds.session("review", id="s1"):
+            structlog.get_logger().warning("looks odd")
+    finally:
+        structlog.reset_defaults()
+
+    assert json.loads(capsys.readouterr().out)["session_id"] == "s1"
+
+
+def test_the_check(configured, monkeypatch, capsys):
+    """
+    Prints one line for each finding.
+    """
+    finding = ds.Finding("no_sdk", "error", "There is none.", "Install it.")
+    monkeypatch.setattr(ds, "check", lambda **given: [finding] if given == {"send": True} else [])
+
+    run("ds.check(send=True)")
+
+    assert configured == [{"service_name": "my-orchestrator"}]
+    assert capsys.readouterr().out == "error no_sdk: There is none. Install it.\n"
 
 
 def build():

@@ -56,6 +56,7 @@ def test_a_cancelled_gate_has_no_verdict(seen):
 
     span = seen.one("gate")
     assert names.GATE_PASSED not in span.attributes
+    assert span.attributes[names.GATE_OUTCOME] == "cancelled"
     assert span.status.status_code is StatusCode.UNSET
     assert not session.gates
 

@@ -2,6 +2,7 @@
 The public face: complete, light, and useful without an SDK.
 """
 
+import inspect
 import subprocess
 import sys
 import textwrap
@@ -55,6 +56,61 @@ def test_all_is_all():
 
     assert {*on_demand, "__version__"} == set(ds.__all__)
     assert set(ds.__all__) <= set(dir(ds))
+
+
+def test_completion_shows_the_public_names_alone():
+    """
+    Neither where they come from, nor what the module imports.
+    """
+    assert dir(ds) == sorted(ds.__all__)
+
+
+OF_TASKS = "droid id outcome output retry_later set_attribute set_attributes"
+SHOWN = [
+    (ds.session("p"), ds.Session, "id outcome set_attribute set_attributes wait"),
+    (ds.phase("f"), ds.Phase, "id outcome skip"),
+    (ds.task("d"), ds.Task, OF_TASKS),
+    (
+        ds.task("d", id="t", delivery=1),
+        ds.Task,
+        "droid id outcome output retry_later set_attribute set_attributes",
+    ),
+    (ds.attempt(), ds.Attempt, "number outcome output"),
+    (ds.tool("x"), ds.Tool, "outcome"),
+    (ds.model_call("m"), ds.ModelCall, "outcome usage used"),
+    (ds.gate("g"), ds.Gate, "failed id passed"),
+    (ds.synthesis(), ds.Synthesis, "integrated"),
+    (ds.ask("d", "e"), ds.Query, "correlation_id id rejected unanswered"),
+]
+
+
+@pytest.mark.parametrize(("operation", "kind", "shown"), SHOWN, ids=[kind.__name__ for _, kind, _ in SHOWN])
+def test_what_a_block_holds_shows_what_users_need(operation, kind, shown):
+    """
+    Nothing of how spans are made; and each of it does something, with the signature that is shown.
+    """
+    with operation as handle:
+        pass
+
+    assert isinstance(handle, kind)
+    assert dir(handle) == shown.split()
+    assert [name for name in dir(kind) if not name.startswith("_")] == shown.split()
+    for name in shown.split():
+        stated, done = getattr(kind, name), getattr(type(handle), name)
+        assert done is not stated, name
+        if callable(stated) and name != "output":
+            assert [*inspect.signature(stated).parameters] == [*inspect.signature(done).parameters]
+
+
+def test_outputs_show_their_keywords():
+    """
+    To completion and `help`, of the function and of the methods.
+    """
+    with ds.task("d") as task:
+        pass
+
+    for function in (ds.output, task.output):
+        assert {"files_created", "cost_usd", "sarif"} <= inspect.signature(function).parameters.keys()
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -4,7 +4,7 @@ What an orchestrator records inside of a session: outputs, messages, conflicts, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Unpack
+from typing import Final, Literal, Unpack
 
 from opentelemetry.context import get_current
 
@@ -27,15 +27,13 @@ from droidscope.instrument.instrumented_span import current, enclosing
 from droidscope.instrument.messages import Message
 from droidscope.instrument.never_raise import never_raise, warn_of_no_session, warn_once
 from droidscope.instrument.outputs import OutputFields, takes_output
+from droidscope.instrument.pauses.period import Period
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
 from droidscope.instrument.sessions import PhaseSpan
 from droidscope.instrument.tasks import WithOutput
 
 TOLD: Final = (MessageType.COORDINATION.value, MessageType.DISCOVERY.value, MessageType.RESPONSE.value)
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 @never_raise
@@ -155,7 +153,7 @@ def progress(ratio: float | Score | None = None) -> None:
     emitter.event(names.PROGRESS_EVENT, values, get_current())
 
 
-class BlockedPeriod:
+class BlockedPeriod(Period):
     """
     A reason why the current phase is blocked, until `unblocked` or the end of its `with` block.
     """
@@ -192,32 +190,6 @@ class BlockedPeriod:
             emitter.event(
                 names.UNBLOCKED_EVENT, ids(current_baggage(self._context), emitter.service), self._context
             )
-
-    def __enter__(self) -> None:
-        """
-        It is blocked already.
-        """
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """
-        It goes on, also after an exception.
-        """
-        self.end()
-
-    async def __aenter__(self) -> None:
-        """
-        As `__enter__`.
-        """
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """
-        As `__exit__`.
-        """
-        self.end()
 
 
 def blocked(reason: str = "") -> BlockedPeriod:

@@ -96,7 +96,9 @@ class GateSpan(InstrumentedSpan, handles.Gate):
 
     def _outcome_values(self, ending: Ending) -> Values:
         verdict = self._verdict(ending)
-        return {} if verdict is None else {names.GATE_PASSED: verdict}
+        return (
+            {names.GATE_OUTCOME: Outcome.CANCELLED.value} if verdict is None else {names.GATE_PASSED: verdict}
+        )
 
     def _verdict(self, ending: Ending) -> bool | None:
         """

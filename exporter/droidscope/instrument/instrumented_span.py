@@ -7,9 +7,7 @@ and never leave the process; ids go further (`baggage`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
-from datetime import timedelta
 from time import perf_counter_ns
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeVar
@@ -32,7 +30,7 @@ from droidscope.instrument.emission.innermost import INNERMOST, innermost
 from droidscope.instrument.emission.texts import clean_text, clean_texts, clean_values
 from droidscope.instrument.endings import error_texts
 from droidscope.instrument.endings.endings import Ending, ending_of
-from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_session, warn_once
+from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_session
 from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
@@ -54,19 +52,6 @@ def current(context: Context | None = None) -> InstrumentedSpan | None:
     """
     found = innermost(context)
     return found if isinstance(found, InstrumentedSpan) else None
-
-
-def seconds(value: float | timedelta | None, name: str) -> float | None:
-    """
-    *value* in seconds; None where it is None, or no finite number from 0 (logged under *name*).
-    """
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    if number is None:
-        return None
-    if isinstance(number, int | float) and math.isfinite(number) and number >= 0:
-        return float(number)
-    warn_once(name, "%s is %r; it must be seconds from 0, or a timedelta", name, value)
-    return None
 
 
 class InstrumentedSpan:

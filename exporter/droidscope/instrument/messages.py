@@ -12,8 +12,9 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import DEFAULT_DEADLINE_SECONDS, Kind, MessageType, Outcome
 from droidscope.instrument import handles
 from droidscope.instrument.baggage import new_id
+from droidscope.instrument.checks.values import duration
 from droidscope.instrument.endings.endings import Ending
-from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, seconds
+from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values
 from droidscope.instrument.providers import Emitter
 from droidscope.units import SECOND_NS
 
@@ -121,7 +122,7 @@ class QuerySpan(Message, handles.Query):
 
     def _describe(self) -> Description:
         name, own_ids, values = super()._describe()
-        deadline = seconds(self._deadline, "ask(deadline)")
+        deadline = duration("ask(deadline)", self._deadline)
         if deadline is not None:
             values[names.MESSAGE_DEADLINE_SECONDS] = self._limit_seconds = deadline
         return name, own_ids, values

@@ -13,8 +13,9 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles, heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
+from droidscope.instrument.checks.values import duration
 from droidscope.instrument.endings.endings import Ending
-from droidscope.instrument.instrumented_span import Description, Values, WithOutcome, seconds
+from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
@@ -84,7 +85,7 @@ class SessionSpan(WithAttributes, handles.Session):
             values[names.PATTERN_NAME] = self._name
         if self._plan is not None:
             values[names.SESSION_PLAN] = tuple(str(phase) for phase in self._plan)
-        planned = seconds(self._planned, "session(planned)")
+        planned = duration("session(planned)", self._planned)
         if planned is not None:
             values[names.SESSION_PLANNED_SECONDS] = planned
         values.update(self._user_values())
@@ -191,7 +192,7 @@ class PhaseSpan(WithOutcome, handles.Phase):
         depends_on = tuple(str(phase) for phase in self._depends_on)
         if depends_on:
             values[names.PHASE_DEPENDS_ON] = depends_on
-        planned = seconds(self._planned, "phase(planned)")
+        planned = duration("phase(planned)", self._planned)
         if planned is not None:
             values[names.PHASE_PLANNED_SECONDS] = planned
         return f"phase {self.id}", {names.PHASE_ID: self.id}, values

@@ -163,7 +163,7 @@ class AttemptSpan(WithOutput, handles.Attempt):
                 "an attempt outside of a task is not recorded: put it inside a droidscope.task; "
                 "to a thread, droidscope.carry(function) takes the task along",
             )
-        elif isinstance(enclosing(current(), TaskSpan), Delivery):
+        elif isinstance(enclosing(current(), TaskSpan), DeliverySpan):
             warn_once(
                 "attempt:delivery",
                 "an attempt inside of a task(delivery=) is not recorded: the delivery is the attempt",
@@ -184,7 +184,7 @@ class AttemptSpan(WithOutput, handles.Attempt):
         return {}
 
 
-class Delivery(TaskSpan):
+class DeliverySpan(TaskSpan):
     """
     One delivery of a task by a queue. Its span is that of an attempt, whatever process it is in; the
     delivery after which there is no other emits the span of the task as well.
@@ -310,7 +310,7 @@ def task_of(
         warn_once("task:delivery", "task(delivery) is dropped: it needs the id= that all deliveries have")
         return TaskSpan(droid, type, id, attributes)
     last = whole("task(max_deliveries)", max_deliveries, least=number)
-    return Delivery(droid, type, id, number, last, attributes)
+    return DeliverySpan(droid, type, id, number, last, attributes)
 
 
 class ToolSpan(WithOutcome, handles.Tool):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from droidscope.conventions.attributes import USER_ATTRIBUTE
+from droidscope.instrument.checks.values import count_dropped
 from droidscope.instrument.emission.texts import clean_text
 from droidscope.instrument.instrumented_span import WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -35,11 +36,13 @@ class _Accepted:
         Add what fits of *given*; the rest is dropped, with a warning once a fault.
         """
         if not isinstance(given, Mapping):
+            count_dropped("invalid")
             warn_once("attributes", "attributes is %.80r; expected a mapping; dropped", given)
             return
         for key, value in given.items():
             fault = _fault(key, value) or self._excess(key)
             if fault:
+                count_dropped("invalid")
                 warn_once(f"attributes:{fault}", "attribute %.80r is dropped: %s", key, fault)
                 continue
             self.values[USER_ATTRIBUTE + clean_text(key)] = (

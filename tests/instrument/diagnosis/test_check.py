@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from otlp_receiver import OK, Reply, serve
 from own_processes import run_process
 
 REPORT = """
@@ -99,6 +100,22 @@ def test_on_request_the_endpoint_and_the_exporter_are_asked(exporter):
     )
     assert ("error", "no_url") in findings(name.format(exporter.otlp), send=True, DROIDSCOPE_URL="127.0.0.1")
     assert findings(name.format(f"http://127.0.0.1:{exporter.grpc}"), send=True) == [("error", "wrong_port")]
+
+
+def test_what_was_not_delivered_is_named():
+    """
+    Records that wait since nobody listens, and some that the exporter has left out.
+    """
+    session = "\nwith ds.session('p'): pass\n"
+    assert ("warning", "not_delivered") in findings(CONFIGURED + session, send=True)
+
+    with serve() as receiver:
+        receiver.reply_to = lambda path, _: Reply(404) if path == "/v1/traces" else OK
+        configured = f'ds.configure(service_name="atlas", endpoint="{receiver.url}")'
+        found = findings(configured + session, send=True)
+
+    assert ("error", "no_otlp") in found
+    assert {("warning", "not_delivered"), ("warning", "lost_records")} <= set(found)
 
 
 def test_a_check_prints_and_logs_nothing():

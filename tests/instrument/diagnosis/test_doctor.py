@@ -5,10 +5,12 @@
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,7 @@ from api.api_requests import post
 from droidscope.instrument.diagnosis import doctor, exporter_state, probes, variables
 from droidscope.instrument.diagnosis.exporter_state import Sample
 from droidscope.instrument.diagnosis.targets import targets
-from e2e.processes import Exporter, free_port
+from e2e.processes import ROOT, Exporter, free_port
 
 
 def diagnose(*arguments):
@@ -327,3 +329,24 @@ def test_the_help_says_what_it_does():
 
     assert "--offline" in doctors.stdout
     assert "Find out why nothing arrives" in all_commands.stdout
+
+
+def test_the_page_has_every_finding():
+    """
+    By its name and severity, and none that there is not.
+    """
+    folder = Path(doctor.__file__).parent
+    made = {
+        (name, severity)
+        for module in folder.glob("*.py")
+        for severity, name in re.findall(r"\b(error|warning|note)\(\s*\"(\w+)\"", module.read_text("utf-8"))
+    } | {("no_traces", "error"), ("no_logs", "warning"), ("no_metrics", "warning")}
+    made |= {(name, "error") for name in ("certificate", "tls_mismatch", "unknown_host", "no_connection")}
+    page = (ROOT / "docs/doctor.md").read_text("utf-8")
+    told = {
+        (name, severity)
+        for names, severity in re.findall(r"^\| (`.*?) \| (\w+) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+
+    assert told == made

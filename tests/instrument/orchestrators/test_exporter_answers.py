@@ -140,7 +140,7 @@ def poller(monkeypatch):
     """
     The poller of all orchestrators, without its delay, and no longer than it has something to do.
     """
-    monkeypatch.setattr(alert_poller.ALERT_POLLER, "delay_seconds", 0.0)
+    monkeypatch.setattr(AlertPoller, "delay_seconds", 0.0)
     yield alert_poller.ALERT_POLLER
     while alert_poller.ALERT_POLLER.is_busy():
         time.sleep(0.01)

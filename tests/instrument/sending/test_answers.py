@@ -4,6 +4,7 @@ What a receiver answers decides what becomes of a batch, and what the user hears
 
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -207,9 +208,9 @@ def test_too_large_is_halved_and_sent_again(receiver, sender_to, span, caplog):
     assert "1 records, too_large" in warnings(caplog)[0]
 
 
-def test_sums_that_are_lost_are_whole_again_after_the_next(receiver, sender_to, span):
+def test_the_latest_answer_can_be_read(receiver, sender_to, span):
     """
-    Spans and events are lost for good; metrics contain what was before.
+    With its time, for those who look for what is wrong.
     """
     sender = sender_to(receiver.url)
     sender.span(span())
@@ -218,7 +219,7 @@ def test_sums_that_are_lost_are_whole_again_after_the_next(receiver, sender_to, 
     status = sender.status().signals["traces"]
 
     assert status.endpoint == f"{receiver.url}/v1/traces"
-    assert status.verdict == "delivered"
+    assert status.kind == "delivered"
     assert abs(status.answered_at - time.time()) < 10
 
 
@@ -271,6 +272,24 @@ def test_grpc_delivers(grpc_receiver, sender_to, span):
 
     assert sender.flush(10) is False
     assert sender.status().lost == {"rejected": 1}
+
+
+def test_grpc_goes_on_in_a_forked_child(grpc_receiver, sender_to, span):
+    """
+    And in its parent, even if a request was under way at the fork.
+    """
+    grpc_receiver.answers = [lambda _context: time.sleep(1) or b""]
+    sender = sender_to(grpc_receiver.url, "grpc")
+    sender.span(span())
+    time.sleep(0.8)
+    child = os.fork()
+    if child == 0:
+        sender.span(span())
+        os._exit(0 if sender.flush(10) else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert sender.flush(10) is True
+    assert len(grpc_receiver.bodies) == 1
 
 
 def refusal(code, details):

@@ -101,6 +101,11 @@ def check_receipts(where: str, samples: Iterable[Sample], orchestrator: str | No
             f"{where} has received nothing of {orchestrator}, but of {_listed(received)}.",
             "Compare with service_name=, or OTEL_SERVICE_NAME.",
         )
+    yield from _check_refusals(where, samples)
+    yield from _check_completeness(where, samples, orchestrator)
+
+
+def _check_refusals(where: str, samples: Iterable[Sample]) -> Iterator[Finding]:
     refused = {
         sample.labels.get("reason", ""): int(sample.value)
         for sample in samples
@@ -120,6 +125,9 @@ def check_receipts(where: str, samples: Iterable[Sample], orchestrator: str | No
         yield warning(
             "refused_items", f"{where} has refused items: {reasons}.", "Its log names them at level debug."
         )
+
+
+def _check_completeness(where: str, samples: Iterable[Sample], orchestrator: str | None) -> Iterator[Finding]:
     for sample in samples:
         if sample.name == "droidscope_completeness_ratio" and sample.value < 1:
             name = sample.labels.get("orchestrator", "")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import propagate, trace
 from opentelemetry.baggage import set_baggage
@@ -22,16 +22,21 @@ from droidscope.instrument.orchestrators.client import URL_VARIABLE, exporter_ur
 if TYPE_CHECKING:
     from droidscope.instrument.emission.setup import Setup
 
+_WELL: Final = {"delivered", "none yet"}
+"""
+Verdicts of the sender that need no attention.
+"""
+
 
 def check(*, send: bool = False) -> list[Finding]:
     """
     What is wrong with how this process is set up, the worst first; an empty list if nothing is.
 
-    It prints nothing, changes nothing and never raises. Call it after `configure`.
+    It prints nothing and never raises. Call it after `configure`.
 
     Args:
-        send: Whether to ask the endpoint, by an empty request, and the exporter at DROIDSCOPE_URL, too;
-            that may take some seconds.
+        send: Whether to send what waits, and to ask the endpoint, by an empty request, and the exporter at
+            DROIDSCOPE_URL; that may take some seconds.
     """
     try:
         return worst_first(_findings(send=bool(send)))
@@ -66,6 +71,9 @@ def _findings(*, send: bool) -> Iterator[Finding]:
         return
     chosen = with_arguments(targets(environment), setup.destination.endpoint, setup.destination.protocol)
     chosen = [_with_headers(target, setup.destination.headers) for target in chosen]
+    if send:
+        configure.flush()
+    yield from _check_sender()
     yield from check_targets(chosen, send=send)
     if send:
         yield from _check_pages(None if emitter is None else emitter.service)
@@ -107,6 +115,34 @@ def _check_providers(setup: Setup | None) -> Iterator[Finding]:
             "other_provider",
             f"Another provider is global ({kind}), and the spans of frameworks go there only.",
             "Nothing, if droidscope's own records suffice.",
+        )
+
+
+def _check_sender() -> Iterator[Finding]:
+    """
+    What the sender of this process has heard of the endpoint so far.
+    """
+    road = providers.made()
+    status = getattr(getattr(road, "sink", None), "status", None)
+    if status is None:
+        return
+    now = status()
+    answers: dict[str, list[str]] = {}
+    for signal, state in now.signals.items():
+        if state.verdict not in _WELL:
+            answers.setdefault(f"{state.verdict}: {state.text}".rstrip(": "), []).append(signal)
+    for answer, signals in answers.items():
+        yield warning(
+            "not_delivered",
+            f"The latest answer to {' and '.join(signals)} was {answer.rstrip('.')}; {now.waiting} wait.",
+            "Look at what else is found, and at the log of droidscope.",
+        )
+    if now.lost:
+        lost = ", ".join(f"{reason} {n}" for reason, n in sorted(now.lost.items()))
+        yield warning(
+            "lost_records",
+            f"Records of this process are lost: {lost}.",
+            "Its log says when and why; configure(spool=DIR) keeps what cannot be sent.",
         )
 
 

@@ -13,15 +13,20 @@ from time import monotonic
 from typing import Any, Final, Protocol, runtime_checkable
 
 from droidscope.errors import DroidscopeError
+from droidscope.instrument import providers
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import logger, never_raise, warn_once
 from droidscope.instrument.orchestrators import client
 from droidscope.instrument.orchestrators.own_name import OwnName, own_name
 
-DELAY_SECONDS: Final = 6.0
+DELAY_SECONDS: Final = 2.0
 """
-From the end of a session to the question for alerts: within it a batch of spans is sent, by any provider's
-defaults, and counted.
+From the end of a session to the question for alerts: meanwhile its span is sent and counted.
+"""
+
+PROVIDER_DELAY_SECONDS: Final = 6.0
+"""
+The same without `configure`: the batches of OpenTelemetry's SDK wait for five seconds.
 """
 
 HANDLER_LIMIT: Final = 256
@@ -56,9 +61,9 @@ class AlertPoller:
     Sessions of one handler that end meanwhile share a question; all handlers that are due share the answer.
     """
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS, delay_seconds: float = DELAY_SECONDS) -> None:
+    def __init__(self, idle_seconds: float = IDLE_SECONDS, delay_seconds: float | None = None) -> None:
         self._idle_seconds = idle_seconds
-        self.delay_seconds = delay_seconds
+        self._given_delay_seconds = delay_seconds
         self.restart()
 
     def restart(self) -> None:
@@ -69,6 +74,15 @@ class AlertPoller:
         self._changed = Condition()
         self._thread: Thread | None = None
         self._delivering = False
+
+    @property
+    def delay_seconds(self) -> float:
+        """
+        From a request to the question: the given time, else what the records of this process take.
+        """
+        if self._given_delay_seconds is not None:
+            return self._given_delay_seconds
+        return DELAY_SECONDS if providers.is_configured() else PROVIDER_DELAY_SECONDS
 
     @property
     def thread(self) -> Thread | None:

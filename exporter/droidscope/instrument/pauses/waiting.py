@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from opentelemetry.context import get_current
 
@@ -18,11 +18,9 @@ from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.instrumented_span import current, enclosing
 from droidscope.instrument.never_raise import never_raise, warn_of_no_session
 from droidscope.instrument.pauses.overlapping_time import OverlappingTime
+from droidscope.instrument.pauses.period import Period
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.sessions import SessionSpan
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class _SessionsElsewhere:
@@ -59,7 +57,7 @@ _elsewhere: Final = _SessionsElsewhere()
 after_fork_in_child(_elsewhere.restart)
 
 
-class WaitingPeriod:
+class WaitingPeriod(Period):
     """
     A reason why the current session waits, until `resumed` or the end of its `with` block.
     """
@@ -95,32 +93,6 @@ class WaitingPeriod:
         if emitter is not None and self._waits is not None and self._waits.end(self):
             values = ids(current_baggage(self._context), emitter.service)
             emitter.event(names.RESUMED_EVENT, values, self._context)
-
-    def __enter__(self) -> None:
-        """
-        It waits already.
-        """
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """
-        It goes on, also after an exception.
-        """
-        self.end()
-
-    async def __aenter__(self) -> None:
-        """
-        As `__enter__`.
-        """
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """
-        As `__exit__`.
-        """
-        self.end()
 
 
 def waiting(reason: str = "") -> WaitingPeriod:

@@ -21,7 +21,7 @@ _REJECTED: Final = {
 }
 
 
-class Verdict(StrEnum):
+class AnswerKind(StrEnum):
     """
     What became of a request.
     """
@@ -42,7 +42,7 @@ class ExportAnswer(NamedTuple):
     False if nobody listens at the address.
     """
 
-    verdict: Verdict
+    kind: AnswerKind
     text: str = ""
     rejected: int = 0
     retry_after_seconds: float | None = None
@@ -69,8 +69,8 @@ def partial_success(rejected: int, message: str) -> ExportAnswer:
     """
     text = shorten(message)
     if rejected <= 0:
-        return ExportAnswer(Verdict.DELIVERED, text)
-    return ExportAnswer(Verdict.PARTIAL, text or "no reason was given", rejected)
+        return ExportAnswer(AnswerKind.DELIVERED, text)
+    return ExportAnswer(AnswerKind.PARTIAL, text or "no reason was given", rejected)
 
 
 def shorten(text: str) -> str:

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from droidscope.instrument.sending.answers import ExportAnswer, Verdict, read_success, shorten
+from droidscope.instrument.sending.answers import AnswerKind, ExportAnswer, read_success, shorten
 from droidscope.instrument.sending.destinations import SignalDestination
 
 _METHODS: Final = {
@@ -74,9 +74,9 @@ class GrpcExport:
         except grpc.RpcError as error:
             return _answer_to(error)
         except DecodeError:
-            return ExportAnswer(Verdict.REFUSED, "this is no OTLP endpoint: its answer is something else")
+            return ExportAnswer(AnswerKind.REFUSED, "this is no OTLP endpoint: its answer is something else")
         except Exception as error:  # noqa: BLE001 - whatever happens is an answer
-            return ExportAnswer(Verdict.REFUSED, shorten(f"it could not be sent: {error!r}"))
+            return ExportAnswer(AnswerKind.REFUSED, shorten(f"it could not be sent: {error!r}"))
 
     def close(self) -> None:
         """
@@ -113,14 +113,14 @@ def _answer_to(error: Any) -> ExportAnswer:  # noqa: ANN401 - grpcio has no type
     text = f"gRPC {code.name}: {shorten(details)}"
     retry_after = _retry_after(error)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than" in details and retry_after is None:
-        return ExportAnswer(Verdict.TOO_LARGE, text)
+        return ExportAnswer(AnswerKind.TOO_LARGE, text)
     if any(sign in details.lower() for sign in _HTTP1_SIGNS):
-        return ExportAnswer(Verdict.LATER, f"{text} ({_WRONG_PORT})")
+        return ExportAnswer(AnswerKind.LATER, f"{text} ({_WRONG_PORT})")
     if code in _LATER:
         reached = "failed to connect" not in details.lower()
-        return ExportAnswer(Verdict.LATER, text, retry_after_seconds=retry_after, reached=reached)
+        return ExportAnswer(AnswerKind.LATER, text, retry_after_seconds=retry_after, reached=reached)
     hint = _HINTS.get(code)
-    return ExportAnswer(Verdict.REFUSED, f"{text} ({hint})" if hint else text)
+    return ExportAnswer(AnswerKind.REFUSED, f"{text} ({hint})" if hint else text)
 
 
 def _retry_after(error: Any) -> float | None:  # noqa: ANN401 - grpcio has no types

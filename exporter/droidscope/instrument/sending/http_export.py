@@ -24,8 +24,8 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from droidscope.instrument.sending.answers import (
+    AnswerKind,
     ExportAnswer,
-    Verdict,
     partial_success,
     read_success,
     shorten,
@@ -149,17 +149,17 @@ class HttpExport:
         if status in _SUCCESSES:
             return _success(self._destination.signal, response, content)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return ExportAnswer(Verdict.TOO_LARGE, f"HTTP 413: {_message(response, content)}")
+            return ExportAnswer(AnswerKind.TOO_LARGE, f"HTTP 413: {_message(response, content)}")
         if status in _REDIRECTS:
             target = shorten(response.headers.get("location") or "nowhere")
             return ExportAnswer(
-                Verdict.REFUSED, f"HTTP {status} redirects to {target}, which is not followed"
+                AnswerKind.REFUSED, f"HTTP {status} redirects to {target}, which is not followed"
             )
         text = f"HTTP {status}: {_message(response, content)}"
         if status in _LATER:
-            return ExportAnswer(Verdict.LATER, text, retry_after_seconds=_retry_after(response))
+            return ExportAnswer(AnswerKind.LATER, text, retry_after_seconds=_retry_after(response))
         hint = _HINTS.get(status)
-        return ExportAnswer(Verdict.REFUSED, f"{text} ({hint})" if hint else text)
+        return ExportAnswer(AnswerKind.REFUSED, f"{text} ({hint})" if hint else text)
 
 
 def _success(signal: str, response: HTTPResponse, content: bytes) -> ExportAnswer:
@@ -178,7 +178,7 @@ def _success(signal: str, response: HTTPResponse, content: bytes) -> ExportAnswe
 
 def _no_otlp(response: HTTPResponse, content: bytes) -> ExportAnswer:
     what = shorten(content.decode("utf-8", "replace")) or response.headers.get_content_type()
-    return ExportAnswer(Verdict.REFUSED, f"{_NOT_OTLP}: HTTP {response.status} with {what!r}")
+    return ExportAnswer(AnswerKind.REFUSED, f"{_NOT_OTLP}: HTTP {response.status} with {what!r}")
 
 
 def _read_json(content: bytes) -> ExportAnswer:
@@ -225,17 +225,19 @@ def _answer_to(error: Exception, timeout_seconds: float) -> ExportAnswer:
     """
     match error:
         case TimeoutError():
-            return ExportAnswer(Verdict.LATER, f"there is no answer within {timeout_seconds:.3g} s")
+            return ExportAnswer(AnswerKind.LATER, f"there is no answer within {timeout_seconds:.3g} s")
         case BadStatusLine() if str(error).startswith(_HTTP2_FRAME):
             text = "this is a gRPC port; expected that of OTLP over HTTP, usually 4318, or protocol='grpc'"
-            return ExportAnswer(Verdict.LATER, text)
+            return ExportAnswer(AnswerKind.LATER, text)
         case ssl.SSLError() if "WRONG_VERSION_NUMBER" in str(error):
-            return ExportAnswer(Verdict.LATER, "this port has no TLS; expected http:// instead of https://")
+            return ExportAnswer(
+                AnswerKind.LATER, "this port has no TLS; expected http:// instead of https://"
+            )
         case OSError() | HTTPException():
             reached = isinstance(error, HTTPException | ssl.SSLError | ConnectionResetError)
-            return ExportAnswer(Verdict.LATER, shorten(str(error) or repr(error)), reached=reached)
+            return ExportAnswer(AnswerKind.LATER, shorten(str(error) or repr(error)), reached=reached)
         case _:
-            return ExportAnswer(Verdict.REFUSED, shorten(f"it could not be sent: {error!r}"))
+            return ExportAnswer(AnswerKind.REFUSED, shorten(f"it could not be sent: {error!r}"))
 
 
 def _proxy(destination: SignalDestination) -> str | None:

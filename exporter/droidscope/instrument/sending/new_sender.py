@@ -12,6 +12,7 @@ from typing import Any
 from droidscope.errors import ConfigError
 from droidscope.instrument.emission.sink import Collect, Destination
 from droidscope.instrument.sending.destinations import SignalDestination, destinations
+from droidscope.instrument.sending.outbox import export_to
 from droidscope.instrument.sending.sender import METRIC_SECONDS, QUEUE_BYTES, Sender
 from droidscope.instrument.sending.spool import SPOOL_BYTES, Spool
 
@@ -21,12 +22,15 @@ _LEAST_BYTES = 1_048_576
 
 def check(destination: Destination) -> None:
     """
-    Find out whether a sender can be made.
+    Find out whether a sender can be made, and import what it is made of.
+
+    In a process that is forked while another thread imports, that import never ends.
 
     Raises:
         ConfigError: If an argument, a standard variable or the folder of the spool cannot be used.
     """
-    _signals(destination)
+    for signal in _signals(destination).values():
+        export_to(signal).close()
     _metric_seconds()
     for name in ("queue_bytes", "spool_bytes"):
         _check_bytes(name, getattr(destination, name))

@@ -15,10 +15,10 @@ from weakref import WeakSet
 
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import logger, warn_once
-from droidscope.instrument.sending.delivery import Delivery
 from droidscope.instrument.sending.destinations import SignalDestination
 from droidscope.instrument.sending.encoding import encode, encode_snapshot
 from droidscope.instrument.sending.losses import Losses
+from droidscope.instrument.sending.outbox import Outbox
 from droidscope.instrument.sending.sender_status import SenderStatus, SignalStatus
 from droidscope.instrument.sending.spool import LOOK_SECONDS, Spool
 
@@ -31,6 +31,13 @@ QUEUE_ITEMS: Final = 65_536
 How many records wait to be encoded.
 """
 BATCH_ITEMS: Final = 512
+"""
+As many records do not wait for others.
+"""
+REQUEST_ITEMS: Final = 4096
+"""
+The most that one request holds.
+"""
 LINGER_SECONDS: Final = 0.5
 """
 The longest a record waits for others to be sent with it.
@@ -142,7 +149,7 @@ class Sender:
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(max(0.0, min(timeout_seconds, LINGER_SECONDS)))
         else:
-            self._delivery.close()
+            self._outbox.close()
         return is_sent
 
     def hurry(self) -> None:
@@ -156,31 +163,31 @@ class Sender:
         """
         What it is at now.
         """
-        delivery = self._delivery
+        outbox = self._outbox
         signals = {}
-        for signal, lane in delivery.lanes.items():
+        for signal, lane in outbox.lanes.items():
             destination, answer = lane.destination, lane.answer
             signals[signal] = SignalStatus(
                 endpoint=destination.endpoint,
                 protocol=destination.protocol,
-                verdict="none yet" if answer is None else str(answer.verdict),
+                kind="none yet" if answer is None else str(answer.kind),
                 text="" if answer is None else answer.text,
                 answered_at=lane.answered_at,
             )
-        waiting = len(self._spans) + len(self._logs) + delivery.items
+        waiting = len(self._spans) + len(self._logs) + outbox.items
         return SenderStatus(signals, waiting, self._losses.by_reason)
 
     def restart_in_child(self) -> None:
         """
         Begin anew in a forked child: what waits is its parent's, and so are connections and files.
         """
-        self._delivery.leave_to_parent()
+        self._outbox.leave_to_parent()
         self._restart()
 
     def _restart(self) -> None:
         self._losses = Losses(self._on_loss)
         # Here and not on the thread: what that imports would be half imported in a child forked meanwhile.
-        self._delivery = Delivery(self._destinations, self._queue_bytes, self._losses, self._spool)
+        self._outbox = Outbox(self._destinations, self._queue_bytes, self._losses, self._spool)
         self._told = 0
         self._spans: deque[Any] = deque()
         self._logs: deque[Any] = deque()
@@ -238,7 +245,7 @@ class Sender:
             try:
                 token = self._next()
                 if isinstance(token, _Stop):
-                    self._delivery.close()
+                    self._outbox.close()
                     return
                 if token is None:
                     self._work()
@@ -261,39 +268,38 @@ class Sender:
         """
         Seconds until there is something to do without being woken.
         """
-        if self._linger_until < float("inf"):
-            return max(0.0, self._linger_until - monotonic())
         idle = _IDLE_SECONDS if self._spool is None else LOOK_SECONDS
-        times = [self._delivery.next_due(), monotonic() + idle]
+        times = [self._linger_until, self._outbox.next_due(), monotonic() + idle]
         if self._is_used and self._collect is not None:
             times.append(self._metrics_at)
         return max(0.0, min(times) - monotonic())
 
     def _work(self) -> None:
+        """
+        Encode what was recorded, and send a request of each signal: while it is under way more is recorded.
+        """
         now = monotonic()
-        if self._is_armed and not self._is_full and now < self._linger_until:
+        if self._is_armed and not self._is_full and now < min(self._linger_until, self._outbox.next_due()):
             # The first record since the last batch: others will follow.
-            if self._linger_until == float("inf"):
-                self._linger_until = now + LINGER_SECONDS
+            self._linger_until = min(self._linger_until, now + LINGER_SECONDS)
             return
         with self._working:
-            self._linger_until = float("inf")
-            self._gather(is_due=now >= self._metrics_at, send=self._delivery.send_due)
+            self._gather(is_due=now >= self._metrics_at)
+            self._outbox.send_due()
 
-    def _gather(self, *, is_due: bool, send: Callable[[], object]) -> None:
+    def _gather(self, *, is_due: bool) -> None:
         """
-        Encode what is recorded, and call *send* after each batch and at the end.
+        Encode what is recorded by now, and the counts if they are due.
         """
         # Counts are read first, so that none is sent before what it counts.
         metrics = self._read_metrics() if is_due else None
         self._is_armed = self._is_full = False
-        while self._spans or self._logs:
-            for signal, items in (("logs", self._logs), ("traces", self._spans)):
+        self._linger_until = float("inf")
+        for signal, items in (("logs", self._logs), ("traces", self._spans)):
+            for _ in range(0, len(items), REQUEST_ITEMS):
                 self._encode(signal, items)
-            send()
         if metrics is not None:
-            self._delivery.add(encode_snapshot(metrics))
-        send()
+            self._outbox.add(encode_snapshot(metrics))
 
     def _read_metrics(self) -> Any:  # noqa: ANN401 - the SDK's MetricsData
         if self._collect is None or not self._is_used or "metrics" not in self._destinations:
@@ -307,13 +313,13 @@ class Sender:
 
     def _encode(self, signal: str, items: deque[Any]) -> None:
         taken: list[Any] = []
-        while items and len(taken) < BATCH_ITEMS:
+        while items and len(taken) < REQUEST_ITEMS:
             taken.append(items.popleft())
         if not taken or signal not in self._destinations:
             return
         batches, lost = encode(signal, taken)
         for batch in batches:
-            self._delivery.add(batch)
+            self._outbox.add(batch)
         if lost:
             self._losses.add("unencodable", lost, f"{signal} that OTLP cannot express")
 
@@ -340,11 +346,10 @@ class Sender:
         if not self._working.acquire(timeout=max(0.0, request.deadline - monotonic())):
             return False
         try:
-            delivery = self._delivery
-            self._linger_until = float("inf")
-            self._gather(is_due=True, send=lambda: None)
-            is_sent = delivery.send_all(request.deadline, is_end=request.is_end)
-            return is_sent and not delivery.metrics_lost
+            outbox = self._outbox
+            self._gather(is_due=True)
+            is_sent = outbox.send_all(request.deadline, is_end=request.is_end)
+            return is_sent and not outbox.metrics_lost
         finally:
             self._working.release()
 
@@ -357,8 +362,8 @@ class Sender:
             for signal, items in (("logs", self._logs), ("traces", self._spans)):
                 while items:
                     self._encode(signal, items)
-            self._delivery.spill()
-            self._delivery.lose_rest()
+            self._outbox.spill()
+            self._outbox.lose_rest()
         except Exception as error:  # noqa: BLE001 - the end of a process is never held up
             logger.warning("droidscope could not keep what was waiting: %r", error)
 

@@ -18,7 +18,7 @@ class SignalStatus:
 
     endpoint: str
     protocol: str
-    verdict: str
+    kind: str
     text: str
     answered_at: float | None
 

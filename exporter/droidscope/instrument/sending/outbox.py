@@ -12,7 +12,7 @@ from time import monotonic, sleep, time
 from typing import Final, Protocol
 
 from droidscope.instrument.never_raise import logger
-from droidscope.instrument.sending.answers import ExportAnswer, Verdict
+from droidscope.instrument.sending.answers import AnswerKind, ExportAnswer
 from droidscope.instrument.sending.destinations import GRPC_PROTOCOL, SignalDestination
 from droidscope.instrument.sending.encoding import EncodedBatch, halves
 from droidscope.instrument.sending.losses import Losses
@@ -77,7 +77,7 @@ class Lane:
     answered_at: float | None = None
 
 
-class Delivery:
+class Outbox:
     """
     Sends requests on the thread that calls it, each signal in order.
 
@@ -140,13 +140,16 @@ class Delivery:
 
     def send_due(self) -> None:
         """
-        Send what waits, except where the receiver asked for a pause, or one follows a failure.
+        Send one request of each signal, except where there is a pause that was asked for, or after a failure.
+
+        Counts go last, so that none arrives before what it counts.
         """
         if self.spool is not None:
             self.spool.adopt()
-        for lane in self.lanes.values():
-            if self._clock() >= lane.retry_at:
-                self._send(lane, float("inf"))
+        for signal, lane in self.lanes.items():
+            others = [each for each in self.lanes.values() if each is not lane]
+            if self._is_due(lane) and (signal != "metrics" or not any(map(self._is_due, others))):
+                self._send_first(lane, float("inf"))
 
     def send_all(self, deadline: float, *, is_end: bool = False) -> bool:
         """
@@ -162,8 +165,7 @@ class Delivery:
             lane.failures = min(lane.failures, 1)  # the pauses are short once more
         while True:
             for lane in self.lanes.values():
-                if self._clock() >= lane.retry_at:
-                    self._send(lane, deadline)
+                self._send_lane(lane, deadline)
             open_lanes = [lane for lane in self.lanes.values() if self._has(lane)]
             if not open_lanes:
                 return True
@@ -233,40 +235,47 @@ class Delivery:
         spooled = None if self.spool is None else self.spool.oldest(lane.destination.signal)
         return spooled or (lane.waiting[0] if lane.waiting else None)
 
-    def _send(self, lane: Lane, deadline: float) -> None:
+    def _send_lane(self, lane: Lane, deadline: float) -> None:
         """
         Send what *lane* has until there is nothing left, or the receiver cannot take it now.
         """
-        while (first := self._first(lane)) is not None:
-            timeout = min(lane.destination.timeout_seconds, deadline - self._clock())
-            if timeout <= 0:
-                return
-            batch = first.batch if isinstance(first, SpooledBatch) else first
-            answer = lane.export.send(batch.body, timeout)
-            lane.answer, lane.answered_at = answer, time()
-            if answer.verdict is Verdict.LATER:
-                self._pause(lane, answer)
-                return
-            self._recover(lane)
-            self._remove(lane, first)
-            self._conclude(lane, batch, answer)
+        while self._is_due(lane) and self._clock() < deadline:
+            self._send_first(lane, deadline)
+
+    def _is_due(self, lane: Lane) -> bool:
+        return self._has(lane) and self._clock() >= lane.retry_at
+
+    def _send_first(self, lane: Lane, deadline: float) -> None:
+        first = self._first(lane)
+        timeout = min(lane.destination.timeout_seconds, deadline - self._clock())
+        if first is None or timeout <= 0:
+            return
+        batch = first.batch if isinstance(first, SpooledBatch) else first
+        answer = lane.export.send(batch.body, timeout)
+        lane.answer, lane.answered_at = answer, time()
+        if answer.kind is AnswerKind.LATER:
+            self._pause(lane, answer)
+            return
+        self._recover(lane)
+        self._remove(lane, first)
+        self._conclude(lane, batch, answer)
 
     def _conclude(self, lane: Lane, batch: EncodedBatch, answer: ExportAnswer) -> None:
         """
         Do what a final answer asks for.
         """
         text = f"{lane.destination.endpoint}: {answer.text}"
-        match answer.verdict:
-            case Verdict.DELIVERED:
+        match answer.kind:
+            case AnswerKind.DELIVERED:
                 if answer.text:
                     self.losses.warn("message", "droidscope was answered by %s", text)
-            case Verdict.TOO_LARGE if (parts := halves(batch)) is not None:
+            case AnswerKind.TOO_LARGE if (parts := halves(batch)) is not None:
                 for part in reversed(parts):
                     lane.waiting.appendleft(part)
                     self._bytes += len(part.body)
-            case Verdict.TOO_LARGE:
+            case AnswerKind.TOO_LARGE:
                 self._lose(batch, "too_large", batch.items, text)
-            case Verdict.PARTIAL:
+            case AnswerKind.PARTIAL:
                 self._lose(batch, "rejected", answer.rejected, text)
             case _:
                 self._lose(batch, "refused", batch.items, text)
@@ -298,8 +307,8 @@ class Delivery:
             lane.unreachable_since = now
         self.losses.warn(
             f"later:{lane.destination.signal}" if answer.reached else "unreachable",
-            "droidscope cannot send %s to %s now, and tries again: %s",
-            lane.destination.signal, lane.destination.endpoint, answer.text,
+            "droidscope cannot send to %s now, and tries again; %d records wait: %s",
+            lane.destination.endpoint, self.items, answer.text,
         )  # fmt: skip
         self._spill(lane)
 
