@@ -41,7 +41,8 @@ def count_sessions(captured, counts):
     for span in attributes(captured, Kind.SESSION):
         pattern, outcome = span[names.PATTERN_ID], span[names.SESSION_OUTCOME]
         counts[metrics.SESSIONS.name, pattern, outcome] += 1
-        counts[f"{metrics.SESSION_DURATION.name}_count", pattern, outcome] += 1
+        if outcome != Outcome.CANCELLED:
+            counts[f"{metrics.SESSION_DURATION.name}_count", pattern, outcome] += 1
     for event in captured.events_named(names.STARTED_EVENT):
         if event.attributes[names.KIND] == Kind.SESSION:
             counts[metrics.SESSIONS_STARTED.name, event.attributes[names.PATTERN_ID]] += 1

@@ -56,8 +56,8 @@ def test_each_session_is_as_it_was_drawn(rig):
     As many of each outcome as the script has, and none is running.
     """
     drawn = Counter(
-        "failed" if draw_session("1/atlas/past", number).error else "completed"
-        for number in range(DAYS * SESSIONS_A_DAY)
+        "failed" if session.error else "cancelled" if session.cancelled else "completed"
+        for session in (draw_session("1/atlas/past", number) for number in range(DAYS * SESSIONS_A_DAY))
     )
 
     assert {outcome: rig.head.series.total(m.SESSIONS, outcome=outcome) for outcome in drawn} == dict(drawn)

@@ -38,11 +38,12 @@ def test_its_truth_is_what_its_telemetry_tells(run):
 
 def test_it_emits_every_kind_of_record(run):
     """
-    All kinds of spans, and all events of what has not ended yet but the sign of life.
+    All kinds of spans but model requests, whose usage stands on the tasks, and all events of what has not
+    ended yet but the sign of life.
     """
     captured, _ = run
 
-    assert all(captured.records(kind) for kind in Kind)
+    assert all(captured.records(kind) for kind in Kind if kind is not Kind.MODEL_REQUEST)
     for event in (
         names.STARTED_EVENT,
         names.PROGRESS_EVENT,

@@ -157,6 +157,27 @@ def test_a_session_that_waits_is_never_late_silent_stalled_or_lost(rig):
     assert rig.head.series.total(m.SESSIONS_ENDED_OVER_LIMIT) == 0
 
 
+def test_a_session_waits_while_any_of_its_processes_does(rig):
+    """
+    Each tells when it begins to wait, again and again, and once that it no longer does; in any order.
+    """
+
+    def tell(what, at, process):
+        send_logs(rig, b.event(f"orchestrator.{what}", at=at, session__run=run_of(1)), process=process)
+        return state(rig)
+
+    send_logs(rig, started(run=run_of(1)))
+    assert tell("waiting", 10, "p1") == "waiting"
+    assert tell("waiting", 12, "p1") == "waiting"
+    assert tell("waiting", 11, "p2") == "waiting"
+    assert tell("resumed", 20, "p1") == "waiting"
+    assert tell("resumed", 30, "p2") == "running"
+    (session,) = rig.head.sessions
+    assert session.waiting_ns(b.NOON + 100 * b.SECOND) == 19 * b.SECOND
+    assert tell("resumed", 50, "p1") == "running"
+    assert tell("waiting", 40, "p1") == "running"
+
+
 @pytest.mark.parametrize("early", ["nothing", "a task", "the start", "both"])
 def test_the_span_that_goes_on_under_the_id_of_a_waiting_session_continues_it(rig, early):
     """

@@ -107,6 +107,26 @@ def session(chance, number, end):
     yield span("session", chance.uniform(300, 900), fails=1.0 if broken else 0.0, **said)
 
 
+def cancelled(number, end):
+    """
+    The spans of a session that nobody wanted any more, with all that it had begun: in no rule and no gauge.
+    """
+    said = {"session": f"c{number}", "pattern__id": PATTERNS[number % 2]}
+    phase = {**said, "phase__id": "build"}
+    task = {**phase, "gen_ai__agent__name": "coder", "task__id": f"c{number}", "task__type": "code"}
+    talk = {"message__sender": "coder", "message__receiver": "tester", "message__outcome": "cancelled"}
+    long = {"start": end - 9000, "seconds": 9000}
+    yield b.span("attempt", task__outcome="cancelled", task__attempt=2, **long, **task)
+    yield b.span("task", task__outcome="cancelled", task__attempts=2, **long, **task)
+    yield b.span("tool", gen_ai__tool__name="grep", tool__outcome="cancelled", **long, **task)
+    yield b.span("model_request", gen_ai__request__model="opus", model__outcome="cancelled", **long, **task)
+    yield b.span("message", message__type="query", **talk, **long, **phase)
+    yield b.span("message", message__type="status", **talk, **long, **phase)
+    yield b.span("synthesis", synthesis__outcome="cancelled", **long, **phase)
+    yield b.span("phase", phase__outcome="cancelled", **long, **phase)
+    yield b.span("session", session__outcome="cancelled", **long, **said)
+
+
 class Scraped:
     """
     Every series the exporter showed, one value a scrape, and how many records it took in.
@@ -130,14 +150,15 @@ class Scraped:
 
     def work(self):
         """
-        A session ends before each scrape, but in the quiet minutes.
+        A session ends before each scrape, and one is cancelled, but in the quiet minutes.
         """
         chance = random.Random(7)
         self.scrape()
         for step in range(1, MINUTES * 60 // SCRAPE_SECONDS + 1):
             minute = step * SCRAPE_SECONDS / 60
             if not any(start <= minute <= end for start, end in QUIET_MINUTES):
-                spans = list(session(chance, step, (step - 1) * SCRAPE_SECONDS))
+                end = (step - 1) * SCRAPE_SECONDS
+                spans = [*session(chance, step, end), *cancelled(step, end)]
                 self.rig.send("traces", b.traces(*spans))
                 self.events += len(spans)
             self.rig.pass_seconds(SCRAPE_SECONDS)

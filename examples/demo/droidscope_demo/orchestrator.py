@@ -141,7 +141,7 @@ class Orchestrator:
 
     async def play(self, session: Session) -> None:
         """
-        Run one *session* from its first phase to its synthesis, or to its failure.
+        Run one *session* from its first phase to its synthesis, to its failure, or until nobody wants it.
         """
         pattern = session.pattern
         self._truth.add(metrics.SESSIONS_STARTED, pattern.id)
@@ -156,10 +156,16 @@ class Orchestrator:
         try:
             with operation as activity, with_error_type(activity):
                 await self._run_phases(session)
+                if session.cancelled:
+                    outcome = Outcome.CANCELLED
+                    activity.outcome("cancelled")
+                else:
+                    await self._finish(session)
         except DroidError:
             outcome = Outcome.FAILED
         self._truth.add(metrics.SESSIONS, pattern.id, outcome)
-        self._truth.observe(metrics.SESSION_DURATION, pattern.id, outcome)
+        if outcome is not Outcome.CANCELLED:
+            self._truth.observe(metrics.SESSION_DURATION, pattern.id, outcome)
 
     def _planned(self, budget_minutes: int) -> float:
         return self._clock.seconds(world.TYPICAL_SHARE * budget_minutes)
@@ -172,6 +178,11 @@ class Orchestrator:
                 ds.progress(done / len(pattern.phases))
         finally:
             self._skip(pattern, session.skipped)
+
+    async def _finish(self, session: Session) -> None:
+        if session.approval_minutes:
+            with ds.waiting("approval"):
+                await self._clock.spend(session.approval_minutes)
         await self._synthesize(session)
 
     # --- phases --------------------------------------------------------------------------------

@@ -95,12 +95,14 @@ class _SessionSpans:
         for phase in session.skipped:
             skipped = {names.PHASE_ID: phase.id, names.PHASE_OUTCOME: Outcome.SKIPPED}
             self._span(Kind.PHASE, cursor, cursor, {**shared, **skipped})
-        if not session.error:
-            cursor = self._synthesis(shared, session, cursor)
+        waited_ns = self._ns(session.approval_minutes)
+        if not (session.error or session.cancelled):
+            cursor = self._synthesis(shared, session, cursor + waited_ns)
         planned = world.TYPICAL_SHARE * pattern.budget_minutes * self.minute_ns / SECOND_NS
         own = {
             names.PATTERN_NAME: pattern.name,
-            names.SESSION_OUTCOME: Outcome.FAILED if session.error else Outcome.COMPLETED,
+            names.SESSION_OUTCOME: _outcome(session),
+            names.SESSION_WAITING_SECONDS: waited_ns / SECOND_NS,
             names.SESSION_PLAN: [phase.id for phase in pattern.phases],
             names.SESSION_PLANNED_SECONDS: planned,
         }
@@ -246,6 +248,12 @@ class _SessionSpans:
         )
         self.spans.append(span)
         return span
+
+
+def _outcome(session: Session) -> Outcome:
+    if session.cancelled:
+        return Outcome.CANCELLED
+    return Outcome.FAILED if session.error else Outcome.COMPLETED
 
 
 def _key_values(attributes: dict[str, Any]) -> list[KeyValue]:

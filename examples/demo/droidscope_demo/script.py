@@ -183,6 +183,21 @@ class Session:
         return self.phase_runs[-1].error
 
     @property
+    def approval_minutes(self) -> int:
+        """
+        How long it waits for a person's approval before its results are put together; 0 for most, and for
+        those that fail.
+        """
+        return 0 if self.error or int(self.id, 16) % 6 else 15
+
+    @property
+    def cancelled(self) -> bool:
+        """
+        Whether nobody wants its results any more, once all its phases are done.
+        """
+        return not self.error and int(self.id, 16) % 12 == 1
+
+    @property
     def skipped(self) -> tuple[Phase, ...]:
         """
         The phases that do not run because of a failure.

@@ -85,7 +85,7 @@ class SessionEndings:
         session.resumed = session.resumed or record.resumed
         is_earlier = record.place.run != session.run and bool(record.place.run)
         if not is_earlier:
-            session.waits = session.span_waited_ns = 0
+            session.waits, session.span_waited_ns = {}, 0
             session.span_id, session.error_type = record.span_id, record.error_type
             self.span_began(session, record.start_ns)
         session.waited_ns += record.waited_ns

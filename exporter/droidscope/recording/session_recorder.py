@@ -68,6 +68,7 @@ class SessionRecorder:
         self._stored: Counter[str] = Counter()
         self._stored_of_clients: Counter[tuple[str, str]] = Counter()
         self._analyses = analyses
+        self._process = ""
         self._phases = PhaseRecorder(writer)
         self._messages = MessageRecorder(writer, self._phases)
         outputs, spending = OutputRecorder(writer, findings), CostRecorder(writer, settings.prices)
@@ -100,7 +101,7 @@ class SessionRecorder:
         Count one record that has arrived from the instance *process*, "" where that is not known; False if it
         did before: a conflict may come twice.
         """
-        clock_ns = self._writer.clock_ns
+        clock_ns, self._process = self._writer.clock_ns, process
         if isinstance(record, (r.Session, r.Started)) and record.resumed:
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
@@ -120,16 +121,21 @@ class SessionRecorder:
         if not isinstance(record, _STILL):
             session.moved_clock = clock_ns
         self._by_type[type(record)](record, session)
-        self._after(record, session, process)
+        self._after(record, session)
         return True
 
-    def _after(self, record: r.Record, session: SessionState, process: str) -> None:
+    def _after(self, record: r.Record, session: SessionState) -> None:
         if self._sessions.get(session.key) is not session:
             return  # it turned out to be a part of another one
         if not session.started:
             self._confirm(session)
-        if process and isinstance(record, r.Started) and record.what == Kind.SESSION and session.running:
-            self._sessions.opened_in(session, process)
+        if (
+            isinstance(record, r.Started)
+            and record.what == Kind.SESSION
+            and session.running
+            and self._process
+        ):
+            self._sessions.opened_in(session, self._process)
         is_closed = session.outcome is not None and session.close_clock is None
         if is_closed and session.analysis_clock is None and isinstance(record, _ANALYSED):
             session.analysis_clock = (
@@ -251,22 +257,17 @@ class SessionRecorder:
             self._endings.span_began(session, record.start_ns)
 
     def _waiting(self, record: r.Waiting, session: SessionState) -> None:
-        self._wait(session, record, 1)
+        self._wait(session, record, record.start_ns)
 
     def _resumed(self, record: r.Resumed, session: SessionState) -> None:
-        self._wait(session, record, -1)
+        self._wait(session, record, -record.start_ns)
 
-    def _wait(self, session: SessionState, record: r.Record, step: int) -> None:
+    def _wait(self, session: SessionState, record: r.Record, change_ns: int) -> None:
         """
-        A wait within the latest span of a session has begun or ended; the events may come in any order.
+        A process waits within the latest span of a session, or no longer does; in any order.
         """
-        if session.outcome is not None or session.paused_ns or record.place.run != session.run:
-            return
-        if session.waits == 0:
-            session.wait_edge_ns = record.start_ns
-        session.waits += step
-        if session.waits == 0:
-            session.span_waited_ns += abs(record.start_ns - session.wait_edge_ns)
+        if session.outcome is None and not session.paused_ns and record.place.run == session.run:
+            session.wait(self._process, change_ns)
 
     def _progress(self, record: r.Progress, session: SessionState) -> None:
         if record.ratio is not None:

@@ -16,7 +16,7 @@ def go_on_as(session: SessionState, other: SessionState) -> None:
     """
     session.moved_clock = max(session.moved_clock, other.moved_clock)
     session.go_on(other.run)
-    session.waits, session.wait_edge_ns = other.waits, other.wait_edge_ns
+    session.waits = other.waits
     session.span_start_ns, session.span_waited_ns = other.span_start_ns, other.span_waited_ns
     session.phase = other.phase or session.phase
     session.progress = session.progress if other.progress is None else other.progress

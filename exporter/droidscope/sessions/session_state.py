@@ -152,7 +152,8 @@ class SessionState(
     no longer named it. *records* counts what it has taken in, *held_tasks* its tasks that are held;
     *attributes* are the user's.
 
-    *waits* counts how many waits were begun and not ended, *wait_edge_ns* is when the first was;
+    *waits* is since when each process waits within its latest span, or as a negative number since when it
+    no longer does.
     *paused_ns* is when its span ended so that it waits without one, 0 otherwise; *gap_since_ns* is the same
     once another span goes on, until it is known when that began: *span_start_ns*, 0 where it is not.
     *waited_ns* is how long it waited until then, *span_waited_ns* since.
@@ -206,8 +207,7 @@ class SessionState(
     records: int = 0
     held_tasks: int = 0
     attributes: UserAttributes = ()
-    waits: int = 0
-    wait_edge_ns: int = 0
+    waits: dict[str, int] = field(default_factory=dict)
     paused_ns: int = 0
     gap_since_ns: int = 0
     span_start_ns: int = 0
@@ -237,7 +237,27 @@ class SessionState(
         """
         Whether it waits for a person.
         """
-        return self.outcome is None and (self.waits > 0 or self.paused_ns > 0)
+        return self.outcome is None and (self.paused_ns > 0 or self.waits_since_ns > 0)
+
+    @property
+    def waits_since_ns(self) -> int:
+        """
+        Since when it waits within its latest span, Unix time; 0 if it does not.
+        """
+        return min((since_ns for since_ns in self.waits.values() if since_ns > 0), default=0)
+
+    def wait(self, process: str, change_ns: int) -> None:
+        """
+        Take in that a process began to wait at a Unix time, or, if that is negative, waits no more; what it
+        reported later before holds.
+        """
+        known_ns, since_ns = self.waits.get(process, 0), self.waits_since_ns
+        if abs(known_ns) >= abs(change_ns):
+            return
+        if known_ns <= 0 or change_ns < 0:
+            self.waits[process] = change_ns
+        if since_ns and not self.waits_since_ns:
+            self.span_waited_ns += max(0, -change_ns - since_ns)
 
     @property
     def waiting_since_ns(self) -> int | None:
@@ -246,7 +266,7 @@ class SessionState(
         """
         if not self.waiting:
             return None
-        return self.wait_edge_ns if self.waits > 0 else self.paused_ns
+        return self.waits_since_ns or self.paused_ns
 
     def waiting_ns(self, now_ns: int) -> int:
         """
@@ -277,7 +297,8 @@ class SessionState(
             self.earlier_runs = [*self.earlier_runs, self.run][-RUNS_KEPT:]
         self.run = run
         self.gap_since_ns, self.paused_ns = self.paused_ns or self.gap_since_ns, 0
-        self.waits = self.span_waited_ns = self.span_start_ns = 0
+        self.waits = {}
+        self.span_waited_ns = self.span_start_ns = 0
         self.unnamed_clock = None
 
     def restore(self, forgotten: ForgottenSession) -> None:
