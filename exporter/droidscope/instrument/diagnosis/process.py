@@ -129,8 +129,8 @@ def _check_sender() -> Iterator[Finding]:
     now = status()
     answers: dict[str, list[str]] = {}
     for signal, state in now.signals.items():
-        if state.verdict not in _WELL:
-            answers.setdefault(f"{state.verdict}: {state.text}".rstrip(": "), []).append(signal)
+        if state.kind not in _WELL:
+            answers.setdefault(f"{state.kind}: {state.text}".rstrip(": "), []).append(signal)
     for answer, signals in answers.items():
         yield warning(
             "not_delivered",
