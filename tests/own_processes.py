@@ -29,9 +29,9 @@ class SpanRow(NamedTuple):
     events: dict[str, dict[str, Any]]
 
 
-def run_process(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_process(code: str, seconds: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
     """
-    A process that runs *code* with only these OTEL_* *variables*.
+    A process that runs *code* within *seconds*, with only these OTEL_* *variables*.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
@@ -40,7 +40,7 @@ def run_process(code: str, **variables: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=seconds,
     )
     assert done.returncode == 0, done.stderr
     return done

@@ -61,7 +61,7 @@ def test_a_bounded_demo_ends_by_itself(tmp_path, capsys):
     out = capsys.readouterr().out
     assert code == 0
     assert "PURPOSE" in out
-    assert "sessions 2 active | 5 done | 1 failed | 9 tasks | 30 messages" in out
+    assert "sessions 2 active | 5 done | 1 failed | 0 cancelled | 9 tasks | 30 messages" in out
     assert out.endswith("done\n")
     assert "\x1b" not in out
 

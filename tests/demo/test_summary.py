@@ -16,6 +16,7 @@ PAGE = f"""
 {SESSIONS.name}{{orchestrator="atlas",pattern="bug-fix",outcome="completed"}} 5.0
 {SESSIONS.name}{{orchestrator="atlas",pattern="bug-fix",outcome="failed"}} 2.0
 {SESSIONS.name}{{orchestrator="borealis",pattern="bug-fix",outcome="lost"}} 1.0
+{SESSIONS.name}{{orchestrator="borealis",pattern="bug-fix",outcome="cancelled"}} 2.0
 # TYPE {TASKS.name} counter
 {TASKS.name}{{orchestrator="atlas",droid="debugger",task_type="diagnosis",outcome="completed"}} 40.0
 {TASKS.name}{{orchestrator="atlas",droid="debugger",task_type="diagnosis",outcome="failed"}} 2.0
@@ -42,7 +43,13 @@ ALERTS = json.dumps(
     }
 )
 NUMBERS = Numbers(
-    active=3, completed=5, failed=3, tasks=42, messages=7, alerts=("OrchestratorDroidErrorRateHigh",)
+    active=3,
+    completed=5,
+    failed=3,
+    cancelled=2,
+    tasks=42,
+    messages=7,
+    alerts=("OrchestratorDroidErrorRateHigh",),
 )
 
 
@@ -57,7 +64,7 @@ def test_numbers_are_sums_over_all_orchestrators():
     """
     numbers = read_numbers(PAGE, None)
 
-    assert numbers == Numbers(active=3, completed=5, failed=3, tasks=42, messages=7, alerts=None)
+    assert numbers == Numbers(active=3, completed=5, failed=3, cancelled=2, tasks=42, messages=7, alerts=None)
 
 
 def test_firing_alerts_are_named_once():
@@ -92,7 +99,7 @@ def test_elsewhere_than_on_a_terminal_lines_are_plain():
     screen.numbers(NUMBERS)
     screen.numbers(NUMBERS)
 
-    numbers = "sessions 3 active | 5 done | 3 failed | 42 tasks | 7 messages"
+    numbers = "sessions 3 active | 5 done | 3 failed | 2 cancelled | 42 tasks | 7 messages"
     assert out.getvalue() == f"{numbers} | alerts firing: OrchestratorDroidErrorRateHigh\n" * 2
 
 

@@ -62,7 +62,9 @@ def test_a_bounded_demo_ends_with_all_its_children(tmp_path):
     assert demo.process.returncode == 0, demo.output
     assert len(demo.seen) >= 3
     assert not any(map(is_running, demo.seen))
-    *_, numbers = re.finditer(r"sessions 0 active \| (\d+) done \| (\d+) failed", demo.output)
+    *_, numbers = re.finditer(
+        r"sessions 0 active \| (\d+) done \| (\d+) failed \| (\d+) cancelled", demo.output
+    )
     assert sum(map(int, numbers.groups())) == 2 * (SESSIONS_A_DAY + 2)
     assert demo.output.endswith("done\n")
 

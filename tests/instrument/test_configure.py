@@ -37,8 +37,12 @@ def receiver():
             {"service_name": "a", "resource_attributes": {"service.name": "b"}},
             "service_name is 'a'; expected that of resource_attributes, 'b', or only one of both",
         ),
-        ({"text_limit": -1}, "text_limit is -1; expected characters, or 0 for none"),
-        ({"text_limit": True}, "text_limit is True; expected characters"),
+        (
+            {"text_limit": -1},
+            "text_limit is -1; expected at least 128 characters, or 0 for no",
+        ),
+        ({"text_limit": 20}, "text_limit is 20; expected at least 128 characters"),
+        ({"text_limit": True}, "text_limit is True; expected at least 128 characters"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused(arguments, message):
@@ -276,3 +280,36 @@ except ZeroDivisionError:
         "exception.type": "ZeroDivisionError",
         "exception.message": "division by zero",
     }
+
+
+@pytest.mark.parametrize("timeout", [None, "soon", -1, float("nan")])
+def test_flush_and_shutdown_never_raise(receiver, timeout):
+    """
+    Whatever they are given.
+    """
+    done = run_process(f"""
+nan = float("nan")
+ds.configure(service_name="fleet", endpoint="{receiver.url}")
+with ds.session("p"):
+    pass
+print(*(type(result).__name__ for result in (ds.flush({timeout!r}), ds.shutdown({timeout!r}))))
+""")
+
+    assert done.stdout == "bool bool\n"
+
+
+def test_a_variable_that_the_sdk_refuses_is_refused():
+    """
+    Under its name.
+    """
+    done = run_process(
+        """
+        try:
+            ds.configure(service_name="fleet")
+        except ds.ConfigError as error:
+            print(error)
+        """,
+        OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="many",
+    )
+
+    assert done.stdout == "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be a non-negative integer but got many\n"

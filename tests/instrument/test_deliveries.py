@@ -2,6 +2,7 @@
 Tasks that a queue delivers again: each delivery is an attempt, and the last one ends the task.
 """
 
+import os
 from contextlib import suppress
 
 import pytest
@@ -10,6 +11,8 @@ from opentelemetry.trace import StatusCode
 import droidscope as ds
 from droidscope.conventions import attributes as names
 from droidscope.testing import capture
+from otlp_receiver import serve
+from own_processes import run_process, span_rows
 
 
 def deliver(number, error=None, *, last=None, act=lambda _: None):
@@ -236,6 +239,33 @@ def test_counts_are_those_of_tasks_and_attempts(seen):
     assert seen.count(names.CLIENT_RETRIES) == 1
     assert seen.count(names.CLIENT_RECORDS, {names.RECORD_KIND: "task"}) == 1
     assert seen.count(names.CLIENT_RECORDS, {names.RECORD_KIND: "attempt"}) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_ends_no_delivery_of_its_parent():
+    """
+    Also where it leaves the block: attempt and task are sent once, by the process that began them.
+    """
+    with serve() as receiver:
+        run_process(
+            f"""
+            import os, warnings
+            warnings.simplefilter("ignore", DeprecationWarning)
+            ds.configure(service_name="fleet", endpoint="{receiver.url}")
+            try:
+                with ds.session("p"), ds.task("d", id="1", delivery=2):
+                    child = os.fork()
+                    if not child:
+                        raise OSError
+            except OSError:
+                ds.flush()
+                os._exit(0)
+            os.waitpid(child, 0)
+            """
+        )
+        kinds = [row.attributes[names.KIND] for row in span_rows(receiver)]
+
+    assert sorted(kinds) == ["attempt", "session", "task"]
 
 
 @pytest.mark.parametrize("number", [0, -1, True, "2", 1.5])

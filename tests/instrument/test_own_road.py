@@ -405,3 +405,80 @@ trace.get_tracer_provider().shutdown()
     assert attempt.trace_id == rows["invoke_agent d"].trace_id
     request, there = span_rows(theirs)
     assert there.parent_id == request.span_id == attempt.parent_id
+
+
+def test_a_sampler_sees_the_context_a_trace_begins_in():
+    """
+    Such as baggage that has some requests sampled.
+    """
+    run_process("""
+from opentelemetry import baggage, context, propagate, trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
+
+class ByBaggage(Sampler):
+    def should_sample(self, parent_context, *args, **kwargs):
+        wanted = ALWAYS_ON if baggage.get_baggage("debug", parent_context) else ALWAYS_OFF
+        return wanted.should_sample(parent_context, *args, **kwargs)
+    def get_description(self):
+        return "by baggage"
+
+trace.set_tracer_provider(TracerProvider(sampler=ParentBased(ByBaggage())))
+for debug in ("", "1"):
+    token = context.attach(baggage.set_baggage("debug", debug))
+    with ds.session("p"):
+        assert trace.get_current_span().get_span_context().trace_flags.sampled == bool(debug)
+        assert trace.get_tracer("web").start_span("call").is_recording() == bool(debug)
+    context.detach(token)
+""")
+
+
+def test_logs_and_metrics_of_others_stay_theirs(ours):
+    """
+    Their providers get nothing, and where there are none none is set.
+    """
+    done = run_process(f"""
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+ds.configure(service_name="fleet", endpoint="{ours.url}")
+with ds.session("p"), ds.task("d"):
+    ds.conflict("schema")
+print(type(_logs.get_logger_provider()).__name__, type(metrics.get_meter_provider()).__name__)
+logs, reader, loggers = InMemoryLogRecordExporter(), InMemoryMetricReader(), LoggerProvider()
+loggers.add_log_record_processor(SimpleLogRecordProcessor(logs))
+_logs.set_logger_provider(loggers)
+metrics.set_meter_provider(MeterProvider([reader]))
+with ds.session("p"), ds.task("d"):
+    ds.conflict("schema")
+print(len(logs.get_finished_logs()), reader.get_metrics_data())
+""")
+
+    assert done.stdout == "ProxyLoggerProvider _ProxyMeterProvider\n0 None\n"
+    assert records_counted(ours) == {"session": 2, "task": 2, "conflict": 2}
+
+
+def test_a_record_before_configure_goes_where_it_went(ours, theirs):
+    """
+    To the provider that is there; from `configure` on to its endpoint, within the same session.
+    """
+    run_process(f"""
+THEIRS = "{theirs.url}"
+{PROVIDER}
+their_provider()
+with ds.session("p"):
+    with ds.task("before"):
+        pass
+    ds.configure(service_name="fleet", endpoint="{ours.url}")
+    with ds.task("after"):
+        pass
+trace.get_tracer_provider().shutdown()
+""")
+
+    assert [row.name for row in span_rows(theirs)] == ["invoke_agent before", "invoke_workflow p"]
+    (after,) = span_rows(ours)
+    assert after.name == "invoke_agent after"
+    assert after.parent_id == span_rows(theirs)[1].span_id

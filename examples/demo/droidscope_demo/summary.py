@@ -44,6 +44,7 @@ class Numbers:
     active: int
     completed: int
     failed: int
+    cancelled: int
     tasks: int
     messages: int
     alerts: tuple[str, ...] | None
@@ -67,6 +68,7 @@ def read_numbers(page: str, alerts: str | None) -> Numbers:
         active=totals[metrics.SESSIONS_ACTIVE.name, ""],
         completed=totals[metrics.SESSIONS.name, Outcome.COMPLETED],
         failed=totals[metrics.SESSIONS.name, Outcome.FAILED] + totals[metrics.SESSIONS.name, Outcome.LOST],
+        cancelled=totals[metrics.SESSIONS.name, Outcome.CANCELLED],
         tasks=_sum(totals, metrics.TASKS.name),
         messages=_sum(totals, metrics.MESSAGES.name),
         alerts=None if alerts is None else _firing(alerts),
@@ -176,6 +178,7 @@ def _parts(numbers: Numbers) -> list[tuple[str, str]]:
         (f"sessions {numbers.active} active", ""),
         (f"{numbers.completed} done", _GREEN),
         (f"{numbers.failed} failed", _RED if numbers.failed else ""),
+        (f"{numbers.cancelled} cancelled", ""),
         (f"{numbers.tasks} tasks", ""),
         (f"{numbers.messages} messages", ""),
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from threading import Lock, Thread
+from threading import RLock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -22,7 +22,7 @@ from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.emission.own_road import OwnRoad
 from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TEXT_LIMIT, TextSettings
-from droidscope.instrument.never_raise import logger, warn_once
+from droidscope.instrument.never_raise import logger, never_raise, warn_once
 from droidscope.instrument.sending.process_end import EXIT_SECONDS, ProcessEnd
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from droidscope.instrument.emission.setup import Setup
     from droidscope.instrument.sending.sender import Sender
     from droidscope.instrument.sending.sender_status import SenderStatus
+
+
+_LEAST_TEXT: Final = 128  # ids and names are cut, too, and must remain what they are
 
 
 class _Configured:
@@ -46,7 +49,7 @@ class _Configured:
         """
         Have a lock that nobody holds: in a forked child a thread of the parent might.
         """
-        self.lock = Lock()
+        self.lock = RLock()  # a handler of a signal may shut down while it is held
 
 
 _configured: Final = _Configured()
@@ -155,6 +158,8 @@ def _configure(
         from droidscope.instrument.sending.new_sender import check  # noqa: PLC0415 - likewise
     except ImportError:
         raise MissingExtraError("sending telemetry", "sdk") from None
+    except ValueError as error:  # the SDK reads some variables when it is imported
+        raise ConfigError(str(error)) from error
     check(destination)
     variables = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
     setup = Setup(destination, service_name, resource, frameworks, texts, variables)
@@ -162,7 +167,7 @@ def _configure(
         if setup == _configured.setup:
             return
         previous, _configured.setup = providers.made(), setup
-        if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        if _is_disabled(variables):
             warn_once("disabled", "OTEL_SDK_DISABLED is true: droidscope records nothing")
             providers.use(None)
         else:
@@ -186,11 +191,15 @@ def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
     Without `configure` the global providers are flushed, of which only the first is known.
     It blocks: for scripts and tests, not for droids at work.
     """
+    return bool(never_raise(_flush)(timeout_seconds))
+
+
+def _flush(timeout_seconds: float) -> bool:
     road = providers.made()
     if isinstance(road, OwnRoad):
         return road.sink.flush(timeout_seconds)
     if providers.is_configured():
-        return _configured.setup is not None and "OTEL_SDK_DISABLED" not in _configured.setup.variables
+        return _configured.setup is not None and not _is_disabled(_configured.setup.variables)
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
     flushable = [provider for provider in in_use if hasattr(provider, "force_flush")]
     return bool(flushable) and _flush_all(flushable, timeout_seconds)
@@ -203,6 +212,10 @@ def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
 
     It happens by itself at the end of the process.
     """
+    return bool(never_raise(_shut_down)(timeout_seconds))
+
+
+def _shut_down(timeout_seconds: float) -> bool:
     with _configured.lock:
         road, _configured.setup = providers.made(), None
         if providers.is_configured():
@@ -216,6 +229,10 @@ def sender_status() -> SenderStatus | None:
     """
     sender = _sender()
     return None if sender is None else sender.status()
+
+
+def _is_disabled(variables: Mapping[str, str]) -> bool:
+    return variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def _flush_all(flushable: Sequence[Any], timeout_seconds: float) -> bool:
@@ -277,6 +294,6 @@ def _checked_resource(given: object, service_name: str | None) -> dict[str, Any]
 def _texts(limit: object, stack_traces: object) -> TextSettings:
     if limit is None or limit == 0:
         return TextSettings(messages=False, stack_traces=False)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-        raise _refuse("text_limit", limit, "characters, or 0 for none")
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < _LEAST_TEXT:
+        raise _refuse("text_limit", limit, f"at least {_LEAST_TEXT} characters, or 0 for no texts of errors")
     return TextSettings(limit, stack_traces=bool(stack_traces))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from base64 import b64encode
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -328,6 +329,18 @@ def test_standard_variables_hold(receiver, sender_to, span, monkeypatch, compres
     assert sender.flush(10) is True
     _, _, headers = receiver.received[0]
     assert (headers["x-a"], headers["x-b"], headers["content-encoding"]) == ("3", "two words", compression)
+
+
+def test_credentials_of_the_address_become_a_header(receiver, sender_to, span):
+    """
+    And are not shown.
+    """
+    sender = sender_to(receiver.url.replace("//", "//me:p%40ss@"))
+    sender.span(span())
+
+    assert sender.flush(10) is True
+    assert receiver.received[0][2]["authorization"] == "Basic " + b64encode(b"me:p@ss").decode()
+    assert "ss@" not in sender.status().signals["traces"].endpoint
 
 
 @pytest.mark.parametrize(

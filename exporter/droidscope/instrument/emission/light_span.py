@@ -15,6 +15,8 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace.span import TraceState
 
 from droidscope.instrument.emission.texts import (
+    GREATEST,
+    SMALLEST,
     AttributeValue,
     TextSettings,
     clean_text,
@@ -147,7 +149,8 @@ class LightSpan(Span):
         Set one attribute.
         """
         values, kind = self._open, type(value)
-        if (kind is bool or kind is float) and values is not None and len(values) < _COUNT_LIMIT:
+        is_clean = kind is bool or kind is float or (kind is int and SMALLEST <= value <= GREATEST)
+        if is_clean and values is not None and len(values) < _COUNT_LIMIT:
             values[key] = value
         else:
             self.set_attributes({key: value})

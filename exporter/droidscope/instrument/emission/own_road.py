@@ -85,7 +85,8 @@ class OwnRoad(Emitter):
     """
     The emitter of one process, to one sink.
 
-    *is_foreign* is whether a tracer provider is somebody else's, *events* whether there are log events.
+    *is_foreign* is whether a tracer provider is somebody else's; without it none ever is. *events* is whether
+    there are log events.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class OwnRoad(Emitter):
         resource: OwnResource,
         texts: TextSettings,
         make_sink: Callable[[OwnRoad], Sink],
-        is_foreign: Callable[[object], bool],
+        is_foreign: Callable[[object], bool] | None = None,
         *,
         events: bool = True,
     ) -> None:
@@ -107,7 +108,7 @@ class OwnRoad(Emitter):
         self._origin = Origin(resource, SCOPE, self._deliver, texts)
         self._is_foreign = is_foreign
         self._events = events
-        self._beside: bool | None = None
+        self._beside: bool | None = None if is_foreign is not None else False
         self._sampler: Any = None
 
     @property
@@ -115,13 +116,13 @@ class OwnRoad(Emitter):
         """
         Whether the global tracer provider is somebody else's. It can be set only once.
         """
-        if self._beside is None:
+        if self._beside is None and self._is_foreign is not None:
             provider = trace.get_tracer_provider()
             if isinstance(provider, ProxyTracerProvider):
                 return False
             self._beside = self._is_foreign(provider)
             self._sampler = None if self._beside else getattr(provider, "sampler", None)
-        return self._beside
+        return bool(self._beside)
 
     def start(
         self,
@@ -143,7 +144,7 @@ class OwnRoad(Emitter):
         else:
             root = new_trace()
             if self._sampler is not None:
-                root = decided_context(self._sampler, root, name, kind, values)
+                root = decided_context(self._sampler, previous, root, name, kind, values)
             span = LightSpan(self._origin, name, None, kind, values, root, start_ns)
         return span, previous if beside else set_span_in_context(span, previous)
 

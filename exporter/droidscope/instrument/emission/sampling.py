@@ -30,14 +30,21 @@ Of a span that was begun in a context, with its name, kind and attributes: the o
 _SAMPLED: Final = TraceFlags.SAMPLED
 
 
-def decided_context(sampler: Any, root: SpanContext, name: str, kind: SpanKind, values: Any) -> SpanContext:  # noqa: ANN401 - a sampler of the SDK
+def decided_context(
+    sampler: Any,  # noqa: ANN401 - a sampler of the SDK
+    previous: Context,
+    root: SpanContext,
+    name: str,
+    kind: SpanKind,
+    values: Mapping[str, Any],
+) -> SpanContext:
     """
-    *root*, the context of a span without a parent, with the flags and the state that *sampler* decides.
+    *root*, the context of a span that begins in *previous* without a parent, as *sampler* decides its flags.
 
     The sampler is the user's: one that raises decides nothing, and the span is sampled.
     """
     try:
-        result = sampler.should_sample(None, root.trace_id, name, kind, values, ())
+        result = sampler.should_sample(previous, root.trace_id, name, kind, values, ())
         sampled = bool(result.decision.is_sampled())
     except Exception:  # noqa: BLE001 - as above
         return root
@@ -75,7 +82,9 @@ class _Decisions:
         own, around = span.get_span_context(), get_current_span(previous).get_span_context()
         if not own.trace_flags.sampled:  # the tracer is switched off
             return span
-        shown = around if around.is_valid else decided_context(self._sampler, own, name, kind, values)
+        shown = around
+        if not around.is_valid:
+            shown = decided_context(self._sampler, previous, own, name, kind, values)
         if shown.trace_flags.sampled:
             return span
         flags = TraceFlags(own.trace_flags & ~_SAMPLED)

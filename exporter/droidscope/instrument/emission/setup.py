@@ -23,6 +23,7 @@ from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
 from droidscope.instrument.emission.resources import own_resource
 from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TextSettings
+from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.sending.new_sender import new_sender
 
 
@@ -49,7 +50,7 @@ def make_road(setup: Setup) -> OwnRoad:
         setup.service_name, setup.resource_attributes, keeps_instance=setup.generation == LINEAGE.generation
     )
     if setup.frameworks:
-        FRAMEWORKS.claim(Resource(attributes))
+        never_raise(FRAMEWORKS.claim)(Resource(attributes))  # settings of its sampler may be wrong
     return OwnRoad(
         OwnResource(attributes),
         setup.texts,

@@ -17,10 +17,15 @@ TEXT_LIMIT: Final = 4096
 The longest text that is sent unless a user sets another limit, in characters.
 """
 
+SMALLEST: Final = -(2**63)
+GREATEST: Final = 2**63 - 1
+"""
+The bounds of whole numbers on the wire.
+"""
+
 AttributeValue = str | bool | int | float | tuple[str, ...]
 
 _ITEMS_LIMIT: Final = 1000
-_SMALLEST, _GREATEST = -(2**63), 2**63 - 1
 _CUT: Final = "…"
 
 
@@ -83,7 +88,7 @@ def clean_values(values: Mapping[str, object], limit: int = TEXT_LIMIT) -> dict[
 
 def _clean_other(name: str, value: object, limit: int) -> AttributeValue | None:
     if isinstance(value, int):
-        if _SMALLEST <= value <= _GREATEST:
+        if SMALLEST <= value <= GREATEST:
             return int(value)
         warn_once(f"attribute:{name}", "%s has more than 64 bits; it is dropped", name)
     elif isinstance(value, str):

@@ -282,12 +282,19 @@ class within:  # noqa: N801 - used as a function
 
     That is the one which `start_session` began here; else, where another process did, spans and events
     still carry the id. Also with `async with`; it gives the session, None if that is not open here.
+
+    Args:
+        id: Id of the session.
+
+        pattern: Its pattern, for what is counted by pattern, where it was started in another process and
+            its context has not come along.
     """
 
-    __slots__ = ("_id", "_previous")
+    __slots__ = ("_id", "_pattern", "_previous")
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, *, pattern: str = "") -> None:
         self._id = needed_id("within(id)", id)
+        self._pattern = text("within(pattern)", pattern) or ""
         self._previous: list[Context] = []
 
     def __enter__(self) -> Session | None:
@@ -305,7 +312,7 @@ class within:  # noqa: N801 - used as a function
         if session is not None:
             attach(session.context)
         elif current_emitter() is not None:
-            attach(_context_of(self._id))
+            attach(_context_of(self._id, self._pattern))
         return session
 
     def __exit__(
@@ -331,7 +338,7 @@ class within:  # noqa: N801 - used as a function
         self.__exit__(kind, error, traceback)
 
 
-def _context_of(id: str) -> Context:
+def _context_of(id: str, pattern: str) -> Context:
     """
     The current context with the id of a session that another process has started, unless it has it.
     """
@@ -339,4 +346,5 @@ def _context_of(id: str) -> Context:
     if baggage.get(names.SESSION_ID) == id:
         return here
     others = without(frozenset({*IDS, names.SESSION_RUN}), baggage)
-    return with_baggage({**others, names.SESSION_ID: id}, here)
+    given = {names.PATTERN_ID: pattern} if pattern else {}
+    return with_baggage({**others, names.SESSION_ID: id, **given}, here)

@@ -5,12 +5,13 @@ Where each signal goes and how, from the arguments of `configure`, else from the
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from opentelemetry.util.re import parse_env_headers
 
@@ -80,12 +81,12 @@ def _destination(
     if compression not in _COMPRESSIONS:
         expected = ", ".join(_COMPRESSIONS)
         raise ConfigError(f"OTEL_EXPORTER_OTLP_COMPRESSION is {compression!r}; expected one of {expected}")
-    address = _endpoint(signal, endpoint, chosen)
+    address, credentials = _without_credentials(_endpoint(signal, endpoint, chosen))
     return SignalDestination(
         signal=signal,
         protocol=chosen,
         endpoint=address,
-        headers=_headers(signal, headers),
+        headers={**credentials, **_headers(signal, headers)},
         timeout_seconds=_timeout_seconds(signal),
         compression=compression,
         insecure=_is_insecure(signal, address),
@@ -120,6 +121,20 @@ def _check_endpoint(name: str, url: str, protocol: str) -> None:
     schemes = ("http", "https") if protocol == HTTP_PROTOCOL else ("http", "https", "")
     if parts.scheme not in schemes or not parts.hostname or port == 0:
         raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}")
+
+
+def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
+    """
+    The URL without user and password, which are shown to nobody, and the header that has them instead.
+    """
+    parts = _split(url)
+    if parts.username is None:
+        return url, {}
+    userinfo, _, _ = parts.netloc.rpartition("@")
+    plain = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return url.replace(f"{userinfo}@", "", 1), {
+        "authorization": f"Basic {b64encode(plain.encode()).decode()}"
+    }
 
 
 def _split(url: str) -> SplitResult:

@@ -135,6 +135,7 @@ class Sender:
         if not is_sent:
             self._give_up()
         self._losses.tell_rest()
+        self._losses.is_ending = False
         return is_sent and not self._losses.total
 
     def shutdown(self, timeout_seconds: float) -> bool:
