@@ -2,6 +2,7 @@
 What a type checker would refuse is a TypeError; a value that does not fit costs itself, and nothing else.
 """
 
+import itertools
 import math
 import subprocess
 import sys
@@ -46,6 +47,12 @@ def broken():
     """
     yield "a"
     raise RuntimeError("no more")
+
+
+NUMBERS = itertools.count()
+"""
+For ids that are used once.
+"""
 
 
 def opened(operation):
@@ -134,6 +141,14 @@ WRONG_CALLS = {
     "task.output(filez)": lambda: opened(ds.task("d")).output(filez=3),
     "skip(reason)": lambda: opened(ds.phase("f")).skip("late"),
     "rejected(why)": lambda: opened(ds.ask("d", "e")).rejected("busy"),
+    "start_session(nam)": lambda: ds.start_session("s", "p", nam="n"),
+    "no id to complete": ds.complete,
+    "fail(reason)": lambda: ds.fail("s", reason="timeout"),
+    "model_call without parentheses": lambda: ds.model_call(function),
+    "model_call(vendor)": lambda: ds.model_call("m", vendor="v"),
+    "used(tokens)": lambda: opened(ds.model_call("m")).used(tokens=1),
+    "waiting(why)": lambda: ds.waiting(why="approval"),
+    "resumed of something": lambda: ds.resumed("approval"),
     "a session made": ds.Session,
     "a task made of a name": lambda: ds.Task("d"),
     "a call decorated": lambda: ds.tool("x")(function()),
@@ -220,6 +235,16 @@ def gate_with(score):
 def synthesis_with(**reported):
     with ds.synthesis() as synthesis:
         synthesis.integrated(**reported)
+
+
+def used(**amounts):
+    with ds.model_call("m") as call:
+        call.used(**amounts)
+
+
+def outcome_of_task(word):
+    with ds.task("d") as task:
+        task.outcome(word)
 
 
 def late_output():
@@ -345,6 +370,23 @@ WRONG_VALUES = {
     "a reason of a number": lambda: ds.blocked(3),
     "a reason that cannot be printed": lambda: ds.blocked(Unprintable()),
     "a kind of text": lambda: ds.current("task"),
+    "an id that starts a session": lambda: ds.start_session(None, "p"),
+    "a pattern that starts a session": lambda: ds.start_session(str(next(NUMBERS)), 3),
+    "a planned time that starts a session": lambda: ds.start_session(str(next(NUMBERS)), "p", planned=-1),
+    "an id that completes": lambda: ds.complete(None),
+    "an id that fails": lambda: ds.fail(Unprintable(), "timeout"),
+    "an id that cancels": lambda: ds.cancel(""),
+    "an id to be within": lambda: entered(ds.within(None)),
+    "a provider of a model": lambda: entered(ds.model_call("m", provider=3)),
+    "tokens of a model": lambda: used(input_tokens=-1),
+    "a cost of a model": lambda: used(cost_usd="0.1"),
+    "a reason to wait": lambda: ds.waiting(3),
+    "attributes of a session": lambda: entered(ds.session("p", attributes=3)),
+    "an attribute of a task": lambda: entered(ds.task("d", attributes={"k": [1]})),
+    "a session that resumes": lambda: entered(ds.session("p", id="r", resume="yes")),
+    "an outcome": lambda: outcome_of_task("brilliant"),
+    "an outcome of None": lambda: outcome_of_task(None),
+    "an outcome of a list": lambda: outcome_of_task(["failed"]),
     "a verdict of text": ds.gate("g")(lambda: ds.Verdict("yes")),
     "a verdict without a scale": ds.gate("g")(lambda: ds.Verdict(True, 0.9)),
 }

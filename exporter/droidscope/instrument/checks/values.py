@@ -134,6 +134,13 @@ def identifier(name: str, value: object) -> str | None:
     return None
 
 
+def needed_id(name: str, value: object) -> str | None:
+    """
+    *value* as `identifier`, where it has to be given: None is refused, too.
+    """
+    return identifier(name, "" if value is None else value)
+
+
 def texts(name: str, value: object) -> tuple[str, ...] | None:
     """
     The ids in *value*, for use in more than one call; a single one may stand for itself.
@@ -148,7 +155,7 @@ def texts(name: str, value: object) -> tuple[str, ...] | None:
         refuse(name, value, "several texts")
         return None
     try:
-        several = [identifier(name, "" if each is None else each) for each in islice(value, LONGEST)]
+        several = [needed_id(name, each) for each in islice(value, LONGEST)]
     except Exception as error:  # noqa: BLE001 - a generator of the user's may raise anything
         refuse(name, error, "several texts")
         return None

@@ -12,13 +12,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context, attach, get_current
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Outcome
-from droidscope.instrument.baggage import IDS, current_baggage, with_baggage, without
+from droidscope.instrument.baggage import IDS, current_baggage, new_id, with_baggage, without
+from droidscope.instrument.checks.values import duration, flag, needed, needed_id, text, texts
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.handles import Session
 from droidscope.instrument.instrumented_span import Description
@@ -43,18 +44,6 @@ Ids that are known to have ended here, so that a second end is none.
 """
 
 OutcomeOf = Callable[[Any], str | None]
-
-
-class SessionOptions(TypedDict, total=False):
-    """
-    What `session` takes, too.
-    """
-
-    name: str | None
-    plan: Iterable[str] | None
-    planned: float | timedelta | None
-    resume: bool
-    attributes: Mapping[str, Scalar] | None
 
 
 class OpenSessions:
@@ -116,7 +105,16 @@ OPEN_SESSIONS: Final = OpenSessions()
 after_fork_in_child(OPEN_SESSIONS.restart)
 
 
-def start_session(id: str, pattern: str, **options: Unpack[SessionOptions]) -> Session:
+def start_session(
+    id: str,
+    pattern: str,
+    *,
+    name: str | None = None,
+    plan: Iterable[str] | None = None,
+    planned: float | timedelta | None = None,
+    resume: bool = False,
+    attributes: Mapping[str, Scalar] | None = None,
+) -> Session:
     """
     Begin a session that `complete`, `fail` or `cancel` ends by its id, wherever that is.
 
@@ -128,11 +126,27 @@ def start_session(id: str, pattern: str, **options: Unpack[SessionOptions]) -> S
 
         pattern: Id of the pattern; a bounded set of words.
 
-        options: *name*, *plan*, *planned*, *resume* and *attributes*, as of `session`.
+        name: As of `session`, like *plan*, *planned*, *resume* and *attributes*.
+
+        plan: Ids of the phases it will go through, so that progress is known.
+
+        planned: How long it should take, in seconds or as a timedelta.
+
+        resume: Whether the session of this *id* goes on, which waited or had ended.
+
+        attributes: Attributes of your own, at most 32: text, booleans and numbers. They never become labels.
     """
-    session = SessionById(pattern, str(id), **options)
-    _start(str(id), session)
-    return OPEN_SESSIONS.find(str(id)) or session
+    session = SessionById(
+        needed("start_session(pattern)", pattern),
+        needed_id("start_session(id)", id) or new_id(),
+        text("start_session(name)", name),
+        texts("start_session(plan)", plan),
+        duration("start_session(planned)", planned),
+        flag("start_session(resume)", resume) or False,
+        attributes,
+    )
+    _start(session.id, session)
+    return OPEN_SESSIONS.find(session.id) or session
 
 
 @never_raise
@@ -153,7 +167,8 @@ def complete(id: str, result: object = None) -> bool:
     If it was started in another process, its end is sent from here. True if this call has ended it; a second
     end is logged once and ignored.
     """
-    return end_by_id(str(id), result=result)
+    known = needed_id("complete(id)", id)
+    return known is not None and end_by_id(known, result=result)
 
 
 def fail(id: str, error: BaseException | str | None = None) -> bool:
@@ -162,14 +177,16 @@ def fail(id: str, error: BaseException | str | None = None) -> bool:
 
     An exception that means cancellation cancels it. As `complete` otherwise.
     """
-    return end_by_id(str(id), Outcome.FAILED, error=error)
+    known = needed_id("fail(id)", id)
+    return known is not None and end_by_id(known, Outcome.FAILED, error=error)
 
 
 def cancel(id: str) -> bool:
     """
     End the session of an id as cancelled: nobody wants its result any more. As `complete` otherwise.
     """
-    return end_by_id(str(id), Outcome.CANCELLED)
+    known = needed_id("cancel(id)", id)
+    return known is not None and end_by_id(known, Outcome.CANCELLED)
 
 
 def end_by_id(
@@ -276,8 +293,8 @@ class within:  # noqa: N801 - used as a function
     __slots__ = ("_id", "_pattern", "_previous")
 
     def __init__(self, id: str, *, pattern: str = "") -> None:
-        self._id = str(id)
-        self._pattern = str(pattern)
+        self._id = needed_id("within(id)", id)
+        self._pattern = text("within(pattern)", pattern) or ""
         self._previous: list[Context] = []
 
     def __enter__(self) -> Session | None:
@@ -289,6 +306,8 @@ class within:  # noqa: N801 - used as a function
 
     @never_raise
     def _enter(self) -> SessionSpan | None:
+        if self._id is None:
+            return None
         session = OPEN_SESSIONS.find(self._id)
         if session is not None:
             attach(session.context)
