@@ -107,13 +107,17 @@ class Head:
         none did.
         """
         for record, instance in zip(records, instances, strict=False):
-            if isinstance(record, Emitted):
-                self.completeness.emitted(record)
-            elif isinstance(record, ProcessAlive):
-                self._take_sign_of_life(record)
+            if isinstance(record, (Emitted, ProcessAlive)):
+                self._take_report(record)
             elif self._session_recorder.take(record, instance or "") and instance is not None:
                 self.completeness.stored(record, instance)
         self._session_recorder.post()
+
+    def _take_report(self, report: Emitted | ProcessAlive) -> None:
+        if isinstance(report, Emitted):
+            self.completeness.emitted(report)
+        else:
+            self._take_sign_of_life(report)
 
     def _take_sign_of_life(self, alive: ProcessAlive) -> None:
         clock_ns = self._writer.clock_ns

@@ -81,8 +81,11 @@ class AttributeReader:
         """
         The attributes under the user's prefix, without it; keys and values are cut like names.
         """
+        given = [key for key in self._attributes if key.startswith(USER_ATTRIBUTE)]
+        if not given:  # as of nearly every span
+            return ()
+        given.sort()
         start = len(USER_ATTRIBUTE)
-        given = sorted(key for key in self._attributes if key.startswith(USER_ATTRIBUTE))
         return tuple(
             (key[start:][:NAME_LENGTH], str(self._attributes[key])[:NAME_LENGTH])
             for key in given[:USER_ATTRIBUTES_LIMIT]

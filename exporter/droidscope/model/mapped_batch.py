@@ -5,6 +5,7 @@ What the mapping makes of one request, on its way to the store and the head.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final, get_args
 
 from msgspec import Struct, field
 
@@ -13,12 +14,13 @@ from droidscope.model.labels import OrchestratorLabels
 from droidscope.model.records import (
     Alive,
     AnyRecord,
-    Emitted,
-    ProcessAlive,
+    Record,
     Started,
     ToolCall,
     has_usage,
 )
+
+_KINDS: Final = {type_: str(type_.__struct_config__.tag) for type_ in get_args(AnyRecord)}
 
 
 class MappedBatch(Struct):
@@ -47,14 +49,14 @@ class MappedBatch(Struct):
         """
         Keep what the assembly of foreign spans below this native span needs of its *record*.
         """
-        if not isinstance(record, (Emitted, ProcessAlive)):
+        if isinstance(record, Record):
             span = NativeSpan(
                 span_id=span_id,
                 parent_id=parent_id,
                 place=record.place,
                 has_usage=has_usage(getattr(record, "usage", None)),
                 ended=not isinstance(record, (Started, Alive)),
-                kind=str(record.__struct_config__.tag),
+                kind=_KINDS[type(record)],
                 name=record.tool if isinstance(record, ToolCall) else "",
                 start_ns=record.start_ns,
                 end_ns=record.end_ns,

@@ -61,10 +61,10 @@ def has_usage(usage: Usage | None) -> bool:
     """
     Whether there are tokens or a cost.
     """
-    return usage is not None and replace(usage, model="") != _NO_USAGE
-
-
-_NO_USAGE: Final = Usage()
+    if usage is None:
+        return False
+    tokens = usage.input or usage.output or usage.cache_read or usage.cache_write
+    return bool(tokens) or usage.cost_usd is not None
 
 
 class Output(Struct, frozen=True, gc=False):

@@ -104,7 +104,7 @@ class SessionEndings:
             self._count_waited(session, session.settle_gap())
             return
         session.paused_ns = record.end_ns
-        self._sessions.opened_in(session, "")
+        self._sessions.processes.move(session, "")
         for later in self._sessions.ids.others(session):
             is_next = later.span_start_ns >= record.end_ns
             if later.running and (is_next or not (later.started or later.span_start_ns)):

@@ -33,11 +33,12 @@ from droidscope.sessions.settings import HeadSettings
 log = structlog.get_logger(__name__)
 
 _KINDS: Final = {type_: str(type_.__struct_config__.tag) for type_ in get_args(r.AnyRecord)}
-_STILL: Final = (r.Conflict, r.Alive, r.Blocked)
+_STILL: Final = frozenset({r.Conflict, r.Alive, r.Blocked})
 """
 Records that do not show that a session moves.
 """
-_ANALYSED: Final = (r.Session, r.Phase, r.Task, r.Attempt, r.Message, r.Conflict)
+_FRAMES: Final = frozenset({r.Session, r.Started})
+_ANALYSED: Final = frozenset({r.Session, r.Phase, r.Task, r.Attempt, r.Message, r.Conflict})
 """
 Records that change what only a whole ended session shows.
 """
@@ -101,13 +102,14 @@ class SessionRecorder:
         Count one record that has arrived from the instance *process*, "" where that is not known; False if it
         did before: a conflict may come twice.
         """
-        clock_ns, self._process = self._writer.clock_ns, process
-        if isinstance(record, (r.Session, r.Started)) and record.resumed:
+        clock_ns, type_ = self._writer.clock_ns, type(record)
+        self._process = process
+        if type_ in _FRAMES and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
         if isinstance(record, r.Conflict) and record.id in session.conflicts:
             return False
-        if _starts_anew(record, session):
+        if type_ in _FRAMES and _starts_anew(record, session):
             self._endings.finish(session)
             self._analyses.forget(session.key)
             session = self._sessions.restart(session, record.place, record.start_ns, clock_ns)
@@ -116,28 +118,30 @@ class SessionRecorder:
             self._endings.opened(session)
         elif ended(session) and session.close_clock is None:
             self._writer.count_own(m.LATE_RECORDS, ())
-        session = self._held(session)
+        session.records += 1
+        if session.records > self._settings.records_limit:
+            session = self._split(session)
         self._count_stored(record)
-        if not isinstance(record, _STILL):
+        if type_ not in _STILL:
             session.moved_clock = clock_ns
-        self._by_type[type(record)](record, session)
-        self._after(record, session)
+        self._by_type[type_](record, session)
+        if type_ in _FRAMES:
+            self._after_frame(record, session)
+        self._after(type_, session)
         return True
 
-    def _after(self, record: r.Record, session: SessionState) -> None:
-        if self._sessions.get(session.key) is not session:
+    def _after_frame(self, record: r.Record, session: SessionState) -> None:
+        is_start = isinstance(record, r.Started) and record.what == Kind.SESSION
+        if is_start and session.running and self._process:
+            self._sessions.processes.move(session, self._process)
+
+    def _after(self, type_: type, session: SessionState) -> None:
+        if type_ is r.Session and self._sessions.get(session.key) is not session:
             return  # it turned out to be a part of another one
         if not session.started:
             self._confirm(session)
-        if (
-            isinstance(record, r.Started)
-            and record.what == Kind.SESSION
-            and session.running
-            and self._process
-        ):
-            self._sessions.opened_in(session, self._process)
         is_closed = session.outcome is not None and session.close_clock is None
-        if is_closed and session.analysis_clock is None and isinstance(record, _ANALYSED):
+        if is_closed and session.analysis_clock is None and type_ in _ANALYSED:
             session.analysis_clock = (
                 self._writer.clock_ns + self._settings.close_after_ns + session.size * ANALYSIS_NS
             )
@@ -145,13 +149,10 @@ class SessionRecorder:
         self._sessions.measure(session)
         self._make_room()
 
-    def _held(self, session: SessionState) -> SessionState:
+    def _split(self, session: SessionState) -> SessionState:
         """
-        A session that has room for one more record: itself, or what goes on of it.
+        What goes on of a session that holds too much.
         """
-        session.records += 1
-        if session.records <= self._settings.records_limit:
-            return session
         self._tasks.settle(session)
         self._tasks.spend_rest(session)
         self._writer.count(m.SESSIONS_SPLIT, session.orchestrator, (session.pattern,))
@@ -164,13 +165,11 @@ class SessionRecorder:
         )
         return self._sessions.split(session, self._writer.clock_ns)
 
-    def _resume(self, record: r.Session | r.Started) -> None:
+    def _resume(self, record: r.Record) -> None:
         """
         Have the latest session of a record's id go on with its run.
         """
         place, clock_ns = record.place, self._writer.clock_ns
-        if isinstance(record, r.Started) and record.what != Kind.SESSION:
-            return
         session = self._sessions.ids.find(place)
         if not place.run:
             if session is not None and ended(session) and record.span_id != session.span_id:
@@ -277,6 +276,15 @@ class SessionRecorder:
         if not session.alive_seen:
             session.alive_seen = True
             self._sessions.schedule(session)
+
+
+def _goes_on(record: r.Record) -> bool:
+    """
+    Whether a session's start or span says that it goes on under its id.
+    """
+    if isinstance(record, r.Started):
+        return record.resumed and record.what == Kind.SESSION
+    return isinstance(record, r.Session) and record.resumed
 
 
 def _starts_anew(record: r.Record, session: SessionState) -> bool:

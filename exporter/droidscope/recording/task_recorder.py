@@ -122,9 +122,11 @@ class TaskRecorder:
             task.held = None
             session.held_tasks -= 1
         output = record.output
-        for *_, of_attempt in sorted(task.outputs, key=lambda each: each[:3], reverse=True):
-            output = merged(output, of_attempt)
-        task.output, task.outputs = merged(output, task.output), ()
+        if task.outputs:
+            for *_, of_attempt in sorted(task.outputs, key=lambda each: each[:3], reverse=True):
+                output = merged(output, of_attempt)
+            task.outputs = ()
+        task.output = merged(output, task.output)
         self._produced(record, session, task.output)
         task.declared_usage = record.usage is not None
         usages = [record.usage] if record.usage else task.usages or task.requests or []
@@ -206,7 +208,7 @@ class TaskRecorder:
     def _count_try(self, record: r.Attempt, task: TaskState) -> None:
         place = record.place
         labels = record.outcome, place.droid, place.task_type
-        own = next((each for each in task.own if each[0] == labels), None)
+        own = next((each for each in task.own if each[0] == labels), None) if task.own else None
         if own is not None:
             task.own = _without(task.own, own)
             self._add_ended(place, own[1], record.outcome, -1)

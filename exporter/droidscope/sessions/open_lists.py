@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from droidscope.bounded import BoundedMap
 from droidscope.model.labels import Relabel, unchanged
 from droidscope.model.records import ProcessAlive
-from droidscope.sessions.session_registry import ProcessKey, SessionRegistry
+from droidscope.sessions.process_sessions import ProcessKey
+from droidscope.sessions.session_registry import SessionRegistry
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
 
@@ -85,7 +86,7 @@ class OpenLists:
         return known
 
     def _unnamed(self, alive: ProcessAlive, whole: OpenList, clock_ns: int) -> Iterator[SessionState]:
-        for session in self._sessions.of_process(alive.orchestrator, alive.instance):
+        for session in self._sessions.processes.of(alive.orchestrator, alive.instance):
             if session.id in whole.names or session.start_ns >= whole.time_ns:
                 continue
             if session.unnamed_clock is None:

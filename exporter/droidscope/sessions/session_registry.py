@@ -19,6 +19,7 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.model.labels import OrchestratorLabels, Relabel, SessionKey, unchanged
 from droidscope.model.records import Place
 from droidscope.sessions.due_queue import DueQueue
+from droidscope.sessions.process_sessions import ProcessSessions
 from droidscope.sessions.session_ids import SessionIds, may_be, take_run
 from droidscope.sessions.session_parts import absorb, go_on_as, rest_of
 from droidscope.sessions.session_state import ForgottenSession, SessionState, ended, run_key
@@ -33,12 +34,6 @@ Forgotten sessions whose outcome is still known.
 RECEIPTS_LIMIT: Final = 10_000
 """
 Orchestrators of which the last receipt is known.
-"""
-
-
-ProcessKey = tuple[OrchestratorLabels, str]
-"""
-An orchestrator's label values and the id of a process of it.
 """
 
 
@@ -75,7 +70,7 @@ class SessionRegistry:
         self._last_receipt: BoundedMap[OrchestratorLabels, int] = BoundedMap(RECEIPTS_LIMIT)
         self.queue = DueQueue(self._by_key)
         self.ids = SessionIds(self._by_key)
-        self._of_process: dict[ProcessKey, dict[SessionKey, None]] = {}
+        self.processes = ProcessSessions(self._by_key)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -97,6 +92,26 @@ class SessionRegistry:
             The session, and whether nothing was known of it before.
         """
         self._last_receipt.put(place.orchestrator, clock_ns)
+        key = (place.orchestrator, place.session)
+        session = self._by_key.get(key)
+        if session is not None and session.run == place.run:
+            self._by_key.move_to_end(key)
+            session.last_clock = clock_ns
+            session.unnamed_clock = None
+            self._learn(session, place, start_ns)
+            return session, False
+        return self._arrive_otherwise(place, start_ns, clock_ns)
+
+    def _learn(self, session: SessionState, place: Place, start_ns: int) -> None:
+        if start_ns < session.start_ns and not ended(session):
+            session.start_ns = start_ns
+        session.pattern = session.pattern or place.pattern
+        session.trace_id = session.trace_id or place.trace_id
+
+    def _arrive_otherwise(self, place: Place, start_ns: int, clock_ns: int) -> tuple[SessionState, bool]:
+        """
+        `arrive` for a session that is not known by its id and run.
+        """
         session = self.ids.find(place)
         if session is None:
             forgotten = self._recall(place)
@@ -110,10 +125,7 @@ class SessionRegistry:
         if place.run != session.run:
             take_run(session, place.run)
         self._touch(session, clock_ns)
-        if not ended(session):
-            session.start_ns = min(session.start_ns, start_ns)
-        session.pattern = session.pattern or place.pattern
-        session.trace_id = session.trace_id or place.trace_id
+        self._learn(session, place, start_ns)
         return session, False
 
     def _recall(self, place: Place) -> ForgottenSession | None:
@@ -134,36 +146,10 @@ class SessionRegistry:
         """
         self._last_receipt.put(session.orchestrator, clock_ns)
         self._touch(session, clock_ns)
-        self.opened_in(session, process)
+        self.processes.move(session, process)
         if not session.alive_seen:
             session.alive_seen = True
             self.schedule(session)
-
-    def opened_in(self, session: SessionState, process: str) -> None:
-        """
-        Record which process has a session open, by its instance id; "" if none has.
-        """
-        if session.process == process:
-            return
-        self._leave_process(session)
-        session.process = process
-        if process:
-            self._of_process.setdefault((session.orchestrator, process), {})[session.key] = None
-
-    def _leave_process(self, session: SessionState) -> None:
-        process = session.orchestrator, session.process
-        keys = self._of_process.get(process)
-        if keys is not None:
-            keys.pop(session.key, None)
-            if not keys:
-                del self._of_process[process]
-
-    def of_process(self, orchestrator: OrchestratorLabels, process: str) -> list[SessionState]:
-        """
-        The sessions that run in a process.
-        """
-        keys = self._of_process.get((orchestrator, process), ())
-        return [session for session in map(self._by_key.__getitem__, keys) if session.running]
 
     def _open(self, place: Place, start_ns: int, clock_ns: int) -> SessionState:
         key = (place.orchestrator, place.session)
@@ -202,7 +188,7 @@ class SessionRegistry:
         rest = rest_of(session)
         self._by_key[rest.key] = rest
         self.ids.add(rest)
-        self.opened_in(rest, process)
+        self.processes.move(rest, process)
         rest.last_clock = clock_ns
         self.schedule(rest)
         return rest
@@ -214,7 +200,7 @@ class SessionRegistry:
         process, clock_ns = session.process, max(session.last_clock, other.last_clock)
         self._drop(session)
         go_on_as(other, session)
-        self.opened_in(other, process)
+        self.processes.move(other, process)
         self._touch(other, clock_ns)
         self.schedule(other)
         return other
@@ -260,7 +246,7 @@ class SessionRegistry:
         self.schedule(session)
 
     def _drop(self, session: SessionState) -> None:
-        self.opened_in(session, "")
+        self.processes.move(session, "")
         self.ids.discard(session)
         del self._by_key[session.key]
         self._ended.pop(session.key, None)
@@ -380,10 +366,6 @@ class SessionRegistry:
             RECEIPTS_LIMIT, ((relabel(labels), clock_ns) for labels, clock_ns in dump.last_receipt)
         )
         self.ids.rebuild(dump.sessions)
-        self._of_process = {}
-        for session in dump.sessions:
-            if session.process:
-                process = (session.orchestrator, session.process)
-                self._of_process.setdefault(process, {})[session.key] = None
+        self.processes.rebuild(dump.sessions)
         self.retained_size = sum(session.measured_size for session in dump.sessions)
         self.queue.rebuild()

@@ -219,7 +219,8 @@ class SessionState(
         """
         What identifies it.
         """
-        return run_key((self.orchestrator, self.id), self.twin)
+        key = self.orchestrator, self.id
+        return run_key(key, self.twin) if self.twin else key
 
     def settle_gap(self) -> int:
         """
@@ -339,7 +340,8 @@ def ended(session: SessionState) -> bool:
     """
     Whether it has really ended: neither running, lost nor unknown.
     """
-    return session.outcome is not None and session.outcome not in GIVEN_UP
+    outcome = session.outcome  # one by one, since to look a member up in a set takes longer
+    return outcome is not None and outcome is not Outcome.LOST and outcome is not Outcome.UNKNOWN
 
 
 def run_key(key: SessionKey, run: str) -> SessionKey:
