@@ -133,7 +133,8 @@ class TestFamilies:
             "# HELP orchestrator_sessions_active Sessions running now.\n"
             "# TYPE orchestrator_sessions_active gauge\n"
             'orchestrator_sessions_active{orchestrator="shop",pattern="p"} 2\n'
-            "# HELP orchestrator_droid_error_ratio Attempts of the droid failed of those succeeded or failed.\n"
+            "# HELP orchestrator_droid_error_ratio "
+            "Attempts of the droid failed of those succeeded or failed.\n"
             "# TYPE orchestrator_droid_error_ratio gauge\n"
             'orchestrator_droid_error_ratio{orchestrator="shop",droid="coder",window="1h"} 0.25\n'
         )
