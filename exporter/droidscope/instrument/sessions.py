@@ -100,7 +100,7 @@ class SessionSpan(WithAttributes, handles.Session):
         context = self.span.get_span_context()
         return {names.SESSION_RUN: format_span_id(context.span_id)} if context.is_valid else {}
 
-    def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:
+    def _propagated_ids(self, own_ids: Mapping[str, str], emitter: Emitter) -> Mapping[str, str]:
         return own_ids if emitter.service is None else {**own_ids, names.ORCHESTRATOR_NAME: emitter.service}
 
     @never_raise

@@ -64,7 +64,13 @@ class ClientCounters:
         """
         Count *amount* more under *name* and *labels*, which come in the same order each time.
         """
-        counts, key = self._counts[name], tuple(labels.items())
+        self.add_key(name, tuple(labels.items()), amount)
+
+    def add_key(self, name: str, key: Key, amount: int = 1) -> None:
+        """
+        As `add`, under the labels of *key*.
+        """
+        counts = self._counts[name]
         with self._lock:
             if key not in counts:
                 key = _bounded(key, counts)
