@@ -42,9 +42,9 @@ class Durations(Protocol):
     A histogram.
     """
 
-    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
+    def record(self, seconds: float, key: Key) -> None:
         """
-        Count one duration under *labels*.
+        Count one duration under the labels of *key*.
         """
 
 
@@ -205,8 +205,8 @@ class _MeterDurations:
             name, "s", DURATIONS[name], explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
         )
 
-    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
-        self._histogram.record(seconds, clean_texts(labels))
+    def record(self, seconds: float, key: Key) -> None:
+        self._histogram.record(seconds, clean_texts(dict(key)))
 
 
 def from_providers(tracers: TracerProvider, loggers: LoggerProvider, meters: MeterProvider) -> Emitter:

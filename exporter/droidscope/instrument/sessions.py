@@ -122,8 +122,8 @@ class SessionSpan(WithAttributes, handles.Session):
 
     def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
         outcome = self._final_outcome(ending).value
-        labels = {names.PATTERN_ID: str(self._pattern), self.outcome_name: outcome}
-        emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, labels)
+        key = ((names.PATTERN_ID, str(self._pattern)), (self.outcome_name, outcome))
+        emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, key)
         self.waits.end()
         waited_ns = self.waits.total_ns
         return {names.SESSION_WAITING_SECONDS: waited_ns / SECOND_NS} if waited_ns else {}
