@@ -36,6 +36,8 @@ from droidscope.instrument.emission.sampling import sampling_everything
 from droidscope.instrument.emission.texts import AttributeValue, TextSettings, clean_texts, clean_values
 from droidscope.instrument.never_raise import never_raise
 
+_LABELS_LIMIT: Final = 1000
+
 
 class Durations(Protocol):
     """
@@ -204,9 +206,15 @@ class _MeterDurations:
         self._histogram = meter.create_histogram(
             name, "s", DURATIONS[name], explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
         )
+        self._labels: dict[Key, Mapping[str, str]] = {}
 
     def record(self, seconds: float, key: Key) -> None:
-        self._histogram.record(seconds, clean_texts(dict(key)))
+        labels = self._labels.get(key)
+        if labels is None:
+            if len(self._labels) >= _LABELS_LIMIT:  # of tasks that users name each
+                self._labels.clear()
+            labels = self._labels[key] = clean_texts(dict(key))
+        self._histogram.record(seconds, labels)
 
 
 def from_providers(tracers: TracerProvider, loggers: LoggerProvider, meters: MeterProvider) -> Emitter:
