@@ -225,7 +225,7 @@ def test_a_fork_while_a_thread_records_for_the_first_time(receiver):
 import threading, time
 from opentelemetry.sdk.resources import Resource
 
-begun, once, create = threading.Event(), threading.Lock(), Resource.create
+began, begun, once, create = time.monotonic(), threading.Event(), threading.Lock(), Resource.create
 def slow(*arguments):
     with once:
         begun.set()
@@ -237,6 +237,7 @@ thread = threading.Thread(target=task, args=("thread",))
 thread.start()
 assert begun.wait(20)
 children = [fork(lambda: task("child")) for _ in range(3)]
+assert time.monotonic() - began < 4
 thread.join()
 wait(*children)
 """,

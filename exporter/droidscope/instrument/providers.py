@@ -32,7 +32,7 @@ from opentelemetry.trace import (
 
 from droidscope.conventions import attributes
 from droidscope.instrument.emission.counts import COUNTERS, DURATIONS, ClientCounters
-from droidscope.instrument.emission.forks import LINEAGE, HeldOverForks, after_fork_in_child
+from droidscope.instrument.emission.forks import LINEAGE, AnyLock, after_fork_in_child
 from droidscope.instrument.emission.sampling import sampling_everything
 from droidscope.instrument.emission.texts import AttributeValue, TextSettings, clean_values
 from droidscope.instrument.never_raise import never_raise
@@ -231,12 +231,6 @@ def environment_name(resource: object) -> str | None:
     return None
 
 
-MAKING_SECONDS: Final = 5.0
-"""
-The longest a fork waits for another thread that makes a road.
-"""
-
-
 class _Roads:
     """
     Which emitters there are. The *own* one is made by *make* when it is first used, in each process anew.
@@ -292,6 +286,13 @@ def made() -> Emitter | None:
     The emitter of droidscope's own road, None unless it was used in this process.
     """
     return _roads.own
+
+
+def making() -> AnyLock:
+    """
+    The lock that is held while a road is made.
+    """
+    return _roads.lock
 
 
 def is_configured() -> bool:
@@ -365,6 +366,3 @@ def _begin_anew() -> None:
 
 
 after_fork_in_child(_begin_anew)
-# Who makes a road takes locks of others, which a child would wait for in vain: those of imports, of functions
-# that remember what they return, and of the API, which lets a provider be set once.
-HELD_OVER_FORKS: Final = HeldOverForks(lambda: _roads.lock, MAKING_SECONDS)
