@@ -5,7 +5,7 @@ Heartbeats: one event a process with the ids of its open sessions, so that a dea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from threading import Event, Lock, Thread
+from threading import Event, RLock, Thread
 from time import monotonic
 from typing import Final, Protocol
 from weakref import WeakSet
@@ -81,7 +81,7 @@ class Heartbeat:
         """
         self._sessions: WeakSet[OpenSession] = WeakSet()
         self._open_at: dict[Emitter, float] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may come while its own thread holds it
         self._thread: Thread | None = None
 
     def add(self, session: OpenSession) -> None:
