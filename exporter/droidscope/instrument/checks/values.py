@@ -31,6 +31,8 @@ UNKNOWN: Final = "unknown"
 SeverityWord = names.Severity | Literal["critical", "high", "medium", "low"]
 SEVERITIES: Final = tuple(severity.value for severity in names.Severity)
 
+_BOOLEANS: Final = ("bool_", "bool")  # since version 2 it is the latter
+
 N = TypeVar("N", int, float)
 
 
@@ -214,14 +216,26 @@ def duration(name: str, value: object) -> float | None:
     return None
 
 
+def truth(value: object) -> bool | None:
+    """
+    *value* if it is True or False, also of numpy, as comparisons of arrays and pandas return it; else None.
+    """
+    if isinstance(value, bool):
+        return value
+    kind = type(value)
+    if kind.__name__ in _BOOLEANS and str(kind.__module__).partition(".")[0] == "numpy":
+        return bool(value)
+    return None
+
+
 def flag(name: str, value: object) -> bool | None:
     """
-    *value* if it is True or False; None where it is None or anything else.
+    *value* if it is a `truth`; None where it is None or anything else.
     """
-    if value is None or isinstance(value, bool):
-        return value
-    refuse(name, value, "True or False")
-    return None
+    known = truth(value)
+    if known is None and value is not None:
+        refuse(name, value, "True or False")
+    return known
 
 
 def as_number(value: object) -> float | None:
