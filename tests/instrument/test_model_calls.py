@@ -456,6 +456,40 @@ def test_an_amount_that_is_none_is_dropped(seen, amount):
     assert seen.count(names.CLIENT_DROPPED) == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ([{"input_tokens": 10, "cache_read_tokens": 50}], (10, None, None, None)),
+        ([{"input_tokens": 10}, {"cache_read_tokens": 6, "cache_write_tokens": 5}], (10, None, None, None)),
+        ([{"input_tokens": 10}, {"cache_read_tokens": 6}, {"cache_write_tokens": 5}], (10, None, 6, None)),
+        ([{"cache_read_tokens": 50}, {"input_tokens": 10, "output_tokens": 1}], (None, 1, 50, None)),
+    ],
+)
+def test_no_more_is_cached_than_was_sent(seen, caplog, given, left):
+    """
+    Of what contradicts each other, what came first stands.
+    """
+    with ds.session("p"), ds.model_call("m") as call:
+        for amounts in given:
+            call.used(**amounts)
+
+    assert used(seen) == left
+    (warning,) = caplog.records
+    assert warning.pathname == __file__
+
+
+def test_all_of_the_input_may_be_cached(seen, caplog):
+    """
+    In one call, or in any order.
+    """
+    with ds.session("p"), ds.model_call("m") as call:
+        call.used(cache_read_tokens=6, cache_write_tokens=4)
+        call.used(input_tokens=10)
+
+    assert used(seen) == (10, None, 6, 4)
+    assert not caplog.records
+
+
 def test_an_unknown_amount_is_a_type_error():
     """
     As a type checker says.

@@ -8,7 +8,7 @@ may be shared by concurrent calls.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, partialmethod
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -47,6 +47,9 @@ class Operation(Generic[A]):
     def __repr__(self) -> str:
         name = self._given.function if self._given is not None else "operation"
         return f"<droidscope.{name}: a decorator, and a block of `with`>"
+
+    def __dir__(self) -> Iterable[str]:
+        return ()  # what there is, is done by `@` and `with`
 
     def __call__(self, function: F, /) -> F:
         """

@@ -11,8 +11,7 @@ from opentelemetry.trace import SpanKind
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles
-from droidscope.instrument.checks.values import real, whole
-from droidscope.instrument.emission.texts import clean_text
+from droidscope.instrument.checks.values import real, refuse, text, whole
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.model_calls.provider_usage import ModelUsage, may_have_usage, usage_of
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -24,6 +23,7 @@ _NAMES: Final = (
     ("cache_write_tokens", names.CACHE_WRITE_TOKENS),
     ("cost_usd", names.COST_USD),
 )
+_CACHED: Final = (names.CACHE_READ_TOKENS, names.CACHE_WRITE_TOKENS)
 
 
 class ModelCallSpan(WithOutcome, handles.ModelCall):
@@ -144,6 +144,7 @@ class ModelCallSpan(WithOutcome, handles.ModelCall):
     def _use(self, usage: ModelUsage, *, from_response: bool = False) -> None:
         if self.emitter is None or not self.recording or self.ended:
             return
+        amounts: dict[str, float] = {}
         for key, name in _NAMES:
             given = getattr(usage, key)
             # Of a stream's events each may have some of the counts, and zero for the rest.
@@ -152,10 +153,30 @@ class ModelCallSpan(WithOutcome, handles.ModelCall):
             check = real if name == names.COST_USD else whole
             amount = check(f"used({key})", given)
             if amount is not None:
-                self._given[name] = amount
-                self.span.set_attribute(name, amount)
-        if usage.response_model:
-            self.span.set_attribute(names.RESPONSE_MODEL, clean_text(str(usage.response_model)))
+                amounts[name] = amount
+        if not from_response:
+            self._drop_excess(amounts)
+        self._given.update(amounts)
+        self.span.set_attributes(amounts)
+        model = text("used(response_model)", usage.response_model)
+        if model is not None:
+            self.span.set_attribute(names.RESPONSE_MODEL, model)
+
+    def _drop_excess(self, amounts: dict[str, float]) -> None:
+        """
+        Drop of *amounts* what would be more from and to the cache than there is of input, which includes it.
+        """
+        known = {**self._given, **amounts}
+        total, cached = known.get(names.INPUT_TOKENS), sum(known.get(name, 0) for name in _CACHED)
+        if total is None or cached <= total:
+            return
+        given = tuple(name for name in _CACHED if name in amounts)
+        for name in given or (names.INPUT_TOKENS,):
+            del amounts[name]
+        if given:
+            refuse("used(cache_read_tokens, cache_write_tokens)", cached, f"at most the input, {total}")
+        else:
+            refuse("used(input_tokens)", total, f"at least what the cache has of it, {cached}")
 
     def _describe(self) -> Description:
         model = str(self._model)
