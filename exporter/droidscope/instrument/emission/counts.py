@@ -9,10 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Final
 
 from droidscope.conventions import attributes
+from droidscope.instrument.emission.os_threads import real_lock
 from droidscope.instrument.emission.texts import clean_text
 
 COUNTERS: Final = {
@@ -57,7 +57,7 @@ class ClientCounters:
         """
         Begin at zero: a forked child has emitted nothing yet, whatever its parent did.
         """
-        self._lock = Lock()
+        self._lock = real_lock()
         self._counts = {name: {} for name in COUNTERS}
 
     def add(self, name: str, labels: Mapping[str, str], amount: int = 1) -> None:
@@ -97,7 +97,7 @@ class ClientDurations:
 
     def __init__(self) -> None:
         self._points: dict[Key, DurationPoint] = {}
-        self._lock = Lock()
+        self._lock = real_lock()
 
     def record(self, seconds: float, labels: Mapping[str, str]) -> None:
         """
