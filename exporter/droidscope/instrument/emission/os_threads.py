@@ -2,8 +2,8 @@
 Threads and locks of the operating system, also where gevent or eventlet have replaced them by greenlets.
 
 They may do so at any time, also after this module was imported, and a greenlet that waits for a real lock
-holds up all others of its thread. So droidscope's own threads are always real ones with real locks and queues,
-and whoever waits for them on a thread of the user does so in a way that lets greenlets go on.
+holds up all others of its thread. So droidscope's own threads are always real ones with real locks, and
+whoever waits for them on a thread of the user does so in a way that lets greenlets go on.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _real_start: Final = _real("start_new_thread")
 
 class OsThread:
     """
-    A thread of the operating system that runs *target* once it is started, and holds up no end of the process.
+    A thread of the operating system that runs *target* once it is started, and holds up no process' end.
     """
 
     daemon: Final = True
