@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument.emission.forks import after_fork_in_child
-from droidscope.instrument.emission.os_threads import OsThread, real_lock
+from droidscope.instrument.emission.os_threads import OsThread, real_lock, real_rlock
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.providers import Emitter
 
@@ -81,7 +81,7 @@ class Heartbeat:
         """
         self._sessions: WeakSet[OpenSession] = WeakSet()
         self._open_at: dict[Emitter, float] = {}
-        self._lock = real_lock()
+        self._lock = real_rlock()  # a signal handler may come while its own thread holds it
         self._thread: OsThread | None = None
 
     def add(self, session: OpenSession) -> None:

@@ -32,7 +32,7 @@ from opentelemetry.trace import (
 
 from droidscope.conventions import attributes
 from droidscope.instrument.emission.counts import COUNTERS, DURATIONS, ClientCounters
-from droidscope.instrument.emission.forks import LINEAGE, after_fork_in_child
+from droidscope.instrument.emission.forks import LINEAGE, AnyLock, after_fork_in_child
 from droidscope.instrument.emission.sampling import sampling_everything
 from droidscope.instrument.emission.texts import AttributeValue, TextSettings, clean_values
 from droidscope.instrument.never_raise import never_raise
@@ -286,6 +286,13 @@ def made() -> Emitter | None:
     The emitter of droidscope's own road, None unless it was used in this process.
     """
     return _roads.own
+
+
+def making() -> AnyLock:
+    """
+    The lock that is held while a road is made.
+    """
+    return _roads.lock
 
 
 def is_configured() -> bool:

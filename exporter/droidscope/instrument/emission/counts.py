@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from droidscope.conventions import attributes
-from droidscope.instrument.emission.os_threads import real_lock
+from droidscope.instrument.emission.forks import ProcessLock
+from droidscope.instrument.emission.os_threads import real_rlock
 from droidscope.instrument.emission.texts import clean_text
 
 COUNTERS: Final = {
@@ -57,7 +58,7 @@ class ClientCounters:
         """
         Begin at zero: a forked child has emitted nothing yet, whatever its parent did.
         """
-        self._lock = real_lock()
+        self._lock = real_rlock()  # a signal handler may count while its own thread counts
         self._counts = {name: {} for name in COUNTERS}
 
     def add(self, name: str, labels: Mapping[str, str], amount: int = 1) -> None:
@@ -97,7 +98,7 @@ class ClientDurations:
 
     def __init__(self) -> None:
         self._points: dict[Key, DurationPoint] = {}
-        self._lock = real_lock()
+        self._lock = ProcessLock()
 
     def record(self, seconds: float, labels: Mapping[str, str]) -> None:
         """

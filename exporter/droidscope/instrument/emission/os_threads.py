@@ -46,7 +46,10 @@ real_rlock: Final[Callable[[], Any]] = _real("RLock")
 """
 Makes one that its own thread may take again: all greenlets of a thread count as one.
 """
-_real_start: Final = _real("start_new_thread")
+real_start: Final = _real("start_new_thread")
+"""
+Starts a thread that runs a function with the arguments given.
+"""
 
 
 class OsThread:
@@ -70,7 +73,7 @@ class OsThread:
             RuntimeError: If the interpreter is at its end, or the system has no more threads.
         """
         if has_greenlets():
-            _real_start(self._run, ())
+            real_start(self._run, ())
         else:
             thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             thread.start()
@@ -101,7 +104,7 @@ def has_greenlets() -> bool:
     """
     Whether the threads of this process are those of gevent or eventlet by now.
     """
-    return _thread.start_new_thread is not _real_start
+    return _thread.start_new_thread is not real_start
 
 
 def wait_for(queue: RealQueue[T], timeout_seconds: float) -> T:
