@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from threading import RLock, get_ident
+from threading import get_ident
 from typing import Final, Protocol
+
+from droidscope.instrument.emission.os_threads import real_rlock
 
 
 class AnyLock(Protocol):
@@ -67,12 +69,12 @@ class ProcessLock:
     __slots__ = ("_locks",)
 
     def __init__(self) -> None:
-        self._locks: dict[int, AnyLock] = {LINEAGE.generation: RLock()}
+        self._locks: dict[int, AnyLock] = {LINEAGE.generation: real_rlock()}
 
     def __enter__(self) -> None:
         lock = self._locks.get(LINEAGE.generation)
         if lock is None:
-            lock = self._locks.setdefault(LINEAGE.generation, RLock())
+            lock = self._locks.setdefault(LINEAGE.generation, real_rlock())
         lock.acquire()
 
     def __exit__(self, *_: object) -> None:

@@ -8,7 +8,7 @@ that are under way, and none begins meanwhile. The parent keeps its channel, the
 from __future__ import annotations
 
 from gzip import decompress
-from threading import Lock, get_ident
+from threading import get_ident
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from droidscope.instrument.emission.forks import around_fork
+from droidscope.instrument.emission.os_threads import real_lock
 from droidscope.instrument.sending.answers import AnswerKind, ExportAnswer, read_success, shorten
 from droidscope.instrument.sending.destinations import SignalDestination
 
@@ -79,7 +80,7 @@ class GrpcExport:
         self._destination = destination
         self._channel: Any = None
         self._metadata = tuple(destination.headers.items())
-        self._busy = Lock()
+        self._busy = real_lock()
         self._sender = 0
         _exports.append(ref(self, _exports.remove))
 
@@ -126,7 +127,7 @@ class GrpcExport:
         """
         if self._channel is not None:
             _abandoned.append(self._channel)
-        self._busy = Lock()
+        self._busy = real_lock()
         self._channel, self._sender = None, 0
 
     def hold(self, deadline: float) -> bool:

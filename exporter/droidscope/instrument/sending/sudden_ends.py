@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import get_ident
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from typing import Any, Final
+
+from droidscope.instrument.emission.os_threads import real_lock, real_start
 
 SUDDEN_SECONDS: Final = 2.0
 """
@@ -79,9 +81,9 @@ class SuddenEnds:
             return
         self._ending.add(me)
         try:
-            ended = allocate_lock()
+            ended = real_lock()
             ended.acquire()
-            start_new_thread(self._call, (seconds, ended.release))
+            real_start(self._call, (seconds, ended.release))
             ended.acquire(timeout=seconds + _GRACE_SECONDS)
         except RuntimeError:  # there are no more threads
             self._end(seconds)
