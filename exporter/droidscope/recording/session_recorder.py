@@ -78,7 +78,7 @@ class SessionRecorder:
             settings, writer, sessions, analyses, names, self._messages, self._tasks
         )
         self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
-            r.Session: self._endings.session,
+            r.Session: self._session,
             r.Phase: self._phases.phase,
             r.Task: self._tasks.task,
             r.Attempt: self._tasks.attempt,
@@ -185,7 +185,7 @@ class SessionRecorder:
         if before.outcome is not None:
             self._endings.reopen(before)
         if session is None:
-            before.go_on(place.run)
+            before.go_on(place.run, record.start_ns)
         elif before is not session:
             self._sessions.join(session, before)
         before.resumed = True
@@ -232,6 +232,9 @@ class SessionRecorder:
                 self._endings.give_up(session, Outcome.LOST)
             self._endings.forget(session)
 
+    def _session(self, record: r.Session, session: SessionState) -> None:
+        self._endings.session(record, session, self._process)
+
     # --- while it runs -------------------------------------------------------------------------
 
     def _started(self, record: r.Started, session: SessionState) -> None:
@@ -249,24 +252,17 @@ class SessionRecorder:
             session.resumed = True
         if record.place.run != session.run:
             return  # a span before its latest
-        if session.paused_ns and record.span_id != session.span_id:
-            session.go_on(record.place.run)
+        if session.waits.paused and record.span_id != session.span_id:
+            session.go_on(record.place.run, record.start_ns)
             session.span_id = record.span_id
         if not ended(session):
-            self._endings.span_began(session, record.start_ns)
+            self._endings.span_began(session, record)
 
     def _waiting(self, record: r.Waiting, session: SessionState) -> None:
-        self._wait(session, record, record.start_ns)
+        session.waits.change(self._process, record.start_ns, waits=True)
 
     def _resumed(self, record: r.Resumed, session: SessionState) -> None:
-        self._wait(session, record, -record.start_ns)
-
-    def _wait(self, session: SessionState, record: r.Record, change_ns: int) -> None:
-        """
-        A process waits within the latest span of a session, or no longer does; in any order.
-        """
-        if session.outcome is None and not session.paused_ns and record.place.run == session.run:
-            session.wait(self._process, change_ns)
+        session.waits.change(self._process, record.start_ns, waits=False)
 
     def _progress(self, record: r.Progress, session: SessionState) -> None:
         if record.ratio is not None:

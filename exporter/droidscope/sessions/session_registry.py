@@ -103,7 +103,7 @@ class SessionRegistry:
         return self._arrive_otherwise(place, start_ns, clock_ns)
 
     def _learn(self, session: SessionState, place: Place, start_ns: int) -> None:
-        if start_ns < session.start_ns and not ended(session):
+        if start_ns < session.start_ns and (session.resumed or not ended(session)):
             session.start_ns = start_ns
         session.pattern = session.pattern or place.pattern
         session.trace_id = session.trace_id or place.trace_id
@@ -119,11 +119,11 @@ class SessionRegistry:
             if forgotten is not None:
                 session.restore(forgotten)
                 session.started = True
-                take_run(session, place.run)
+                take_run(session, place.run, start_ns)
                 self.schedule(session)
             return session, forgotten is None
         if place.run != session.run:
-            take_run(session, place.run)
+            take_run(session, place.run, start_ns)
         self._touch(session, clock_ns)
         self._learn(session, place, start_ns)
         return session, False
@@ -324,6 +324,7 @@ class SessionRegistry:
         if outcome is None:
             return
         key = (session.orchestrator, session.id)
+        end_ns = session.end_ns or session.waits.since_ns or session.start_ns
         older = self._forgotten.pop(key, None)
         if older is not None and older.run != session.run:
             self._forgotten[run_key(key, older.run)] = older
@@ -332,7 +333,8 @@ class SessionRegistry:
             outcome=outcome,
             span_id=session.span_id,
             start_ns=session.start_ns,
-            end_ns=session.end_ns or session.paused_ns or session.start_ns,
+            end_ns=end_ns,
+            waited_ns=session.waiting_ns(end_ns),
             trace_id=session.trace_id,
             blamed=session.blamed,
             run=session.run,
