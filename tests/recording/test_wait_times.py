@@ -72,8 +72,12 @@ CASES = {
         30,
     ),
     "killed while it waited, then resumed": (
-        [begins(0), event("waiting", 10, "A"), begins(60, NEXT, "B", **RESUMED)]
-        + [ends(60, 100, NEXT, "B", **RESUMED)],
+        [
+            begins(0),
+            event("waiting", 10, "A"),
+            begins(60, NEXT, "B", **RESUMED),
+            ends(60, 100, NEXT, "B", **RESUMED),
+        ],
         50,
     ),
     "killed while it waited, and nothing but the end": (
@@ -85,14 +89,24 @@ CASES = {
         10,
     ),
     "ended by another process, then once more by its own": (
-        [begins(0), event("waiting", 10, "A"), event("resumed", 20, "B", "")]
-        + [ends(30, 30, NEXT, "B", **RESUMED), ends(0, 33, waited=23)],
+        [
+            begins(0),
+            event("waiting", 10, "A"),
+            event("resumed", 20, "B", ""),
+            ends(30, 30, NEXT, "B", **RESUMED),
+            ends(0, 33, waited=23),
+        ],
         10,
     ),
     "in a span and between two": (
-        [begins(0), event("waiting", 10, "A"), event("resumed", 20, "A")]
-        + [ends(0, 30, waited=10, session__outcome="waiting"), begins(80, NEXT, "B", **RESUMED)]
-        + [ends(80, 100, NEXT, "B", **RESUMED)],
+        [
+            begins(0),
+            event("waiting", 10, "A"),
+            event("resumed", 20, "A"),
+            ends(0, 30, waited=10, session__outcome="waiting"),
+            begins(80, NEXT, "B", **RESUMED),
+            ends(80, 100, NEXT, "B", **RESUMED),
+        ],
         60,
     ),
 }

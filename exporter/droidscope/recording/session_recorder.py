@@ -17,6 +17,7 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.recording.cost_recorder import CostRecorder
+from droidscope.recording.early_records import EarlyRecords, begins_session
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder
@@ -62,6 +63,7 @@ class SessionRecorder:
         findings: OpenSecurityFindings,
         analyses: SessionAnalyses,
         names: PatternNames,
+        early: EarlyRecords,
     ) -> None:
         self._settings = settings
         self._writer = writer
@@ -69,6 +71,7 @@ class SessionRecorder:
         self._stored: Counter[str] = Counter()
         self._stored_of_clients: Counter[tuple[str, str]] = Counter()
         self._analyses = analyses
+        self._early = early
         self._process = ""
         self._phases = PhaseRecorder(writer)
         self._messages = MessageRecorder(writer, self._phases)
@@ -97,11 +100,42 @@ class SessionRecorder:
             r.Unblocked: self._phases.unblocked,
         }
 
-    def take(self, record: r.Record, process: str = "") -> bool:
+    def take(self, record: r.PlacedRecord, process: str = "") -> bool:
         """
         Count one record that has arrived from the instance *process*, "" where that is not known; False if it
         did before: a conflict may come twice.
+
+        One that waits for the start of its session is counted later.
         """
+        begins = begins_session(record)
+        # Only instrumentation names its process, and has the pattern from the start of the session.
+        may_wait = not begins and (process or isinstance(record, r.Session))
+        if may_wait and not self._sessions.knows(record.place):
+            if self._early.has(record):
+                return False
+            self._early.add(record, process, self._writer.clock_ns)
+            return True
+        is_new = self._take(record, process)
+        if begins:
+            for early in self._early.pop(record):
+                self._take(early.record, early.process)
+        return is_new
+
+    def take_early(self) -> None:
+        """
+        Count the records whose session's start has not arrived in time, with what is known.
+        """
+        for early in self._early.due(self._writer.clock_ns):
+            if isinstance(early.record, r.Session):
+                log.warning(
+                    "session_without_start",
+                    orchestrator=early.record.place.orchestrator[0],
+                    session=early.record.place.session,
+                    remedy="end sessions under the id and the service name that they were started with",
+                )
+            self._take(early.record, early.process)
+
+    def _take(self, record: r.PlacedRecord, process: str) -> bool:
         clock_ns, type_ = self._writer.clock_ns, type(record)
         self._process = process
         if type_ in _FRAMES and _goes_on(record):

@@ -84,6 +84,13 @@ class SessionRegistry:
         """
         return self._by_key.get(key)
 
+    def knows(self, place: Place) -> bool:
+        """
+        Whether anything is known of a session of a place's id, whatever its run.
+        """
+        key = (place.orchestrator, place.session)
+        return key in self._by_key or key in self._forgotten or any(self.ids.all(key))
+
     def arrive(self, place: Place, start_ns: int, clock_ns: int) -> tuple[SessionState, bool]:
         """
         Record a sign of life of a place's session.
