@@ -51,6 +51,8 @@ def make_road(setup: Setup) -> OwnRoad:
     )
     if setup.frameworks:
         never_raise(FRAMEWORKS.claim)(Resource(attributes))  # settings of its sampler may be wrong
+    else:
+        FRAMEWORKS.release()
     return OwnRoad(
         OwnResource(attributes),
         setup.texts,
