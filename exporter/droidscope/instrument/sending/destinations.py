@@ -5,6 +5,7 @@ Where each signal goes and how, from the arguments of `configure`, else from the
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from urllib.parse import unquote
 from droidscope.errors import ConfigError
 from droidscope.instrument.sending.otlp_variables import (
     DEFAULT_ENDPOINTS,
+    GRPC_PROTOCOL,
     HTTP_PROTOCOL,
+    SIGNALS,
     OtlpVariables,
     is_loopback,
     split_url,
@@ -23,6 +26,12 @@ from droidscope.instrument.sending.otlp_variables import (
 
 _DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 _COMPRESSIONS: Final = ("none", "gzip", "deflate")
+_SIGNAL_PATHS: Final = tuple(f"/v1/{signal}" for signal in SIGNALS)
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUES: Final = {
+    HTTP_PROTOCOL: (re.compile(r"[\t\x20-\x7e\xa0-\xff]*"), "Latin-1 without control characters"),
+    GRPC_PROTOCOL: (re.compile(r"[\x20-\x7e]*"), "ASCII without control characters"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ def destinations(
     by default.
 
     Raises:
-        ConfigError: If a protocol, endpoint, timeout, compression or file cannot be used.
+        ConfigError: If a protocol, endpoint, header, timeout, compression or file cannot be used.
     """
     known = OtlpVariables(os.environ if variables is None else variables, endpoint)
     return {signal: _destination(signal, known, protocol, headers) for signal in known.signals}
@@ -82,14 +91,16 @@ def _destination(
         expected = ", ".join(_COMPRESSIONS)
         raise ConfigError(f"OTEL_EXPORTER_OTLP_COMPRESSION is {compression!r}; expected one of {expected}")
     base, source = known.base(signal, chosen)
-    _check_endpoint("endpoint" if source == "configure" else source, base, chosen)
+    where = "endpoint" if source == "configure" else source
+    _check_endpoint(where, base, chosen)
+    if signal.upper() not in source:
+        _check_base(where, base, chosen)
     address, credentials = _without_credentials(known.endpoint(signal, chosen)[0])
-    given = {name.lower(): str(value) for name, value in (headers or {}).items()}
     return SignalDestination(
         signal=signal,
         protocol=chosen,
         endpoint=address,
-        headers={**credentials, **known.headers(signal), **given},
+        headers={**credentials, **_headers(known.headers(signal), headers or {}, chosen)},
         timeout_seconds=_timeout_seconds(known.text(signal, "TIMEOUT")[0]),
         compression=compression,
         insecure=_is_insecure(known.text(signal, "INSECURE")[0], address),
@@ -111,6 +122,20 @@ def _check_endpoint(name: str, url: str, protocol: str) -> None:
         raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}")
 
 
+def _check_base(name: str, url: str, protocol: str) -> None:
+    """
+    Refuse a whole URL where the base of all signals is expected: nothing would arrive at what it becomes.
+    """
+    shown, _ = _without_credentials(url)
+    parts = split_url(shown)
+    signal_path = next((end for end in _SIGNAL_PATHS if parts.path.rstrip("/").endswith(end)), "")
+    if not (signal_path or (protocol == HTTP_PROTOCOL and (parts.query or parts.fragment))):
+        return
+    path = parts.path.rstrip("/").removesuffix(signal_path)
+    base = parts._replace(path=path, query="", fragment="").geturl().removeprefix("//")
+    raise ConfigError(f"{name} is {shown!r}; expected the base URL of all signals, {base}")
+
+
 def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
     """
     The URL without user and password, which are shown to nobody, and the header that has them instead.
@@ -123,6 +148,24 @@ def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
     return url.replace(f"{userinfo}@", "", 1), {
         "authorization": f"Basic {b64encode(plain.encode()).decode()}"
     }
+
+
+def _headers(by_variable: Mapping[str, str], given: Mapping[str, str], protocol: str) -> dict[str, str]:
+    _check_headers("OTEL_EXPORTER_OTLP_HEADERS", by_variable, protocol)
+    _check_headers("headers", given, protocol)
+    return {**by_variable, **{name.lower(): value for name, value in given.items()}}
+
+
+def _check_headers(where: str, headers: Mapping[str, str], protocol: str) -> None:
+    """
+    Refuse what no request can carry; values are not shown, since they may be secrets.
+    """
+    pattern, expected = _HEADER_VALUES[protocol]
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigError(f"{where} has the name {name!r}; expected letters, digits and hyphens")
+        if not pattern.fullmatch(value):
+            raise ConfigError(f"the value of {name!r} in {where} cannot be sent; expected {expected}")
 
 
 def _timeout_seconds(given: str) -> float:
