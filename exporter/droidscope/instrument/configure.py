@@ -23,12 +23,14 @@ from droidscope.instrument.emission.own_road import OwnRoad
 from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TEXT_LIMIT, TextSettings
 from droidscope.instrument.never_raise import logger, never_raise, warn_once
+from droidscope.instrument.sending.late_records import LateRecords
 from droidscope.instrument.sending.process_end import EXIT_SECONDS, ProcessEnd
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from droidscope.instrument.emission.setup import Setup
+    from droidscope.instrument.providers import Emitter
     from droidscope.instrument.sending.sender import Sender
     from droidscope.instrument.sending.sender_status import SenderStatus
 
@@ -79,7 +81,14 @@ def _is_idle() -> bool:
     return _sender() is None
 
 
-_process_end: Final = ProcessEnd(_end, _hurry, _is_idle)
+def _be_late() -> None:
+    _late.begin()
+    if (road := providers.made()) is not None:
+        road.after_record = _late.send
+
+
+_late: Final = LateRecords(_sender)
+_process_end: Final = ProcessEnd(_end, _hurry, _is_idle, _be_late)
 
 
 def configure(
@@ -176,9 +185,15 @@ def _configure(
             warn_once("disabled", "OTEL_SDK_DISABLED is true: droidscope records nothing")
             providers.use(None)
         else:
-            providers.use(lambda: make_road(setup))
+            providers.use(lambda: _watched(make_road(setup)))
     if isinstance(previous, OwnRoad):
         previous.retire(providers.own, EXIT_SECONDS)
+
+
+def _watched(road: Emitter) -> Emitter:
+    if _late.has_begun:
+        road.after_record = _late.send
+    return road
 
 
 def current_setup() -> Setup | None:

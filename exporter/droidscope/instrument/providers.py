@@ -57,6 +57,10 @@ class Emitter:
     """
 
     environment: str | None = None
+    after_record: Callable[[], object] | None = None
+    """
+    Called after each record and its count, once a process is at its end.
+    """
 
     def __init__(
         self,
@@ -97,6 +101,8 @@ class Emitter:
         if attributes.ORCHESTRATOR_NAME in inside:
             labels[attributes.ORCHESTRATOR_NAME] = inside[attributes.ORCHESTRATOR_NAME]
         self.counters.add(attributes.CLIENT_RECORDS, labels)
+        if self.after_record is not None:
+            self.after_record()
 
     def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - some can
         """

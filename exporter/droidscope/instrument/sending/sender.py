@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Empty
+from sys import is_finalizing
 from time import monotonic, sleep
 from typing import Any, Final
 from weakref import WeakSet
@@ -134,7 +135,8 @@ class Sender:
         """
         is_sent = self._finish(timeout_seconds, is_end=True)
         if not is_sent:
-            self._give_up()
+            self._losses.is_ending = True
+            self.give_up()
         self._losses.tell_rest()
         self._losses.is_ending = False
         return is_sent and not self._losses.total
@@ -240,7 +242,8 @@ class Sender:
             self._starting.release()
 
     def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        # At the very end of the interpreter threads stand still, and look alive.
+        return self._thread is not None and self._thread.is_alive() and not is_finalizing()
 
     def _run(self) -> None:
         while True:
@@ -355,11 +358,10 @@ class Sender:
         finally:
             self._working.release()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """
         The process ends: what is left goes to the spool, and is lost where there is no room.
         """
-        self._losses.is_ending = True
         try:
             for signal, items in (("logs", self._logs), ("traces", self._spans)):
                 while items:
