@@ -89,6 +89,12 @@ class Emitter:
         """
         raise NotImplementedError
 
+    def restart(self) -> None:
+        """
+        Begin at zero in a forked child.
+        """
+        self.counters.restart()
+
     def count_record(self, kind: str, inside: Mapping[str, str]) -> None:
         """
         Count one more record of *kind*, for the orchestrator whose session it is *inside* of.
@@ -360,7 +366,7 @@ def _begin_anew() -> None:
     _roads.lock = RLock()
     for emitter in (_emitter, *_roads.overriding):
         if emitter is not None:
-            emitter.counters.restart()
+            emitter.restart()
     _roads.own, _roads.is_making = None, False
     _forget()
 

@@ -13,7 +13,6 @@ from threading import RLock
 from typing import Final
 
 from droidscope.conventions import attributes
-from droidscope.instrument.emission.forks import ProcessLock
 from droidscope.instrument.emission.texts import clean_text
 
 COUNTERS: Final = {
@@ -75,8 +74,8 @@ class ClientCounters:
         """
         All counts of one counter, by labels.
         """
-        with self._lock:
-            return list(self._counts[name].items())
+        # Without the lock: a signal handler that waits for a flush may have interrupted who holds it.
+        return list(self._counts[name].items())
 
 
 @dataclass(slots=True)
@@ -98,7 +97,14 @@ class ClientDurations:
 
     def __init__(self) -> None:
         self._points: dict[Key, DurationPoint] = {}
-        self._lock = ProcessLock()
+        self.restart()
+
+    def restart(self) -> None:
+        """
+        Begin anew, as the counters do.
+        """
+        self._lock = RLock()
+        self._points = {}
 
     def record(self, seconds: float, labels: Mapping[str, str]) -> None:
         """
@@ -109,17 +115,18 @@ class ClientDurations:
             point = self._points.get(key)
             if point is None:
                 point = self._points.setdefault(_bounded(key, self._points), DurationPoint())
-            point.buckets[bisect_left(attributes.DURATION_BOUNDS, seconds)] += 1
             point.sum += seconds
             point.min = min(point.min, seconds)
             point.max = max(point.max, seconds)
+            point.buckets[bisect_left(attributes.DURATION_BOUNDS, seconds)] += 1
 
     def points(self) -> list[tuple[Key, DurationPoint]]:
         """
         A copy of all points, by labels.
         """
-        with self._lock:
-            return [
-                (key, DurationPoint(list(point.buckets), point.sum, point.min, point.max))
-                for key, point in self._points.items()
-            ]
+        # Without the lock, as above: what is missing of the latest duration is there the next time.
+        return [
+            (key, DurationPoint(list(point.buckets), point.sum, point.min, point.max))
+            for key, point in list(self._points.items())
+            if any(point.buckets)
+        ]

@@ -111,6 +111,14 @@ class OwnRoad(Emitter):
         self._beside: bool | None = None if is_foreign is not None else False
         self._sampler: Any = None
 
+    def restart(self) -> None:
+        """
+        Begin at zero in a forked child.
+        """
+        super().restart()
+        for durations in self._durations.values():
+            durations.restart()
+
     @property
     def beside(self) -> bool:
         """
