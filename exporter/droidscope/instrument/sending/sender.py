@@ -21,6 +21,7 @@ from droidscope.instrument.sending.losses import Losses
 from droidscope.instrument.sending.outbox import Outbox
 from droidscope.instrument.sending.sender_status import SenderStatus, SignalStatus
 from droidscope.instrument.sending.spool import LOOK_SECONDS, Spool
+from droidscope.units import HOUR_SECONDS
 
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 """
@@ -44,7 +45,7 @@ The longest a record waits for others to be sent with it.
 """
 METRIC_SECONDS: Final = 15.0
 
-_IDLE_SECONDS: Final = 3600.0
+_IDLE_SECONDS: Final = float(HOUR_SECONDS)
 
 
 @dataclass
