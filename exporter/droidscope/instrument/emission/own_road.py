@@ -18,7 +18,6 @@ from opentelemetry.trace import (
     SpanContext,
     SpanKind,
     get_current_span,
-    set_span_in_context,
 )
 
 from droidscope.conventions import attributes as names
@@ -111,6 +110,14 @@ class OwnRoad(Emitter):
         self._beside: bool | None = None if is_foreign is not None else False
         self._sampler: Any = None
 
+    def restart(self) -> None:
+        """
+        Begin at zero in a forked child.
+        """
+        super().restart()
+        for durations in self._durations.values():
+            durations.restart()
+
     @property
     def beside(self) -> bool:
         """
@@ -132,7 +139,7 @@ class OwnRoad(Emitter):
         kind: SpanKind,
         values: dict[str, AttributeValue],
         start_ns: int | None = None,
-    ) -> tuple[Span, Context]:
+    ) -> tuple[Span, Span | None]:
         """
         Begin a light span. It is current for others unless their provider is there.
         """
@@ -146,7 +153,7 @@ class OwnRoad(Emitter):
             if self._sampler is not None:
                 root = decided_context(self._sampler, previous, root, name, kind, values)
             span = LightSpan(self._origin, name, None, kind, values, root, start_ns)
-        return span, previous if beside else set_span_in_context(span, previous)
+        return span, None if beside else span
 
     def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - all or none
         """

@@ -37,6 +37,19 @@ def check(destination: Destination) -> None:
     _spool(destination)
 
 
+def new_replayer(destination: Destination) -> Sender | None:
+    """
+    A sender that sends what processes before have left in the spool, before anything is recorded; None
+    without a spool.
+
+    Raises:
+        ConfigError: As `check` does.
+    """
+    if destination.spool is None:
+        return None
+    return new_sender(destination, lambda: None, lambda _reason, _count: None)
+
+
 def new_sender(destination: Destination, collect: Collect, on_loss: Callable[[str, int], None]) -> Sender:
     """
     A sender of this process.

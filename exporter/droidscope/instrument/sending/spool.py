@@ -36,7 +36,7 @@ SPOOL_BYTES: Final = 1024 * 1024 * 1024
 How much all processes together keep in one spool.
 """
 
-LOOK_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 5.0
 """
 How often a process looks for folders of processes that have ended.
 """
