@@ -13,7 +13,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles, heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
-from droidscope.instrument.checks.values import duration
+from droidscope.instrument.checks.values import duration, text
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -71,8 +71,9 @@ class SessionSpan(WithAttributes, handles.Session):
         It is neither running nor ended until then, in whatever process that is.
         """
         self._explicit_outcome = Outcome.WAITING
+        known_reason = text("wait(reason)", reason)
         if self.emitter is not None and self.recording and not self.ended:
-            values = {**self.inside, names.WAITING_REASON: str(reason)} if reason else self.inside
+            values = {**self.inside, names.WAITING_REASON: known_reason} if known_reason else self.inside
             self.emitter.event(names.WAITING_EVENT, values, self.context)
 
     def _describe(self) -> Description:

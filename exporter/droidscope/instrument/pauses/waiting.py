@@ -13,6 +13,7 @@ from opentelemetry.context import get_current
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids
+from droidscope.instrument.checks.decorated import no_decorator
 from droidscope.instrument.checks.values import text
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.instrumented_span import current, enclosing
@@ -63,6 +64,7 @@ class WaitingPeriod(Period):
     """
 
     __slots__ = ("_context", "_waits")
+    function = "waiting"
 
     def __init__(self) -> None:
         self._context = get_current()
@@ -95,6 +97,7 @@ class WaitingPeriod(Period):
             emitter.event(names.RESUMED_EVENT, values, self._context)
 
 
+@no_decorator
 def waiting(reason: str = "") -> WaitingPeriod:
     """
     Record that the session waits for a person, from here to `resumed()` or to the end of the `with` block.
