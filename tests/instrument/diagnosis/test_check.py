@@ -59,6 +59,12 @@ def findings(code="", *, send=False, **environment):
             [("note", "other_endpoint")],
         ),
         (CONFIGURED, {"OTEL_PROPAGATORS": "tracecontext"}, [("warning", "no_baggage")]),
+        (CONFIGURED, {"OTEL_PROPAGATORS": "bogus"}, [("warning", "no_propagator")]),
+        (
+            "try:\n    ds.configure()\nexcept ds.ConfigError:\n    pass\n",
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[::1"},
+            [("error", "not_configured"), ("error", "configure_refuses")],
+        ),
         (SDK_PROVIDER, {}, [("note", "other_provider")]),
         (SDK_PROVIDER + CONFIGURED, {}, [("note", "other_provider")]),
         (
@@ -142,10 +148,10 @@ def test_a_check_prints_and_logs_nothing():
 
 def test_a_check_that_fails_says_so():
     """
-    It never raises.
+    It never raises, and looks at the rest all the same.
     """
     code = """
 from droidscope.instrument.diagnosis import variables
 variables.check_packages = None
 """
-    assert findings(code) == [("warning", "check_failed")]
+    assert findings(code) == [("error", "not_configured"), ("warning", "check_failed")]

@@ -2,6 +2,7 @@
 `droidscope doctor` names each reason for which nothing arrives, and asks real servers for it.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -9,6 +10,8 @@ import re
 import socket
 import subprocess
 import sys
+import threading
+import time
 from email.utils import formatdate
 from pathlib import Path
 
@@ -66,6 +69,12 @@ def test_where_all_is_well_nothing_is_found(exporter):
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318/v1/traces", "path_twice", 1),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:4318/v1/traces", None, 0),
         ("OTEL_RESOURCE_ATTRIBUTES", "service.name=hermes", None, 0),
+        ("OTEL_PROPAGATORS", "baggage,bogus", "no_propagator", 0),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1", "no_url", 1),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "lzma", "configure_refuses", 1),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "abc", "configure_refuses", 1),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "zz", "configure_refuses", 1),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent", "configure_refuses", 1),
     ],
 )
 def test_each_variable_that_switches_something_off_is_named(monkeypatch, name, value, finding, code):
@@ -127,6 +136,9 @@ def test_languages_that_do_not_match_are_named_whatever_the_port(exporter):
         ({"status": 401}, "unauthorized"),
         ({"status": 503}, "not_ready"),
         ({"status": 500}, "refused"),
+        ({"status": 500, "body": b"<html>", "Content_Type": "text/html"}, "refused"),
+        ({"body": b"{}", "Content_Type": "application/json"}, "other_answer"),
+        ({"Content_Type": "text/plain"}, "other_answer"),
         ({"Date": formatdate(0, usegmt=True)}, "clock_skew"),
         ({"Via": "1.1 proxy.example"}, "proxied"),
     ],
@@ -148,6 +160,99 @@ def test_nobody_at_the_endpoint_is_named(monkeypatch):
     monkeypatch.setattr(probes.check_answer, "__defaults__", (0.2,))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert found("--endpoint", f"http://127.0.0.1:{silent.getsockname()[1]}") == {"no_answer"}
+
+
+def test_a_dead_proxy_is_named(monkeypatch):
+    """
+    With its variable, of the endpoint and of the pages, and if it is no URL.
+    """
+    monkeypatch.setenv("http_proxy", f"http://user:secret@127.0.0.1:{free_port()}")
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{free_port()}")
+
+    findings, code = diagnose("https://pages.example", "--endpoint", "http://collector.example:4318")
+
+    assert code == 1
+    assert set(findings) == {"proxy", "proxy_failed"}
+    out = io.StringIO()
+    doctor.main(["https://pages.example", "--endpoint", "http://collector.example:4318"], out)
+    assert out.getvalue().count("proxy_failed") == 2
+    assert "http_proxy" in out.getvalue()
+    assert "https_proxy" in out.getvalue()
+    assert "secret" not in out.getvalue()
+    monkeypatch.setenv("http_proxy", "http://[::1")
+    assert "proxy_failed" in found("--endpoint", "http://collector.example:4318")
+
+
+def test_a_slow_endpoint_has_a_bounded_time_in_all(monkeypatch):
+    """
+    Though each of its bytes is in time.
+    """
+    monkeypatch.setattr(probes.check_answer, "__defaults__", (1.0,))
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+
+        def drip():
+            connection, _ = slow.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                for number in range(50):
+                    connection.sendall(f"X-{number}: slow\r\n".encode())
+                    time.sleep(0.1)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        began = time.monotonic()
+        assert found("--endpoint", f"http://127.0.0.1:{slow.getsockname()[1]}") == {"no_answer"}
+        assert time.monotonic() - began < 4
+        thread.join()
+
+
+def test_grpc_without_a_scheme_speaks_tls(monkeypatch, exporter):
+    """
+    Unless the variables switch it off.
+    """
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"127.0.0.1:{exporter.grpc}")
+
+    findings, code = diagnose()
+    assert "OTEL_EXPORTER_OTLP_INSECURE=true" in findings["tls_mismatch"]["action"]
+    assert code == 1
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+    assert found() == set()
+
+
+def test_any_failure_of_a_probe_is_a_finding(monkeypatch):
+    """
+    That names what was looked at; the rest is looked at all the same.
+    """
+
+    def broken(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(probes, "check_answer", broken)
+    monkeypatch.setattr(exporter_state, "check_exporter", broken)
+    out = io.StringIO()
+
+    assert doctor.main([], out) == 0
+    assert "Looking at where All signals go (http://localhost:4318/v1/traces) failed" in out.getvalue()
+    assert "Looking at the exporter failed: RuntimeError: broken" in out.getvalue()
+
+
+def test_who_reads_no_further_gets_no_traceback():
+    """
+    As `| head -1` does.
+    """
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "droidscope", "doctor", "--offline", "--json"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.server("openssl")
@@ -197,7 +302,10 @@ def _check_receipts(exporter):
     findings, _ = diagnose(exporter.url, "--endpoint", exporter.otlp)
 
     assert set(findings) == {"orchestrator_unknown", "no_session", "held_back"}
-    assert "has refused 1 records that belong to no session" in findings["no_session"]["problem"]
+    assert (
+        "has refused 1 records, of whoever sent them, that belong to no session"
+        in findings["no_session"]["problem"]
+    )
     assert "nothing of atlas, but of hermes" in findings["orchestrator_unknown"]["problem"]
     assert "birth_hold" in findings["held_back"]["problem"]
 
@@ -286,7 +394,7 @@ def test_people_get_colours_at_a_terminal_only(monkeypatch):
     doctor.main(["--offline"], terminal)
     assert "\x1b[31merror\x1b[0m sdk_disabled" in terminal.getvalue()
     assert "\x1b[33mwarning\x1b[0m no_baggage" in terminal.getvalue()
-    assert "1 error, 1 warning" in terminal.getvalue()
+    assert "1 error, 2 warnings" in terminal.getvalue()
 
     plain = io.StringIO()
     doctor.main(["--offline"], plain)

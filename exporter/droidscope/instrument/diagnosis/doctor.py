@@ -17,9 +17,11 @@ from typing import Final, TextIO
 
 from droidscope.errors import ConfigError
 from droidscope.instrument.diagnosis import exporter_state, variables
-from droidscope.instrument.diagnosis.findings import Finding, error
-from droidscope.instrument.diagnosis.process import check_targets, worst_first
+from droidscope.instrument.diagnosis.findings import Finding, attempted, error
+from droidscope.instrument.diagnosis.process import check_propagators, check_targets, worst_first
+from droidscope.instrument.diagnosis.refusals import check_refusals
 from droidscope.instrument.diagnosis.targets import Target, targets
+from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.orchestrators.client import URL_VARIABLE, exporter_url
 
 _COLOURS: Final = {"error": "31", "warning": "33", "note": "36", "fine": "32"}
@@ -34,12 +36,16 @@ def main(arguments: Sequence[str], output: TextIO | None = None) -> int:
     """
     out = sys.stdout if output is None else output
     options = _parser().parse_args(arguments)
-    chosen = targets(os.environ, options.endpoint, options.protocol)
-    findings = worst_first(_findings(options, chosen, os.environ))
-    if options.json:
-        out.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
-    else:
-        _write(out, chosen, findings)
+    chosen: list[Target] = []
+    findings = worst_first(attempted("this environment", lambda: _findings(options, chosen, os.environ)))
+    try:
+        if options.json:
+            out.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+        else:
+            _write(out, chosen, findings)
+        out.flush()
+    except BrokenPipeError:  # who reads has seen enough; else the interpreter complains when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     return int(any(finding.severity == "error" for finding in findings))
 
 
@@ -68,21 +74,30 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _findings(
-    options: argparse.Namespace, chosen: Sequence[Target], environment: Mapping[str, str]
+    options: argparse.Namespace, chosen: list[Target], environment: Mapping[str, str]
 ) -> Iterator[Finding]:
-    yield from variables.check_packages()
-    yield from variables.check_interpreter()
-    yield from variables.check_variables(environment, options.endpoint)
-    yield from variables.check_service_name(environment)
-    yield from check_targets(chosen, send=not options.offline)
-    if options.offline:
-        return
+    yield from attempted("the packages", variables.check_packages)
+    yield from attempted("the interpreter", variables.check_interpreter)
+    yield from attempted("the variables", lambda: variables.check_variables(environment, options.endpoint))
+    yield from attempted("OTEL_PROPAGATORS", lambda: check_propagators(environment))
+    yield from attempted("the service name", lambda: variables.check_service_name(environment))
+    chosen.extend(targets(environment, options.endpoint, options.protocol))
+    way = list(check_targets(chosen, send=not options.offline))
+    yield from way
+    destination = Destination(options.endpoint, options.protocol)
+    yield from attempted("what configure refuses", lambda: check_refusals(destination, environment, way))
+    if not options.offline:
+        name = variables.service_name(environment)
+        yield from attempted("the exporter", lambda: _check_pages(options.url, name))
+
+
+def _check_pages(given: str | None, name: str | None) -> Iterator[Finding]:
     try:
-        url = exporter_url(options.url)
+        url = exporter_url(given)
     except ConfigError as failure:
         yield error("no_url", f"{failure}.", f"Correct it, or {URL_VARIABLE}.")
         return
-    yield from exporter_state.check_exporter(url, environment.get("OTEL_SERVICE_NAME") or None)
+    yield from exporter_state.check_exporter(url, name)
 
 
 def _write(out: TextIO, chosen: Sequence[Target], findings: Sequence[Finding]) -> None:

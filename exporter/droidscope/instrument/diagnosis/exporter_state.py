@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import time
 from collections.abc import Iterable, Iterator
 from http.client import HTTPException
@@ -13,8 +14,9 @@ from typing import Any, Final, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request
 
-from droidscope.instrument.diagnosis.findings import Finding, error, note, warning
-from droidscope.instrument.diagnosis.probes import TIMEOUT_SECONDS, check_clock
+from droidscope.instrument.diagnosis.findings import Finding, error, note, warning, within
+from droidscope.instrument.diagnosis.probes import TIMEOUT_SECONDS, check_clock, no_proxy
+from droidscope.instrument.diagnosis.proxies import proxy_of
 from droidscope.instrument.orchestrators.client import URL_VARIABLE, open_url
 
 _SAMPLE: Final = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
@@ -44,8 +46,18 @@ class Sample(NamedTuple):
 
 def check_exporter(url: str, orchestrator: str | None = None) -> Iterator[Finding]:
     """
-    What is wrong with the exporter whose pages are at *url*; of one *orchestrator*, or of all.
+    What is wrong with the exporter whose pages are at *url*; of one *orchestrator*, or of all. It takes no
+    longer than `TIMEOUT_SECONDS` in all.
     """
+    late = error(
+        "exporter_unreachable",
+        f"The exporter at {url} does not answer within {TIMEOUT_SECONDS:g} s.",
+        f"Look whether that is the address of its pages ({URL_VARIABLE}), and at its log.",
+    )
+    yield from within(TIMEOUT_SECONDS, lambda: _asked(url, orchestrator), late)
+
+
+def _asked(url: str, orchestrator: str | None) -> Iterator[Finding]:
     where = f"The exporter at {url}"
     try:
         asked = time.time()
@@ -53,11 +65,7 @@ def check_exporter(url: str, orchestrator: str | None = None) -> Iterator[Findin
         ours = (asked + time.time()) / 2
         status = summary["status"]
     except (OSError, HTTPException) as failure:
-        yield error(
-            "exporter_unreachable",
-            f"{where} does not answer: {getattr(failure, 'reason', None) or failure}.",
-            f"Start it (droidscope serve), or give the address of its pages ({URL_VARIABLE}).",
-        )
+        yield _unreachable(where, url, failure)
         return
     except (ValueError, KeyError, TypeError):
         yield error(
@@ -77,6 +85,19 @@ def check_exporter(url: str, orchestrator: str | None = None) -> Iterator[Findin
     samples = _samples(_page(url, "/metrics", {"Accept": "text/plain"}))
     yield from check_receipts(where, samples, orchestrator)
     yield from check_held_back(where, summary["summary"], samples)
+
+
+def _unreachable(where: str, url: str, failure: Exception) -> Finding:
+    reason = getattr(failure, "reason", None) or failure
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        action = "Set SSL_CERT_FILE to the certificate of its authority."
+    elif isinstance(reason, ssl.SSLError):
+        action = f"Take http:// instead of https:// ({URL_VARIABLE}): no TLS is spoken there."
+    elif (proxy := proxy_of(url)) is not None:
+        return no_proxy(f"{where} is asked by {proxy}", proxy, failure)
+    else:
+        action = f"Start it (droidscope serve), or give the address of its pages ({URL_VARIABLE})."
+    return error("exporter_unreachable", f"{where} does not answer: {reason}.", action)
 
 
 def check_receipts(where: str, samples: Iterable[Sample], orchestrator: str | None) -> Iterator[Finding]:
@@ -112,9 +133,10 @@ def _check_refusals(where: str, samples: Iterable[Sample]) -> Iterator[Finding]:
         if sample.name == "droidscope_rejected_total" and sample.value
     }
     if refused.get("no_session"):
-        yield warning(
+        yield note(
             "no_session",
-            f"{where} has refused {refused['no_session']} records that belong to no session.",
+            f"{where} has refused {refused['no_session']} records, of whoever sent them, that belong to no "
+            "session.",
             "Record within a session; its context goes to threads by ds.carry, to processes by headers.",
         )
     others = {
@@ -122,8 +144,10 @@ def _check_refusals(where: str, samples: Iterable[Sample]) -> Iterator[Finding]:
     }
     if others:
         reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(others.items()))
-        yield warning(
-            "refused_items", f"{where} has refused items: {reasons}.", "Its log names them at level debug."
+        yield note(
+            "refused_items",
+            f"{where} has refused items, of whoever sent them: {reasons}.",
+            "Its log names them at level debug.",
         )
 
 
@@ -131,7 +155,7 @@ def _check_completeness(where: str, samples: Iterable[Sample], orchestrator: str
     for sample in samples:
         if sample.name == "droidscope_completeness_ratio" and sample.value < 1:
             name = sample.labels.get("orchestrator", "")
-            if orchestrator in {None, name}:
+            if orchestrator == name:
                 yield warning(
                     "incomplete",
                     f"{where} has {sample.value:.1%} of what {name} says it has sent.",
@@ -158,7 +182,7 @@ def check_held_back(where: str, summary: dict[str, Any], samples: Iterable[Sampl
             yield note(
                 "held_back",
                 f"{where} has counted {n}, and {name} shows {shown[name]}: a new series shows its value "
-                "before its first event for birth_hold (by default 1 minute), or increase() would miss it.",
+                "before its first event for the exporter's setting birth_hold, or increase() would miss it.",
                 "Wait that long; the live page and the API show everything at once.",
             )
 

@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
-from droidscope.instrument.diagnosis.findings import Finding, error, note, warning
+from droidscope.instrument.diagnosis.findings import Finding, error, note, warning, within
+from droidscope.instrument.diagnosis.proxies import Proxy, proxy_of
 from droidscope.instrument.diagnosis.targets import GRPC, Target
 from droidscope.instrument.diagnosis.variables import wrong_port
 from droidscope.instrument.orchestrators.client import is_loopback
@@ -46,16 +47,37 @@ class _NoRedirects(HTTPRedirectHandler):
 
 def check_answer(target: Target, timeout_seconds: float = TIMEOUT_SECONDS) -> Iterator[Finding]:
     """
-    What is wrong with the answer to an empty request, or with there being none.
+    What is wrong with the answer to an empty request, or with there being none; it takes no longer than
+    *timeout_seconds* in all.
     """
-    where = f"{target.signal} go to {target.url}"
+    late = _no_answer(target, f"{target.signal} go to {target.url}", TimeoutError(), timeout_seconds)
+    yield from within(timeout_seconds, lambda: _asked(target, timeout_seconds), late)
+
+
+def _asked(target: Target, timeout_seconds: float) -> Iterator[Finding]:
+    proxy = proxy_of(target.url) if target.protocol != GRPC else None
+    where = f"{target.signal} go to {target.url}" + (f" by {proxy}" if proxy else "")
     try:
         if target.protocol == GRPC:
             yield from _check_grpc(target, where, timeout_seconds)
         else:
             yield from _check_http(target, where, timeout_seconds)
-    except (OSError, HTTPException) as failure:
-        yield _no_answer(target, where, failure, timeout_seconds)
+    except (OSError, HTTPException, ValueError) as failure:
+        if proxy is not None and not isinstance(failure, ssl.SSLError):
+            yield no_proxy(where, proxy, failure)
+        else:
+            yield _no_answer(target, where, failure, timeout_seconds)
+
+
+def no_proxy(where: str, proxy: Proxy, failure: Exception) -> Finding:
+    """
+    That a proxy is in between by which nothing gets through.
+    """
+    return error(
+        "proxy_failed",
+        f"{where}, by which nothing gets there: {failure}.",
+        f"Correct {proxy.variable}, or add the host to NO_PROXY.",
+    )
 
 
 def _check_http(target: Target, where: str, timeout_seconds: float) -> Iterator[Finding]:
@@ -113,7 +135,9 @@ def _read(status: int, answer: Any) -> _Answer:  # noqa: ANN401 - an answer of u
 def _judge(answer: _Answer, target: Target, where: str) -> Iterator[Finding]:
     status, media = answer.status, answer.headers.get("content-type", "").split(";")[0].strip().lower()
     is_page = media == "text/html" or answer.body.lstrip()[:1] == b"<"
-    if 200 <= status < 300 and not is_page:  # noqa: PLR2004 - the classes of HTTP
+    answers = f"answers {status}{' with a web page' if is_page else ''}"
+    if 200 <= status < 300:  # noqa: PLR2004 - the classes of HTTP
+        yield from _judge_success(answers, media, is_page, where)
         return
     if 300 <= status < 400:  # noqa: PLR2004 - likewise
         yield error(
@@ -124,7 +148,7 @@ def _judge(answer: _Answer, target: Target, where: str) -> Iterator[Finding]:
     elif status in {401, 403}:
         yield error(
             "unauthorized",
-            f"{where}, which answers {status}.",
+            f"{where}, which {answers}.",
             "Set OTEL_EXPORTER_OTLP_HEADERS, or headers=.",
         )
     elif status in {404, 405} and "frame-ancestors" in answer.headers.get("content-security-policy", ""):
@@ -132,26 +156,36 @@ def _judge(answer: _Answer, target: Target, where: str) -> Iterator[Finding]:
     elif status in {404, 405, 415, 501}:
         yield error(
             "no_otlp",
-            f"{where}, which answers {status}: nobody takes OTLP there.",
+            f"{where}, which {answers}: nobody takes OTLP there.",
             "Correct host, port and path.",
         )
     elif status in {429, 502, 503, 504}:
         yield warning(
             "not_ready",
-            f"{where}, which answers {status}: it takes nothing now.",
+            f"{where}, which {answers}: it takes nothing now.",
             "Wait, or look at its log.",
         )
-    elif is_page:
-        yield error("no_otlp", f"{where}, which answers with a web page.", "Correct host, port and path.")
     else:
-        yield error("refused", f"{where}, which answers {status}.", "Look at its log.")
+        yield error("refused", f"{where}, which {answers}.", "Look at its log.")
+
+
+def _judge_success(answers: str, media: str, is_page: bool, where: str) -> Iterator[Finding]:
+    if is_page:
+        yield error("no_otlp", f"{where}, which {answers}.", "Correct host, port and path.")
+    elif media not in {"", "application/x-protobuf", "application/octet-stream"}:
+        yield warning(
+            "other_answer",
+            f"{where}, which {answers} as {media}, where OTLP has protobuf: perhaps it takes anything.",
+            "See whether what is sent arrives, or correct host, port and path.",
+        )
 
 
 def _check_grpc(target: Target, where: str, timeout_seconds: float) -> Iterator[Finding]:
-    is_tls = target.parts.scheme == "https"
     with _connected(target, timeout_seconds) as plain:
         connection = (
-            _tls(target, "h2").wrap_socket(plain, server_hostname=target.parts.hostname) if is_tls else plain
+            _tls(target, "h2").wrap_socket(plain, server_hostname=target.parts.hostname)
+            if target.is_tls
+            else plain
         )
         connection.sendall(_PREFACE)
         answer = connection.recv(64)
@@ -165,7 +199,7 @@ def _check_grpc(target: Target, where: str, timeout_seconds: float) -> Iterator[
 
 
 def _connected(target: Target, timeout_seconds: float) -> socket.socket:
-    default = 443 if target.parts.scheme == "https" else 80
+    default = 443 if target.is_tls else 80
     return socket.create_connection((target.parts.hostname or "", target.port or default), timeout_seconds)
 
 
@@ -186,7 +220,7 @@ def _no_answer(target: Target, where: str, failure: Exception, timeout_seconds: 
             f", whose certificate is not trusted: {getattr(failure, 'verify_message', failure)}.",
             "Set OTEL_EXPORTER_OTLP_CERTIFICATE to that of its authority.",
         ),
-        (ssl.SSLError, "tls_mismatch", ", where no TLS is spoken.", "Take http:// instead of https://."),
+        (ssl.SSLError, "tls_mismatch", ", where no TLS is spoken.", _without_tls(target)),
         (socket.gaierror, "unknown_host", ", and that host has no address.", "Correct the name, or the DNS."),
         (
             TimeoutError,
@@ -206,11 +240,19 @@ def _no_answer(target: Target, where: str, failure: Exception, timeout_seconds: 
     return error("no_answer", f"{where}, which cannot be asked: {failure}.", "Correct host and port.")
 
 
+def _without_tls(target: Target) -> str:
+    if target.parts.scheme:
+        return "Take http:// instead of https://."
+    return f"Take http://{target.url}, or OTEL_EXPORTER_OTLP_INSECURE=true: without a scheme gRPC speaks TLS."
+
+
 def _garbled(target: Target, where: str, timeout_seconds: float) -> Finding:
     """
     Somebody answers, but in another language: TLS, HTTP/2 or something else.
     """
-    if target.parts.scheme != "https" and _speaks_tls(target, timeout_seconds):
+    if target.is_tls:
+        return error("tls_mismatch", f"{where}, where no TLS is spoken.", _without_tls(target))
+    if _speaks_tls(target, timeout_seconds):
         return error("tls_mismatch", f"{where}, where TLS is spoken.", "Take https:// instead of http://.")
     if target.protocol != GRPC and _speaks_http2(target, timeout_seconds):
         return wrong_port(where, "gRPC is spoken there, and the protocol is HTTP", target)

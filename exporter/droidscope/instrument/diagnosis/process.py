@@ -5,17 +5,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.baggage import set_baggage
 from opentelemetry.context import Context
 
 from droidscope.errors import ConfigError
 from droidscope.instrument import configure, providers
 from droidscope.instrument.diagnosis import exporter_state, probes, variables
-from droidscope.instrument.diagnosis.findings import Finding, error, note, warning
+from droidscope.instrument.diagnosis.findings import Finding, attempted, error, note, warning
+from droidscope.instrument.diagnosis.refusals import check_refusals
 from droidscope.instrument.diagnosis.targets import Target, targets
 from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.orchestrators.client import URL_VARIABLE, exporter_url
@@ -24,9 +27,16 @@ from droidscope.instrument.sending.otlp_variables import SIGNALS
 if TYPE_CHECKING:
     from droidscope.instrument.emission.setup import Setup
 
+_PROPAGATORS: Final = "opentelemetry_propagator"
 _WELL: Final = {"delivered", "none yet"}
 """
 Answers that need no attention.
+"""
+
+
+_OF_THE_EXPORTER: Final = {"held_back", "no_session", "refused_items"}
+"""
+Findings of `droidscope doctor` alone: notes about the exporter as a whole, whoever has sent that.
 """
 
 
@@ -57,12 +67,32 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 def _findings(*, send: bool) -> Iterator[Finding]:
     setup = configure.current_setup()
     environment = {**os.environ} if setup is None else {**os.environ, **setup.variables}
-    yield from variables.check_packages()
-    yield from variables.check_interpreter()
+    yield from attempted("the packages", variables.check_packages)
+    yield from attempted("the interpreter", variables.check_interpreter)
     destination = Destination() if setup is None else setup.destination
+    yield from attempted("the variables", lambda: _check_variables(environment, destination))
+    yield from attempted("the propagator", lambda: _check_propagator(environment))
+    yield from attempted("the providers", lambda: _check_emitter(setup, environment))
+    if setup is None:
+        yield from attempted("what configure refuses", lambda: check_refusals(destination, environment))
+        return
+    chosen = targets(environment, destination.endpoint, destination.protocol, destination.headers)
+    if send:
+        configure.flush()
+    yield from attempted("what the sender was answered", _check_sender)
+    yield from check_targets(chosen, send=send)
+    if send:
+        emitter = providers.current()
+        name = None if emitter is None else emitter.service
+        yield from attempted("the exporter", lambda: _check_pages(name))
+
+
+def _check_variables(environment: Mapping[str, str], destination: Destination) -> Iterator[Finding]:
     found = variables.check_variables(environment, destination.endpoint)
     yield from (finding for finding in found if finding.name != "no_baggage")
-    yield from _check_propagator()
+
+
+def _check_emitter(setup: Setup | None, environment: Mapping[str, str]) -> Iterator[Finding]:
     emitter = providers.current()
     if emitter is None:
         if not variables.is_disabled(environment):
@@ -71,15 +101,6 @@ def _findings(*, send: bool) -> Iterator[Finding]:
         if (emitter.service or "unknown_service").startswith("unknown_service"):
             yield variables.no_service_name("service.name is not known here")
         yield from _check_providers(setup)
-    if setup is None:
-        return
-    chosen = targets(environment, destination.endpoint, destination.protocol, destination.headers)
-    if send:
-        configure.flush()
-    yield from _check_sender()
-    yield from check_targets(chosen, send=send)
-    if send:
-        yield from _check_pages(None if emitter is None else emitter.service)
 
 
 def _not_configured(setup: Setup | None) -> Finding:
@@ -96,7 +117,27 @@ def _not_configured(setup: Setup | None) -> Finding:
     )
 
 
-def _check_propagator() -> Iterator[Finding]:
+def check_propagators(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """
+    Whether those that OTEL_PROPAGATORS names can be loaded.
+    """
+    given = environment.get("OTEL_PROPAGATORS", "")
+    names = [name.strip() for name in given.split(",") if name.strip() and name.strip() != "none"]
+    if missing := [name for name in names if not entry_points(group=_PROPAGATORS, name=name)]:
+        yield warning(
+            "no_propagator",
+            f"OTEL_PROPAGATORS is {given}, but {', '.join(missing)} is not installed: no ids can be put into "
+            "headers, or taken from them.",
+            "Install its package, or set OTEL_PROPAGATORS=tracecontext,baggage.",
+        )
+
+
+def _check_propagator(environment: Mapping[str, str]) -> Iterator[Finding]:
+    if faults := list(check_propagators(environment)):
+        yield from faults
+        return
+    from opentelemetry import propagate  # noqa: PLC0415 - it cannot be imported if one is missing
+
     headers: dict[str, str] = {}
     propagate.inject(headers, set_baggage("droidscope", "1", Context()))
     if "baggage" not in headers:
@@ -167,10 +208,15 @@ def check_targets(chosen: Iterable[Target], *, send: bool) -> Iterator[Finding]:
         names = [target.signal for target in group]
         who = "All signals" if len(names) == len(SIGNALS) else " and ".join(names)
         target = group[0]._replace(signal=who)
-        faults = list(variables.check_target(target))
-        yield from faults
-        if send and not any(fault.severity == "error" for fault in faults):
-            yield from probes.check_answer(target)
+        what = f"where {who} go ({target.url})"
+        yield from attempted(what, partial(_check_target, target, send=send))
+
+
+def _check_target(target: Target, *, send: bool) -> Iterator[Finding]:
+    faults = list(variables.check_target(target))
+    yield from faults
+    if send and not any(fault.severity == "error" for fault in faults):
+        yield from probes.check_answer(target)
 
 
 def _check_pages(name: str | None) -> Iterator[Finding]:
@@ -179,7 +225,7 @@ def _check_pages(name: str | None) -> Iterator[Finding]:
     except ConfigError as failure:
         yield error("no_url", f"{failure}.", f"Correct {URL_VARIABLE}.")
         return
-    findings = list(exporter_state.check_exporter(url, name))
+    findings = [f for f in exporter_state.check_exporter(url, name) if f.name not in _OF_THE_EXPORTER]
     if URL_VARIABLE not in os.environ and any(
         f.name in {"exporter_unreachable", "no_exporter"} for f in findings
     ):

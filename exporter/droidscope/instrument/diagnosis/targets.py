@@ -31,13 +31,26 @@ class Target(NamedTuple):
     source: str = ""
     headers: Mapping[str, str] = {}
     certificate: str = ""
+    insecure: bool = False
 
     @property
     def parts(self) -> SplitResult:
         """
-        Those of the URL; one without a scheme is host and port.
+        Those of the URL; one without a scheme is host and port, and what is no URL has none.
         """
-        return split_url(self.url)
+        try:
+            return split_url(self.url)
+        except ValueError:
+            return SplitResult("", "", "", "", "")
+
+    @property
+    def is_tls(self) -> bool:
+        """
+        Whether TLS is spoken: by gRPC without a scheme, too, unless that is switched off.
+        """
+        if self.protocol == GRPC and not self.parts.scheme:
+            return not self.insecure
+        return self.parts.scheme == "https"
 
     @property
     def port(self) -> int | None:
@@ -75,4 +88,5 @@ def _target(
         source,
         {**known.headers(signal), **(headers or {})},
         known.text(signal, "CERTIFICATE")[0],
+        known.text(signal, "INSECURE")[0].lower() == "true",
     )

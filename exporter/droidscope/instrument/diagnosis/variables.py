@@ -5,16 +5,16 @@ What is wrong with the variables, the interpreter and the packages of a process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Final
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.parse import unquote
 
 from droidscope.conventions.attributes import SERVICE_NAME
 from droidscope.installation import clone_command, index_command
 from droidscope.instrument.diagnosis.findings import Finding, error, note, warning
+from droidscope.instrument.diagnosis.proxies import proxy_of
 from droidscope.instrument.diagnosis.targets import GRPC, HTTP, Target
-from droidscope.instrument.orchestrators.client import is_loopback
 from droidscope.instrument.sending.otlp_variables import SIGNALS, OtlpVariables
 
 GRPC_PORT: Final = 4317
@@ -36,7 +36,7 @@ def check_packages(found: Mapping[str, bool] | None = None) -> Iterator[Finding]
     if missing := [name for name in needed if not known[name]]:
         yield error(
             "no_sdk",
-            f"{' and '.join(missing)} is not installed, so nothing can be sent.",
+            f"{' and '.join(missing)} {_is(missing)} not installed, so nothing can be sent.",
             f"Install it: in a clone {clone_command('sdk')}, or once released {index_command('sdk')}.",
         )
 
@@ -73,8 +73,8 @@ def check_variables(variables: Mapping[str, str], endpoint: str | None = None) -
     if known.ignored:
         yield note(
             "other_endpoint",
-            f"{' and '.join(known.others)} names another endpoint than configure, which takes nothing of "
-            f"what belongs to that one: {', '.join(known.ignored)}.",
+            f"Another endpoint than that of configure is named by {' and '.join(known.others)}; configure "
+            f"takes nothing of what belongs to that one: {', '.join(known.ignored)}.",
             "Nothing; or give configure what its own endpoint needs, such as headers.",
         )
     yield from _check_propagators(variables)
@@ -118,13 +118,20 @@ def no_baggage(because: str) -> Finding:
     )
 
 
+def service_name(variables: Mapping[str, str]) -> str | None:
+    """
+    The orchestrator's name by the variables, None if they have none.
+    """
+    pairs = (pair.partition("=") for pair in variables.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
+    named = [unquote(value.strip()) for key, _, value in pairs if key.strip() == SERVICE_NAME]
+    return variables.get("OTEL_SERVICE_NAME", "").strip() or next(filter(None, named), None)
+
+
 def check_service_name(variables: Mapping[str, str]) -> Iterator[Finding]:
     """
     Whether the variables name the orchestrator.
     """
-    pairs = (pair.partition("=") for pair in variables.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
-    named = any(key.strip() == SERVICE_NAME and value.strip() for key, _, value in pairs)
-    if not variables.get("OTEL_SERVICE_NAME", "").strip() and not named:
+    if service_name(variables) is None:
         yield no_service_name("OTEL_SERVICE_NAME is not set")
 
 
@@ -147,7 +154,7 @@ def check_target(target: Target) -> Iterator[Finding]:
     if target.protocol not in {HTTP, GRPC}:
         yield error(
             "unknown_protocol",
-            f"The protocol of {target.signal} is {target.protocol}.",
+            f"{target.signal} go by the protocol {target.protocol}, which nobody speaks here.",
             f"Set OTEL_EXPORTER_OTLP_PROTOCOL to {HTTP} or {GRPC}.",
         )
         return
@@ -189,15 +196,17 @@ def wrong_port(where: str, because: str, target: Target) -> Finding:
 
 
 def _check_proxy(target: Target) -> Iterator[Finding]:
-    proxies, host = getproxies_environment(), target.parts.hostname or ""
-    scheme = "https" if target.parts.scheme == "https" else "http"
-    proxy = proxies.get(scheme)
-    if proxy and not is_loopback(f"http://{host}") and not proxy_bypass(host):
+    host, proxy = target.parts.hostname, proxy_of(target.url)
+    if proxy is not None:
         yield note(
             "proxy",
-            f"{target.signal} go to {host} by the proxy {proxy} ({scheme}_proxy).",
+            f"{target.signal} go to {host} by {proxy}.",
             f"If it does not lead there, add {host} to NO_PROXY.",
         )
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _is_installed(module: str) -> bool:

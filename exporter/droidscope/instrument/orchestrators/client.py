@@ -72,10 +72,19 @@ def exporter_url(given: str | None = None) -> str:
         ConfigError: If it is no URL.
     """
     url = (given or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    if not _is_url(url):
         msg = f"{'the address' if given else URL_VARIABLE} is {url!r}; expected a URL such as {DEFAULT_URL}"
         raise ConfigError(msg)
     return url
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - raises where it is no number of a port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def is_loopback(url: str) -> bool:

@@ -31,13 +31,23 @@ def check(destination: Destination, variables: Mapping[str, str]) -> None:
     Raises:
         ConfigError: If an argument, a standard variable or the folder of the spool cannot be used.
     """
+    check_destination(destination, variables)
+    _warn(OtlpVariables(variables, destination.endpoint))
+
+
+def check_destination(destination: Destination, variables: Mapping[str, str]) -> None:
+    """
+    As `check`, but without a word about what does not hold.
+
+    Raises:
+        ConfigError: As `check` does.
+    """
     for signal in _signals(destination, variables).values():
         export_to(signal).close()
     _metric_seconds(variables)
     for name in ("queue_bytes", "spool_bytes"):
         _check_bytes(name, getattr(destination, name))
     _spool(destination)
-    _warn(OtlpVariables(variables, destination.endpoint))
 
 
 def new_replayer(destination: Destination, variables: Mapping[str, str]) -> Sender | None:

@@ -135,7 +135,10 @@ def _place(url: str) -> tuple[str, str, int | None, str]:
     """
     What two ways to write one endpoint have in common.
     """
-    parts = split_url(url.strip())
+    try:
+        parts = split_url(url.strip())
+    except ValueError:  # it is no URL, and so no other way to write one
+        return "", url, None, ""
     host = parts.hostname or ""
     return parts.scheme, "localhost" if is_loopback(host) else host, _port(url), parts.path.rstrip("/")
 
