@@ -39,7 +39,6 @@ ds.configure(service_name="{service}", endpoint="{otlp}", resource_attributes=pl
 mine = Mine()
 for result in {results}:
     mine.run(result)
-assert ds.flush()
 import json
 print(json.dumps([mine.get_performance_dashboard(), mine.check_alerts()]))
 """

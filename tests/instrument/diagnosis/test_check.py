@@ -22,6 +22,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 trace.set_tracer_provider(TracerProvider(resource=Resource.create({"service.name": "theirs"})))
 """
+INSTRUMENTED = """
+from opentelemetry.instrumentation.threading import ThreadingInstrumentor
+ThreadingInstrumentor().instrument()
+"""
 CONFIGURED = 'ds.configure(service_name="atlas", endpoint="http://127.0.0.1:1")'
 
 
@@ -65,6 +69,9 @@ def findings(code="", *, send=False, **environment):
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[::1"},
             [("error", "not_configured"), ("error", "configure_refuses")],
         ),
+        (INSTRUMENTED + CONFIGURED, {}, [("warning", "no_provider_yet")]),
+        (INSTRUMENTED + CONFIGURED + "\nwith ds.session('p'): pass\n", {}, []),
+        (INSTRUMENTED + CONFIGURED.replace("(", "(frameworks=False, ", 1), {}, []),
         (SDK_PROVIDER, {}, [("note", "other_provider")]),
         (SDK_PROVIDER + CONFIGURED, {}, [("note", "other_provider")]),
         (

@@ -18,6 +18,7 @@ from droidscope.errors import ConfigError
 from droidscope.instrument import configure, providers
 from droidscope.instrument.diagnosis import exporter_state, probes, variables
 from droidscope.instrument.diagnosis.findings import Finding, attempted, error, note, warning
+from droidscope.instrument.diagnosis.frameworks_loaded import check_frameworks
 from droidscope.instrument.diagnosis.refusals import check_refusals
 from droidscope.instrument.diagnosis.targets import Target, targets
 from droidscope.instrument.emission.sink import Destination
@@ -72,6 +73,9 @@ def _findings(*, send: bool) -> Iterator[Finding]:
     destination = Destination() if setup is None else setup.destination
     yield from attempted("the variables", lambda: _check_variables(environment, destination))
     yield from attempted("the propagator", lambda: _check_propagator(environment))
+    if setup is not None and setup.frameworks:
+        has_recorded = providers.made() is not None
+        yield from attempted("the frameworks", lambda: check_frameworks(has_recorded=has_recorded))
     yield from attempted("the providers", lambda: _check_emitter(setup, environment))
     if setup is None:
         yield from attempted("what configure refuses", lambda: check_refusals(destination, environment))

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, Final
 
+from droidscope.instrument.configure import flush
 from droidscope.instrument.never_raise import logger
 from droidscope.instrument.orchestrators import client
 from droidscope.instrument.orchestrators.alert_poller import active_alerts, log_alerts
@@ -30,6 +31,12 @@ The methods whose calls are sessions, unless a class names others: the specifica
 OTHER_NAMES: Final = ("run", "arun", "execute", "invoke", "ainvoke", "kickoff", "process", "handle")
 """
 What such a method is often called; a class that has one and no session gets a warning.
+"""
+
+
+FLUSH_SECONDS: Final = 2.0
+"""
+How long what is recorded is sent before the exporter is asked about it.
 """
 
 
@@ -82,8 +89,8 @@ class AnalyticsOrchestrator:
         """
         The current dashboard of this process's orchestrator, from the exporter at DROIDSCOPE_URL.
 
-        It is that of its environment, if `deployment.environment.name` is known. It waits for the answer;
-        from a coroutine call it by `asyncio.to_thread`.
+        It is that of its environment, if `deployment.environment.name` is known. It sends what is recorded
+        first, for at most 2 s, and waits for the answer; from a coroutine call it by `asyncio.to_thread`.
 
         Args:
             everything: The dashboard of all orchestrators instead.
@@ -92,6 +99,7 @@ class AnalyticsOrchestrator:
             DroidscopeError: If the exporter does not answer, or the name of the orchestrator is not known.
         """
         name = OwnName() if everything else own_name()
+        flush(FLUSH_SECONDS)
         return client.dashboard(name.orchestrator, name.environment)
 
     def generate_performance_report(self, period: Period) -> Any:  # noqa: ANN401 - JSON
@@ -110,6 +118,9 @@ class AnalyticsOrchestrator:
         Raises:
             DroidscopeError: If the exporter does not answer, or the name of the orchestrator is not known.
         """
+        if not everything:
+            own_name()  # without one there is nothing to wait for
+        flush(FLUSH_SECONDS)
         return active_alerts(everything)
 
     def handle_alerts(self, alerts: list[Any]) -> Any:  # noqa: ANN401 - None, or an awaitable
