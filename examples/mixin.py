@@ -31,13 +31,14 @@ class Analytics(ds.AnalyticsOrchestrator, Orchestrator):
 
     # `{"success": False}` counts as failed: `outcome_of(result)` knows common shapes, and can be overridden.
 
-    def handle_alerts(self, alerts):  # after a session, on a thread of its own
-        print("active alerts of this orchestrator:", len(alerts))
+    # A service that goes on overrides `handle_alerts(self, alerts)`: called after a session, on a thread of
+    # its own, if there are any. A script asks before it ends, as below.
 
 
 orchestrator = Analytics()
 for request in ("fast", "faster", "impossible"):
     print(orchestrator.run(request))
+print("active alerts of this orchestrator:", len(orchestrator.check_alerts()))
 
 print("""expect
 sessions: 2 completed, 1 failed""")

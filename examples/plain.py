@@ -15,7 +15,7 @@ def fix(bug):
     with ds.phase("diagnosis"):
         diagnose(bug)
     with ds.phase("repair"):
-        repair(bug)
+        return repair(bug)
 
 
 @ds.task(droid="debugger", type="diagnosis")

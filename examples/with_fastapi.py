@@ -6,6 +6,7 @@ FastAPI, in a service that already sends traces to another backend and samples t
 """
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -46,7 +47,8 @@ async def reviewed(change):
 
 
 if __name__ == "__main__":
-    port = os.environ.get("PORT", "8000")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = os.environ.get("PORT") or str(free.getsockname()[1])
     server = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "with_fastapi:app", "--port", port, "--log-level", "warning"],
         cwd=Path(__file__).parent,
@@ -58,6 +60,8 @@ if __name__ == "__main__":
             break
         except OSError:
             time.sleep(0.1)
+    else:
+        raise SystemExit(f"the server has not started; is port {port} taken?")
     for number in range(40):
         urllib.request.urlopen(f"{url}/review/{number}").close()
     server.terminate()  # SIGTERM, as Kubernetes does: what has not been sent yet is sent now

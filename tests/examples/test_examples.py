@@ -5,6 +5,9 @@ Each of examples/ runs as its reader runs it, and the exporter shows exactly wha
 from __future__ import annotations
 
 import gzip
+import re
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -144,3 +147,31 @@ def test_the_tests_of_an_instrumentation_need_no_exporter(exporter):
     They pass, and send nothing.
     """
     assert "2 passed" in run_example(exporter, "with_pytest")
+
+
+def test_the_tests_need_no_plugin_of_the_products_own():
+    """
+    In a clone, by pytest itself.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:asyncio",
+        "-p",
+        "no:timeout",
+        "examples/with_pytest.py",
+    ]
+    done = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, check=False)
+
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_page_says_what_each_example_needs():
+    """
+    Each has its row.
+    """
+    page = (EXAMPLES / "README.md").read_text("utf-8")
+
+    assert set(re.findall(r"^\| \[(\w+)\.py\]", page, re.MULTILINE)) == {*ALONE, *QUEUES, *OTHERS}

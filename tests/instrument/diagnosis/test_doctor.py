@@ -321,6 +321,7 @@ def test_completeness_below_one_is_named():
         Sample("droidscope_rejected_total", {"reason": "bad_ids"}, 3.0),
     ]
 
+    assert {f.name for f in exporter_state.check_receipts("The exporter", samples, None)} == {"refused_items"}
     findings = {f.name: f for f in exporter_state.check_receipts("The exporter", samples, "atlas")}
 
     assert set(findings) == {"incomplete", "refused_items"}
