@@ -8,6 +8,7 @@ import pytest
 
 import builders as b
 from api.api_requests import post
+from e2e.processes import Exporter
 from otlp_receiver import OK, Reply, serve
 from own_processes import run_process
 
@@ -130,19 +131,19 @@ def test_on_request_the_endpoint_and_the_exporter_are_asked(exporter):
     assert findings(name.format(f"http://127.0.0.1:{exporter.grpc}"), send=True) == [("error", "wrong_port")]
 
 
-def test_where_all_is_well_nothing_is_found_whatever_others_have_sent(exporter):
+def test_where_all_is_well_nothing_is_found_whatever_others_have_sent(tmp_path):
     """
     After a first session, which the counters hold back, and records of somebody else that were refused.
     """
     without = b.task(id="t0")
     del without.attributes[:]
     without.attributes.extend(b.key_values({"orchestrator.kind": "task"}))
-    post(exporter, "/v1/traces", b.traces(without, service="hermes"))
-    configured = f"ds.configure(service_name='well', endpoint={exporter.otlp!r})"
+    with Exporter(tmp_path) as exporter:
+        post(exporter, "/v1/traces", b.traces(without, service="hermes"))
+        configured = f"ds.configure(service_name='well', endpoint={exporter.otlp!r})"
+        well = f"{configured}\nwith ds.session('first'), ds.task(droid='checker'): pass\n"
 
-    well = f"{configured}\nwith ds.session('first'), ds.task(droid='checker'): pass\n"
-
-    assert findings(well, send=True, DROIDSCOPE_URL=exporter.url) == []
+        assert findings(well, send=True, DROIDSCOPE_URL=exporter.url) == []
 
 
 def test_what_was_not_delivered_is_named():
