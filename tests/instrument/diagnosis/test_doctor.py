@@ -237,6 +237,38 @@ def test_any_failure_of_a_probe_is_a_finding(monkeypatch):
     assert "Looking at the exporter failed: RuntimeError: broken" in out.getvalue()
 
 
+def test_credentials_in_a_url_are_sent_and_not_shown(server):
+    """
+    As the sender does.
+    """
+    out = io.StringIO()
+    code = doctor.main(["--endpoint", server().replace("//", "//me:secret@")], out)
+
+    assert "secret" not in out.getvalue()
+    assert "traces go to" in out.getvalue()
+    assert {"no_answer", "unknown_host", "no_url"}.isdisjoint(out.getvalue().split())
+    assert code == 1  # there is no exporter
+
+
+def test_an_empty_endpoint_is_named():
+    """
+    As configure does.
+    """
+    assert diagnose("--offline", "--endpoint", "")[1] == 1
+
+
+def test_what_a_terminal_cannot_show_is_no_failure():
+    """
+    Bytes that are no text, in a variable.
+    """
+    variables = {**os.environb, b"OTEL_EXPORTER_OTLP_ENDPOINT": b"http://\xff:4318"}
+    command = [sys.executable, "-m", "droidscope", "doctor", "--offline"]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+    assert "Traceback" not in done.stderr
+    assert "traces go to" in done.stdout
+
+
 def test_who_reads_no_further_gets_no_traceback():
     """
     As `| head -1` does.

@@ -8,6 +8,7 @@ Without click, which comes with the extra exporter only: an orchestrator's envir
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str], output: TextIO | None = None) -> int:
     Run the checks and write what they found; 1 if there is an error among it, else 0.
     """
     out = sys.stdout if output is None else output
+    if isinstance(out, io.TextIOWrapper):  # a variable may hold what a terminal cannot show
+        out.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     chosen: list[Target] = []
     findings = worst_first(attempted("this environment", lambda: _findings(options, chosen, os.environ)))

@@ -25,6 +25,9 @@ def check_refusals(
     """
     if any(finding.name in _REFUSED for finding in known):
         return
+    if destination.endpoint is not None and not destination.endpoint.strip():
+        yield error("configure_refuses", "configure refuses an endpoint that is empty.", "Give one, or none.")
+        return
     variables = {name: value for name, value in environment.items() if name.startswith("OTEL_")}
     try:
         import droidscope.instrument.emission.setup  # noqa: F401, PLC0415 - needs the SDK, which reads variables

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult
 
+from droidscope.instrument.sending.destinations import without_credentials
 from droidscope.instrument.sending.otlp_variables import (
     GRPC_PROTOCOL,
     HTTP_PROTOCOL,
@@ -80,13 +81,17 @@ def _target(
     signal: str, known: OtlpVariables, protocol: str | None, headers: Mapping[str, str] | None
 ) -> Target:
     chosen = protocol or known.protocol(signal)
-    url, source = known.endpoint(signal, chosen)
+    written, source = known.endpoint(signal, chosen)
+    try:
+        url, credentials = without_credentials(written)
+    except ValueError:  # it is no URL
+        url, credentials = written, {}
     return Target(
         signal,
         chosen,
         url,
         source,
-        {**known.headers(signal), **(headers or {})},
+        {**credentials, **known.headers(signal), **(headers or {})},
         known.text(signal, "CERTIFICATE")[0],
         known.text(signal, "INSECURE")[0].lower() == "true",
     )

@@ -95,7 +95,7 @@ def _destination(
     _check_endpoint(where, base, chosen)
     if signal.upper() not in source:
         _check_base(where, base, chosen)
-    address, credentials = _without_credentials(known.endpoint(signal, chosen)[0])
+    address, credentials = without_credentials(known.endpoint(signal, chosen)[0])
     return SignalDestination(
         signal=signal,
         protocol=chosen,
@@ -126,7 +126,7 @@ def _check_base(name: str, url: str, protocol: str) -> None:
     """
     Refuse a whole URL where the base of all signals is expected: nothing would arrive at what it becomes.
     """
-    shown, _ = _without_credentials(url)
+    shown, _ = without_credentials(url)
     parts = split_url(shown)
     signal_path = next((end for end in _SIGNAL_PATHS if parts.path.rstrip("/").endswith(end)), "")
     if not (signal_path or (protocol == HTTP_PROTOCOL and (parts.query or parts.fragment))):
@@ -136,7 +136,7 @@ def _check_base(name: str, url: str, protocol: str) -> None:
     raise ConfigError(f"{name} is {shown!r}; expected the base URL of all signals, {base}")
 
 
-def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
+def without_credentials(url: str) -> tuple[str, dict[str, str]]:
     """
     The URL without user and password, which are shown to nobody, and the header that has them instead.
     """
