@@ -140,7 +140,7 @@ class SessionRecorder:
                 )
             self._take(early.record, early.process)
 
-    def _take(self, record: r.PlacedRecord, process: str) -> bool:
+    def _take(self, record: r.Record, process: str) -> bool:
         clock_ns, type_ = self._writer.clock_ns, type(record)
         self._process = process
         change, is_frame, moves, is_analysed = self._by_type[type_]
