@@ -76,7 +76,11 @@ def _hurry() -> None:
         sender.hurry()
 
 
-_process_end: Final = ProcessEnd(_end, _hurry)
+def _is_idle() -> bool:
+    return _sender() is None
+
+
+_process_end: Final = ProcessEnd(_end, _hurry, _is_idle)
 
 
 def configure(
@@ -129,8 +133,9 @@ def configure(
 
         spool_bytes: How much the folder holds at most: 1 GiB by default.
 
-        on_exit: Whether what waits is sent at the end of the process and of its forked children, and before
-            they die of SIGTERM.
+        on_exit: Whether what waits is sent at the end of the process and of its forked children, before
+            they die of SIGTERM, and for at most 2 s (5 s in a forked child) before os._exit ends them or
+            os.exec* replaces them: os._exit, os.execv, os.execve and signal.signal are wrapped for this.
 
     Raises:
         ConfigError: If an argument, or a standard variable, cannot be honoured.
@@ -224,7 +229,9 @@ def _shut_down(timeout_seconds: float) -> bool:
         road, _configured.setup = providers.made(), None
         if providers.is_configured():
             providers.use(None)
-    return road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else True
+    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else True
+    _process_end.cease()
+    return is_sent
 
 
 def sender_status() -> SenderStatus | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context, attach, get_current
@@ -59,7 +59,7 @@ class OpenSessions:
         """
         Forget everything: a forked child has started nothing yet.
         """
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may come while its own thread holds it
         self._open: OrderedDict[str, SessionSpan] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 

@@ -5,7 +5,7 @@ What a session waits for: a person, an approval. It is neither work nor failure,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from threading import Lock
+from threading import RLock
 from typing import Final
 
 from opentelemetry.context import get_current
@@ -39,7 +39,7 @@ class _SessionsElsewhere:
         Begin anew: a forked child waits for nothing yet, and a lock may be held by a thread it does not have.
         """
         self._waits: dict[tuple[str, str], OverlappingTime] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may come while its own thread holds it
 
     def waits_of(self, inside: Mapping[str, str]) -> OverlappingTime:
         """
