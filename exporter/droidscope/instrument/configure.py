@@ -167,6 +167,7 @@ def configure(
     _check_text("service_name", service_name)
     resource = _checked_resource(resource_attributes, service_name)
     _check_text("endpoint", endpoint)
+    _check_text("protocol", protocol)
     for name, value in (("frameworks", frameworks), ("stack_traces", stack_traces), ("on_exit", on_exit)):
         _check_flag(name, value)
     destination = Destination(endpoint, protocol, _checked_headers(headers), spool, spool_bytes, queue_bytes)
