@@ -8,7 +8,7 @@ others without one: the choice is made for all of them, such that as many as pos
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from droidscope.assembly.nodes import SpanNode, task_key
@@ -229,7 +229,7 @@ def match_tools(spans: list[NativeSpan], nodes: list[SpanNode]) -> Pairs:
 
 
 def _match_keyed(
-    inner: list[tuple[Hashable, Interval]], outer: list[tuple[Hashable, Interval]]
+    inner: Sequence[tuple[Hashable, Interval]], outer: Sequence[tuple[Hashable, Interval]]
 ) -> dict[int, int]:
     groups = {interval.number: [key] for key, interval in inner}
     return match_enclosing([interval for _, interval in inner], outer, groups)
