@@ -23,17 +23,20 @@ from droidscope.instrument.emission.own_road import OwnRoad
 from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TEXT_LIMIT, TextSettings
 from droidscope.instrument.never_raise import logger, never_raise, warn_once
+from droidscope.instrument.sending.late_records import LateRecords
 from droidscope.instrument.sending.process_end import EXIT_SECONDS, ProcessEnd
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from droidscope.instrument.emission.setup import Setup
+    from droidscope.instrument.providers import Emitter
     from droidscope.instrument.sending.sender import Sender
     from droidscope.instrument.sending.sender_status import SenderStatus
 
 
 _LEAST_TEXT: Final = 128  # ids and names are cut, too, and must remain what they are
+_MOST_TEXT: Final = 262_144  # message, stack trace and status of one span, in UTF-8, fit in a gRPC request
 
 
 class _Configured:
@@ -48,8 +51,22 @@ class _Configured:
     def begin_anew(self) -> None:
         """
         Have a lock that nobody holds: in a forked child a thread of the parent might.
+
+        The *replayer* is the sender of a process with a spool, which sends what others have left there. Once
+        something is recorded it is the sink of the road.
         """
         self.lock = RLock()  # a handler of a signal may shut down while it is held
+        self.replayer: Sender | None = None
+
+    def replay(self, replayer: Sender | None, timeout_seconds: float) -> bool:
+        """
+        Have another *replayer*. The one before ends, unless it is the sink of a road; False if it could not
+        send all there was.
+        """
+        previous, self.replayer = self.replayer, replayer
+        if previous is None or isinstance(providers.made(), OwnRoad):
+            return True
+        return previous.shutdown(timeout_seconds)
 
 
 _configured: Final = _Configured()
@@ -58,11 +75,11 @@ after_fork_in_child(_configured.begin_anew)
 
 def _sender() -> Sender | None:
     """
-    The sender of this process, None unless it has recorded something since `configure`.
+    The sender of this process, None unless it has a spool or has recorded something since `configure`.
     """
     road = providers.made()
     # Nothing but a sender is ever made as the sink of a configured process.
-    return cast("Sender", road.sink) if isinstance(road, OwnRoad) else None
+    return cast("Sender", road.sink) if isinstance(road, OwnRoad) else _configured.replayer
 
 
 def _end(timeout_seconds: float) -> None:
@@ -75,7 +92,18 @@ def _hurry() -> None:
         sender.hurry()
 
 
-_process_end: Final = ProcessEnd(_end, _hurry)
+def _is_idle() -> bool:
+    return _sender() is None
+
+
+def _be_late() -> None:
+    _late.begin()
+    if (road := providers.made()) is not None:
+        road.after_record = _late.send
+
+
+_late: Final = LateRecords(_sender)
+_process_end: Final = ProcessEnd(_end, _hurry, _is_idle, _be_late)
 
 
 def configure(
@@ -117,7 +145,7 @@ def configure(
             when the first record begins: droidscope then sets one.
 
         text_limit: The longest text of an attribute, an exception's message or a stack trace, in
-            characters; with 0 or None neither messages nor stack traces are sent.
+            characters, from 128 to 262,144; with 0 or None neither messages nor stack traces are sent.
 
         stack_traces: Whether stack traces are sent.
 
@@ -128,8 +156,9 @@ def configure(
 
         spool_bytes: How much the folder holds at most: 1 GiB by default.
 
-        on_exit: Whether what waits is sent at the end of the process and of its forked children, and before
-            they die of SIGTERM.
+        on_exit: Whether what waits is sent at the end of the process and of its forked children, before
+            they die of SIGTERM, and for at most 2 s (5 s in a forked child) before os._exit ends them or
+            os.exec* replaces them: os._exit, os.execv, os.execve and signal.signal are wrapped for this.
 
     Raises:
         ConfigError: If an argument, or a standard variable, cannot be honoured.
@@ -138,8 +167,11 @@ def configure(
     _check_text("service_name", service_name)
     resource = _checked_resource(resource_attributes, service_name)
     _check_text("endpoint", endpoint)
+    _check_text("protocol", protocol)
+    for name, value in (("frameworks", frameworks), ("stack_traces", stack_traces), ("on_exit", on_exit)):
+        _check_flag(name, value)
     destination = Destination(endpoint, protocol, _checked_headers(headers), spool, spool_bytes, queue_bytes)
-    _configure(service_name, destination, resource, bool(frameworks), _texts(text_limit, stack_traces))
+    _configure(service_name, destination, resource, frameworks, _texts(text_limit, stack_traces))
     if on_exit:
         _process_end.watch()
     else:
@@ -155,25 +187,32 @@ def _configure(
 ) -> None:
     try:
         from droidscope.instrument.emission.setup import Setup, make_road  # noqa: PLC0415 - needs the SDK
-        from droidscope.instrument.sending.new_sender import check  # noqa: PLC0415 - likewise
+        from droidscope.instrument.sending.new_sender import check, new_replayer  # noqa: PLC0415 - likewise
     except ImportError:
         raise MissingExtraError("sending telemetry", "sdk") from None
     except ValueError as error:  # the SDK reads some variables when it is imported
         raise ConfigError(str(error)) from error
-    check(destination)
     variables = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    check(destination, variables)
     setup = Setup(destination, service_name, resource, frameworks, texts, variables)
     with _configured.lock:
         if setup == _configured.setup:
             return
         previous, _configured.setup = providers.made(), setup
+        replayer = new_replayer(destination, variables) if setup.signals else None
+        _configured.replay(replayer, EXIT_SECONDS)
         if _is_disabled(variables):
             warn_once("disabled", "OTEL_SDK_DISABLED is true: droidscope records nothing")
-            providers.use(None)
-        else:
-            providers.use(lambda: make_road(setup))
+        road = (lambda: _watched(make_road(setup, _configured.replayer))) if setup.signals else None
+        providers.use(road)
     if isinstance(previous, OwnRoad):
         previous.retire(providers.own, EXIT_SECONDS)
+
+
+def _watched(road: Emitter) -> Emitter:
+    if _late.has_begun:
+        road.after_record = _late.send
+    return road
 
 
 def current_setup() -> Setup | None:
@@ -198,8 +237,10 @@ def _flush(timeout_seconds: float) -> bool:
     road = providers.made()
     if isinstance(road, OwnRoad):
         return road.sink.flush(timeout_seconds)
+    if _configured.replayer is not None:
+        return _configured.replayer.flush(timeout_seconds)
     if providers.is_configured():
-        return _configured.setup is not None and not _is_disabled(_configured.setup.variables)
+        return _configured.setup is not None and bool(_configured.setup.signals)
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
     flushable = [provider for provider in in_use if hasattr(provider, "force_flush")]
     return bool(flushable) and _flush_all(flushable, timeout_seconds)
@@ -218,14 +259,17 @@ def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
 def _shut_down(timeout_seconds: float) -> bool:
     with _configured.lock:
         road, _configured.setup = providers.made(), None
+        is_replayed = _configured.replay(None, timeout_seconds)
         if providers.is_configured():
             providers.use(None)
-    return road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else True
+    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else is_replayed
+    _process_end.cease()
+    return is_sent
 
 
 def sender_status() -> SenderStatus | None:
     """
-    What this process' sender is at; None unless something was recorded since `configure`.
+    What this process' sender is at; None unless it has a spool or has recorded something since `configure`.
     """
     sender = _sender()
     return None if sender is None else sender.status()
@@ -265,6 +309,11 @@ def _check_text(name: str, value: object) -> None:
         raise _refuse(name, value, "a text")
 
 
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _refuse(name, value, "True or False")
+
+
 def _checked_headers(headers: object) -> dict[str, str] | None:
     if headers is None:
         return None
@@ -291,9 +340,10 @@ def _checked_resource(given: object, service_name: str | None) -> dict[str, Any]
     return dict(given)
 
 
-def _texts(limit: object, stack_traces: object) -> TextSettings:
+def _texts(limit: object, stack_traces: bool) -> TextSettings:
     if limit is None or limit == 0:
         return TextSettings(messages=False, stack_traces=False)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < _LEAST_TEXT:
-        raise _refuse("text_limit", limit, f"at least {_LEAST_TEXT} characters, or 0 for no texts of errors")
-    return TextSettings(limit, stack_traces=bool(stack_traces))
+    if isinstance(limit, bool) or not isinstance(limit, int) or not _LEAST_TEXT <= limit <= _MOST_TEXT:
+        expected = f"{_LEAST_TEXT} to {_MOST_TEXT} characters, or 0 for no texts of errors"
+        raise _refuse("text_limit", limit, expected)
+    return TextSettings(limit, stack_traces=stack_traces)

@@ -13,7 +13,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles, heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
-from droidscope.instrument.checks.values import duration
+from droidscope.instrument.checks.values import duration, text
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -71,8 +71,9 @@ class SessionSpan(WithAttributes, handles.Session):
         It is neither running nor ended until then, in whatever process that is.
         """
         self._explicit_outcome = Outcome.WAITING
+        known_reason = text("wait(reason)", reason)
         if self.emitter is not None and self.recording and not self.ended:
-            values = {**self.inside, names.WAITING_REASON: str(reason)} if reason else self.inside
+            values = {**self.inside, names.WAITING_REASON: known_reason} if known_reason else self.inside
             self.emitter.event(names.WAITING_EVENT, values, self.context)
 
     def _describe(self) -> Description:
@@ -100,7 +101,7 @@ class SessionSpan(WithAttributes, handles.Session):
         context = self.span.get_span_context()
         return {names.SESSION_RUN: format_span_id(context.span_id)} if context.is_valid else {}
 
-    def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:
+    def _propagated_ids(self, own_ids: Mapping[str, str], emitter: Emitter) -> Mapping[str, str]:
         return own_ids if emitter.service is None else {**own_ids, names.ORCHESTRATOR_NAME: emitter.service}
 
     @never_raise
@@ -122,8 +123,8 @@ class SessionSpan(WithAttributes, handles.Session):
 
     def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
         outcome = self._final_outcome(ending).value
-        labels = {names.PATTERN_ID: str(self._pattern), self.outcome_name: outcome}
-        emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, labels)
+        key = ((names.PATTERN_ID, str(self._pattern)), (self.outcome_name, outcome))
+        emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, key)
         self.waits.end()
         waited_ns = self.waits.total_ns
         return {names.SESSION_WAITING_SECONDS: waited_ns / SECOND_NS} if waited_ns else {}

@@ -4,11 +4,15 @@ Reads typed values out of attributes; what does not fit is left out and reported
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from itertools import repeat
+from math import isfinite
 from typing import Final
 
 from droidscope.conventions.attributes import USER_ATTRIBUTE
 from droidscope.model.otlp import Attributes
-from droidscope.model.records import UserAttributes
+from droidscope.model.records import UserAttribute, UserAttributes
 from droidscope.units import SECOND_NS
 
 SCORE_MAXIMUM: Final = 100.0
@@ -44,6 +48,12 @@ class AttributeReader:
     def _add_invalid(self, key: str, value: object, expected: str) -> None:
         self.invalid_values.append(f"{key} is {value!r:.80}; expected {expected}")
 
+    def has_any(self, keys: AbstractSet[str]) -> bool:
+        """
+        Whether an attribute under one of *keys* is given.
+        """
+        return not keys.isdisjoint(self._attributes)
+
     def text(self, key: str) -> str:
         """
         A string, "" where absent.
@@ -65,6 +75,18 @@ class AttributeReader:
             return ""
         return value[:NAME_LENGTH] if isinstance(value, str) else self.text(key)
 
+    def each_name(self, keys: Sequence[str]) -> list[str]:
+        """
+        `name` of each of *keys*, in their order.
+        """
+        values = list(map(self._attributes.get, keys, repeat("")))
+        try:
+            if len("".join(values)) <= NAME_LENGTH:  # as of nearly every item: then each is
+                return values
+        except TypeError:  # one is no string
+            pass
+        return [self.name(key) for key in keys]
+
     def names(self, key: str) -> tuple[str, ...]:
         """
         A list of names, at most `LIST_LENGTH` of them; empty where absent.
@@ -79,7 +101,8 @@ class AttributeReader:
 
     def user_attributes(self) -> UserAttributes:
         """
-        The attributes under the user's prefix, without it; keys and values are cut like names.
+        The attributes under the user's prefix, without it; keys and texts are cut like names. What is neither
+        text nor a boolean nor a number becomes text.
         """
         given = [key for key in self._attributes if key.startswith(USER_ATTRIBUTE)]
         if not given:  # as of nearly every span
@@ -87,7 +110,7 @@ class AttributeReader:
         given.sort()
         start = len(USER_ATTRIBUTE)
         return tuple(
-            (key[start:][:NAME_LENGTH], str(self._attributes[key])[:NAME_LENGTH])
+            (key[start:][:NAME_LENGTH], _scalar(self._attributes[key]))
             for key in given[:USER_ATTRIBUTES_LIMIT]
         )
 
@@ -137,3 +160,9 @@ class AttributeReader:
         """
         seconds = self.number(key)
         return None if seconds is None else round(seconds * SECOND_NS)
+
+
+def _scalar(value: object) -> UserAttribute:
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    return value if isinstance(value, (bool, int)) else str(value)[:NAME_LENGTH]

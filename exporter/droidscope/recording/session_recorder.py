@@ -7,7 +7,6 @@ total, except where `docs/metrics.md` says that a counter cannot be taken back.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
@@ -17,6 +16,7 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.recording.cost_recorder import CostRecorder
+from droidscope.recording.early_records import EarlyRecords, begins_session
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder
@@ -62,13 +62,14 @@ class SessionRecorder:
         findings: OpenSecurityFindings,
         analyses: SessionAnalyses,
         names: PatternNames,
+        early: EarlyRecords,
     ) -> None:
         self._settings = settings
         self._writer = writer
         self._sessions = sessions
-        self._stored: Counter[str] = Counter()
-        self._stored_of_clients: Counter[tuple[str, str]] = Counter()
+        self._stored: dict[tuple[type, str | None], int] = {}
         self._analyses = analyses
+        self._early = early
         self._process = ""
         self._phases = PhaseRecorder(writer)
         self._messages = MessageRecorder(writer, self._phases)
@@ -77,8 +78,8 @@ class SessionRecorder:
         self._endings = SessionEndings(
             settings, writer, sessions, analyses, names, self._messages, self._tasks
         )
-        self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
-            r.Session: self._endings.session,
+        by_type: dict[type, Callable[[Any, SessionState], None]] = {
+            r.Session: self._session,
             r.Phase: self._phases.phase,
             r.Task: self._tasks.task,
             r.Attempt: self._tasks.attempt,
@@ -96,38 +97,80 @@ class SessionRecorder:
             r.Blocked: self._phases.blocked,
             r.Unblocked: self._phases.unblocked,
         }
+        # With what it is, since to look each up for every record takes longer.
+        self._by_type = {
+            type_: (change, type_ in _FRAMES, type_ not in _STILL, type_ in _ANALYSED)
+            for type_, change in by_type.items()
+        }
 
-    def take(self, record: r.Record, process: str = "") -> bool:
+    def take(self, record: r.PlacedRecord, process: str = "") -> bool:
         """
         Count one record that has arrived from the instance *process*, "" where that is not known; False if it
         did before: a conflict may come twice.
+
+        One that waits for the start of its session is counted later.
         """
+        if record.place.pattern and not self._early:
+            return self._take(record, process)  # as of nearly every record
+        begins = begins_session(record)
+        # Only instrumentation names its process, and has the pattern from the start of the session.
+        may_wait = not begins and (process or isinstance(record, r.Session))
+        if may_wait and not self._sessions.knows(record.place):
+            if self._early.has(record):
+                return False
+            self._early.add(record, process, self._writer.clock_ns)
+            return True
+        is_new = self._take(record, process)
+        if begins:
+            for early in self._early.pop(record):
+                self._take(early.record, early.process)
+        return is_new
+
+    def take_early(self) -> None:
+        """
+        Count the records whose session's start has not arrived in time, with what is known.
+        """
+        for early in self._early.due(self._writer.clock_ns):
+            if isinstance(early.record, r.Session):
+                log.warning(
+                    "session_without_start",
+                    orchestrator=early.record.place.orchestrator[0],
+                    session=early.record.place.session,
+                    remedy="end sessions under the id and the service name that they were started with",
+                )
+            self._take(early.record, early.process)
+
+    def _take(self, record: r.Record, process: str) -> bool:
         clock_ns, type_ = self._writer.clock_ns, type(record)
         self._process = process
-        if type_ in _FRAMES and _goes_on(record):
+        change, is_frame, moves, is_analysed = self._by_type[type_]
+        if is_frame and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
-        if isinstance(record, r.Conflict) and record.id in session.conflicts:
+        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[attr-defined] # it is one
             return False
-        if type_ in _FRAMES and _starts_anew(record, session):
+        if is_frame and _starts_anew(record, session):
             self._endings.finish(session)
             self._analyses.forget(session.key)
             session = self._sessions.restart(session, record.place, record.start_ns, clock_ns)
             first = True
         if first and session.started:
             self._endings.opened(session)
-        elif ended(session) and session.close_clock is None:
+        elif session.outcome is not None and session.close_clock is None and ended(session):
             self._writer.count_own(m.LATE_RECORDS, ())
         session.records += 1
         if session.records > self._settings.records_limit:
             session = self._split(session)
-        self._count_stored(record)
-        if type_ not in _STILL:
+        place = record.place
+        stored = type_, place.orchestrator[0] if place.native else None
+        self._stored[stored] = self._stored.get(stored, 0) + 1
+        if moves:
             session.moved_clock = clock_ns
-        self._by_type[type_](record, session)
-        if type_ in _FRAMES:
+        change(record, session)
+        if is_frame:
             self._after_frame(record, session)
-        self._after(type_, session)
+        if type_ is not r.Session or self._sessions.get(session.key) is session:  # not a part of another
+            self._after(session, is_analysed=is_analysed)
         return True
 
     def _after_frame(self, record: r.Record, session: SessionState) -> None:
@@ -135,19 +178,18 @@ class SessionRecorder:
         if is_start and session.running and self._process:
             self._sessions.processes.move(session, self._process)
 
-    def _after(self, type_: type, session: SessionState) -> None:
-        if type_ is r.Session and self._sessions.get(session.key) is not session:
-            return  # it turned out to be a part of another one
+    def _after(self, session: SessionState, *, is_analysed: bool) -> None:
         if not session.started:
             self._confirm(session)
         is_closed = session.outcome is not None and session.close_clock is None
-        if is_closed and session.analysis_clock is None and type_ in _ANALYSED:
+        if is_closed and session.analysis_clock is None and is_analysed:
             session.analysis_clock = (
                 self._writer.clock_ns + self._settings.close_after_ns + session.size * ANALYSIS_NS
             )
             self._sessions.schedule(session)
         self._sessions.measure(session)
-        self._make_room()
+        if self._sessions.retained_size > self._settings.retained_limit:
+            self._make_room()
 
     def _split(self, session: SessionState) -> SessionState:
         """
@@ -185,7 +227,7 @@ class SessionRecorder:
         if before.outcome is not None:
             self._endings.reopen(before)
         if session is None:
-            before.go_on(place.run)
+            before.go_on(place.run, record.start_ns)
         elif before is not session:
             self._sessions.join(session, before)
         before.resumed = True
@@ -199,22 +241,16 @@ class SessionRecorder:
             session.started = True
             self._endings.opened(session)
 
-    def _count_stored(self, record: r.Record) -> None:
-        kind = _KINDS[type(record)]
-        self._stored[kind] += 1
-        if record.place.native and type(record) in r.CLIENT_KINDS:
-            self._stored_of_clients[record.place.orchestrator[0], kind] += 1
-
     def post(self) -> None:
         """
         Count what was stored since the last time: once a kind costs less than once a record.
         """
-        for kind, n in self._stored.items():
-            self._writer.count_own(m.RECORDS, (kind,), n)
-        for labels, n in self._stored_of_clients.items():
-            self._writer.count_own(m.CLIENT_RECORDS_STORED, labels, n)
+        for (type_, _), n in self._stored.items():
+            self._writer.count_own(m.RECORDS, (_KINDS[type_],), n)
+        for (type_, orchestrator), n in self._stored.items():
+            if orchestrator is not None and type_ in r.CLIENT_KINDS:
+                self._writer.count_own(m.CLIENT_RECORDS_STORED, (orchestrator, _KINDS[type_]), n)
         self._stored.clear()
-        self._stored_of_clients.clear()
 
     @property
     def endings(self) -> SessionEndings:
@@ -231,6 +267,9 @@ class SessionRecorder:
             if session.running and not session.waiting:
                 self._endings.give_up(session, Outcome.LOST)
             self._endings.forget(session)
+
+    def _session(self, record: r.Session, session: SessionState) -> None:
+        self._endings.session(record, session, self._process)
 
     # --- while it runs -------------------------------------------------------------------------
 
@@ -249,24 +288,17 @@ class SessionRecorder:
             session.resumed = True
         if record.place.run != session.run:
             return  # a span before its latest
-        if session.paused_ns and record.span_id != session.span_id:
-            session.go_on(record.place.run)
+        if session.waits.paused and record.span_id != session.span_id:
+            session.go_on(record.place.run, record.start_ns)
             session.span_id = record.span_id
         if not ended(session):
-            self._endings.span_began(session, record.start_ns)
+            self._endings.span_began(session, record)
 
     def _waiting(self, record: r.Waiting, session: SessionState) -> None:
-        self._wait(session, record, record.start_ns)
+        session.waits.change(self._process, record.start_ns, waits=True)
 
     def _resumed(self, record: r.Resumed, session: SessionState) -> None:
-        self._wait(session, record, -record.start_ns)
-
-    def _wait(self, session: SessionState, record: r.Record, change_ns: int) -> None:
-        """
-        A process waits within the latest span of a session, or no longer does; in any order.
-        """
-        if session.outcome is None and not session.paused_ns and record.place.run == session.run:
-            session.wait(self._process, change_ns)
+        session.waits.change(self._process, record.start_ns, waits=False)
 
     def _progress(self, record: r.Progress, session: SessionState) -> None:
         if record.ratio is not None:

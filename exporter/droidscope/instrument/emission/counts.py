@@ -9,10 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Final
 
 from droidscope.conventions import attributes
+from droidscope.instrument.emission.os_threads import real_rlock
 from droidscope.instrument.emission.texts import clean_text
 
 COUNTERS: Final = {
@@ -50,32 +50,40 @@ class ClientCounters:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[str, dict[Key, int]] = {}
+        # In lists of one, so that a key is looked up once.
+        self._counts: dict[str, dict[Key, list[int]]] = {}
         self.restart()
 
     def restart(self) -> None:
         """
         Begin at zero: a forked child has emitted nothing yet, whatever its parent did.
         """
-        self._lock = Lock()
+        self._lock = real_rlock()  # a signal handler may count while its own thread counts
         self._counts = {name: {} for name in COUNTERS}
 
     def add(self, name: str, labels: Mapping[str, str], amount: int = 1) -> None:
         """
         Count *amount* more under *name* and *labels*, which come in the same order each time.
         """
-        counts, key = self._counts[name], tuple(labels.items())
+        self.add_key(name, tuple(labels.items()), amount)
+
+    def add_key(self, name: str, key: Key, amount: int = 1) -> None:
+        """
+        As `add`, under the labels of *key*.
+        """
+        counts = self._counts[name]
         with self._lock:
-            if key not in counts:
-                key = _bounded(key, counts)
-            counts[key] = counts.get(key, 0) + amount
+            count = counts.get(key)
+            if count is None:
+                count = counts.setdefault(_bounded(key, counts), [0])
+            count[0] += amount
 
     def counts(self, name: str) -> list[tuple[Key, int]]:
         """
         All counts of one counter, by labels.
         """
-        with self._lock:
-            return list(self._counts[name].items())
+        # Without the lock: a signal handler that waits for a flush may have interrupted who holds it.
+        return [(key, count[0]) for key, count in list(self._counts[name].items())]
 
 
 @dataclass(slots=True)
@@ -97,28 +105,38 @@ class ClientDurations:
 
     def __init__(self) -> None:
         self._points: dict[Key, DurationPoint] = {}
-        self._lock = Lock()
+        self.restart()
 
-    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
+    def restart(self) -> None:
         """
-        Count one duration under *labels*, which come in the same order each time.
+        Begin anew, as the counters do.
         """
-        key = tuple(labels.items())
+        self._lock = real_rlock()
+        self._points = {}
+
+    def record(self, seconds: float, key: Key) -> None:
+        """
+        Count one duration under the labels of *key*, which come in the same order each time.
+        """
         with self._lock:
             point = self._points.get(key)
             if point is None:
                 point = self._points.setdefault(_bounded(key, self._points), DurationPoint())
-            point.buckets[bisect_left(attributes.DURATION_BOUNDS, seconds)] += 1
             point.sum += seconds
-            point.min = min(point.min, seconds)
-            point.max = max(point.max, seconds)
+            if seconds < point.min:  # noqa: PLR1730 - `min` is a call, and every task comes by here
+                point.min = seconds
+            if seconds > point.max:  # noqa: PLR1730 - as above
+                point.max = seconds
+            # Last, so that a point that counts something has its least and its most.
+            point.buckets[bisect_left(attributes.DURATION_BOUNDS, seconds)] += 1
 
     def points(self) -> list[tuple[Key, DurationPoint]]:
         """
         A copy of all points, by labels.
         """
-        with self._lock:
-            return [
-                (key, DurationPoint(list(point.buckets), point.sum, point.min, point.max))
-                for key, point in self._points.items()
-            ]
+        # Without the lock, as above: what is missing of the latest duration is there the next time.
+        return [
+            (key, DurationPoint(list(point.buckets), point.sum, point.min, point.max))
+            for key, point in list(self._points.items())
+            if any(point.buckets)
+        ]

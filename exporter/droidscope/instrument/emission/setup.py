@@ -16,15 +16,22 @@ from opentelemetry.sdk.trace import ReadableSpan
 # A process that forks while another thread imports has a child that waits for that import for ever. So what
 # records and sends may need is imported here, with `configure`, and not with the first record.
 from droidscope.instrument import api, events, providers
-from droidscope.instrument.emission.forks import LINEAGE
+from droidscope.instrument.emission.forks import LINEAGE, HeldOverForks
 from droidscope.instrument.emission.frameworks import FrameworkSpans, RoutedSpan
 from droidscope.instrument.emission.metrics_data import metrics_data
 from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
 from droidscope.instrument.emission.resources import own_resource
-from droidscope.instrument.emission.sink import Destination
+from droidscope.instrument.emission.sink import Destination, Sink
 from droidscope.instrument.emission.texts import TextSettings
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.sending.new_sender import new_sender
+from droidscope.instrument.sending.otlp_variables import OtlpVariables
+from droidscope.instrument.sending.sender import Sender
+
+MAKING_SECONDS: Final = 5.0
+"""
+The longest a fork waits for another thread that makes a road.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,22 +48,39 @@ class Setup:
     variables: Mapping[str, str]
     generation: int = field(default_factory=lambda: LINEAGE.generation)
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """
+        The signals that are sent; none if the variables switch everything off.
+        """
+        if self.variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return ()
+        return OtlpVariables(self.variables, self.destination.endpoint).signals
 
-def make_road(setup: Setup) -> OwnRoad:
+
+def make_road(setup: Setup, replayer: Sender | None = None) -> OwnRoad:
     """
-    The emitter of this process; it is made anew in each forked child.
+    The emitter of this process; it is made anew in each forked child. *replayer* becomes its sink.
     """
+
+    def sink(road: OwnRoad) -> Sink:
+        if replayer is not None:
+            return replayer.serve(road.collect, road.count_loss)
+        return new_sender(setup.destination, setup.variables, road.collect, road.count_loss)
+
     attributes = own_resource(
         setup.service_name, setup.resource_attributes, keeps_instance=setup.generation == LINEAGE.generation
     )
     if setup.frameworks:
         never_raise(FRAMEWORKS.claim)(Resource(attributes))  # settings of its sampler may be wrong
+    else:
+        FRAMEWORKS.release()
     return OwnRoad(
         OwnResource(attributes),
         setup.texts,
-        lambda road: new_sender(setup.destination, road.collect, road.count_loss),
+        sink,
         lambda provider: provider is not FRAMEWORKS.provider,
-        events=setup.variables.get("OTEL_LOGS_EXPORTER", "").strip() != "none",
+        events="logs" in setup.signals,
     )
 
 
@@ -68,3 +92,8 @@ def _send(span: ReadableSpan) -> None:
 
 LOADED: Final = (api, events, metrics_data, Resource.create())
 FRAMEWORKS: Final = FrameworkSpans(_send)
+
+# Who makes a road takes locks of others, for which a child would wait in vain: those of imports, of the API,
+# which lets a provider be set once, and of executors. The latter are taken at a fork, too, by whoever has
+# registered later first: so this comes when all of it is loaded.
+HELD_OVER_FORKS: Final = HeldOverForks(providers.making, MAKING_SECONDS)

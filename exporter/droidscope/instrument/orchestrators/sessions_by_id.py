@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context, attach, get_current
@@ -59,7 +59,7 @@ class OpenSessions:
         """
         Forget everything: a forked child has started nothing yet.
         """
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may come while its own thread holds it
         self._open: OrderedDict[str, SessionSpan] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 
@@ -264,7 +264,7 @@ class _LaterSpan(SessionById):
     def _describe(self) -> Description:
         name, own_ids, values = super()._describe()
         if not own_ids[names.PATTERN_ID]:  # the exporter has it from the start
-            del own_ids[names.PATTERN_ID]
+            own_ids = without(frozenset({names.PATTERN_ID}), own_ids)
         return name.strip(), own_ids, values
 
 
@@ -336,6 +336,9 @@ class within:  # noqa: N801 - used as a function
         As `__exit__`; nothing is awaited.
         """
         self.__exit__(kind, error, traceback)
+
+    def __dir__(self) -> Iterable[str]:
+        return ()  # what there is, is done by `with`
 
 
 def _context_of(id: str, pattern: str) -> Context:
