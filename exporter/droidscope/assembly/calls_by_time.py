@@ -97,14 +97,23 @@ class _Matching:
             if not left:
                 break
             group_of, groups = grouping(self._runs, self._spans)
-            free = [(group_of(run), _of_node(run, at)) for at, run in enumerate(self._runs) if not users[at]]
+            members: defaultdict[Hashable, list[int]] = defaultdict(list)
+            for at, node in enumerate(self._runs):
+                members[group_of(node)].append(at)
+            free = [
+                (group, _of_node(self._runs[at], at))
+                for group, runs in members.items()
+                for at in runs
+                if not users[at]
+            ]
             inner = [_of_span(self._spans[number], number) for number in left]
             new = match_enclosing(inner, free, {number: groups(self._spans[number]) for number in left})
             for number, run_number in new.items():
                 users[run_number].append(self._spans[number])
             found |= new
             for number in [number for number in left if number not in new]:
-                shared = self._shared(number, set(groups(self._spans[number])), group_of, users)
+                candidates = [at for group in groups(self._spans[number]) for at in members[group]]
+                shared = self._shared(number, candidates, users)
                 if shared is not None:
                     users[shared].append(self._spans[number])
                     found[number] = shared
@@ -112,11 +121,7 @@ class _Matching:
         return found
 
     def _shared(
-        self,
-        number: int,
-        groups: set[Hashable],
-        group_of: Callable[[SpanNode], Hashable],
-        users: Mapping[int, list[NativeSpan]],
+        self, number: int, candidates: list[int], users: Mapping[int, list[NativeSpan]]
     ) -> int | None:
         """
         The shortest run around a span that is another task at no time of it, None without one.
@@ -124,9 +129,8 @@ class _Matching:
         span = self._spans[number]
         around = (
             (node.step.end_ns - node.step.start_ns, at)
-            for at, node in enumerate(self._runs)
-            if group_of(node) in groups
-            and encloses(_of_node(node, at), _of_span(span, number))
+            for at, node in ((at, self._runs[at]) for at in candidates)
+            if encloses(_of_node(node, at), _of_span(span, number))
             and not any(_are_rivals(span, other) for other in users[at])
         )
         return min(around, default=(0, None))[1]
