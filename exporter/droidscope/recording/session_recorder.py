@@ -147,7 +147,7 @@ class SessionRecorder:
         if is_frame and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
-        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[union-attr] # it is one
+        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[attr-defined] # it is one
             return False
         if is_frame and _starts_anew(record, session):
             self._endings.finish(session)
