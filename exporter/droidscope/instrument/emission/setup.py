@@ -25,6 +25,7 @@ from droidscope.instrument.emission.sink import Destination, Sink
 from droidscope.instrument.emission.texts import TextSettings
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.sending.new_sender import new_sender
+from droidscope.instrument.sending.otlp_variables import OtlpVariables
 from droidscope.instrument.sending.sender import Sender
 
 MAKING_SECONDS: Final = 5.0
@@ -47,6 +48,15 @@ class Setup:
     variables: Mapping[str, str]
     generation: int = field(default_factory=lambda: LINEAGE.generation)
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """
+        The signals that are sent; none if the variables switch everything off.
+        """
+        if self.variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return ()
+        return OtlpVariables(self.variables, self.destination.endpoint).signals
+
 
 def make_road(setup: Setup, replayer: Sender | None = None) -> OwnRoad:
     """
@@ -56,19 +66,21 @@ def make_road(setup: Setup, replayer: Sender | None = None) -> OwnRoad:
     def sink(road: OwnRoad) -> Sink:
         if replayer is not None:
             return replayer.serve(road.collect, road.count_loss)
-        return new_sender(setup.destination, road.collect, road.count_loss)
+        return new_sender(setup.destination, setup.variables, road.collect, road.count_loss)
 
     attributes = own_resource(
         setup.service_name, setup.resource_attributes, keeps_instance=setup.generation == LINEAGE.generation
     )
     if setup.frameworks:
         never_raise(FRAMEWORKS.claim)(Resource(attributes))  # settings of its sampler may be wrong
+    else:
+        FRAMEWORKS.release()
     return OwnRoad(
         OwnResource(attributes),
         setup.texts,
         sink,
         lambda provider: provider is not FRAMEWORKS.provider,
-        events=setup.variables.get("OTEL_LOGS_EXPORTER", "").strip() != "none",
+        events="logs" in setup.signals,
     )
 
 
