@@ -168,6 +168,7 @@ def configure(
     _check_text("service_name", service_name)
     resource = _checked_resource(resource_attributes, service_name)
     _check_text("endpoint", endpoint)
+    _check_text("protocol", protocol)
     for name, value in (("frameworks", frameworks), ("stack_traces", stack_traces), ("on_exit", on_exit)):
         _check_flag(name, value)
     destination = Destination(endpoint, protocol, _checked_headers(headers), spool, spool_bytes, queue_bytes)
@@ -203,7 +204,8 @@ def _configure(
         _configured.replay(replayer, EXIT_SECONDS)
         if _is_disabled(variables):
             warn_once("disabled", "OTEL_SDK_DISABLED is true: droidscope records nothing")
-        providers.use((lambda: _watched(make_road(setup, _configured.replayer))) if setup.signals else None)
+        road = (lambda: _watched(make_road(setup, _configured.replayer))) if setup.signals else None
+        providers.use(road)
     if isinstance(previous, OwnRoad):
         previous.retire(providers.own, EXIT_SECONDS)
 
