@@ -158,7 +158,8 @@ def configure(
 
         on_exit: Whether what waits is sent at the end of the process and of its forked children, before
             they die of SIGTERM, and for at most 2 s (5 s in a forked child) before os._exit ends them or
-            os.exec* replaces them: os._exit, os.execv, os.execve and signal.signal are wrapped for this.
+            os.exec* replaces them. For this os._exit, os.execv, os.execve, signal.signal and signal.getsignal
+            are wrapped.
 
     Raises:
         ConfigError: If an argument, or a standard variable, cannot be honoured.
