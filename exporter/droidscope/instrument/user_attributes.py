@@ -87,7 +87,7 @@ class WithAttributes(WithOutcome):
         """
         Set several attributes, as `set_attribute` does each.
         """
-        if self.recording and not self.ended:
+        if self.recording and not self._is_over("set_attributes()"):
             for name, value in self._accept(attributes).items():
                 self.span.set_attribute(name, value)
 

@@ -52,7 +52,7 @@ class ModelCallSpan(WithOutcome, handles.ModelCall):
         and pydantic-ai, as objects and as dictionaries. None is ignored, as streams have it in most events;
         what is not understood is logged once.
         """
-        if response is None:
+        if response is None or self._is_over("usage()"):
             return
         found = usage_of(response)
         if found is None:
@@ -87,6 +87,8 @@ class ModelCallSpan(WithOutcome, handles.ModelCall):
 
             response_model: The model that answered, where it is not the one that was asked.
         """
+        if self._is_over("used()"):
+            return
         self._use(
             ModelUsage(
                 input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, response_model
