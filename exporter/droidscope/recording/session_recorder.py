@@ -17,6 +17,7 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.recording.cost_recorder import CostRecorder
+from droidscope.recording.ends_by_id import EndsById
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder
@@ -77,6 +78,7 @@ class SessionRecorder:
         self._endings = SessionEndings(
             settings, writer, sessions, analyses, names, self._messages, self._tasks
         )
+        self._ends_by_id = EndsById(sessions, self._endings)
         self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
             r.Session: self._endings.session,
             r.Phase: self._phases.phase,
@@ -102,8 +104,16 @@ class SessionRecorder:
         Count one record that has arrived from the instance *process*, "" where that is not known; False if it
         did before: a conflict may come twice.
         """
-        clock_ns, type_ = self._writer.clock_ns, type(record)
         self._process = process
+        directed = self._ends_by_id.directed(record)
+        if directed is not None:
+            return self._take(directed)
+        self._count_stored(record)
+        self._writer.count_own(m.LATE_RECORDS, ())
+        return True
+
+    def _take(self, record: r.Record) -> bool:
+        clock_ns, type_ = self._writer.clock_ns, type(record)
         if type_ in _FRAMES and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
@@ -254,6 +264,9 @@ class SessionRecorder:
             session.span_id = record.span_id
         if not ended(session):
             self._endings.span_began(session, record.start_ns)
+            end = self._ends_by_id.claim(record, session)
+            if end is not None:
+                self._endings.session(end, session)
 
     def _waiting(self, record: r.Waiting, session: SessionState) -> None:
         self._wait(session, record, record.start_ns)

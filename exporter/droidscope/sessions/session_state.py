@@ -15,7 +15,7 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.facts.packing import AnyFact
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, SessionKey
-from droidscope.model.records import UserAttributes
+from droidscope.model.records import Session, UserAttributes
 from droidscope.sessions.task_state import TaskState
 
 SESSION_SIZE: Final = 4
@@ -150,7 +150,8 @@ class SessionState(
     *resumed*: its span said that it goes on. *counted_as* is the outcome it had before it was reopened.
     *process* is the instance that has it open, "" where that is not known, and *unnamed_clock* when that
     no longer named it. *records* counts what it has taken in, *held_tasks* its tasks that are held;
-    *attributes* are the user's.
+    *attributes* are the user's. *unclaimed_end* is a later end of its id,
+    of a run whose start did not arrive.
 
     *waits* is since when each process waits within its latest span, or as a negative number since when it
     no longer does.
@@ -213,6 +214,7 @@ class SessionState(
     span_start_ns: int = 0
     waited_ns: int = 0
     span_waited_ns: int = 0
+    unclaimed_end: Session | None = None
 
     @property
     def key(self) -> SessionKey:
