@@ -3,6 +3,7 @@ Sessions that one call starts and another ends, wherever that is.
 """
 
 import asyncio
+import logging
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -195,7 +196,10 @@ def test_each_end_of_an_id_that_is_not_open_here_is_sent(seen, caplog):
     """
     Other processes start its runs, and this one ends them: the exporter knows which is open.
     """
-    assert ds.complete("s1")
+    with caplog.at_level(logging.INFO, "droidscope"):
+        assert ds.complete("s1")
+    assert "the session 's1' is not open in this process" in caplog.text
+    caplog.clear()
     assert ds.fail("s1")
 
     assert [span.attributes[names.SESSION_OUTCOME] for span in seen.records("session")] == [

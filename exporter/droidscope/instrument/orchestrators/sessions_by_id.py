@@ -22,7 +22,7 @@ from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.handles import Session
 from droidscope.instrument.heartbeat import HEARTBEAT
 from droidscope.instrument.instrumented_span import Description, Values
-from droidscope.instrument.never_raise import Shown, never_raise, warn_once
+from droidscope.instrument.never_raise import Shown, logger, never_raise, warn_once
 from droidscope.instrument.orchestrators.open_sessions import OPEN_SESSIONS
 from droidscope.instrument.orchestrators.outcome_of import outcome_of
 from droidscope.instrument.providers import Emitter
@@ -156,6 +156,7 @@ def _begun_elsewhere(id: str) -> SessionSpan | None:
     emitter = current_emitter()
     if emitter is None:
         return None
+    logger.info("the session %r is not open in this process; the exporter is sent its end", Shown(id))
     session = _LaterSpan(_pattern_here(id), id, resume=True)
     session.begin(emitter, enter=False)
     return session
