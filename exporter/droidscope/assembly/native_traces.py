@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Container
-from itertools import islice
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -78,8 +77,10 @@ class NativeTraces:
         Looks at two traces a call, more than a call of `add` can add; one of the *awaited*, which
         foreign steps wait for, is put off.
         """
-        for trace_id, trace in list(islice(self._traces.items(), 2)):
-            if trace.last_clock_ns + self._settings.idle_after_ns >= clock_ns:
+        horizon = clock_ns - self._settings.idle_after_ns
+        for _ in range(2):
+            trace_id = next(iter(self._traces), None)
+            if trace_id is None or self._traces[trace_id].last_clock_ns >= horizon:
                 break
             if trace_id in awaited:
                 self._traces.move_to_end(trace_id)

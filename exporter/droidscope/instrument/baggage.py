@@ -29,7 +29,7 @@ _DISTINGUISHING_IDS: Final = (names.SESSION_ID, names.SESSION_RUN, names.PHASE_I
 # The API copies the context and all baggage for each name it sets, and wraps what it returns in something
 # slow to copy. To read and set all names at once takes the key under which it keeps them: setting one
 # name in an empty context shows which key that is.
-_BAGGAGE: Final = next(iter(set_baggage("", "", Context())))
+BAGGAGE: Final = next(iter(set_baggage("", "", Context())))
 
 
 def new_id() -> str:
@@ -43,7 +43,7 @@ def current_baggage(context: Context | None = None) -> Baggage:
     """
     All baggage of *context* (default: the current one), not to be changed.
     """
-    baggage = get_value(_BAGGAGE, context)
+    baggage = get_value(BAGGAGE, context)
     return baggage if isinstance(baggage, dict) else {}
 
 
@@ -51,7 +51,7 @@ def with_baggage(baggage: Baggage, context: Context) -> Context:
     """
     *context* with *baggage* in place of its own.
     """
-    return set_value(_BAGGAGE, baggage, context)
+    return set_value(BAGGAGE, baggage, context)
 
 
 def ids(baggage: Baggage, service: str | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from time import perf_counter_ns
 from types import MappingProxyType
 from typing import ClassVar, Final, TypeVar
 
-from opentelemetry.context import Context, attach, get_current, get_value, set_value
+from opentelemetry.context import Context, attach, get_current, get_value
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from droidscope.conventions import attributes as names
@@ -21,12 +21,11 @@ from droidscope.instrument.baggage import (
     Baggage,
     current_baggage,
     ids,
-    with_baggage,
     without,
 )
 from droidscope.instrument.checks.values import count_dropped, text, word
 from droidscope.instrument.emission.forks import LINEAGE
-from droidscope.instrument.emission.innermost import INNERMOST, innermost
+from droidscope.instrument.emission.innermost import INNERMOST, context_inside, innermost, within
 from droidscope.instrument.emission.texts import clean_text, clean_texts, clean_values
 from droidscope.instrument.endings import error_texts
 from droidscope.instrument.endings.endings import Ending, ending_of
@@ -34,7 +33,7 @@ from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_ses
 from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
-Description = tuple[str, dict[str, str], Values]
+Description = tuple[str, Mapping[str, str], Values]
 """
 A span's name, the ids it adds for what is inside of it, and its attributes besides the ids.
 """
@@ -138,30 +137,32 @@ class InstrumentedSpan:
         Start the span, and make it current unless *enter* is False (a generator's body runs in steps).
         """
         self.previous = previous = get_current()
-        self.parent = current(previous)
         arriving = current_baggage(previous)
+        found = within(arriving, previous)
+        self.parent = parent = found if isinstance(found, InstrumentedSpan) else None
         limit = emitter.texts.limit
-        parent = self.parent
         around = clean_texts(ids(arriving, emitter.service)) if parent is None else parent.inside
-        self.inside = without(self.clears_ids, around)
+        self.inside = inside = without(self.clears_ids, around)
         name, own_ids, values = self._describe()
         if own_ids:
             own_ids = clean_texts(own_ids, limit)
-            self.inside = {**self.inside, **own_ids}
-        start: Values = {names.KIND: self.kind, **self.inside, **clean_values(values, limit)}
-        own = start.copy() if self.emits_started else start  # its span keeps and changes it
+            self.inside = inside = {**inside, **own_ids}
+        start: Values = {names.KIND: self.kind, **inside, **clean_values(values, limit)}
+        own = start.copy() if self.emits_started and emitter.keeps_values else start
         span_around = None if parent is None else parent.span
-        span, context = emitter.start(clean_text(name, limit), previous, span_around, self.span_kind, own)
+        span, shown = emitter.start(clean_text(name, limit), previous, span_around, self.span_kind, own)
         self.span = span
-        for id_name, value in self._ids_of_span().items():
-            span.set_attribute(id_name, value)
-            self.inside = {**self.inside, id_name: value}
-            own_ids[id_name] = start[id_name] = value
-        self.context = context = set_value(INNERMOST, self, context)
+        ids_of_span = self._ids_of_span()
+        if ids_of_span:
+            own_ids = {**own_ids, **ids_of_span}
+            self.inside = {**inside, **ids_of_span}
+            for id_name, value in ids_of_span.items():
+                span.set_attribute(id_name, value)
+                start[id_name] = value
         self.baggage = arriving
         if own_ids:
             self.baggage = {**without(self.clears_ids, arriving), **self._propagated_ids(own_ids, emitter)}
-            self.context = context = with_baggage(self.baggage, context)
+        self.context = context = context_inside(previous, self, shown)
         self.recording = span.is_recording()
         self.generation = LINEAGE.generation
         self.emitter = emitter
@@ -266,7 +267,7 @@ class InstrumentedSpan:
         """
         return _NO_IDS
 
-    def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:  # noqa: ARG002
+    def _propagated_ids(self, own_ids: Mapping[str, str], emitter: Emitter) -> Mapping[str, str]:  # noqa: ARG002
         """
         What it adds to the baggage, inside of it and in other processes: its own ids.
         """

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from threading import RLock
 from time import time_ns
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 from urllib.parse import unquote
 
 from opentelemetry import metrics, trace
@@ -27,15 +27,16 @@ from opentelemetry.trace import (
     TraceFlags,
     Tracer,
     TracerProvider,
-    set_span_in_context,
 )
 
 from droidscope.conventions import attributes
-from droidscope.instrument.emission.counts import COUNTERS, DURATIONS, ClientCounters
+from droidscope.instrument.emission.counts import COUNTERS, DURATIONS, ClientCounters, Key
 from droidscope.instrument.emission.forks import LINEAGE, after_fork_in_child
 from droidscope.instrument.emission.sampling import sampling_everything
-from droidscope.instrument.emission.texts import AttributeValue, TextSettings, clean_values
+from droidscope.instrument.emission.texts import AttributeValue, TextSettings, clean_texts, clean_values
 from droidscope.instrument.never_raise import never_raise
+
+_LABELS_LIMIT: Final = 1000
 
 
 class Durations(Protocol):
@@ -43,9 +44,9 @@ class Durations(Protocol):
     A histogram.
     """
 
-    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
+    def record(self, seconds: float, key: Key) -> None:
         """
-        Count one duration under *labels*.
+        Count one duration under the labels of *key*.
         """
 
 
@@ -57,6 +58,10 @@ class Emitter:
     """
 
     environment: str | None = None
+    keeps_values: ClassVar[bool] = True
+    """
+    Whether a span keeps and changes the values that it is begun with.
+    """
 
     def __init__(
         self,
@@ -80,9 +85,10 @@ class Emitter:
         kind: SpanKind,
         values: dict[str, AttributeValue],
         start_ns: int | None = None,
-    ) -> tuple[Span, Context]:
+    ) -> tuple[Span, Span | None]:
         """
-        Begin a span in the context *previous*, and return it with the context inside of it.
+        Begin a span in the context *previous*, and return it with the span that is to be current inside of
+        it, None if that is not to change.
 
         *around* is the innermost instrumented span, if there is one in this process. *values* are clean,
         and belong to the span from now on. It begins now, unless *start_ns* is given, in Unix nanoseconds.
@@ -93,10 +99,11 @@ class Emitter:
         """
         Count one more record of *kind*, for the orchestrator whose session it is *inside* of.
         """
-        labels = {attributes.RECORD_KIND: kind}
-        if attributes.ORCHESTRATOR_NAME in inside:
-            labels[attributes.ORCHESTRATOR_NAME] = inside[attributes.ORCHESTRATOR_NAME]
-        self.counters.add(attributes.CLIENT_RECORDS, labels)
+        orchestrator = inside.get(attributes.ORCHESTRATOR_NAME)
+        key: Key = ((attributes.RECORD_KIND, kind),)
+        if orchestrator is not None:
+            key = (*key, (attributes.ORCHESTRATOR_NAME, orchestrator))
+        self.counters.add_key(attributes.CLIENT_RECORDS, key)
 
     def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - some can
         """
@@ -122,6 +129,8 @@ class ProviderEmitter(Emitter):
     An emitter for providers of OpenTelemetry. It samples everything; the flags that go on to spans of
     others are those of their sampler.
     """
+
+    keeps_values = False
 
     def __init__(self, tracers: TracerProvider, loggers: LoggerProvider, meters: MeterProvider) -> None:
         scope, version = attributes.SCOPE, attributes.SCHEMA_VERSION
@@ -150,14 +159,14 @@ class ProviderEmitter(Emitter):
         kind: SpanKind,
         values: dict[str, AttributeValue],
         start_ns: int | None = None,
-    ) -> tuple[Span, Context]:
+    ) -> tuple[Span, Span]:
         """
         Begin a span that is current inside of it.
         """
         if self._generation != LINEAGE.generation:  # a forked process has another resource
             self._take_tracer()
         span = self._tracer.start_span(name, previous, kind, values, start_time=start_ns)
-        return span, set_span_in_context(self._visible(span, previous, name, kind, values), previous)
+        return span, self._visible(span, previous, name, kind, values)
 
     def is_enabled(self, name: str) -> bool:
         """
@@ -197,9 +206,15 @@ class _MeterDurations:
         self._histogram = meter.create_histogram(
             name, "s", DURATIONS[name], explicit_bucket_boundaries_advisory=attributes.DURATION_BOUNDS
         )
+        self._labels: dict[Key, Mapping[str, str]] = {}
 
-    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
-        self._histogram.record(seconds, clean_values(labels))
+    def record(self, seconds: float, key: Key) -> None:
+        labels = self._labels.get(key)
+        if labels is None:
+            if len(self._labels) >= _LABELS_LIMIT:  # of tasks that users name each
+                self._labels.clear()
+            labels = self._labels[key] = clean_texts(dict(key))
+        self._histogram.record(seconds, labels)
 
 
 def from_providers(tracers: TracerProvider, loggers: LoggerProvider, meters: MeterProvider) -> Emitter:

@@ -127,7 +127,7 @@ class SessionSpan(WithAttributes, handles.Session):
         context = self.span.get_span_context()
         return {names.SESSION_RUN: format_span_id(context.span_id)} if context.is_valid else {}
 
-    def _propagated_ids(self, own_ids: dict[str, str], emitter: Emitter) -> Mapping[str, str]:
+    def _propagated_ids(self, own_ids: Mapping[str, str], emitter: Emitter) -> Mapping[str, str]:
         return own_ids if emitter.service is None else {**own_ids, names.ORCHESTRATOR_NAME: emitter.service}
 
     @never_raise
@@ -149,8 +149,8 @@ class SessionSpan(WithAttributes, handles.Session):
 
     def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
         outcome = self._final_outcome(ending).value
-        labels = {names.PATTERN_ID: str(self._pattern), self.outcome_name: outcome}
-        emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, labels)
+        key = ((names.PATTERN_ID, str(self._pattern)), (self.outcome_name, outcome))
+        emitter.session_duration.record(self._elapsed_ns() / SECOND_NS, key)
         self.waits.end()
         waited_ns = self.waits.total_ns
         return {names.SESSION_WAITING_SECONDS: waited_ns / SECOND_NS} if waited_ns else {}

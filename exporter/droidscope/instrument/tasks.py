@@ -120,13 +120,13 @@ class TaskSpan(WithOutput, WithAttributes, handles.Task):
         return {names.TASK_ATTEMPTS: next(self._numbers) - 1}
 
     def _measure(self, emitter: Emitter, ending: Ending) -> None:
-        labels = {
-            names.AGENT_NAME: self.droid,
-            names.TASK_TYPE: str(self._type),
-            names.TASK_OUTCOME: self._final_outcome(ending).value,
-        }
-        emitter.counters.add(names.CLIENT_TASKS, labels)
-        emitter.task_duration.record(self._elapsed_ns() / SECOND_NS, labels)
+        key = (
+            (names.AGENT_NAME, self.droid),
+            (names.TASK_TYPE, str(self._type)),
+            (names.TASK_OUTCOME, self._final_outcome(ending).value),
+        )
+        emitter.counters.add_key(names.CLIENT_TASKS, key)
+        emitter.task_duration.record(self._elapsed_ns() / SECOND_NS, key)
 
 
 class AttemptSpan(WithOutput, handles.Attempt):

@@ -4,6 +4,9 @@ Reads typed values out of attributes; what does not fit is left out and reported
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from itertools import repeat
 from typing import Final
 
 from droidscope.conventions.attributes import USER_ATTRIBUTE
@@ -44,6 +47,12 @@ class AttributeReader:
     def _add_invalid(self, key: str, value: object, expected: str) -> None:
         self.invalid_values.append(f"{key} is {value!r:.80}; expected {expected}")
 
+    def has_any(self, keys: AbstractSet[str]) -> bool:
+        """
+        Whether an attribute under one of *keys* is given.
+        """
+        return not keys.isdisjoint(self._attributes)
+
     def text(self, key: str) -> str:
         """
         A string, "" where absent.
@@ -64,6 +73,18 @@ class AttributeReader:
         if value is None:
             return ""
         return value[:NAME_LENGTH] if isinstance(value, str) else self.text(key)
+
+    def each_name(self, keys: Sequence[str]) -> list[str]:
+        """
+        `name` of each of *keys*, in their order.
+        """
+        values = list(map(self._attributes.get, keys, repeat("")))
+        try:
+            if len("".join(values)) <= NAME_LENGTH:  # as of nearly every item: then each is
+                return values
+        except TypeError:  # one is no string
+            pass
+        return [self.name(key) for key in keys]
 
     def names(self, key: str) -> tuple[str, ...]:
         """

@@ -43,7 +43,7 @@ def map_log(log: LogRecord, orchestrator: OrchestratorLabels) -> tuple[list[r.An
     reader = AttributeReader(log.attributes)
     if log.event_name == names.ALIVE_EVENT and names.SESSION_ID not in log.attributes:
         return [_process_alive(log, reader, orchestrator)], reader.invalid_values
-    place = read_place(reader, orchestrator, log.trace_id, f"event {log.event_name}")
+    place = read_place(reader, orchestrator, log.trace_id, "event", log.event_name)
     return [_BY_EVENT[log.event_name](log, reader, place)], reader.invalid_values
 
 

@@ -8,6 +8,8 @@ dropped; an optional value that does not fit is left out.
 
 from __future__ import annotations
 
+from typing import Final
+
 from droidscope.conventions import attributes as names
 from droidscope.conventions.reasons import Reason
 from droidscope.mapping.attribute_reader import AttributeReader
@@ -25,29 +27,43 @@ class UnusableError(Exception):
         self.reason = reason
 
 
+_PLACE_NAMES: Final = (
+    names.SESSION_ID,
+    names.ORCHESTRATOR_NAME,
+    names.PATTERN_ID,
+    names.PHASE_ID,
+    names.TASK_ID,
+    names.TASK_TYPE,
+    names.AGENT_NAME,
+    names.SESSION_RUN,
+)
+
+
 def read_place(
-    reader: AttributeReader, orchestrator: OrchestratorLabels, trace_id: bytes, item: str
+    reader: AttributeReader, orchestrator: OrchestratorLabels, trace_id: bytes, item: str, called: str
 ) -> r.Place:
     """
     Where the item belongs, by the ids that it carries.
 
     Raises:
-        UnusableError: If it belongs to no session; *item* is what the message calls it.
+        UnusableError: If it belongs to no session; *item* and *called* are what the message calls it.
     """
-    session = reader.name(names.SESSION_ID)
+    session, name, pattern, phase, task, task_type, droid, run = reader.each_name(_PLACE_NAMES)
     if not session:
-        msg = f"{names.SESSION_ID} of {item} is missing; every native span and event carries it"
+        msg = (
+            f"{names.SESSION_ID} of {item} {called!r:.60} is missing; every native span and event carries it"
+        )
         raise UnusableError(Reason.NO_SESSION, msg)
     return r.Place(
-        orchestrator=session_orchestrator(reader, orchestrator),
+        orchestrator=(name, *orchestrator[1:]) if name else orchestrator,
         session=session,
-        pattern=reader.name(names.PATTERN_ID),
-        phase=reader.name(names.PHASE_ID),
-        task=reader.name(names.TASK_ID),
-        task_type=reader.name(names.TASK_TYPE),
-        droid=reader.name(names.AGENT_NAME),
+        pattern=pattern,
+        phase=phase,
+        task=task,
+        task_type=task_type,
+        droid=droid,
         trace_id=trace_id.hex(),
-        run=reader.name(names.SESSION_RUN),
+        run=run,
     )
 
 

@@ -49,13 +49,14 @@ def map_span(span: Span, orchestrator: OrchestratorLabels) -> tuple[list[r.AnyRe
             f"{names.KIND} of span {span.name!r:.60} is {kind!r:.40}; expected one of {', '.join(SPAN_KINDS)}"
         )
         raise UnusableError(Reason.UNKNOWN_KIND, msg)
-    place = read_place(reader, orchestrator, span.trace_id, f"span {span.name!r:.60}")
+    place = read_place(reader, orchestrator, span.trace_id, "span", span.name)
     records: list[r.AnyRecord] = [make(span, reader, place)]
-    records += [
-        conflict_record(event.name, event.time_ns, AttributeReader(event.attributes), place, span.span_id)
-        for event in span.events
-        if event.name == names.CONFLICT_EVENT
-    ]
+    if span.events:
+        records += [
+            conflict_record(event.name, event.time_ns, AttributeReader(event.attributes), place, span.span_id)
+            for event in span.events
+            if event.name == names.CONFLICT_EVENT
+        ]
     return records, reader.invalid_values
 
 
@@ -66,9 +67,9 @@ def _outcome(
     The outcome given under *key* if it is one of *allowed*, else `FAILED` or *good* by the span's status.
     """
     explicit = reader.name(key)
-    if explicit in allowed:
-        return Outcome(explicit)
     if explicit:
+        if explicit in allowed:
+            return Outcome(explicit)
         reader.invalid_values.append(
             f"{key} is {explicit!r:.40}; expected one of {', '.join(sorted(allowed))}"
         )
@@ -144,25 +145,53 @@ def _attempt(span: Span, reader: AttributeReader, place: r.Place) -> r.Attempt:
 
 
 _FINDINGS: Final = {severity: names.OUTPUT_FINDINGS + severity for severity in Severity}
+_FINDINGS_NAMES: Final = frozenset(_FINDINGS.values())
+_OUTPUT_NAMES: Final = _FINDINGS_NAMES | {
+    names.OUTPUT_FILES_CREATED,
+    names.OUTPUT_CODE_QUALITY,
+    names.OUTPUT_TEST_COVERAGE,
+    names.OUTPUT_SECURITY,
+    names.OUTPUT_ISSUES,
+}
 
 
 def _output(reader: AttributeReader) -> r.Output:
-    findings = {severity: reader.count(key) for severity, key in _FINDINGS.items()}
-    given = {severity: count for severity, count in findings.items() if count is not None}
+    if not reader.has_any(_OUTPUT_NAMES):
+        return r.NO_OUTPUT
     return r.Output(
         files_created=reader.count(names.OUTPUT_FILES_CREATED),
         code_quality=reader.score(names.OUTPUT_CODE_QUALITY),
         test_coverage=reader.score(names.OUTPUT_TEST_COVERAGE),
         security=reader.score(names.OUTPUT_SECURITY),
-        findings=given or None,
+        findings=_findings(reader) if reader.has_any(_FINDINGS_NAMES) else None,
         issues=reader.names(names.OUTPUT_ISSUES),
     )
+
+
+def _findings(reader: AttributeReader) -> dict[Severity, int] | None:
+    findings = {severity: reader.count(key) for severity, key in _FINDINGS.items()}
+    return {severity: count for severity, count in findings.items() if count is not None} or None
+
+
+_USAGE_NAMES: Final = frozenset(
+    {
+        names.REQUEST_MODEL,
+        names.RESPONSE_MODEL,
+        names.INPUT_TOKENS,
+        names.OUTPUT_TOKENS,
+        names.CACHE_READ_TOKENS,
+        names.CACHE_WRITE_TOKENS,
+        names.COST_USD,
+    }
+)
 
 
 def _usage(reader: AttributeReader) -> r.Usage | None:
     """
     Tokens and cost in the standard attributes, None where there are none.
     """
+    if not reader.has_any(_USAGE_NAMES):
+        return None
     usage = _spent(reader)
     spent = usage.input or usage.output or usage.cache_read or usage.cache_write
     return usage if spent or usage.cost_usd is not None else None

@@ -87,9 +87,8 @@ class MetricWriter:
         """
         Add to a counter; *record* is the event's example.
         """
-        self._series.count(
-            spec, orchestrator, labels, amount, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
-        )
+        exemplar = self._exemplar if record is self._record else self._exemplar_of(record)
+        self._series.count(spec, orchestrator, labels, amount, clock_ns=self.clock_ns, exemplar=exemplar)
 
     def count_own(self, spec: MetricSpec, labels: Labels, amount: int = 1) -> None:
         """
@@ -125,9 +124,8 @@ class MetricWriter:
         """
         Add an observation, in the unit of *spec*; *record* is its example.
         """
-        self._series.observe(
-            spec, orchestrator, labels, value, clock_ns=self.clock_ns, exemplar=self._exemplar_of(record)
-        )
+        exemplar = self._exemplar if record is self._record else self._exemplar_of(record)
+        self._series.observe(spec, orchestrator, labels, value, clock_ns=self.clock_ns, exemplar=exemplar)
 
     def observe_duration(self, spec: MetricSpec, labels: Labels, record: Record) -> None:
         """
@@ -212,9 +210,9 @@ class MetricWriter:
         """
         One exemplar serves all that a record counts.
         """
-        if record is None or not record.place.trace_id:
+        if record is None:
             return None
-        if record is not self._record:
-            self._record = record
-            self._exemplar = Exemplar(record.place.trace_id, record.place.session, record.end_ns)
+        place = record.place
+        self._record = record
+        self._exemplar = Exemplar(place.trace_id, place.session, record.end_ns) if place.trace_id else None
         return self._exemplar

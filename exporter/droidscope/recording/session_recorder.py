@@ -7,7 +7,6 @@ total, except where `docs/metrics.md` says that a counter cannot be taken back.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
@@ -67,8 +66,7 @@ class SessionRecorder:
         self._settings = settings
         self._writer = writer
         self._sessions = sessions
-        self._stored: Counter[str] = Counter()
-        self._stored_of_clients: Counter[tuple[str, str]] = Counter()
+        self._stored: dict[tuple[type, str | None], int] = {}
         self._analyses = analyses
         self._process = ""
         self._phases = PhaseRecorder(writer)
@@ -79,7 +77,7 @@ class SessionRecorder:
             settings, writer, sessions, analyses, names, self._messages, self._tasks
         )
         self._ends_by_id = EndsById(sessions, self._endings)
-        self._by_type: dict[type, Callable[[Any, SessionState], None]] = {
+        by_type: dict[type, Callable[[Any, SessionState], None]] = {
             r.Session: self._endings.session,
             r.Phase: self._phases.phase,
             r.Task: self._tasks.task,
@@ -98,6 +96,11 @@ class SessionRecorder:
             r.Blocked: self._phases.blocked,
             r.Unblocked: self._phases.unblocked,
         }
+        # With what it is, since to look each up for every record takes longer.
+        self._by_type = {
+            type_: (change, type_ in _FRAMES, type_ not in _STILL, type_ in _ANALYSED)
+            for type_, change in by_type.items()
+        }
 
     def take(self, record: r.Record, process: str = "") -> bool:
         """
@@ -107,37 +110,41 @@ class SessionRecorder:
         self._process = process
         directed = self._ends_by_id.directed(record)
         if directed is not None:
-            return self._take(directed)
+            return self._change(directed)
         self._count_stored(record)
         self._writer.count_own(m.LATE_RECORDS, ())
         return True
 
-    def _take(self, record: r.Record) -> bool:
+    def _change(self, record: r.Record) -> bool:
         clock_ns, type_ = self._writer.clock_ns, type(record)
-        if type_ in _FRAMES and _goes_on(record):
+        change, is_frame, moves, is_analysed = self._by_type[type_]
+        if is_frame and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
-        if isinstance(record, r.Conflict) and record.id in session.conflicts:
+        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[attr-defined] # it is one
             return False
-        if type_ in _FRAMES and _starts_anew(record, session):
+        if is_frame and _starts_anew(record, session):
             self._endings.finish(session)
             self._analyses.forget(session.key)
             session = self._sessions.restart(session, record.place, record.start_ns, clock_ns)
             first = True
         if first and session.started:
             self._endings.opened(session)
-        elif ended(session) and session.close_clock is None:
+        elif session.outcome is not None and session.close_clock is None and ended(session):
             self._writer.count_own(m.LATE_RECORDS, ())
         session.records += 1
         if session.records > self._settings.records_limit:
             session = self._split(session)
-        self._count_stored(record)
-        if type_ not in _STILL:
+        place = record.place
+        stored = type_, place.orchestrator[0] if place.native else None
+        self._stored[stored] = self._stored.get(stored, 0) + 1
+        if moves:
             session.moved_clock = clock_ns
-        self._by_type[type_](record, session)
-        if type_ in _FRAMES:
+        change(record, session)
+        if is_frame:
             self._after_frame(record, session)
-        self._after(type_, session)
+        if type_ is not r.Session or self._sessions.get(session.key) is session:  # not a part of another
+            self._after(session, is_analysed=is_analysed)
         return True
 
     def _after_frame(self, record: r.Record, session: SessionState) -> None:
@@ -145,19 +152,18 @@ class SessionRecorder:
         if is_start and session.running and self._process:
             self._sessions.processes.move(session, self._process)
 
-    def _after(self, type_: type, session: SessionState) -> None:
-        if type_ is r.Session and self._sessions.get(session.key) is not session:
-            return  # it turned out to be a part of another one
+    def _after(self, session: SessionState, *, is_analysed: bool) -> None:
         if not session.started:
             self._confirm(session)
         is_closed = session.outcome is not None and session.close_clock is None
-        if is_closed and session.analysis_clock is None and type_ in _ANALYSED:
+        if is_closed and session.analysis_clock is None and is_analysed:
             session.analysis_clock = (
                 self._writer.clock_ns + self._settings.close_after_ns + session.size * ANALYSIS_NS
             )
             self._sessions.schedule(session)
         self._sessions.measure(session)
-        self._make_room()
+        if self._sessions.retained_size > self._settings.retained_limit:
+            self._make_room()
 
     def _split(self, session: SessionState) -> SessionState:
         """
@@ -209,22 +215,16 @@ class SessionRecorder:
             session.started = True
             self._endings.opened(session)
 
-    def _count_stored(self, record: r.Record) -> None:
-        kind = _KINDS[type(record)]
-        self._stored[kind] += 1
-        if record.place.native and type(record) in r.CLIENT_KINDS:
-            self._stored_of_clients[record.place.orchestrator[0], kind] += 1
-
     def post(self) -> None:
         """
         Count what was stored since the last time: once a kind costs less than once a record.
         """
-        for kind, n in self._stored.items():
-            self._writer.count_own(m.RECORDS, (kind,), n)
-        for labels, n in self._stored_of_clients.items():
-            self._writer.count_own(m.CLIENT_RECORDS_STORED, labels, n)
+        for (type_, _), n in self._stored.items():
+            self._writer.count_own(m.RECORDS, (_KINDS[type_],), n)
+        for (type_, orchestrator), n in self._stored.items():
+            if orchestrator is not None and type_ in r.CLIENT_KINDS:
+                self._writer.count_own(m.CLIENT_RECORDS_STORED, (orchestrator, _KINDS[type_]), n)
         self._stored.clear()
-        self._stored_of_clients.clear()
 
     @property
     def endings(self) -> SessionEndings:

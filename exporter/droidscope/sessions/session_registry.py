@@ -68,6 +68,9 @@ class SessionRegistry:
         self._ended: OrderedDict[SessionKey, None] = OrderedDict()
         self._forgotten: BoundedMap[SessionKey, ForgottenSession] = BoundedMap(FORGOTTEN_LIMIT)
         self._last_receipt: BoundedMap[OrchestratorLabels, int] = BoundedMap(RECEIPTS_LIMIT)
+        # The last of `_last_receipt`.
+        self._receipt_orchestrator: OrchestratorLabels | None = None
+        self._receipt_clock = 0
         self.queue = DueQueue(self._by_key)
         self.ids = SessionIds(self._by_key)
         self.processes = ProcessSessions(self._by_key)
@@ -91,16 +94,26 @@ class SessionRegistry:
         Returns:
             The session, and whether nothing was known of it before.
         """
-        self._last_receipt.put(place.orchestrator, clock_ns)
-        key = (place.orchestrator, place.session)
+        orchestrator = place.orchestrator
+        if clock_ns != self._receipt_clock or orchestrator != self._receipt_orchestrator:
+            self._receive(orchestrator, clock_ns)
+        key = (orchestrator, place.session)
         session = self._by_key.get(key)
         if session is not None and session.run == place.run:
             self._by_key.move_to_end(key)
             session.last_clock = clock_ns
             session.unnamed_clock = None
-            self._learn(session, place, start_ns)
+            if start_ns < session.start_ns or not (session.pattern and session.trace_id):
+                self._learn(session, place, start_ns)
             return session, False
         return self._arrive_otherwise(place, start_ns, clock_ns)
+
+    def _receive(self, orchestrator: OrchestratorLabels, clock_ns: int) -> None:
+        """
+        Note that something of an orchestrator arrived; again at one clock, it changes nothing.
+        """
+        self._receipt_orchestrator, self._receipt_clock = orchestrator, clock_ns
+        self._last_receipt.put(orchestrator, clock_ns)
 
     def _learn(self, session: SessionState, place: Place, start_ns: int) -> None:
         if start_ns < session.start_ns and not ended(session):
@@ -144,7 +157,7 @@ class SessionRegistry:
         """
         Record that a live process named a session as open in it.
         """
-        self._last_receipt.put(session.orchestrator, clock_ns)
+        self._receive(session.orchestrator, clock_ns)
         self._touch(session, clock_ns)
         self.processes.move(session, process)
         if not session.alive_seen:
@@ -365,6 +378,7 @@ class SessionRegistry:
         self._last_receipt = BoundedMap(
             RECEIPTS_LIMIT, ((relabel(labels), clock_ns) for labels, clock_ns in dump.last_receipt)
         )
+        self._receipt_orchestrator = None
         self.ids.rebuild(dump.sessions)
         self.processes.rebuild(dump.sessions)
         self.retained_size = sum(session.measured_size for session in dump.sessions)

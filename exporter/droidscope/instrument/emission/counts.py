@@ -50,7 +50,8 @@ class ClientCounters:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[str, dict[Key, int]] = {}
+        # In lists of one, so that a key is looked up once.
+        self._counts: dict[str, dict[Key, list[int]]] = {}
         self.restart()
 
     def restart(self) -> None:
@@ -64,18 +65,25 @@ class ClientCounters:
         """
         Count *amount* more under *name* and *labels*, which come in the same order each time.
         """
-        counts, key = self._counts[name], tuple(labels.items())
+        self.add_key(name, tuple(labels.items()), amount)
+
+    def add_key(self, name: str, key: Key, amount: int = 1) -> None:
+        """
+        As `add`, under the labels of *key*.
+        """
+        counts = self._counts[name]
         with self._lock:
-            if key not in counts:
-                key = _bounded(key, counts)
-            counts[key] = counts.get(key, 0) + amount
+            count = counts.get(key)
+            if count is None:
+                count = counts.setdefault(_bounded(key, counts), [0])
+            count[0] += amount
 
     def counts(self, name: str) -> list[tuple[Key, int]]:
         """
         All counts of one counter, by labels.
         """
         with self._lock:
-            return list(self._counts[name].items())
+            return [(key, count[0]) for key, count in self._counts[name].items()]
 
 
 @dataclass(slots=True)
@@ -99,19 +107,20 @@ class ClientDurations:
         self._points: dict[Key, DurationPoint] = {}
         self._lock = Lock()
 
-    def record(self, seconds: float, labels: Mapping[str, str]) -> None:
+    def record(self, seconds: float, key: Key) -> None:
         """
-        Count one duration under *labels*, which come in the same order each time.
+        Count one duration under the labels of *key*, which come in the same order each time.
         """
-        key = tuple(labels.items())
         with self._lock:
             point = self._points.get(key)
             if point is None:
                 point = self._points.setdefault(_bounded(key, self._points), DurationPoint())
             point.buckets[bisect_left(attributes.DURATION_BOUNDS, seconds)] += 1
             point.sum += seconds
-            point.min = min(point.min, seconds)
-            point.max = max(point.max, seconds)
+            if seconds < point.min:  # noqa: PLR1730 - `min` is a call, and every task comes by here
+                point.min = seconds
+            if seconds > point.max:  # noqa: PLR1730 - as above
+                point.max = seconds
 
     def points(self) -> list[tuple[Key, DurationPoint]]:
         """

@@ -18,7 +18,6 @@ from opentelemetry.trace import (
     SpanContext,
     SpanKind,
     get_current_span,
-    set_span_in_context,
 )
 
 from droidscope.conventions import attributes as names
@@ -132,7 +131,7 @@ class OwnRoad(Emitter):
         kind: SpanKind,
         values: dict[str, AttributeValue],
         start_ns: int | None = None,
-    ) -> tuple[Span, Context]:
+    ) -> tuple[Span, Span | None]:
         """
         Begin a light span. It is current for others unless their provider is there.
         """
@@ -146,7 +145,7 @@ class OwnRoad(Emitter):
             if self._sampler is not None:
                 root = decided_context(self._sampler, previous, root, name, kind, values)
             span = LightSpan(self._origin, name, None, kind, values, root, start_ns)
-        return span, previous if beside else set_span_in_context(span, previous)
+        return span, None if beside else span
 
     def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - all or none
         """

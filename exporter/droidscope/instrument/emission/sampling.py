@@ -79,11 +79,13 @@ class _Decisions:
         """
         *span* itself if the sampler had taken it, else a view of it that shows others that it had not.
         """
-        own, around = span.get_span_context(), get_current_span(previous).get_span_context()
+        shown = get_current_span(previous).get_span_context()
+        if shown[5] and shown[3] & _SAMPLED:  # valid and sampled, as nearly always: their names take longer
+            return span
+        own = span.get_span_context()
         if not own.trace_flags.sampled:  # the tracer is switched off
             return span
-        shown = around
-        if not around.is_valid:
+        if not shown.is_valid:
             shown = decided_context(self._sampler, previous, own, name, kind, values)
         if shown.trace_flags.sampled:
             return span

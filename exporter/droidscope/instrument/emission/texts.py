@@ -55,7 +55,7 @@ def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:
     return text
 
 
-def clean_texts(texts: dict[str, str], limit: int = TEXT_LIMIT) -> dict[str, str]:
+def clean_texts(texts: Mapping[str, str], limit: int = TEXT_LIMIT) -> Mapping[str, str]:
     """
     *texts* themselves if all are clean, else a copy that is.
     """

@@ -211,7 +211,7 @@ class _LaterSpan(SessionById):
     def _describe(self) -> Description:
         name, own_ids, values = super()._describe()
         if not own_ids[names.PATTERN_ID]:  # the exporter has it from the start
-            del own_ids[names.PATTERN_ID]
+            own_ids = without(frozenset({names.PATTERN_ID}), own_ids)
         return name.strip(), own_ids, values
 
 
