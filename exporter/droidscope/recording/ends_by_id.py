@@ -24,7 +24,7 @@ class EndsById:
         self._sessions = sessions
         self._endings = endings
 
-    def directed(self, record: r.Record) -> r.Record | None:
+    def directed(self, record: r.PlacedRecord) -> r.PlacedRecord | None:
         """
         Such a span as one of the run that it ends, which goes on with it; None if no run is open: then it is
         kept, for the start of one may arrive later. Other records are as they are.
@@ -70,7 +70,7 @@ def _as_last_of(session: SessionState, record: r.Session) -> r.Session:
     """
     The span as the last one of a session; of a run of its own that has ended it tells nothing else.
     """
-    session.go_on(record.place.run)
+    session.go_on(record.place.run, record.start_ns)
     session.resumed = True
     waited_ns = record.waited_ns if record.resumed else 0
     start_ns = max(record.start_ns, session.start_ns)
