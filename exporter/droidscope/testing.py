@@ -7,7 +7,7 @@ fixture `droidscope_capture`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Capture", "capture", "droidscope_capture"]
 
 
+def __dir__() -> list[str]:
+    return [name for name in __all__ if name in globals()]
+
+
 class Capture:
     """
     What was emitted while capturing, in memory.
@@ -53,6 +57,9 @@ class Capture:
         self._logger_provider = LoggerProvider(shutdown_on_exit=False)
         self._logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._logs))
         self._meter_provider = MeterProvider([self._metrics], shutdown_on_exit=False)
+
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:

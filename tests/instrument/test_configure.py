@@ -39,10 +39,33 @@ def receiver():
         ),
         (
             {"text_limit": -1},
-            "text_limit is -1; expected at least 128 characters, or 0 for no",
+            "text_limit is -1; expected 128 to 262144 characters, or 0 for no",
         ),
-        ({"text_limit": 20}, "text_limit is 20; expected at least 128 characters"),
-        ({"text_limit": True}, "text_limit is True; expected at least 128 characters"),
+        ({"text_limit": 20}, "text_limit is 20; expected 128 to 262144 characters"),
+        ({"text_limit": 10**7}, "text_limit is 10000000; expected 128 to 262144 characters"),
+        ({"text_limit": True}, "text_limit is True; expected 128 to 262144 characters"),
+        ({"stack_traces": "no"}, "stack_traces is 'no'; expected True or False"),
+        ({"stack_traces": "false", "text_limit": 0}, "stack_traces is 'false'; expected True or False"),
+        ({"stack_traces": None}, "stack_traces is None; expected True or False"),
+        ({"on_exit": "yes"}, "on_exit is 'yes'; expected True or False"),
+        ({"frameworks": 3}, "frameworks is 3; expected True or False"),
+        ({"headers": {"a\n": "b"}}, r"headers has the name 'a\\n'; expected letters"),
+        ({"headers": {"": "b"}}, "headers has the name ''; expected letters"),
+        ({"headers": {"ä": "b"}}, "headers has the name 'ä'; expected letters"),
+        ({"headers": {"a": "b\n"}}, "the value of 'a' in headers cannot be sent; expected Latin-1"),
+        ({"headers": {"a": "b\x00"}}, "the value of 'a' in headers cannot be sent"),
+        ({"headers": {"a": "€"}}, "the value of 'a' in headers cannot be sent; expected Latin-1"),
+        ({"headers": {"a": "ä"}, "protocol": "grpc"}, "in headers cannot be sent; expected ASCII"),
+        (
+            {"endpoint": "http://host:4318/v1/traces"},
+            "endpoint is 'http://host:4318/v1/traces'; expected the base URL of all signals, http://host:4318$",
+        ),
+        ({"endpoint": "https://host/otlp/v1/logs/"}, "the base URL of all signals, https://host/otlp$"),
+        ({"endpoint": "http://host/?key=a"}, "the base URL of all signals, http://host$"),
+        (
+            {"endpoint": "host:4317/v1/metrics", "protocol": "grpc"},
+            "the base URL of all signals, host:4317$",
+        ),
     ],
 )
 def test_what_cannot_be_honoured_is_refused(arguments, message):
@@ -61,6 +84,42 @@ def test_a_protocol_that_a_variable_gets_wrong_is_refused(monkeypatch):
 
     with pytest.raises(ds.ConfigError, match="OTEL_EXPORTER_OTLP_PROTOCOL is 'udp'; expected one of"):
         ds.configure()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ENDPOINT", "http://host:4318/v1/traces", "ENDPOINT is .*; expected the base URL of all signals"),
+        ("HEADERS", "a=b%0Ac", "the value of 'a' in OTEL_EXPORTER_OTLP_HEADERS cannot be sent"),
+        ("TRACES_HEADERS", "a=%E2%82%AC", "the value of 'a' in OTEL_EXPORTER_OTLP_HEADERS cannot be sent"),
+    ],
+)
+def test_a_variable_by_which_nothing_could_arrive_is_refused(monkeypatch, name, value, message):
+    """
+    The message names the variable, and shows no value of a header.
+    """
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", value)
+
+    with pytest.raises(ds.ConfigError, match=message) as refused:
+        ds.configure()
+    assert "€" not in str(refused.value)
+
+
+def test_headers_that_can_be_sent_arrive(receiver):
+    """
+    Latin-1 and tabs, too, and a variable for one signal has its whole URL.
+    """
+    done = run_process(
+        f"""
+        ds.configure(endpoint="{receiver.url}", service_name="fleet", headers={{"x-team": "caf\u00e9\tone"}})
+        with ds.session("p"):
+            pass
+        print(ds.flush())
+        """
+    )
+
+    assert done.stdout == "True\n"
+    assert len(span_rows(receiver)) == 1
 
 
 def test_the_same_call_again_changes_nothing(receiver):

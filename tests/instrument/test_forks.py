@@ -215,6 +215,71 @@ wait(*children)
     assert len(rows) == instances(rows) == 20
 
 
+def test_a_fork_while_a_thread_records_for_the_first_time(receiver):
+    """
+    What that thread needs to begin, and holds at that moment, the child needs, too.
+    """
+    configured(
+        receiver,
+        """
+import threading, time
+from opentelemetry.sdk.resources import Resource
+
+began, begun, once, create = time.monotonic(), threading.Event(), threading.Lock(), Resource.create
+def slow(*arguments):
+    with once:
+        begun.set()
+        time.sleep(0.5)
+        return create(*arguments)
+Resource.create = slow
+
+thread = threading.Thread(target=task, args=("thread",))
+thread.start()
+assert begun.wait(20)
+children = [fork(lambda: task("child")) for _ in range(3)]
+assert time.monotonic() - began < 4
+thread.join()
+wait(*children)
+""",
+    )
+
+    assert Counter(row.name for row in span_rows(receiver)) == {
+        "invoke_agent thread": 1,
+        "invoke_agent child": 3,
+    }
+
+
+def test_a_child_goes_on_with_what_a_thread_of_its_parent_was_using(receiver):
+    """
+    The pauses of a session and its counts, whoever held their locks.
+    """
+    configured(
+        receiver,
+        """
+from threading import Event, Thread
+ended = Event()
+def busy():
+    while not ended.is_set():
+        with ds.waiting("x"):
+            ds.conflict("schema")
+with ds.session("p"):
+    threads = [Thread(target=ds.carry(busy)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    def child():
+        with ds.waiting("child"):
+            task("child")
+    children = [fork(child) for _ in range(20)]
+    ended.set()
+    for thread in threads:
+        thread.join()
+wait(*children)
+""",
+    )
+
+    assert sum(row.name == "invoke_agent child" for row in span_rows(receiver)) == 20
+
+
 POOL = """
 import multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor

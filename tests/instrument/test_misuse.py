@@ -49,6 +49,23 @@ def broken():
     raise RuntimeError("no more")
 
 
+class Unhashable:
+    """
+    What cannot be the key of anything.
+    """
+
+    def __hash__(self):
+        raise RuntimeError("has no hash")
+
+
+def set_attribute(key):
+    """
+    Set an attribute of a task.
+    """
+    with ds.task("d") as task:
+        task.set_attribute(key, 1)
+
+
 NUMBERS = itertools.count()
 """
 For ids that are used once.
@@ -147,6 +164,13 @@ WRONG_CALLS = {
     "model_call without parentheses": lambda: ds.model_call(function),
     "model_call(vendor)": lambda: ds.model_call("m", vendor="v"),
     "used(tokens)": lambda: opened(ds.model_call("m")).used(tokens=1),
+    "waiting without parentheses": lambda: ds.waiting(function),
+    "blocked without parentheses": lambda: ds.blocked(function),
+    "progress as a decorator": lambda: ds.progress(function),
+    "conflict as a decorator": lambda: ds.conflict(classmethod(function)),
+    "tell as a decorator": lambda: ds.tell(Klass),
+    "a pattern of spaces": lambda: ds.session("  ")(function),
+    "a type of spaces": lambda: ds.task("d", " ")(function),
     "waiting(why)": lambda: ds.waiting(why="approval"),
     "resumed of something": lambda: ds.resumed("approval"),
     "a session made": ds.Session,
@@ -381,6 +405,18 @@ WRONG_VALUES = {
     "tokens of a model": lambda: used(input_tokens=-1),
     "a cost of a model": lambda: used(cost_usd="0.1"),
     "a reason to wait": lambda: ds.waiting(3),
+    "a reason of a session to wait": lambda: opened(ds.session("p")).wait(5),
+    "a droid of spaces": lambda: entered(ds.task(" \t")),
+    "a type of spaces": lambda: entered(ds.task("d", "  ")),
+    "an id of spaces": lambda: entered(ds.task("d", id=" ")),
+    "a sender of spaces": lambda: ds.tell("\n"),
+    "a receiver of spaces": lambda: ds.tell("d", " "),
+    "a conflict of spaces": lambda: ds.conflict(" "),
+    "an answer of a list": lambda: used(response_model=[1]),
+    "more of the cache than of the input": lambda: used(input_tokens=10, cache_read_tokens=50),
+    "more to the cache than of the input": lambda: used(input_tokens=10, cache_write_tokens=11),
+    "a key that is none": lambda: set_attribute(["a"]),
+    "a key without a hash": lambda: set_attribute(Unhashable()),
     "attributes of a session": lambda: entered(ds.session("p", attributes=3)),
     "an attribute of a task": lambda: entered(ds.task("d", attributes={"k": [1]})),
     "a session that resumes": lambda: entered(ds.session("p", id="r", resume="yes")),

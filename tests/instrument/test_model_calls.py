@@ -321,6 +321,118 @@ def test_events_of_a_stream_may_be_given_one_by_one(seen):
     assert used(seen) == (330, 99, 300, 20)
 
 
+STREAMS = {
+    "OpenAI": ([{"choices": [1], "usage": None}, ANSWERS["OpenAI, chat"][0]], 20),
+    "Anthropic": (
+        [
+            {"type": "message_start", "message": ANSWERS["Anthropic"][0]},
+            {"type": "message_delta", "usage": {"output_tokens": 9}},
+            {"type": "message_stop"},
+        ],
+        9,
+    ),
+    "a framework": ([("text", {}), (ANSWERS["Mistral"][0], {"step": 1})], 4),
+    "an answer at the end": (["text", ANSWERS["Mistral"][0]["usage"]], 4),
+}
+
+
+@pytest.mark.parametrize(("events", "output"), STREAMS.values(), ids=STREAMS.keys())
+@pytest.mark.parametrize("form", [lambda event: event, as_object])
+async def test_what_a_generator_yields_is_read(seen, caplog, events, output, form):
+    """
+    Whether it is one itself, of either kind, or is returned; what it yields is handed on untouched.
+    """
+    given = [form(event) for event in events]
+
+    def stream():
+        yield from given
+
+    async def stream_later():
+        for event in given:
+            yield event
+
+    call = ds.model_call("m")
+    with ds.session("p"):
+        assert list(call(stream)()) == given
+        assert list(call(lambda *_: stream())()) == given
+        assert [event async for event in call(stream_later)()] == given
+
+    totals = [span.attributes[names.OUTPUT_TOKENS] for span in seen.records("model_request")]
+    assert totals == [output] * 3
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_a_generator_that_says_nothing_is_logged_once(seen, caplog, has_ended):
+    """
+    If it was read to its end; else its usage may just have been to come.
+    """
+
+    @ds.model_call("m")
+    def stream():
+        yield "text"
+        yield "more"
+
+    with ds.session("p"):
+        for _ in range(2):
+            items = stream()
+            next(items)
+            if has_ended:
+                list(items)
+            items.close()
+
+    assert used_by_each(seen) == [None, None]
+    messages = [record.getMessage() for record in caplog.records]
+    assert ["no usage is found in what a call of m has yielded" in text for text in messages] == (
+        [True] if has_ended else []
+    )
+    assert all(record.pathname == __file__ for record in caplog.records)
+
+
+def used_by_each(seen):
+    """
+    The input of each call.
+    """
+    return [span.attributes.get(names.INPUT_TOKENS) for span in seen.records("model_request")]
+
+
+def test_a_usage_that_a_generator_states_wins(seen, caplog):
+    """
+    Over what it yields, before and after.
+    """
+
+    @ds.model_call("m")
+    def stream():
+        yield ANSWERS["Mistral"][0]
+        ds.current(ds.ModelCall).used(input_tokens=1, output_tokens=2)
+        yield ANSWERS["Mistral"][0]
+
+    with ds.session("p"):
+        list(stream())
+
+    assert used(seen) == (1, 2, None, None)
+    assert not caplog.records
+
+
+def test_a_stream_that_is_no_generator_is_logged_once(seen, caplog):
+    """
+    Its usage comes after the call has ended.
+    """
+
+    class Stream:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            raise StopIteration
+
+    with ds.session("p"):
+        ds.model_call("m")(lambda stream: stream)(Stream())
+
+    assert used(seen) == (None, None, None, None)
+    assert "has ended with a stream, a " in caplog.text
+
+
 def test_usage_that_is_not_understood_is_told(seen, caplog):
     """
     With the way out.
@@ -342,6 +454,40 @@ def test_an_amount_that_is_none_is_dropped(seen, amount):
 
     assert used(seen) == (None, 1, None, None)
     assert seen.count(names.CLIENT_DROPPED) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ([{"input_tokens": 10, "cache_read_tokens": 50}], (10, None, None, None)),
+        ([{"input_tokens": 10}, {"cache_read_tokens": 6, "cache_write_tokens": 5}], (10, None, None, None)),
+        ([{"input_tokens": 10}, {"cache_read_tokens": 6}, {"cache_write_tokens": 5}], (10, None, 6, None)),
+        ([{"cache_read_tokens": 50}, {"input_tokens": 10, "output_tokens": 1}], (None, 1, 50, None)),
+    ],
+)
+def test_no_more_is_cached_than_was_sent(seen, caplog, given, left):
+    """
+    Of what contradicts each other, what came first stands.
+    """
+    with ds.session("p"), ds.model_call("m") as call:
+        for amounts in given:
+            call.used(**amounts)
+
+    assert used(seen) == left
+    (warning,) = caplog.records
+    assert warning.pathname == __file__
+
+
+def test_all_of_the_input_may_be_cached(seen, caplog):
+    """
+    In one call, or in any order.
+    """
+    with ds.session("p"), ds.model_call("m") as call:
+        call.used(cache_read_tokens=6, cache_write_tokens=4)
+        call.used(input_tokens=10)
+
+    assert used(seen) == (10, None, 6, 4)
+    assert not caplog.records
 
 
 def test_an_unknown_amount_is_a_type_error():

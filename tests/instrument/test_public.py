@@ -11,6 +11,7 @@ from importlib.metadata import version
 import pytest
 
 import droidscope as ds
+from droidscope import testing
 
 WITHOUT_SDK = """
     import sys
@@ -63,6 +64,50 @@ def test_completion_shows_the_public_names_alone():
     Neither where they come from, nor what the module imports.
     """
     assert dir(ds) == sorted(ds.__all__)
+
+
+class Mine(ds.AnalyticsOrchestrator):
+    """
+    An orchestrator of the user's.
+    """
+
+    def execute_task(self):
+        """
+        Nothing to do.
+        """
+
+
+@pytest.mark.parametrize(
+    ("make", "shown"),
+    [
+        (lambda: ds.session("p"), ""),
+        (lambda: ds.within("s"), ""),
+        (lambda: ds.waiting("approval"), "end"),
+        (lambda: ds.blocked("review"), "end"),
+        (
+            lambda: Mine().analytics,
+            "cancel_session complete_session fail_session get_metrics start_session",
+        ),
+        (
+            testing.Capture,
+            "close count emitter events events_named one records spans tracer_provider",
+        ),
+        (lambda: testing, "Capture capture droidscope_capture"),
+    ],
+)
+def test_completion_shows_what_is_documented(make, shown):
+    """
+    Nothing of how it is done, and no import of a module.
+    """
+    assert dir(make()) == shown.split()
+
+
+def test_what_lasts_says_how_it_ends():
+    """
+    As others do, in place of an address.
+    """
+    assert repr(ds.waiting("x")) == "<droidscope.waiting(): until the end of its `with` block, or its end()>"
+    assert repr(ds.blocked()).startswith("<droidscope.blocked(): ")
 
 
 OF_TASKS = "droid id outcome output retry_later set_attribute set_attributes"

@@ -8,6 +8,7 @@ import pytest
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
+from droidscope.instrument import providers
 
 
 def given(span):
@@ -106,6 +107,15 @@ def test_both_spans_of_a_delivery_have_them(seen):
         raise ValueError
 
     assert given(seen.one("attempt")) == given(seen.one("task")) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("key", [["a"], {}, None])
+def test_a_key_that_is_none_stays_out_of_the_work(key):
+    """
+    Without a provider, too.
+    """
+    with providers.override(None), ds.task("d") as task:
+        task.set_attribute(key, 1)
 
 
 def test_an_ended_span_takes_none(seen):

@@ -48,6 +48,82 @@ def test_only_a_truth_value_or_a_verdict_decides(seen, returned, passed, score):
     assert verdict_of(seen) == (passed, score)
 
 
+def numpy_boolean(value, name):
+    """
+    What numpy's comparisons return, for a machine that need not have numpy.
+    """
+    return type(name, (), {"__bool__": lambda _: value, "__module__": "numpy"})()
+
+
+@pytest.mark.parametrize("name", ["bool_", "bool"])
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_boolean_of_numpy_is_one(seen, caplog, name, passed):
+    """
+    Under both of its names, by itself and in a verdict.
+    """
+    returned = numpy_boolean(passed, name)
+    with ds.session("p"):
+        assert ds.gate("g")(lambda: returned)() is returned
+        ds.gate("g")(lambda: ds.Verdict(returned))()
+        with ds.synthesis() as synthesis:
+            synthesis.integrated(gates_passed=returned)
+
+    assert [span.attributes[names.GATE_PASSED] for span in seen.records("gate")] == [passed] * 2
+    assert seen.one("synthesis").attributes[names.SYNTHESIS_GATES_PASSED] is passed
+    assert not caplog.records
+
+
+def test_a_comparison_of_an_array_is_a_verdict(seen):
+    """
+    As numpy itself has it.
+    """
+    numpy = pytest.importorskip("numpy")
+    with ds.session("p"):
+        ds.gate("g")((numpy.array([1, 2]) > 5).any)()
+
+    assert verdict_of(seen) == (False, None)
+
+
+@pytest.mark.parametrize("returned", [(False, "why"), 0, "failed", [], numpy_boolean(False, "ndarray")])
+def test_what_is_no_verdict_is_logged_once(seen, caplog, returned):
+    """
+    With the place; nothing is dropped.
+    """
+
+    @ds.gate("g")
+    def check():
+        return returned
+
+    with ds.session("p"):
+        for _ in range(2):
+            check()
+
+    (warning,) = caplog.records
+    assert "is no verdict; the gate has passed" in warning.getMessage()
+    assert warning.pathname == __file__
+    assert seen.count(names.CLIENT_DROPPED) == 0
+
+
+def test_a_gate_that_has_stated_its_verdict_may_return_anything(caplog, seen):
+    """
+    Nothing is logged, nor for a gate that returns nothing.
+    """
+
+    @ds.gate("g")
+    def check(stated):
+        if stated:
+            ds.current(ds.Gate).failed()
+            return "why"
+        return None
+
+    with ds.session("p"):
+        check(True)
+        check(False)
+
+    assert [span.attributes[names.GATE_PASSED] for span in seen.records("gate")] == [False, True]
+    assert not caplog.records
+
+
 async def test_every_kind_of_function_can_decide(seen):
     """
     Coroutine functions, what returns a coroutine, generators that return.

@@ -499,6 +499,6 @@ def test_attributes_of_the_user_are_kept_with_their_session(rig):
 
     (kept,) = rig.head.sessions
     assert len(kept.attributes) == 32
-    assert kept.attributes[:3] == (("a", "1"), ("b", "True"), ("key00", "x" * 256))
+    assert kept.attributes[:3] == (("a", 1), ("b", True), ("key00", "x" * 256))
     rig.pass_seconds(2)
     assert rig.head.analyses.find("s1")[0].attributes == kept.attributes

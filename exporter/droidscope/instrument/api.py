@@ -210,7 +210,8 @@ def model_call(model: str, *, provider: str | None = None) -> Operation[ModelCal
     """
     A call of a model, by the droid whose task it is inside of.
 
-    The response that a decorated function returns says what was used; in a block give it to `usage`.
+    The response that a decorated function returns says what was used, and so do the events that a decorated
+    generator yields; in a block give them to `usage`.
 
     Args:
         model: Name of the model that is asked; a bounded set of words.

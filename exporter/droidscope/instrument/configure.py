@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _LEAST_TEXT: Final = 128  # ids and names are cut, too, and must remain what they are
+_MOST_TEXT: Final = 262_144  # message, stack trace and status of one span, in UTF-8, fit in a gRPC request
 
 
 class _Configured:
@@ -75,7 +76,11 @@ def _hurry() -> None:
         sender.hurry()
 
 
-_process_end: Final = ProcessEnd(_end, _hurry)
+def _is_idle() -> bool:
+    return _sender() is None
+
+
+_process_end: Final = ProcessEnd(_end, _hurry, _is_idle)
 
 
 def configure(
@@ -117,7 +122,7 @@ def configure(
             when the first record begins: droidscope then sets one.
 
         text_limit: The longest text of an attribute, an exception's message or a stack trace, in
-            characters; with 0 or None neither messages nor stack traces are sent.
+            characters, from 128 to 262,144; with 0 or None neither messages nor stack traces are sent.
 
         stack_traces: Whether stack traces are sent.
 
@@ -128,8 +133,9 @@ def configure(
 
         spool_bytes: How much the folder holds at most: 1 GiB by default.
 
-        on_exit: Whether what waits is sent at the end of the process and of its forked children, and before
-            they die of SIGTERM.
+        on_exit: Whether what waits is sent at the end of the process and of its forked children, before
+            they die of SIGTERM, and for at most 2 s (5 s in a forked child) before os._exit ends them or
+            os.exec* replaces them: os._exit, os.execv, os.execve and signal.signal are wrapped for this.
 
     Raises:
         ConfigError: If an argument, or a standard variable, cannot be honoured.
@@ -138,8 +144,10 @@ def configure(
     _check_text("service_name", service_name)
     resource = _checked_resource(resource_attributes, service_name)
     _check_text("endpoint", endpoint)
+    for name, value in (("frameworks", frameworks), ("stack_traces", stack_traces), ("on_exit", on_exit)):
+        _check_flag(name, value)
     destination = Destination(endpoint, protocol, _checked_headers(headers), spool, spool_bytes, queue_bytes)
-    _configure(service_name, destination, resource, bool(frameworks), _texts(text_limit, stack_traces))
+    _configure(service_name, destination, resource, frameworks, _texts(text_limit, stack_traces))
     if on_exit:
         _process_end.watch()
     else:
@@ -220,7 +228,9 @@ def _shut_down(timeout_seconds: float) -> bool:
         road, _configured.setup = providers.made(), None
         if providers.is_configured():
             providers.use(None)
-    return road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else True
+    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else True
+    _process_end.cease()
+    return is_sent
 
 
 def sender_status() -> SenderStatus | None:
@@ -265,6 +275,11 @@ def _check_text(name: str, value: object) -> None:
         raise _refuse(name, value, "a text")
 
 
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _refuse(name, value, "True or False")
+
+
 def _checked_headers(headers: object) -> dict[str, str] | None:
     if headers is None:
         return None
@@ -291,9 +306,10 @@ def _checked_resource(given: object, service_name: str | None) -> dict[str, Any]
     return dict(given)
 
 
-def _texts(limit: object, stack_traces: object) -> TextSettings:
+def _texts(limit: object, stack_traces: bool) -> TextSettings:
     if limit is None or limit == 0:
         return TextSettings(messages=False, stack_traces=False)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < _LEAST_TEXT:
-        raise _refuse("text_limit", limit, f"at least {_LEAST_TEXT} characters, or 0 for no texts of errors")
-    return TextSettings(limit, stack_traces=bool(stack_traces))
+    if isinstance(limit, bool) or not isinstance(limit, int) or not _LEAST_TEXT <= limit <= _MOST_TEXT:
+        expected = f"{_LEAST_TEXT} to {_MOST_TEXT} characters, or 0 for no texts of errors"
+        raise _refuse("text_limit", limit, expected)
+    return TextSettings(limit, stack_traces=stack_traces)

@@ -12,6 +12,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import MessageType, Outcome
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids, new_id
+from droidscope.instrument.checks.decorated import no_decorator
 from droidscope.instrument.checks.values import (
     SEVERITIES,
     SeverityWord,
@@ -36,6 +37,7 @@ from droidscope.instrument.tasks import WithOutput
 TOLD: Final = (MessageType.COORDINATION.value, MessageType.DISCOVERY.value, MessageType.RESPONSE.value)
 
 
+@no_decorator
 @never_raise
 def tell(
     sender: str,
@@ -104,6 +106,7 @@ def output(**given: Unpack[OutputFields]) -> None:
     producer.output(**given)
 
 
+@no_decorator
 @never_raise
 def conflict(type: str, *, severity: SeverityWord | None = None) -> None:
     """
@@ -135,6 +138,7 @@ def conflict(type: str, *, severity: SeverityWord | None = None) -> None:
     emitter.counters.add(names.CLIENT_CONFLICTS, {names.CONFLICT_TYPE: kind})
 
 
+@no_decorator
 @never_raise
 def progress(ratio: float | Score | None = None) -> None:
     """
@@ -159,6 +163,7 @@ class BlockedPeriod(Period):
     """
 
     __slots__ = ("_context", "_phase")
+    function = "blocked"
 
     def __init__(self) -> None:
         self._context = get_current()
@@ -192,6 +197,7 @@ class BlockedPeriod(Period):
             )
 
 
+@no_decorator
 def blocked(reason: str = "") -> BlockedPeriod:
     """
     Record that the current phase is blocked, from here to `unblocked()` or to the end of the `with` block.

@@ -10,10 +10,10 @@ from typing import Final
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles
-from droidscope.instrument.checks.values import flag, whole
+from droidscope.instrument.checks.values import flag, truth, whole
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, enclosing
-from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.never_raise import never_raise, warn_once
 from droidscope.instrument.outputs import points
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.scores import Score
@@ -66,18 +66,27 @@ class GateSpan(InstrumentedSpan, handles.Gate):
         """
         self._decide(False, score)
 
+    @never_raise
     def returned(self, result: object) -> None:
         """
         Take what its function has returned as the verdict, if it is one and none was given before.
         """
-        if self._passed is not None:
+        if self._passed is not None or result is None:
             return
-        if isinstance(result, bool):
-            self._decide(result, None)
-        elif isinstance(result, Verdict):
-            passed = flag("Verdict(passed)", result.passed)
-            if passed is not None:
-                self._decide(passed, result.score)
+        if isinstance(result, Verdict):
+            passed, score = flag("Verdict(passed)", result.passed), result.score
+        else:
+            passed, score = truth(result), None
+            if passed is None:
+                warn_once(
+                    "gate:verdict",
+                    "the gate %s returned %r, which is no verdict; the gate has passed: return True, False "
+                    "or a droidscope.Verdict, or None",
+                    self.id,
+                    result,
+                )
+        if passed is not None:
+            self._decide(passed, score)
 
     @never_raise
     def _decide(self, passed: bool, score: Score | None) -> None:

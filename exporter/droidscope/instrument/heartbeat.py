@@ -5,7 +5,6 @@ Heartbeats: one event a process with the ids of its open sessions, so that a dea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Final, Protocol
 from weakref import WeakSet
@@ -14,6 +13,7 @@ from opentelemetry.context import Context
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument.emission.forks import after_fork_in_child
+from droidscope.instrument.emission.os_threads import OsThread, real_lock, real_rlock
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.providers import Emitter
 
@@ -69,7 +69,7 @@ class Heartbeat:
             self._add(session)
 
     @property
-    def thread(self) -> Thread | None:
+    def thread(self) -> OsThread | None:
         """
         The thread that sends, None while there is none.
         """
@@ -81,8 +81,8 @@ class Heartbeat:
         """
         self._sessions: WeakSet[OpenSession] = WeakSet()
         self._open_at: dict[Emitter, float] = {}
-        self._lock = Lock()
-        self._thread: Thread | None = None
+        self._lock = real_rlock()  # a signal handler may come while its own thread holds it
+        self._thread: OsThread | None = None
 
     def add(self, session: OpenSession) -> None:
         """
@@ -94,7 +94,7 @@ class Heartbeat:
                 self._start()
 
     def _start(self) -> None:
-        thread = Thread(target=self._run, name="droidscope-heartbeat", daemon=True)
+        thread = OsThread(self._run, "droidscope-heartbeat")
         try:
             thread.start()
         except RuntimeError:  # at the end of a process there are no more threads, and no need of this one
@@ -141,10 +141,11 @@ class Heartbeat:
         return (session.id for session in self._sessions if session.emitter is emitter)
 
     def _run(self) -> None:
-        pause = Event()
-        pause.wait(self._interval_seconds)
+        never = real_lock()
+        never.acquire()
+        never.acquire(timeout=self._interval_seconds)
         while self.send():
-            pause.wait(self._interval_seconds)
+            never.acquire(timeout=self._interval_seconds)
 
 
 def send_open(emitter: Emitter, ids: list[str]) -> None:

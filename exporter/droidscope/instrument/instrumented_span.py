@@ -87,6 +87,10 @@ class InstrumentedSpan:
     """
     Whether what a decorated function returns is of use to it.
     """
+    takes_items: ClassVar[bool] = False
+    """
+    Whether what a decorated generator yields is of use to it.
+    """
 
     emitter: Emitter | None = None
     """
@@ -200,6 +204,11 @@ class InstrumentedSpan:
     def returned(self, result: object) -> None:
         """
         Take what its function has returned.
+        """
+
+    def yielded(self, item: object) -> None:
+        """
+        Take what its function, a generator, has yielded.
         """
 
     def enter(self) -> None:

@@ -31,7 +31,7 @@ from opentelemetry.trace import (
 
 from droidscope.conventions import attributes
 from droidscope.instrument.emission.counts import COUNTERS, DURATIONS, ClientCounters, Key
-from droidscope.instrument.emission.forks import LINEAGE, after_fork_in_child
+from droidscope.instrument.emission.forks import LINEAGE, AnyLock, after_fork_in_child
 from droidscope.instrument.emission.sampling import sampling_everything
 from droidscope.instrument.emission.texts import AttributeValue, TextSettings, clean_texts, clean_values
 from droidscope.instrument.never_raise import never_raise
@@ -301,6 +301,13 @@ def made() -> Emitter | None:
     The emitter of droidscope's own road, None unless it was used in this process.
     """
     return _roads.own
+
+
+def making() -> AnyLock:
+    """
+    The lock that is held while a road is made.
+    """
+    return _roads.lock
 
 
 def is_configured() -> bool:

@@ -14,7 +14,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles, heartbeat
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
-from droidscope.instrument.checks.values import duration
+from droidscope.instrument.checks.values import duration, text
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -77,8 +77,9 @@ class SessionSpan(WithAttributes, handles.Session):
             return
         self._explicit_outcome = Outcome.WAITING
         self.waits.begin(_TO_THE_END)
+        known_reason = text("wait(reason)", reason)
         if self.emitter is not None and self.recording:
-            values = {**self.inside, names.WAITING_REASON: str(reason)} if reason else self.inside
+            values = {**self.inside, names.WAITING_REASON: known_reason} if known_reason else self.inside
             self.emitter.event(names.WAITING_EVENT, values, self.context)
 
     def stop(self, outcome: str | None) -> None:

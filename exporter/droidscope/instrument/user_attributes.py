@@ -15,6 +15,10 @@ from droidscope.instrument.instrumented_span import WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once
 
 Scalar = str | bool | int | float
+_Given = Mapping[str, Scalar] | tuple[tuple[str, Scalar]]
+"""
+By key; the one of a single pair may be what cannot be a key at all.
+"""
 
 LIMIT: Final = 32
 KEY_LIMIT: Final = 64
@@ -31,15 +35,15 @@ class _Accepted:
         self.values: dict[str, Scalar] = {}
 
     @never_raise
-    def add(self, given: Mapping[str, Scalar]) -> None:
+    def add(self, given: _Given) -> None:
         """
         Add what fits of *given*; the rest is dropped, with a warning once a fault.
         """
-        if not isinstance(given, Mapping):
+        if not isinstance(given, Mapping | tuple):
             count_dropped("invalid")
             warn_once("attributes", "attributes is %.80r; expected a mapping; dropped", given)
             return
-        for key, value in given.items():
+        for key, value in given.items() if isinstance(given, Mapping) else given:
             fault = _fault(key, value) or self._excess(key)
             if fault:
                 count_dropped("invalid")
@@ -80,13 +84,16 @@ class WithAttributes(WithOutcome):
 
         A span has at most 32, with keys of at most 64 characters; what does not fit is logged and dropped.
         """
-        self.set_attributes({key: value})
+        self._set(((key, value),))
 
-    @never_raise
     def set_attributes(self, attributes: Mapping[str, Scalar]) -> None:
         """
         Set several attributes, as `set_attribute` does each.
         """
+        self._set(attributes)
+
+    @never_raise
+    def _set(self, attributes: _Given) -> None:
         if self.recording and not self._is_over("set_attributes()"):
             for name, value in self._accept(attributes).items():
                 self.span.set_attribute(name, value)
@@ -100,7 +107,7 @@ class WithAttributes(WithOutcome):
             return self._accept(given)
         return {} if self._accepted is None else self._accepted.values
 
-    def _accept(self, given: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
+    def _accept(self, given: _Given) -> Mapping[str, Scalar]:
         if self._accepted is None:
             self._accepted = _Accepted()
         self._accepted.add(given)

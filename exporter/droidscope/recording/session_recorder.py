@@ -112,6 +112,8 @@ class SessionRecorder:
 
         One that waits for the start of its session is counted later.
         """
+        if record.place.pattern and not self._early:
+            return self._take(record, process)  # as of nearly every record
         begins = begins_session(record)
         # Only instrumentation names its process, and has the pattern from the start of the session.
         may_wait = not begins and (process or isinstance(record, r.Session))

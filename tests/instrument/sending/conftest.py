@@ -38,6 +38,17 @@ def dead_port():
 
 
 @pytest.fixture
+def hanging_port():
+    """
+    Where connections are taken, and nothing is answered.
+    """
+    with socket.socket() as hanging:
+        hanging.bind(("127.0.0.1", 0))
+        hanging.listen(64)
+        yield hanging.getsockname()[1]
+
+
+@pytest.fixture
 def span():
     """
     Makes a span that has ended.

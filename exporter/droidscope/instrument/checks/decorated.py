@@ -8,11 +8,13 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from droidscope.instrument.never_raise import Shown
 
 _OF_FUNCTOOLS: Final = ("cache_clear", "cache_info", "cache_parameters", "func", "args", "keywords")
+P = ParamSpec("P")
+R = TypeVar("R")
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -45,6 +47,29 @@ def rebuilt(decorated: Any, wrap: Wrap) -> Any:  # noqa: ANN401 - functions and 
     if not callable(decorated):
         _reject(decorated, "not callable: decorate a function or method")
     return _like(decorated, wrap(decorated))
+
+
+def is_decorated(value: object) -> bool:
+    """
+    Whether *value* is what a decorator stands above: a function, a class, or what a class makes of either.
+    """
+    return callable(value) or hasattr(type(value), "__get__")
+
+
+def no_decorator(function: Callable[P, R]) -> Callable[P, R]:
+    """
+    *function*, with a TypeError where it stands above a function as a decorator, which it is not.
+    """
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) == 1 and not kwargs and is_decorated(args[0]):
+            name = function.__name__
+            msg = f"droidscope.{name} is no decorator, and cannot decorate {Shown(args[0])!r}: call it within"
+            raise TypeError(msg)
+        return function(*args, **kwargs)
+
+    return called
 
 
 def _reject(decorated: object, what: str) -> None:

@@ -11,11 +11,12 @@ from decimal import Decimal
 from enum import Enum
 from itertools import islice
 from numbers import Integral, Real
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeGuard, TypeVar
 from uuid import UUID
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
+from droidscope.instrument.checks.decorated import is_decorated
 from droidscope.instrument.emission.texts import TEXT_LIMIT, clean_text
 from droidscope.instrument.never_raise import Shown, warn_once
 
@@ -30,6 +31,8 @@ How many ids are read from an iterable: it may have no end.
 UNKNOWN: Final = "unknown"
 SeverityWord = names.Severity | Literal["critical", "high", "medium", "low"]
 SEVERITIES: Final = tuple(severity.value for severity in names.Severity)
+
+_BOOLEANS: Final = ("bool_", "bool")  # since version 2 it is the latter
 
 N = TypeVar("N", int, float)
 
@@ -73,11 +76,11 @@ class Names:
         Raises:
             TypeError: If it is a function or class: the parentheses were forgotten.
         """
-        if type(value) is str and value.isascii() and 0 < len(value) <= TEXT_LIMIT:
+        if type(value) is str and value.isascii() and len(value) <= TEXT_LIMIT and _has_letters(value):
             return value
-        if isinstance(value, str) and value:
+        if _has_letters(value):
             return _clean(value)
-        if _is_decorated(value):
+        if is_decorated(value):
             msg = f"{self.function}({argument}) is {Shown(value)!r}: write @droidscope.{self._form}"
             raise TypeError(msg)
         self._refuse(argument, value, "text that is not empty")
@@ -89,7 +92,7 @@ class Names:
         """
         if value is None:
             return ""
-        if isinstance(value, str):
+        if isinstance(value, str) and (not value or _has_letters(value)):
             return _clean(value)
         self._refuse(argument, value, "text")
         return ""
@@ -104,8 +107,10 @@ def text(name: str, value: object) -> str | None:
     """
     *value* if it is text, without halves of surrogate pairs; None where it is None, empty or no text.
     """
-    if value is None or isinstance(value, str):
-        return _clean(value) if value else None
+    if value is None or (isinstance(value, str) and not value):
+        return None
+    if _has_letters(value):
+        return _clean(value)
     refuse(name, value, "text")
     return None
 
@@ -114,7 +119,7 @@ def needed(name: str, value: object) -> str:
     """
     *value* as `text`; something that stands in where that is None.
     """
-    if isinstance(value, str) and value:
+    if _has_letters(value):
         return _clean(value)
     refuse(name, value, "text that is not empty")
     return _stand_in(value)
@@ -128,7 +133,7 @@ def identifier(name: str, value: object) -> str | None:
         return None
     if isinstance(value, str | int | UUID) and not isinstance(value, bool):
         given = _clean(value) if isinstance(value, str) else str(Shown(value))
-        if given:
+        if _has_letters(given):
             return given
     refuse(name, value, "text that is not empty")
     return None
@@ -214,14 +219,26 @@ def duration(name: str, value: object) -> float | None:
     return None
 
 
+def truth(value: object) -> bool | None:
+    """
+    *value* if it is True or False, also of numpy, as comparisons of arrays and pandas return it; else None.
+    """
+    if isinstance(value, bool):
+        return value
+    kind = type(value)
+    if kind.__name__ in _BOOLEANS and str(kind.__module__).partition(".")[0] == "numpy":
+        return bool(value)
+    return None
+
+
 def flag(name: str, value: object) -> bool | None:
     """
-    *value* if it is True or False; None where it is None or anything else.
+    *value* if it is a `truth`; None where it is None or anything else.
     """
-    if value is None or isinstance(value, bool):
-        return value
-    refuse(name, value, "True or False")
-    return None
+    known = truth(value)
+    if known is None and value is not None:
+        refuse(name, value, "True or False")
+    return known
 
 
 def as_number(value: object) -> float | None:
@@ -241,6 +258,13 @@ def _converted(value: object, kinds: type | tuple[type, ...], convert: type[N]) 
         return None
 
 
+def _has_letters(value: object) -> TypeGuard[str]:
+    """
+    Whether *value* is text of which anything can be seen.
+    """
+    return isinstance(value, str) and bool(str.__str__(value).strip())
+
+
 def _clean(value: str) -> str:
     """
     *value* as plain text that UTF-8 can carry, of whatever class it was.
@@ -252,11 +276,5 @@ def _stand_in(value: object) -> str:
     if isinstance(value, Enum):
         value = value.value if isinstance(value.value, str | int) else value.name
     is_name = isinstance(value, str | int | UUID) and not isinstance(value, bool)
-    return (str(Shown(value)) if is_name else "") or UNKNOWN
-
-
-def _is_decorated(value: object) -> bool:
-    """
-    Whether *value* is what a decorator stands above: a function, a class, or what a class makes of either.
-    """
-    return callable(value) or hasattr(type(value), "__get__")
+    name = str(Shown(value)) if is_name else ""
+    return name if _has_letters(name) else UNKNOWN

@@ -158,7 +158,7 @@ def check_held_back(where: str, summary: dict[str, Any], samples: Iterable[Sampl
             yield note(
                 "held_back",
                 f"{where} has counted {n}, and {name} shows {shown[name]}: a new series shows its value "
-                "before its first event for birth_hold (1 minute), else increase() would not see it.",
+                "before its first event for birth_hold (by default 1 minute), or increase() would miss it.",
                 "Wait that long; the live page and the API show everything at once.",
             )
 

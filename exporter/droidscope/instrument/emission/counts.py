@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Final
 
 from droidscope.conventions import attributes
+from droidscope.instrument.emission.forks import ProcessLock
+from droidscope.instrument.emission.os_threads import real_rlock
 from droidscope.instrument.emission.texts import clean_text
 
 COUNTERS: Final = {
@@ -58,7 +59,7 @@ class ClientCounters:
         """
         Begin at zero: a forked child has emitted nothing yet, whatever its parent did.
         """
-        self._lock = Lock()
+        self._lock = real_rlock()  # a signal handler may count while its own thread counts
         self._counts = {name: {} for name in COUNTERS}
 
     def add(self, name: str, labels: Mapping[str, str], amount: int = 1) -> None:
@@ -105,7 +106,7 @@ class ClientDurations:
 
     def __init__(self) -> None:
         self._points: dict[Key, DurationPoint] = {}
-        self._lock = Lock()
+        self._lock = ProcessLock()
 
     def record(self, seconds: float, key: Key) -> None:
         """

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 # A process that forks while another thread imports has a child that waits for that import for ever. So what
 # records and sends may need is imported here, with `configure`, and not with the first record.
 from droidscope.instrument import api, events, providers
-from droidscope.instrument.emission.forks import LINEAGE
+from droidscope.instrument.emission.forks import LINEAGE, HeldOverForks
 from droidscope.instrument.emission.frameworks import FrameworkSpans, RoutedSpan
 from droidscope.instrument.emission.metrics_data import metrics_data
 from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
@@ -25,6 +25,11 @@ from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TextSettings
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.sending.new_sender import new_sender
+
+MAKING_SECONDS: Final = 5.0
+"""
+The longest a fork waits for another thread that makes a road.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,3 +73,8 @@ def _send(span: ReadableSpan) -> None:
 
 LOADED: Final = (api, events, metrics_data, Resource.create())
 FRAMEWORKS: Final = FrameworkSpans(_send)
+
+# Who makes a road takes locks of others, for which a child would wait in vain: those of imports, of the API,
+# which lets a provider be set once, and of executors. The latter are taken at a fork, too, by whoever has
+# registered later first: so this comes when all of it is loaded.
+HELD_OVER_FORKS: Final = HeldOverForks(providers.making, MAKING_SECONDS)

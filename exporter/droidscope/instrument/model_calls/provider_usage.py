@@ -123,6 +123,24 @@ _COSTS: Final = ("cost", "cost_usd")
 _ASYNCHRONOUS: Final = CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR
 
 
+_FIRST_KEYS: Final = tuple(
+    dict.fromkeys(
+        path.partition(".")[0]
+        for path in (
+            *_USAGES,
+            *(each for shape in (*_SHAPES, _ITEMISED) for each in shape.input + shape.output),
+        )
+    )
+)
+
+
+def may_have_usage(item: object) -> bool:
+    """
+    Whether `usage_of` may find something in *item*: quick, for what a stream consists of.
+    """
+    return not isinstance(item, str | bytes) and any(_item(item, key) is not None for key in _FIRST_KEYS)
+
+
 def usage_of(answer: object) -> ModelUsage | None:
     """
     What *answer* says was used: a provider's response or event, its usage, or a framework's message.
@@ -192,10 +210,10 @@ def _at(value: object, path: str) -> object:
 
 
 def _item(value: object, key: str) -> object:
-    if isinstance(value, Mapping):
-        return value.get(key)
     if isinstance(value, str | bytes | int | float | list | tuple):
         return None
+    if isinstance(value, dict | Mapping):
+        return value.get(key)
     try:
         found: object = getattr(value, key, None)
         # What was a method in earlier versions of pydantic-ai; nothing else that is called is wanted.

@@ -38,9 +38,9 @@ class AnalyticsOrchestrator:
     Runs each `execute_task` of its subclass inside a session, and queries the exporter for it.
 
     The method may be defined in a base class before or after this one, or in the class itself, whether or
-    not it calls `super()`. It may be synchronous or asynchronous, a generator of either kind, a class method
-    or a static method, and stays what it is. A call from within a session of the same object, by `super()`
-    or by itself, belongs to that session.
+    not it calls `super()`. It may be synchronous or asynchronous, a generator of either kind, a context
+    manager made of one, a class method or a static method, and stays what it is. A call from within a session
+    of the same object, by `super()` or by itself, belongs to that session.
 
     Raises:
         TypeError: Where a subclass is defined that names a method which does not exist, or has an
@@ -184,7 +184,7 @@ def _check(cls: type[AnalyticsOrchestrator], name: str, method: object, kind: st
     """
     what = f"{name} of {cls.__qualname__}"
     pattern = inspect.getattr_static(cls, "analytics_pattern", None)
-    if method_kind(pattern) == "coroutine" and kind in {"function", "generator"}:
+    if method_kind(pattern) == "coroutine" and kind in {"function", "generator", "context manager"}:
         raise TypeError(
             f"{what} is synchronous, and cannot await analytics_pattern; make that synchronous, too"
         )

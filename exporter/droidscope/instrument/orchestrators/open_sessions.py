@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import Final
 
 from droidscope.instrument.emission.forks import after_fork_in_child
@@ -39,7 +39,7 @@ class OpenSessions:
         """
         Forget everything: a forked child has started nothing yet.
         """
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may come while its own thread holds it
         self._open: OrderedDict[str, SessionSpan] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 

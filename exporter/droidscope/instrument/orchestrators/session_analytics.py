@@ -4,6 +4,7 @@ Sessions of an orchestrator that starts and ends them itself, as the specificati
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from droidscope.conventions.attributes import Outcome
@@ -25,6 +26,9 @@ class SessionAnalytics:
 
     def __init__(self, owner: Any) -> None:  # noqa: ANN401 - an AnalyticsOrchestrator
         self._owner = owner
+
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
 
     def start_session(self, session_id: str, *args: Any, **kwargs: Any) -> Session:  # noqa: ANN401 - of the user
         """

@@ -5,7 +5,8 @@ Makes a method of an orchestrator's class one whose calls are sessions, whatever
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 from droidscope.instrument.decorators import Operation
 from droidscope.instrument.providers import current as current_emitter
 from droidscope.instrument.sessions import SessionSpan
+from droidscope.instrument.wrapping.managers import is_async_manager_function, is_manager_function
+from droidscope.instrument.wrapping.results import concluded_with
 
 Method = Callable[..., Any]
 IS_SESSION: Final = "__droidscope_session__"
@@ -50,11 +53,14 @@ class SessionMaker:
 
 def method_kind(method: object) -> str:
     """
-    `function`, `coroutine`, `generator` or `async generator`; "" for what cannot be called.
+    `function`, `coroutine`, `generator`, `context manager`, the last two also with `async` before them; ""
+    for what cannot be called.
     """
     function = method.__func__ if isinstance(method, staticmethod | classmethod) else method
     called = function if inspect.isroutine(function) else getattr(function, "__call__", None)  # noqa: B004
     for kind, is_kind in (
+        ("context manager", is_manager_function),
+        ("async context manager", is_async_manager_function),
         ("coroutine", inspect.iscoroutinefunction),
         ("async generator", inspect.isasyncgenfunction),
         ("generator", inspect.isgeneratorfunction),
@@ -126,21 +132,41 @@ def _function(function: Method, maker: SessionMaker, find: FindOwner) -> Method:
         session = maker.make(owner, maker.pattern(owner, given, kwargs))
 
         def concluded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - likewise
-            result = function(*args, **kwargs)
-            if inspect.iscoroutine(result):
-                return _followed(result, session.conclude)
-            session.conclude(result)
-            return result
+            return concluded_with(function(*args, **kwargs), session.conclude)
 
         return _in(session, concluded)(*args, **kwargs)
 
     return _marked(within)
 
 
-async def _followed(rest: Coroutine[Any, Any, Any], conclude: Callable[[Any], None]) -> Any:  # noqa: ANN401 - of the user
-    result = await rest
-    conclude(result)
-    return result
+def _managing(function: Method, maker: SessionMaker, find: FindOwner) -> Method:
+    @wraps(function)
+    @contextmanager
+    def within(*args: Any, **kwargs: Any) -> Generator[Any]:  # noqa: ANN401 - as the function has it
+        owner, given = find(args)
+        called = function
+        if _is_outermost(maker, owner):
+            session = maker.make(owner, maker.pattern(owner, given, kwargs))
+            called = _in(session, function)
+        with called(*args, **kwargs) as value:
+            yield value
+
+    return _marked(within)
+
+
+def _async_managing(function: Method, maker: SessionMaker, find: FindOwner) -> Method:
+    @wraps(function)
+    @asynccontextmanager
+    async def within(*args: Any, **kwargs: Any) -> AsyncGenerator[Any]:  # noqa: ANN401 - as the function has it
+        owner, given = find(args)
+        called = function
+        if _is_outermost(maker, owner):
+            session = maker.make(owner, await maker.awaited_pattern(owner, given, kwargs))
+            called = _in(session, function)
+        async with called(*args, **kwargs) as value:
+            yield value
+
+    return _marked(within)
 
 
 def _coroutine(function: Method, maker: SessionMaker, find: FindOwner) -> Method:
@@ -152,7 +178,7 @@ def _coroutine(function: Method, maker: SessionMaker, find: FindOwner) -> Method
         session = maker.make(owner, await maker.awaited_pattern(owner, given, kwargs))
 
         async def concluded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - likewise
-            return await _followed(function(*args, **kwargs), session.conclude)
+            return concluded_with(await function(*args, **kwargs), session.conclude)
 
         return await _in(session, concluded)(*args, **kwargs)
 
@@ -219,4 +245,6 @@ _AROUND: Final[dict[str, Callable[[Method, SessionMaker, FindOwner], Method]]] =
     "coroutine": _coroutine,
     "generator": _generator,
     "async generator": _async_generator,
+    "context manager": _managing,
+    "async context manager": _async_managing,
 }

@@ -61,4 +61,4 @@ def _text(value: Any, default: str) -> str:  # noqa: ANN401 - of the user
             type(value).__qualname__, default,
         )  # fmt: skip
         return default
-    return str(value or default)
+    return value if value and value.strip() else default

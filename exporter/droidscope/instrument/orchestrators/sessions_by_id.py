@@ -287,6 +287,9 @@ class within:  # noqa: N801 - used as a function
         """
         self.__exit__(kind, error, traceback)
 
+    def __dir__(self) -> Iterable[str]:
+        return ()  # what there is, is done by `with`
+
 
 def _context_of(id: str, pattern: str) -> Context:
     """

@@ -4,8 +4,9 @@ Time for which there is at least one reason; reasons that overlap count once.
 
 from __future__ import annotations
 
-from threading import Lock
 from time import perf_counter_ns
+
+from droidscope.instrument.emission.forks import ProcessLock
 
 
 class OverlappingTime:
@@ -16,7 +17,7 @@ class OverlappingTime:
     def __init__(self) -> None:
         self._reasons: set[object] = set()
         self._since_ns = 0
-        self._lock = Lock()
+        self._lock = ProcessLock()
         self.total_ns = 0
         """
         Of the times that are over.

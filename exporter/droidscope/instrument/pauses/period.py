@@ -4,7 +4,8 @@ A time in which work stands still: it has begun when it is made, and ends by a c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,6 +17,17 @@ class Period:
     """
 
     __slots__ = ()
+
+    function: ClassVar[str]
+    """
+    What users call it by.
+    """
+
+    def __repr__(self) -> str:
+        return f"<droidscope.{self.function}(): until the end of its `with` block, or its end()>"
+
+    def __dir__(self) -> Iterable[str]:
+        return ("end",)
 
     def end(self) -> None:
         """

@@ -5,7 +5,7 @@ What a session waits for: a person, an approval. It is neither work nor failure,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from threading import Lock
+from threading import RLock
 from typing import Final
 
 from opentelemetry.context import get_current
@@ -13,6 +13,7 @@ from opentelemetry.context import get_current
 from droidscope.conventions import attributes as names
 from droidscope.instrument import providers
 from droidscope.instrument.baggage import current_baggage, ids
+from droidscope.instrument.checks.decorated import no_decorator
 from droidscope.instrument.checks.values import text
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.instrumented_span import current, enclosing
@@ -38,7 +39,7 @@ class _SessionsElsewhere:
         Begin anew: a forked child waits for nothing yet, and a lock may be held by a thread it does not have.
         """
         self._waits: dict[tuple[str, str], OverlappingTime] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may come while its own thread holds it
 
     def waits_of(self, inside: Mapping[str, str]) -> OverlappingTime:
         """
@@ -63,6 +64,7 @@ class WaitingPeriod(Period):
     """
 
     __slots__ = ("_context", "_waits")
+    function = "waiting"
 
     def __init__(self) -> None:
         self._context = get_current()
@@ -95,6 +97,7 @@ class WaitingPeriod(Period):
             emitter.event(names.RESUMED_EVENT, values, self._context)
 
 
+@no_decorator
 def waiting(reason: str = "") -> WaitingPeriod:
     """
     Record that the session waits for a person, from here to `resumed()` or to the end of the `with` block.

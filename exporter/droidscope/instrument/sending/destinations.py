@@ -5,6 +5,7 @@ Where each signal goes and how, from the arguments of `configure`, else from the
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ GRPC_PROTOCOL: Final = "grpc"
 _DEFAULT_ENDPOINTS: Final = {HTTP_PROTOCOL: "http://localhost:4318", GRPC_PROTOCOL: "http://localhost:4317"}
 _DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 _COMPRESSIONS: Final = ("none", "gzip", "deflate")
+_SIGNAL_PATHS: Final = tuple(f"/v1/{signal}" for signal in SIGNALS)
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUES: Final = {
+    HTTP_PROTOCOL: (re.compile(r"[\t\x20-\x7e\xa0-\xff]*"), "Latin-1 without control characters"),
+    GRPC_PROTOCOL: (re.compile(r"[\x20-\x7e]*"), "ASCII without control characters"),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def destinations(
     The destination of each signal, without those that OTEL_<SIGNAL>_EXPORTER switches off.
 
     Raises:
-        ConfigError: If a protocol, endpoint, timeout, compression or file cannot be used.
+        ConfigError: If a protocol, endpoint, header, timeout, compression or file cannot be used.
     """
     wanted = [
         signal
@@ -86,7 +93,7 @@ def _destination(
         signal=signal,
         protocol=chosen,
         endpoint=address,
-        headers={**credentials, **_headers(signal, headers)},
+        headers={**credentials, **_headers(signal, headers, chosen)},
         timeout_seconds=_timeout_seconds(signal),
         compression=compression,
         insecure=_is_insecure(signal, address),
@@ -106,7 +113,10 @@ def _endpoint(signal: str, given: str | None, protocol: str) -> str:
     is_whole = given is None and bool(specific)
     url = specific if is_whole and specific else base
     _check_endpoint("endpoint" if given is not None else "OTEL_EXPORTER_OTLP_ENDPOINT", url, protocol)
-    if protocol == GRPC_PROTOCOL or is_whole:
+    if is_whole:
+        return url
+    _check_base("endpoint" if given is not None else "OTEL_EXPORTER_OTLP_ENDPOINT", url, protocol)
+    if protocol == GRPC_PROTOCOL:
         return url
     return f"{url.rstrip('/')}/v1/{signal}"
 
@@ -121,6 +131,20 @@ def _check_endpoint(name: str, url: str, protocol: str) -> None:
     schemes = ("http", "https") if protocol == HTTP_PROTOCOL else ("http", "https", "")
     if parts.scheme not in schemes or not parts.hostname or port == 0:
         raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}")
+
+
+def _check_base(name: str, url: str, protocol: str) -> None:
+    """
+    Refuse a whole URL where the base of all signals is expected: nothing would arrive at what it becomes.
+    """
+    shown, _ = _without_credentials(url)
+    parts = _split(shown)
+    signal_path = next((end for end in _SIGNAL_PATHS if parts.path.rstrip("/").endswith(end)), "")
+    if not (signal_path or (protocol == HTTP_PROTOCOL and (parts.query or parts.fragment))):
+        return
+    path = parts.path.rstrip("/").removesuffix(signal_path)
+    base = parts._replace(path=path, query="", fragment="").geturl().removeprefix("//")
+    raise ConfigError(f"{name} is {shown!r}; expected the base URL of all signals, {base}")
 
 
 def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
@@ -141,10 +165,24 @@ def _split(url: str) -> SplitResult:
     return urlsplit(url if "://" in url else f"//{url}")
 
 
-def _headers(signal: str, given: Mapping[str, str] | None) -> dict[str, str]:
+def _headers(signal: str, given: Mapping[str, str] | None, protocol: str) -> dict[str, str]:
     by_variable = parse_env_headers(_variable(signal, "HEADERS") or "", liberal=True)
+    _check_headers("OTEL_EXPORTER_OTLP_HEADERS", by_variable, protocol)
+    _check_headers("headers", given or {}, protocol)
     more = {name.lower(): str(value) for name, value in (given or {}).items()}
     return {**by_variable, **more}
+
+
+def _check_headers(where: str, headers: Mapping[str, str], protocol: str) -> None:
+    """
+    Refuse what no request can carry; values are not shown, since they may be secrets.
+    """
+    pattern, expected = _HEADER_VALUES[protocol]
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigError(f"{where} has the name {name!r}; expected letters, digits and hyphens")
+        if not pattern.fullmatch(value):
+            raise ConfigError(f"the value of {name!r} in {where} cannot be sent; expected {expected}")
 
 
 def _timeout_seconds(signal: str) -> float:

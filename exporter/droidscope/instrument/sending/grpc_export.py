@@ -1,18 +1,26 @@
 """
 OTLP over gRPC, over bytes that are already encoded.
+
+grpcio does not survive a fork amid a request: the child crashes, or hangs. So a fork waits for the requests
+that are under way, and none begins meanwhile. The parent keeps its channel, the child opens another.
 """
 
 from __future__ import annotations
 
 from gzip import decompress
+from threading import get_ident
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
+from weakref import ref
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from droidscope.instrument.emission.forks import around_fork
+from droidscope.instrument.emission.os_threads import real_lock
 from droidscope.instrument.sending.answers import AnswerKind, ExportAnswer, read_success, shorten
 from droidscope.instrument.sending.destinations import SignalDestination
 
@@ -37,6 +45,7 @@ _HINTS: Final = {
 }
 _WRONG_PORT: Final = "this is no gRPC port; expected that of OTLP over gRPC, usually 4317, or http/protobuf"
 _HTTP1_SIGNS: Final = ("http1", "http/1", "parsing http/2", "settings frame")
+_FORKED: Final = "this process forked before there was an answer"
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     # grpcio's own pause between two connections grows to two minutes: far longer than our own between tries.
@@ -45,6 +54,17 @@ _OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
 
+FORK_SECONDS: Final = 1.0
+"""
+The longest a fork waits for requests that are under way; then they are cancelled, and sent again.
+"""
+_CANCEL_SECONDS: Final = 1.0
+
+
+_closed: Final[list[Any]] = []
+"""
+The latest channel that was closed: without any grpcio ends its threads, and hangs if a fork comes then.
+"""
 _abandoned: Final[list[Any]] = []
 """
 Channels of the parent of a forked process, which must not be closed by the child.
@@ -53,22 +73,34 @@ Channels of the parent of a forked process, which must not be closed by the chil
 
 class GrpcExport:
     """
-    Sends requests to one destination, over one channel that is kept.
+    Sends requests to one destination, over one channel that is kept until the process forks.
     """
 
     def __init__(self, destination: SignalDestination) -> None:
         self._destination = destination
         self._channel: Any = None
         self._metadata = tuple(destination.headers.items())
+        self._busy = real_lock()
+        self._sender = 0
+        _exports.append(ref(self, _exports.remove))
 
     def send(self, packed: bytes, timeout_seconds: float) -> ExportAnswer:
         """
         Send one request, given gzipped, and wait for its answer; never raises.
         """
+        with self._busy:
+            self._sender = get_ident()
+            try:
+                return self._send(packed, timeout_seconds)
+            finally:
+                self._sender = 0
+
+    def _send(self, packed: bytes, timeout_seconds: float) -> ExportAnswer:
+        if self._channel is None:
+            self._channel = self._connect()
+        channel = self._channel
         try:
-            if self._channel is None:
-                self._channel = self._connect()
-            method = self._channel.unary_unary(_METHODS[self._destination.signal])
+            method = channel.unary_unary(_METHODS[self._destination.signal])
             body = method(decompress(packed), timeout=timeout_seconds, metadata=self._metadata)
             return read_success(self._destination.signal, body)
         except grpc.RpcError as error:
@@ -76,23 +108,47 @@ class GrpcExport:
         except DecodeError:
             return ExportAnswer(AnswerKind.REFUSED, "this is no OTLP endpoint: its answer is something else")
         except Exception as error:  # noqa: BLE001 - whatever happens is an answer
+            if self._channel is not channel:
+                return ExportAnswer(AnswerKind.LATER, _FORKED)
             return ExportAnswer(AnswerKind.REFUSED, shorten(f"it could not be sent: {error!r}"))
 
     def close(self) -> None:
         """
         Close the channel; the next request opens another.
         """
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            _closed[:] = [channel]
+            channel.close()
 
     def abandon(self) -> None:
         """
-        Leave the channel to the parent of this forked process.
+        Begin anew in a forked child.
         """
         if self._channel is not None:
             _abandoned.append(self._channel)
-            self._channel = None
+        self._busy = real_lock()
+        self._channel, self._sender = None, 0
+
+    def hold(self, deadline: float) -> bool:
+        """
+        Let no request be under way until `release`. One that lasts beyond *deadline* is cancelled.
+
+        False if a request could not be ended, or is the caller's own, which a signal handler has interrupted.
+        """
+        if self._sender == get_ident():
+            return False
+        is_held = self._busy.acquire(timeout=max(0.0, deadline - monotonic()))
+        if is_held:
+            return True
+        self.close()  # which cancels what is still under way
+        return self._busy.acquire(timeout=_CANCEL_SECONDS)
+
+    def release(self) -> None:
+        """
+        Let requests be sent again.
+        """
+        self._busy.release()
 
     def _connect(self) -> Any:  # noqa: ANN401 - grpcio has no types
         address = self._destination.endpoint
@@ -135,3 +191,34 @@ def _retry_after(error: Any) -> float | None:  # noqa: ANN401 - grpcio has no ty
                 seconds: float = info.retry_delay.seconds + info.retry_delay.nanos / 1e9
                 return max(0.0, seconds)
     return None
+
+
+_exports: Final[list[ref[GrpcExport]]] = []
+
+
+class _Fork:
+    """
+    Holds all exports while one thread forks.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, list[GrpcExport]] = {}
+
+    def begin(self) -> None:
+        deadline = monotonic() + FORK_SECONDS
+        exports = [export for each in list(_exports) if (export := each()) is not None]
+        self._held[get_ident()] = [export for export in exports if export.hold(deadline)]
+
+    def end(self) -> None:
+        for export in self._held.pop(get_ident(), []):
+            export.release()
+
+    def end_in_child(self) -> None:
+        self._held.clear()
+        for each in _exports:
+            if (export := each()) is not None:
+                export.abandon()
+
+
+_FORK: Final = _Fork()
+around_fork(_FORK.begin, _FORK.end, _FORK.end_in_child)

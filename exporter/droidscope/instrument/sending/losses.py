@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from threading import RLock
 from time import monotonic
 from typing import Final
 
+from droidscope.instrument.emission.os_threads import real_rlock
 from droidscope.instrument.never_raise import logger
 
 WARNING_SECONDS: Final = 300.0
@@ -40,7 +40,7 @@ class Losses:
         self._on_loss = on_loss
         self._clock = clock
         self.is_ending = False
-        self._lock = RLock()  # a signal handler may count what was lost while its own thread counts
+        self._lock = real_rlock()  # a signal handler may count what was lost while its own thread counts
         self._by_reason: Counter[str] = Counter()
         self._untold: Counter[str] = Counter()
         self._texts: dict[str, str] = {}

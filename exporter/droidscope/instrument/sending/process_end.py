@@ -1,10 +1,10 @@
 """
 The end of the process, however it comes: nothing that waits is lost if the receiver answers in time.
 
-    atexit             the ordinary end, also of children started by spawn
-    multiprocessing    its finalizers, for children of a fork server, which end by os._exit
-    os._exit           wrapped in forked children alone: workers of pools and queues end by it
-    SIGTERM            see `termination`
+    atexit                the ordinary end, also of children started by spawn
+    multiprocessing       its finalizers, for children of a fork server, which end by os._exit
+    os._exit, os.exec*    wrapped, see `sudden_ends`: workers of pools and queues end by the first
+    SIGTERM               see `termination`
 
 SIGKILL cannot be helped: sessions that had begun show as lost.
 """
@@ -12,14 +12,13 @@ SIGKILL cannot be helped: sessions that had begun show as lost.
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.never_raise import never_raise
+from droidscope.instrument.sending.sudden_ends import SUDDEN_SECONDS, SuddenEnds
 from droidscope.instrument.sending.termination import Termination
 
 EXIT_SECONDS: Final = 5.0
@@ -46,15 +45,21 @@ class ProcessEnd:
     """
     Calls *end* with the seconds it may take once this process ends, or a forked child of it.
 
-    *hurry* is called where the process may end soon, and must not wait. Nothing happens before `watch`.
+    *hurry* is called where the process may end soon, and must not wait. *is_idle* is whether nothing was
+    recorded. Nothing happens before `watch`.
     """
 
-    def __init__(self, end: Callable[[float], object], hurry: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        end: Callable[[float], object],
+        hurry: Callable[[], object],
+        is_idle: Callable[[], bool],
+    ) -> None:
         self._end = never_raise(end)
+        self._is_idle = is_idle
         self._is_watching = False
         self._termination = Termination(self._finish, never_raise(hurry))
-        self._real_exit: Callable[[int], NoReturn] | None = None
-        after_fork_in_child(self._watch_child)
+        self._sudden = SuddenEnds(self._end, self._sudden_seconds)
 
     def watch(self) -> None:
         """
@@ -65,8 +70,7 @@ class ProcessEnd:
         atexit.register(self._finish)
         self._termination.watch()
         self._watch_multiprocessing()
-        if _is_forked():
-            self._wrap_exit()
+        self._sudden.watch()
 
     def cease(self) -> None:
         """
@@ -75,6 +79,7 @@ class ProcessEnd:
         self._is_watching = False
         atexit.unregister(self._finish)
         self._termination.cease()
+        self._sudden.cease()
 
     def _finish(self) -> None:
         if self._is_watching:
@@ -88,25 +93,10 @@ class ProcessEnd:
 
         Finalize(None, self._finish, exitpriority=_PRIORITY)
 
-    def _watch_child(self) -> None:
-        if self._is_watching:
-            self._wrap_exit()
-
-    def _wrap_exit(self) -> None:
-        """
-        Wrap os._exit in this forked child: at its end nothing else may run.
-        """
-        if self._real_exit is None:
-            self._real_exit = os._exit
-            os._exit = self._finish_and_exit
-
-    def _finish_and_exit(self, status: int) -> NoReturn:
-        try:
-            self._finish()
-        finally:
-            if self._real_exit is not None:
-                self._real_exit(status)
-        raise SystemExit(status)  # never reached
+    def _sudden_seconds(self) -> float | None:
+        if not self._is_watching or self._is_idle():
+            return None
+        return EXIT_SECONDS if _is_forked() else SUDDEN_SECONDS
 
 
 def _is_forked() -> bool:

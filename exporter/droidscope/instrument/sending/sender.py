@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from queue import Empty
 from time import monotonic, sleep
 from typing import Any, Final
 from weakref import WeakSet
 
 from droidscope.instrument.emission.forks import after_fork_in_child
+from droidscope.instrument.emission.os_threads import OsThread, RealQueue, real_lock, wait_for
 from droidscope.instrument.never_raise import logger, warn_once
 from droidscope.instrument.sending.destinations import SignalDestination
 from droidscope.instrument.sending.encoding import encode, encode_snapshot
@@ -56,7 +56,7 @@ class _Request:
 
     deadline: float
     is_end: bool
-    done: SimpleQueue[bool]
+    done: RealQueue[bool]
 
 
 class _Stop:
@@ -159,7 +159,7 @@ class Sender:
         Begin to send everything, without waiting for it: the process may end soon.
         """
         if self._is_running():
-            self._wake.put(_Request(monotonic() + LINGER_SECONDS, is_end=False, done=SimpleQueue()))
+            self._wake.put(_Request(monotonic() + LINGER_SECONDS, is_end=False, done=RealQueue()))
 
     def status(self) -> SenderStatus:
         """
@@ -194,10 +194,10 @@ class Sender:
         self._spans: deque[Any] = deque()
         self._logs: deque[Any] = deque()
         # Its methods may be called by a signal handler while they run on the same thread.
-        self._wake: SimpleQueue[_Request | _Stop | None] = SimpleQueue()
-        self._thread: Thread | None = None
-        self._starting = Lock()
-        self._working = Lock()
+        self._wake: RealQueue[_Request | _Stop | None] = RealQueue()
+        self._thread: OsThread | None = None
+        self._starting = real_lock()
+        self._working = real_lock()
         self._is_armed = False
         self._is_full = False
         self._is_used = False
@@ -231,7 +231,7 @@ class Sender:
             return
         try:
             if self._thread is None:
-                thread = Thread(target=self._run, name="droidscope", daemon=True)
+                thread = OsThread(self._run, "droidscope")
                 thread.start()
                 self._thread = thread
         except RuntimeError:  # the interpreter is at its end, or the system has no more threads
@@ -331,11 +331,11 @@ class Sender:
         """
         if not self._is_used and self._spool is None:
             return True
-        request = _Request(monotonic() + timeout_seconds, is_end, SimpleQueue())
+        request = _Request(monotonic() + timeout_seconds, is_end, RealQueue())
         if self._is_running():
             self._wake.put(request)
             try:
-                return request.done.get(timeout=max(0.0, timeout_seconds))
+                return wait_for(request.done, timeout_seconds)
             except Empty:
                 return False
         try:
