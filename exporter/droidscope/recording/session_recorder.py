@@ -174,9 +174,7 @@ class SessionRecorder:
             session = self._split(session)
         place = record.place
         stored = type_, place.orchestrator[0] if place.native else None
-        self._stored[stored] = (
-            self._stored.get(stored, 0) + 1
-        )  # in place: a call for each record takes longer
+        self._stored[stored] = self._stored.get(stored, 0) + 1
         if moves:
             session.moved_clock = clock_ns
         change(record, session)
