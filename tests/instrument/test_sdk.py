@@ -144,11 +144,12 @@ def test_a_signal_can_be_switched_off(receiver):
     By the standard variable of each.
     """
     run(
-        f"""
-        ds.configure(endpoint="{receiver.url}")
+        """
+        ds.configure()
         with ds.session("p"):
             pass
         """,
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         OTEL_LOGS_EXPORTER="none",
         OTEL_METRICS_EXPORTER="none",
     )

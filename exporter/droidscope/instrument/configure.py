@@ -168,8 +168,8 @@ def _configure(
         raise MissingExtraError("sending telemetry", "sdk") from None
     except ValueError as error:  # the SDK reads some variables when it is imported
         raise ConfigError(str(error)) from error
-    check(destination)
     variables = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    check(destination, variables)
     setup = Setup(destination, service_name, resource, frameworks, texts, variables)
     with _configured.lock:
         if setup == _configured.setup:
@@ -177,9 +177,7 @@ def _configure(
         previous, _configured.setup = providers.made(), setup
         if _is_disabled(variables):
             warn_once("disabled", "OTEL_SDK_DISABLED is true: droidscope records nothing")
-            providers.use(None)
-        else:
-            providers.use(lambda: make_road(setup))
+        providers.use((lambda: make_road(setup)) if setup.signals else None)
     if isinstance(previous, OwnRoad):
         previous.retire(providers.own, EXIT_SECONDS)
 
@@ -207,7 +205,7 @@ def _flush(timeout_seconds: float) -> bool:
     if isinstance(road, OwnRoad):
         return road.sink.flush(timeout_seconds)
     if providers.is_configured():
-        return _configured.setup is not None and not _is_disabled(_configured.setup.variables)
+        return _configured.setup is not None and bool(_configured.setup.signals)
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
     flushable = [provider for provider in in_use if hasattr(provider, "force_flush")]
     return bool(flushable) and _flush_all(flushable, timeout_seconds)

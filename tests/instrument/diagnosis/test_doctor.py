@@ -55,7 +55,7 @@ def test_where_all_is_well_nothing_is_found(exporter):
         ("OTEL_SDK_DISABLED", "true", "sdk_disabled", 1),
         ("OTEL_TRACES_EXPORTER", "none", "no_traces", 1),
         ("OTEL_LOGS_EXPORTER", "none", "no_logs", 0),
-        ("OTEL_METRICS_EXPORTER", "console", "no_metrics", 0),
+        ("OTEL_METRICS_EXPORTER", "none", "no_metrics", 0),
         ("OTEL_PROPAGATORS", "tracecontext", "no_baggage", 0),
         ("OTEL_SERVICE_NAME", "", "no_service_name", 0),
         ("OTEL_TRACES_SAMPLER", "traceidratio", "sampler", 0),

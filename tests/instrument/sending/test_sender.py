@@ -15,6 +15,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import otlp_receiver
 from droidscope.errors import ConfigError
 from droidscope.instrument.sending.destinations import destinations
+from droidscope.instrument.sending.sender import Sender
 from otlp_receiver import Reply
 
 UNAVAILABLE = Reply(503)
@@ -194,16 +195,16 @@ def test_metrics_are_read_by_the_thread(receiver, sender_to, span):
     assert sender.shutdown(10) is True  # sums that were refused are in the next
 
 
-def test_a_signal_can_be_switched_off(receiver, sender_to, span, log, monkeypatch):
+def test_a_signal_can_be_switched_off(receiver, span, log):
     """
     Its records are ignored, and cost no loss.
     """
-    monkeypatch.setenv("OTEL_LOGS_EXPORTER", "none")
-    sender = sender_to(receiver.url)
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_LOGS_EXPORTER": "none"}
+    sender = Sender(destinations(variables=variables))
     sender.log(log())
     sender.span(span())
 
-    assert sender.flush(10) is True
+    assert sender.shutdown(10) is True
     assert {path for path, *_ in receiver.received} == {"/v1/traces"}
 
 

@@ -18,7 +18,7 @@ from typing import Final, TextIO
 from droidscope.errors import ConfigError
 from droidscope.instrument.diagnosis import exporter_state, variables
 from droidscope.instrument.diagnosis.findings import Finding, error
-from droidscope.instrument.diagnosis.process import check_targets, with_arguments, worst_first
+from droidscope.instrument.diagnosis.process import check_targets, worst_first
 from droidscope.instrument.diagnosis.targets import Target, targets
 from droidscope.instrument.orchestrators.client import URL_VARIABLE, exporter_url
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str], output: TextIO | None = None) -> int:
     """
     out = sys.stdout if output is None else output
     options = _parser().parse_args(arguments)
-    chosen = with_arguments(targets(os.environ), options.endpoint, options.protocol)
+    chosen = targets(os.environ, options.endpoint, options.protocol)
     findings = worst_first(_findings(options, chosen, os.environ))
     if options.json:
         out.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
@@ -72,7 +72,7 @@ def _findings(
 ) -> Iterator[Finding]:
     yield from variables.check_packages()
     yield from variables.check_interpreter()
-    yield from variables.check_variables(environment)
+    yield from variables.check_variables(environment, options.endpoint)
     yield from variables.check_service_name(environment)
     yield from check_targets(chosen, send=not options.offline)
     if options.offline:

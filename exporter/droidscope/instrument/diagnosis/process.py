@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import propagate, trace
@@ -16,8 +16,10 @@ from droidscope.errors import ConfigError
 from droidscope.instrument import configure, providers
 from droidscope.instrument.diagnosis import exporter_state, probes, variables
 from droidscope.instrument.diagnosis.findings import Finding, error, note, warning
-from droidscope.instrument.diagnosis.targets import GRPC, SIGNALS, Target, targets
+from droidscope.instrument.diagnosis.targets import Target, targets
+from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.orchestrators.client import URL_VARIABLE, exporter_url
+from droidscope.instrument.sending.otlp_variables import SIGNALS
 
 if TYPE_CHECKING:
     from droidscope.instrument.emission.setup import Setup
@@ -57,7 +59,9 @@ def _findings(*, send: bool) -> Iterator[Finding]:
     environment = {**os.environ} if setup is None else {**os.environ, **setup.variables}
     yield from variables.check_packages()
     yield from variables.check_interpreter()
-    yield from (finding for finding in variables.check_variables(environment) if finding.name != "no_baggage")
+    destination = Destination() if setup is None else setup.destination
+    found = variables.check_variables(environment, destination.endpoint)
+    yield from (finding for finding in found if finding.name != "no_baggage")
     yield from _check_propagator()
     emitter = providers.current()
     if emitter is None:
@@ -69,8 +73,7 @@ def _findings(*, send: bool) -> Iterator[Finding]:
         yield from _check_providers(setup)
     if setup is None:
         return
-    chosen = with_arguments(targets(environment), setup.destination.endpoint, setup.destination.protocol)
-    chosen = [_with_headers(target, setup.destination.headers) for target in chosen]
+    chosen = targets(environment, destination.endpoint, destination.protocol, destination.headers)
     if send:
         configure.flush()
     yield from _check_sender()
@@ -148,33 +151,6 @@ def _is_of_others(provider: object) -> bool:
     from droidscope.instrument.emission.setup import FRAMEWORKS  # noqa: PLC0415 - needs the SDK
 
     return hasattr(provider, "force_flush") and provider is not FRAMEWORKS.provider
-
-
-def with_arguments(known: Iterable[Target], endpoint: str | None, protocol: str | None) -> list[Target]:
-    """
-    Targets with what `configure` was given, which wins over the variables.
-    """
-    given = {}
-    if endpoint:
-        given["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
-    if protocol:
-        given["OTEL_EXPORTER_OTLP_PROTOCOL"] = protocol
-    by_signal = {target.signal: target for target in targets(given)}
-    return [_merged(target, by_signal[target.signal], endpoint, protocol) for target in known]
-
-
-def _merged(known: Target, given: Target, endpoint: str | None, protocol: str | None) -> Target:
-    if endpoint is None and protocol is None:
-        return known
-    kind = protocol or known.protocol
-    if endpoint is None:
-        return known._replace(protocol=kind) if known.source else given._replace(headers=known.headers)
-    url = endpoint if kind == GRPC else f"{endpoint.rstrip('/')}/v1/{known.signal}"
-    return known._replace(protocol=kind, url=url, source="configure")
-
-
-def _with_headers(target: Target, headers: Mapping[str, str] | None) -> Target:
-    return target._replace(headers={**target.headers, **headers}) if headers else target
 
 
 def check_targets(chosen: Iterable[Target], *, send: bool) -> Iterator[Finding]:

@@ -1,24 +1,28 @@
 """
-Where telemetry is sent to, by the OTEL_* variables.
+Where telemetry is sent to, by the arguments of `configure` and the OTEL_* variables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from opentelemetry.util.re import parse_env_headers
+from droidscope.instrument.sending.otlp_variables import (
+    GRPC_PROTOCOL,
+    HTTP_PROTOCOL,
+    OtlpVariables,
+    split_url,
+)
 
-SIGNALS: Final = ("traces", "logs", "metrics")
-HTTP: Final = "http/protobuf"
-GRPC: Final = "grpc"
-DEFAULT_ENDPOINTS: Final = {HTTP: "http://localhost:4318", GRPC: "http://localhost:4317"}
+HTTP: Final = HTTP_PROTOCOL
+GRPC: Final = GRPC_PROTOCOL
 
 
 class Target(NamedTuple):
     """
-    One signal's: the *protocol* as it is named, the *url*, and the *source* of that, a variable or "".
+    One signal's: the *protocol* as it is named, the *url*, and the *source* of that: a variable, "configure"
+    or "".
     """
 
     signal: str
@@ -33,7 +37,7 @@ class Target(NamedTuple):
         """
         Those of the URL; one without a scheme is host and port.
         """
-        return urlsplit(self.url if "://" in self.url else f"//{self.url}")
+        return split_url(self.url)
 
     @property
     def port(self) -> int | None:
@@ -46,40 +50,29 @@ class Target(NamedTuple):
             return None
 
 
-def targets(variables: Mapping[str, str]) -> list[Target]:
+def targets(
+    variables: Mapping[str, str],
+    endpoint: str | None = None,
+    protocol: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> list[Target]:
     """
-    The targets of the signals that are sent.
+    The targets of the signals that `configure` sends with these arguments.
     """
-    return [
-        _target(signal, variables) for signal in SIGNALS if exporter_of(signal, variables) not in {"none", ""}
-    ]
+    known = OtlpVariables(variables, endpoint)
+    return [_target(signal, known, protocol, headers) for signal in known.signals]
 
 
-def exporter_of(signal: str, variables: Mapping[str, str]) -> str:
-    """
-    What OTEL_<SIGNAL>_EXPORTER names, `otlp` by default.
-    """
-    return variables.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip() or "otlp"
-
-
-def _target(signal: str, variables: Mapping[str, str]) -> Target:
-    protocol = _setting(signal, "PROTOCOL", variables)[0] or HTTP
-    url, source = _setting(signal, "ENDPOINT", variables)
-    if not url:
-        url = DEFAULT_ENDPOINTS.get(protocol, DEFAULT_ENDPOINTS[HTTP])
-    is_general = signal.upper() not in source
-    if protocol != GRPC and is_general:
-        url = f"{url.rstrip('/')}/v1/{signal}"
-    headers = parse_env_headers(_setting(signal, "HEADERS", variables)[0], liberal=True)
-    return Target(signal, protocol, url, source, headers, _setting(signal, "CERTIFICATE", variables)[0])
-
-
-def _setting(signal: str, name: str, variables: Mapping[str, str]) -> tuple[str, str]:
-    """
-    The value of the signal's own variable or else of the general one, and which it is; "" twice without.
-    """
-    for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
-        value = variables.get(variable, "").strip()
-        if value:
-            return value, variable
-    return "", ""
+def _target(
+    signal: str, known: OtlpVariables, protocol: str | None, headers: Mapping[str, str] | None
+) -> Target:
+    chosen = protocol or known.protocol(signal)
+    url, source = known.endpoint(signal, chosen)
+    return Target(
+        signal,
+        chosen,
+        url,
+        source,
+        {**known.headers(signal), **(headers or {})},
+        known.text(signal, "CERTIFICATE")[0],
+    )

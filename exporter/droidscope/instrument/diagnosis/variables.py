@@ -13,8 +13,9 @@ from urllib.request import getproxies_environment, proxy_bypass
 from droidscope.conventions.attributes import SERVICE_NAME
 from droidscope.installation import clone_command, index_command
 from droidscope.instrument.diagnosis.findings import Finding, error, note, warning
-from droidscope.instrument.diagnosis.targets import GRPC, HTTP, SIGNALS, Target, exporter_of
+from droidscope.instrument.diagnosis.targets import GRPC, HTTP, Target
 from droidscope.instrument.orchestrators.client import is_loopback
+from droidscope.instrument.sending.otlp_variables import SIGNALS, OtlpVariables
 
 GRPC_PORT: Final = 4317
 HTTP_PORT: Final = 4318
@@ -60,22 +61,22 @@ def is_disabled(variables: Mapping[str, str]) -> bool:
     return variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
-def check_variables(variables: Mapping[str, str]) -> Iterator[Finding]:
+def check_variables(variables: Mapping[str, str], endpoint: str | None = None) -> Iterator[Finding]:
     """
-    Variables that switch something off.
+    Variables that switch something off, or do not hold for an *endpoint* given to `configure`.
     """
     if is_disabled(variables):
         yield error("sdk_disabled", "OTEL_SDK_DISABLED is true, so nothing is recorded.", "Unset it.")
-    for signal in SIGNALS:
-        exporter, name = exporter_of(signal, variables), f"OTEL_{signal.upper()}_EXPORTER"
-        if exporter != "otlp":
-            make = error if signal == "traces" else warning
-            without = _WITHOUT.get(signal, "nothing that has ended is seen")
-            yield make(
-                f"no_{signal}",
-                f"{name} is {exporter}, so {signal} are not sent: {without}.",
-                f"Set {name}=otlp.",
-            )
+    known = OtlpVariables(variables, endpoint)
+    if endpoint is None:
+        yield from _check_exporters(known)
+    if known.ignored:
+        yield note(
+            "other_endpoint",
+            f"{' and '.join(known.others)} names another endpoint than configure, which takes nothing of "
+            f"what belongs to that one: {', '.join(known.ignored)}.",
+            "Nothing; or give configure what its own endpoint needs, such as headers.",
+        )
     yield from _check_propagators(variables)
     if variables.get("OTEL_TRACES_SAMPLER"):
         yield note(
@@ -84,6 +85,19 @@ def check_variables(variables: Mapping[str, str]) -> Iterator[Finding]:
             "sampled, sessions and their records never.",
             "Leave it, unless the spans of a framework are to count, too.",
         )
+
+
+def _check_exporters(known: OtlpVariables) -> Iterator[Finding]:
+    for signal in SIGNALS:
+        if known.is_none(signal):
+            make = error if signal == "traces" else warning
+            name = f"OTEL_{signal.upper()}_EXPORTER"
+            without = _WITHOUT.get(signal, "nothing is recorded at all")
+            yield make(
+                f"no_{signal}",
+                f"{name} is none, so {signal} are not sent: {without}.",
+                f"Unset it, or give configure an endpoint: then {name} is not for droidscope.",
+            )
 
 
 def _check_propagators(variables: Mapping[str, str]) -> Iterator[Finding]:

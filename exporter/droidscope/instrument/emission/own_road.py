@@ -1,7 +1,8 @@
 """
 Droidscope's own road: light spans, events and counts that go to a sink, whatever providers there are.
 
-Next to a provider of somebody else its spans are not current, so that the traces of others stay whole.
+Next to a provider of somebody else its spans are not current, so that the traces of others stay whole, and
+without any provider neither: nobody's trace is to begin with them.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import Any, Final, NamedTuple
 
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import (
-    ProxyTracerProvider,
     Span,
     SpanContext,
     SpanKind,
+    TracerProvider,
     get_current_span,
 )
 
 from droidscope.conventions import attributes as names
 from droidscope.instrument.emission.counts import ClientCounters, ClientDurations
 from droidscope.instrument.emission.event_record import EventRecord
+from droidscope.instrument.emission.global_provider import global_provider
 from droidscope.instrument.emission.innermost import innermost
 from droidscope.instrument.emission.light_span import LightSpan, Origin, new_trace
 from droidscope.instrument.emission.sampling import decided_context
@@ -84,8 +85,8 @@ class OwnRoad(Emitter):
     """
     The emitter of one process, to one sink.
 
-    *is_foreign* is whether a tracer provider is somebody else's; without it none ever is. *events* is whether
-    there are log events.
+    *is_foreign* is whether a tracer provider is somebody else's; without it none ever is, and not even one is
+    needed. *events* is whether there are log events.
     """
 
     def __init__(
@@ -107,21 +108,23 @@ class OwnRoad(Emitter):
         self._origin = Origin(resource, SCOPE, self._deliver, texts)
         self._is_foreign = is_foreign
         self._events = events
-        self._beside: bool | None = None if is_foreign is not None else False
+        self._beside = is_foreign is not None
+        self._around: TracerProvider | None = None
         self._sampler: Any = None
 
     @property
     def beside(self) -> bool:
         """
-        Whether the global tracer provider is somebody else's. It can be set only once.
+        Whether its spans are not to be current: the global tracer provider is somebody else's, or there is
+        none, and so no trace that others take part in.
         """
-        if self._beside is None and self._is_foreign is not None:
-            provider = trace.get_tracer_provider()
-            if isinstance(provider, ProxyTracerProvider):
-                return False
-            self._beside = self._is_foreign(provider)
-            self._sampler = None if self._beside else getattr(provider, "sampler", None)
-        return bool(self._beside)
+        if self._is_foreign is not None:
+            provider = global_provider()
+            if provider is not self._around:
+                self._beside = provider is None or self._is_foreign(provider)
+                self._sampler = None if self._beside else getattr(provider, "sampler", None)
+                self._around = provider
+        return self._beside
 
     def start(
         self,
@@ -133,7 +136,7 @@ class OwnRoad(Emitter):
         start_ns: int | None = None,
     ) -> tuple[Span, Span | None]:
         """
-        Begin a light span. It is current for others unless their provider is there.
+        Begin a light span. It is current for others where the global provider is droidscope's.
         """
         beside = self.beside
         above = around if beside and around is not None else get_current_span(previous)

@@ -25,6 +25,7 @@ from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TextSettings
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.sending.new_sender import new_sender
+from droidscope.instrument.sending.otlp_variables import OtlpVariables
 
 MAKING_SECONDS: Final = 5.0
 """
@@ -46,6 +47,15 @@ class Setup:
     variables: Mapping[str, str]
     generation: int = field(default_factory=lambda: LINEAGE.generation)
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """
+        The signals that are sent; none if the variables switch everything off.
+        """
+        if self.variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return ()
+        return OtlpVariables(self.variables, self.destination.endpoint).signals
+
 
 def make_road(setup: Setup) -> OwnRoad:
     """
@@ -56,12 +66,14 @@ def make_road(setup: Setup) -> OwnRoad:
     )
     if setup.frameworks:
         never_raise(FRAMEWORKS.claim)(Resource(attributes))  # settings of its sampler may be wrong
+    else:
+        FRAMEWORKS.release()
     return OwnRoad(
         OwnResource(attributes),
         setup.texts,
-        lambda road: new_sender(setup.destination, road.collect, road.count_loss),
+        lambda road: new_sender(setup.destination, setup.variables, road.collect, road.count_loss),
         lambda provider: provider is not FRAMEWORKS.provider,
-        events=setup.variables.get("OTEL_LOGS_EXPORTER", "").strip() != "none",
+        events="logs" in setup.signals,
     )
 
 

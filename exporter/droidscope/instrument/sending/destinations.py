@@ -9,19 +9,21 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
-
-from opentelemetry.util.re import parse_env_headers
+from urllib.parse import unquote
 
 from droidscope.errors import ConfigError
+from droidscope.instrument.sending.otlp_variables import (
+    DEFAULT_ENDPOINTS,
+    GRPC_PROTOCOL,
+    HTTP_PROTOCOL,
+    SIGNALS,
+    OtlpVariables,
+    is_loopback,
+    split_url,
+)
 
-SIGNALS: Final = ("traces", "logs", "metrics")
-HTTP_PROTOCOL: Final = "http/protobuf"
-GRPC_PROTOCOL: Final = "grpc"
-_DEFAULT_ENDPOINTS: Final = {HTTP_PROTOCOL: "http://localhost:4318", GRPC_PROTOCOL: "http://localhost:4317"}
 _DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 _COMPRESSIONS: Final = ("none", "gzip", "deflate")
 _SIGNAL_PATHS: Final = tuple(f"/v1/{signal}" for signal in SIGNALS)
@@ -57,74 +59,61 @@ class SignalDestination:
         """
         Whether the receiver is on this host, so that no proxy is asked.
         """
-        return is_loopback(_split(self.endpoint).hostname or "")
+        return is_loopback(split_url(self.endpoint).hostname or "")
 
 
 def destinations(
-    endpoint: str | None = None, protocol: str | None = None, headers: Mapping[str, str] | None = None
+    endpoint: str | None = None,
+    protocol: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> dict[str, SignalDestination]:
     """
-    The destination of each signal, without those that OTEL_<SIGNAL>_EXPORTER switches off.
+    The destination of each signal that is sent, by the arguments, else by *variables*, those of this process
+    by default.
 
     Raises:
         ConfigError: If a protocol, endpoint, header, timeout, compression or file cannot be used.
     """
-    wanted = [
-        signal
-        for signal in SIGNALS
-        if os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip() != "none"
-    ]
-    return {signal: _destination(signal, endpoint, protocol, headers) for signal in wanted}
+    known = OtlpVariables(os.environ if variables is None else variables, endpoint)
+    return {signal: _destination(signal, known, protocol, headers) for signal in known.signals}
 
 
 def _destination(
-    signal: str, endpoint: str | None, protocol: str | None, headers: Mapping[str, str] | None
+    signal: str, known: OtlpVariables, protocol: str | None, headers: Mapping[str, str] | None
 ) -> SignalDestination:
-    chosen = protocol if protocol is not None else _variable(signal, "PROTOCOL") or HTTP_PROTOCOL
-    if chosen not in _DEFAULT_ENDPOINTS:
+    chosen = protocol if protocol is not None else known.protocol(signal)
+    if chosen not in DEFAULT_ENDPOINTS:
         name = "protocol" if protocol is not None else "OTEL_EXPORTER_OTLP_PROTOCOL"
-        raise ConfigError(f"{name} is {chosen!r}; expected one of {', '.join(_DEFAULT_ENDPOINTS)}")
-    compression = (_variable(signal, "COMPRESSION") or "none").strip().lower()
+        raise ConfigError(f"{name} is {chosen!r}; expected one of {', '.join(DEFAULT_ENDPOINTS)}")
+    compression = (known.text(signal, "COMPRESSION")[0] or "none").lower()
     if compression not in _COMPRESSIONS:
         expected = ", ".join(_COMPRESSIONS)
         raise ConfigError(f"OTEL_EXPORTER_OTLP_COMPRESSION is {compression!r}; expected one of {expected}")
-    address, credentials = _without_credentials(_endpoint(signal, endpoint, chosen))
+    base, source = known.base(signal, chosen)
+    where = "endpoint" if source == "configure" else source
+    _check_endpoint(where, base, chosen)
+    if signal.upper() not in source:
+        _check_base(where, base, chosen)
+    address, credentials = _without_credentials(known.endpoint(signal, chosen)[0])
     return SignalDestination(
         signal=signal,
         protocol=chosen,
         endpoint=address,
-        headers={**credentials, **_headers(signal, headers, chosen)},
-        timeout_seconds=_timeout_seconds(signal),
+        headers={**credentials, **_headers(known.headers(signal), headers or {}, chosen)},
+        timeout_seconds=_timeout_seconds(known.text(signal, "TIMEOUT")[0]),
         compression=compression,
-        insecure=_is_insecure(signal, address),
-        authority=_file(signal, "CERTIFICATE"),
-        certificate=_file(signal, "CLIENT_CERTIFICATE"),
-        key=_file(signal, "CLIENT_KEY"),
+        insecure=_is_insecure(known.text(signal, "INSECURE")[0], address),
+        authority=_file(*known.text(signal, "CERTIFICATE")),
+        certificate=_file(*known.text(signal, "CLIENT_CERTIFICATE")),
+        key=_file(*known.text(signal, "CLIENT_KEY")),
     )
-
-
-def _endpoint(signal: str, given: str | None, protocol: str) -> str:
-    specific = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
-    base = (
-        given
-        if given is not None
-        else os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or _DEFAULT_ENDPOINTS[protocol]
-    )
-    is_whole = given is None and bool(specific)
-    url = specific if is_whole and specific else base
-    _check_endpoint("endpoint" if given is not None else "OTEL_EXPORTER_OTLP_ENDPOINT", url, protocol)
-    if is_whole:
-        return url
-    _check_base("endpoint" if given is not None else "OTEL_EXPORTER_OTLP_ENDPOINT", url, protocol)
-    if protocol == GRPC_PROTOCOL:
-        return url
-    return f"{url.rstrip('/')}/v1/{signal}"
 
 
 def _check_endpoint(name: str, url: str, protocol: str) -> None:
-    example = _DEFAULT_ENDPOINTS[protocol]
+    example = DEFAULT_ENDPOINTS[protocol]
     try:
-        parts = _split(url)
+        parts = split_url(url)
         port = parts.port  # raises where it is no number of a port
     except ValueError:
         raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}") from None
@@ -138,7 +127,7 @@ def _check_base(name: str, url: str, protocol: str) -> None:
     Refuse a whole URL where the base of all signals is expected: nothing would arrive at what it becomes.
     """
     shown, _ = _without_credentials(url)
-    parts = _split(shown)
+    parts = split_url(shown)
     signal_path = next((end for end in _SIGNAL_PATHS if parts.path.rstrip("/").endswith(end)), "")
     if not (signal_path or (protocol == HTTP_PROTOCOL and (parts.query or parts.fragment))):
         return
@@ -151,7 +140,7 @@ def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
     """
     The URL without user and password, which are shown to nobody, and the header that has them instead.
     """
-    parts = _split(url)
+    parts = split_url(url)
     if parts.username is None:
         return url, {}
     userinfo, _, _ = parts.netloc.rpartition("@")
@@ -161,16 +150,10 @@ def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
     }
 
 
-def _split(url: str) -> SplitResult:
-    return urlsplit(url if "://" in url else f"//{url}")
-
-
-def _headers(signal: str, given: Mapping[str, str] | None, protocol: str) -> dict[str, str]:
-    by_variable = parse_env_headers(_variable(signal, "HEADERS") or "", liberal=True)
+def _headers(by_variable: Mapping[str, str], given: Mapping[str, str], protocol: str) -> dict[str, str]:
     _check_headers("OTEL_EXPORTER_OTLP_HEADERS", by_variable, protocol)
-    _check_headers("headers", given or {}, protocol)
-    more = {name.lower(): str(value) for name, value in (given or {}).items()}
-    return {**by_variable, **more}
+    _check_headers("headers", given, protocol)
+    return {**by_variable, **{name.lower(): value for name, value in given.items()}}
 
 
 def _check_headers(where: str, headers: Mapping[str, str], protocol: str) -> None:
@@ -185,8 +168,8 @@ def _check_headers(where: str, headers: Mapping[str, str], protocol: str) -> Non
             raise ConfigError(f"the value of {name!r} in {where} cannot be sent; expected {expected}")
 
 
-def _timeout_seconds(signal: str) -> float:
-    text = _variable(signal, "TIMEOUT") or str(_DEFAULT_TIMEOUT_SECONDS)
+def _timeout_seconds(given: str) -> float:
+    text = given or str(_DEFAULT_TIMEOUT_SECONDS)
     try:
         seconds = float(text)
     except ValueError:
@@ -196,38 +179,19 @@ def _timeout_seconds(signal: str) -> float:
     return seconds
 
 
-def _is_insecure(signal: str, address: str) -> bool:
-    scheme = _split(address).scheme
+def _is_insecure(text: str, address: str) -> bool:
+    scheme = split_url(address).scheme
     if scheme:
         return scheme == "http"
-    return (_variable(signal, "INSECURE") or "").strip().lower() == "true"
+    return text.lower() == "true"
 
 
-def _file(signal: str, name: str) -> Path | None:
-    text = _variable(signal, name)
-    if text is None:
+def _file(text: str, name: str) -> Path | None:
+    if not text:
         return None
     path = Path(text)
     try:
         path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"OTEL_EXPORTER_OTLP_{name} is {text!r}, which cannot be read: {error}") from error
+        raise ConfigError(f"{name} is {text!r}, which cannot be read: {error}") from error
     return path
-
-
-def _variable(signal: str, name: str) -> str | None:
-    specific, general = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
-    return os.environ.get(specific) or os.environ.get(general) or None
-
-
-def is_loopback(host: str) -> bool:
-    """
-    Whether *host*, a name or an address, is this host itself.
-    """
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False

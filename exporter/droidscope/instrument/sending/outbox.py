@@ -13,9 +13,10 @@ from typing import Final, Protocol
 
 from droidscope.instrument.never_raise import logger
 from droidscope.instrument.sending.answers import AnswerKind, ExportAnswer
-from droidscope.instrument.sending.destinations import GRPC_PROTOCOL, SignalDestination
+from droidscope.instrument.sending.destinations import SignalDestination
 from droidscope.instrument.sending.encoding import EncodedBatch, halves
 from droidscope.instrument.sending.losses import Losses
+from droidscope.instrument.sending.otlp_variables import GRPC_PROTOCOL
 from droidscope.instrument.sending.spool import Spool, SpooledBatch
 
 FIRST_PAUSE_SECONDS: Final = 0.5

@@ -23,8 +23,8 @@ from zlib import crc32
 
 from droidscope.errors import ConfigError
 from droidscope.instrument.never_raise import logger
-from droidscope.instrument.sending.destinations import SIGNALS
 from droidscope.instrument.sending.encoding import EncodedBatch
+from droidscope.instrument.sending.otlp_variables import SIGNALS
 
 try:
     import fcntl
