@@ -24,7 +24,7 @@ class EndsById:
         self._sessions = sessions
         self._endings = endings
 
-    def directed(self, record: r.PlacedRecord) -> r.PlacedRecord | None:
+    def directed(self, record: r.Record) -> r.Record | None:
         """
         Such a span as one of the run that it ends, which goes on with it; None if no run is open: then it is
         kept, for the start of one may arrive later. Other records are as they are.

@@ -142,7 +142,7 @@ class SessionRecorder:
                 )
             self._take(early.record, early.process)
 
-    def _take(self, record: r.PlacedRecord, process: str) -> bool:
+    def _take(self, record: r.Record, process: str) -> bool:
         self._process = process
         directed = self._ends_by_id.directed(record)
         if directed is not None:
@@ -152,13 +152,13 @@ class SessionRecorder:
         self._writer.count_own(m.LATE_RECORDS, ())
         return True
 
-    def _change(self, record: r.PlacedRecord) -> bool:
+    def _change(self, record: r.Record) -> bool:
         clock_ns, type_ = self._writer.clock_ns, type(record)
         change, is_frame, moves, is_analysed = self._by_type[type_]
         if is_frame and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
-        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[union-attr] # it is one
+        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[attr-defined] # it is one
             return False
         if is_frame and _starts_anew(record, session):
             self._endings.finish(session)
