@@ -287,7 +287,7 @@ with ds.session("p", id="s"):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_wait_outlives_its_process(service, number, resume):
     """
-    It lasts until a span goes on under the id, said to be resumed or not.
+    It lasts until a span goes on under the id, whether that is marked as resumed or not.
     """
     service.run(KILLED.format(signal=int(number)), status=-number)
     until(lambda: states(service) == {"s": "waiting"}, "the wait")

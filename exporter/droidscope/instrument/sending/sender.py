@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Empty
+from sys import is_finalizing
+from threading import get_ident
 from time import monotonic, sleep
 from typing import Any, Final
 from weakref import WeakSet
@@ -115,6 +117,13 @@ class Sender:
         """
         self._put(self._logs, readable)
 
+    def serve(self, collect: Callable[[], Any], on_loss: Callable[[str, int], None]) -> Sender:
+        """
+        Go on with these, as if made with them.
+        """
+        self._collect, self._on_loss = collect, on_loss
+        return self
+
     def flush(self, timeout_seconds: float) -> bool:
         """
         Send everything now; True if all that was recorded since the flush before has been accepted.
@@ -134,7 +143,8 @@ class Sender:
         """
         is_sent = self._finish(timeout_seconds, is_end=True)
         if not is_sent:
-            self._give_up()
+            self._losses.is_ending = True
+            self.give_up()
         self._losses.tell_rest()
         self._losses.is_ending = False
         return is_sent and not self._losses.total
@@ -187,7 +197,7 @@ class Sender:
         self._restart()
 
     def _restart(self) -> None:
-        self._losses = Losses(self._on_loss)
+        self._losses = Losses(self._report_loss)
         # Here and not on the thread: what that imports would be half imported in a child forked meanwhile.
         self._outbox = Outbox(self._destinations, self._queue_bytes, self._losses, self._spool)
         self._told = 0
@@ -198,12 +208,14 @@ class Sender:
         self._thread: OsThread | None = None
         self._starting = real_lock()
         self._working = real_lock()
-        self._is_armed = False
-        self._is_full = False
-        self._is_used = False
-        self._is_closed = False
+        self._worker = 0  # the thread that holds it
+        self._is_armed = self._is_full = False
+        self._is_used = self._is_closed = False
         self._linger_until = float("inf")
         self._metrics_at = 0.0
+
+    def _report_loss(self, reason: str, count: int) -> None:
+        self._on_loss(reason, count)
 
     def _put(self, items: deque[Any], readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
         waiting = len(self._spans) + len(self._logs)
@@ -240,7 +252,8 @@ class Sender:
             self._starting.release()
 
     def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        # At the very end of the interpreter threads stand still, and look alive.
+        return self._thread is not None and self._thread.is_alive() and not is_finalizing()
 
     def _run(self) -> None:
         while True:
@@ -286,8 +299,10 @@ class Sender:
             self._linger_until = min(self._linger_until, now + LINGER_SECONDS)
             return
         with self._working:
+            self._worker = get_ident()
             self._gather(is_due=now >= self._metrics_at)
             self._outbox.send_due()
+            self._worker = 0
 
     def _gather(self, *, is_due: bool) -> None:
         """
@@ -332,6 +347,8 @@ class Sender:
         if not self._is_used and self._spool is None:
             return True
         request = _Request(monotonic() + timeout_seconds, is_end, RealQueue())
+        if self._worker == get_ident():
+            return False  # a handler of logging, or of a signal, has interrupted what sends: it cannot wait
         if self._is_running():
             self._wake.put(request)
             try:
@@ -347,19 +364,20 @@ class Sender:
     def _send_all(self, request: _Request) -> bool:
         if not self._working.acquire(timeout=max(0.0, request.deadline - monotonic())):
             return False
+        self._worker = get_ident()
         try:
             outbox = self._outbox
             self._gather(is_due=True)
             is_sent = outbox.send_all(request.deadline, is_end=request.is_end)
             return is_sent and not outbox.metrics_lost
         finally:
+            self._worker = 0
             self._working.release()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """
         The process ends: what is left goes to the spool, and is lost where there is no room.
         """
-        self._losses.is_ending = True
         try:
             for signal, items in (("logs", self._logs), ("traces", self._spans)):
                 while items:
