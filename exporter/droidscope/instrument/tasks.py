@@ -15,7 +15,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles, outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
-from droidscope.instrument.checks.values import count_dropped, whole_or_digits
+from droidscope.instrument.checks.values import whole_or_digits
 from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.texts import clean_text, clean_values
 from droidscope.instrument.endings.endings import (
@@ -48,10 +48,7 @@ class WithOutput(WithOutcome):
         """
         Attach what was produced, as `droidscope.output` does, to this one.
         """
-        if self.ended:
-            count_dropped("invalid")
-            warn_once("output:ended", "output for a %s that has ended is dropped", self.kind)
-        elif self.emitter is not None and self.recording:
+        if not self._is_over("output()") and self.emitter is not None and self.recording:
             self.span.set_attributes(outputs.describe(given, self._sums))
 
 
@@ -212,7 +209,8 @@ class DeliverySpan(TaskSpan):
         """
         State that this delivery is not the last one: it has failed, unless its outcome is stated.
         """
-        self._is_retried = True
+        if not self._is_over("retry_later()"):
+            self._is_retried = True
 
     @never_raise
     def returned(self, result: object) -> None:

@@ -95,6 +95,7 @@ def _session(span: Span, reader: AttributeReader, place: r.Place) -> r.Session:
         planned_ns=reader.duration_ns(names.SESSION_PLANNED_SECONDS),
         waited_ns=reader.duration_ns(names.SESSION_WAITING_SECONDS) or 0,
         resumed=bool(reader.flag(names.SESSION_RESUMED)),
+        by_id=bool(reader.flag(names.SESSION_BY_ID)),
         attributes=reader.user_attributes(),
     )
 

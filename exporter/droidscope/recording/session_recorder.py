@@ -17,6 +17,7 @@ from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.recording.cost_recorder import CostRecorder
 from droidscope.recording.early_records import EarlyRecords, begins_session
+from droidscope.recording.ends_by_id import EndsById
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder
@@ -78,6 +79,7 @@ class SessionRecorder:
         self._endings = SessionEndings(
             settings, writer, sessions, analyses, names, self._messages, self._tasks
         )
+        self._ends_by_id = EndsById(sessions, self._endings)
         by_type: dict[type, Callable[[Any, SessionState], None]] = {
             r.Session: self._session,
             r.Phase: self._phases.phase,
@@ -141,8 +143,17 @@ class SessionRecorder:
             self._take(early.record, early.process)
 
     def _take(self, record: r.Record, process: str) -> bool:
-        clock_ns, type_ = self._writer.clock_ns, type(record)
         self._process = process
+        directed = self._ends_by_id.directed(record)
+        if directed is not None:
+            return self._change(directed)
+        stored = r.Session, record.place.orchestrator[0] if record.place.native else None
+        self._stored[stored] = self._stored.get(stored, 0) + 1
+        self._writer.count_own(m.LATE_RECORDS, ())
+        return True
+
+    def _change(self, record: r.Record) -> bool:
+        clock_ns, type_ = self._writer.clock_ns, type(record)
         change, is_frame, moves, is_analysed = self._by_type[type_]
         if is_frame and _goes_on(record):
             self._resume(record)
@@ -293,6 +304,9 @@ class SessionRecorder:
             session.span_id = record.span_id
         if not ended(session):
             self._endings.span_began(session, record)
+            end = self._ends_by_id.claim(record, session)
+            if end is not None:
+                self._endings.session(end, session, "")
 
     def _waiting(self, record: r.Waiting, session: SessionState) -> None:
         session.waits.change(self._process, record.start_ns, waits=True)
