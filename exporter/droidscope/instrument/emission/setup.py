@@ -57,24 +57,42 @@ class Setup:
         return OtlpVariables(self.variables, self.destination.endpoint).signals
 
 
+class _Latest:
+    """
+    The road that was made last, in which process.
+    """
+
+    road: OwnRoad | None = None
+    generation = 0
+
+
 def make_road(setup: Setup) -> OwnRoad:
     """
     The emitter of this process; it is made anew in each forked child.
+
+    The same service goes on as the same instance, with its counts.
     """
+    before = _Latest.road if _Latest.generation == LINEAGE.generation else None
     attributes = own_resource(
-        setup.service_name, setup.resource_attributes, keeps_instance=setup.generation == LINEAGE.generation
+        setup.service_name,
+        setup.resource_attributes,
+        keeps_instance=setup.generation == LINEAGE.generation,
+        before=None if before is None else before.resource.attributes,
     )
     if setup.frameworks:
         never_raise(FRAMEWORKS.claim)(Resource(attributes))  # settings of its sampler may be wrong
     else:
         FRAMEWORKS.release()
-    return OwnRoad(
+    road = OwnRoad(
         OwnResource(attributes),
         setup.texts,
         lambda road: new_sender(setup.destination, setup.variables, road.collect, road.count_loss),
         lambda provider: provider is not FRAMEWORKS.provider,
         events="logs" in setup.signals,
+        before=before,
     )
+    _Latest.road, _Latest.generation = road, LINEAGE.generation
+    return road
 
 
 def _send(span: ReadableSpan) -> None:
