@@ -31,7 +31,7 @@ WIRE = [
 """
 What a checkpoint of version 6 holds, in this order.
 """
-SINCE = ["open_lists"]
+SINCE = ["open_lists", "early_records"]
 """
 What later ones hold besides, which older ones lack.
 """

@@ -29,6 +29,7 @@ from droidscope.head.live import (
     session_state,
 )
 from droidscope.kpi.statistics import ratio
+from droidscope.model.labels import OrchestratorLabels
 from droidscope.recording.session_analysis import PathStretch, PhaseAnalysis, SessionAnalysis, phases_of
 from droidscope.sessions.session_state import SessionState
 from droidscope.units import SECOND_NS
@@ -54,6 +55,7 @@ class SessionParams(Struct, frozen=True, forbid_unknown_fields=True):
 
     session_id: Annotated[str, Meta(min_length=1)]
     orchestrator: str | None = None
+    environment: str | None = None
 
 
 def list_sessions(reader: HeadReader, params: SessionsParams) -> SessionList:
@@ -95,13 +97,16 @@ def get_session(reader: HeadReader, params: SessionParams) -> SessionDetail | No
     One session, from memory or else from its stored analysis; None if neither has it.
     """
     now_ns = reader.now_ns()
+
+    def is_of(orchestrator: OrchestratorLabels) -> bool:
+        is_named = matches(params.orchestrator, orchestrator[0])
+        return is_named and reader.is_in(params.environment, orchestrator)
+
     with reader.locked_head() as (head, clock_ns):
         analyses = [
-            analysis
-            for analysis in head.analyses.find(params.session_id)
-            if matches(params.orchestrator, analysis.orchestrator[0])
+            analysis for analysis in head.analyses.find(params.session_id) if is_of(analysis.orchestrator)
         ]
-        latest = _latest_in_memory(head, params)
+        latest = _latest_in_memory(head, params.session_id, is_of)
         if latest is not None and (latest.whole or not analyses):
             head.baselines.refresh(now_ns)
             labels = reader.resource_labels(latest.orchestrator)
@@ -118,11 +123,11 @@ def get_session(reader: HeadReader, params: SessionParams) -> SessionDetail | No
     return _to_detail(item, analysis.phases, analysis.path, now_ns)
 
 
-def _latest_in_memory(head: Head, params: SessionParams) -> SessionState | None:
+def _latest_in_memory(head: Head, id_: str, is_of: Included) -> SessionState | None:
     candidates = (
         session
         for session in (*head.sessions, *foreign_sessions(head))
-        if session.id == params.session_id and matches(params.orchestrator, session.orchestrator[0])
+        if session.id == id_ and is_of(session.orchestrator)
     )
     return max(candidates, key=lambda session: session.last_clock, default=None)
 

@@ -37,7 +37,7 @@ class SessionItem(Struct, frozen=True):
     conflicts: int
     waiting_seconds: float
     waiting_since_seconds: float | None
-    attributes: dict[str, str]
+    attributes: dict[str, str | bool | int | float]
     over_limit: bool
     trace_id: str
     tasks_completed: int

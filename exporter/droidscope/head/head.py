@@ -22,6 +22,7 @@ from droidscope.head.checkpoint_part import CheckpointPart
 from droidscope.model.labels import relabeling
 from droidscope.model.mapped_batch import MappedBatch
 from droidscope.model.records import AnyRecord, Emitted, ProcessAlive
+from droidscope.recording.early_records import EarlyRecords
 from droidscope.recording.example_sessions import ExampleSessions
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.pattern_names import PatternNames
@@ -40,7 +41,7 @@ VERSION: Final = 6
 Of the shape of a checkpoint: one of another version is not read, the log is replayed instead.
 """
 
-LATER_PARTS: Final = frozenset({"open_lists"})
+LATER_PARTS: Final = frozenset({"open_lists", "early_records"})
 """
 Parts that checkpoints of the first version lack: they are empty there.
 """
@@ -70,8 +71,9 @@ class Head:
         self._writer = MetricWriter(self.series, self.windows, self.history, self.examples)
         self.completeness = Completeness(settings, self._writer)
         self.analyses = SessionAnalyses(self._writer)
+        self.early = EarlyRecords()
         self._session_recorder = SessionRecorder(
-            settings, self._writer, self.sessions, self.findings, self.analyses, self.names
+            settings, self._writer, self.sessions, self.findings, self.analyses, self.names, self.early
         )
         # By their names in checkpoints, which are those of the first version.
         self._parts: dict[str, CheckpointPart] = {
@@ -86,6 +88,7 @@ class Head:
             "digests": self.analyses,
             "names": self.names,
             "open_lists": self.open_lists,
+            "early_records": self.early,
         }
 
     def take(self, mapped: MappedBatch, clock_ns: int, wall_ns: int) -> None:
@@ -132,10 +135,8 @@ class Head:
         """
         The uptime before which letting time pass changes nothing; None if it never does.
         """
-        due = [
-            clock for clock in (self.sessions.next_due(), self.foreign.next_deadline()) if clock is not None
-        ]
-        return min(due, default=None)
+        clocks = (self.sessions.next_due(), self.foreign.next_deadline(), self.early.next_due())
+        return min((clock for clock in clocks if clock is not None), default=None)
 
     def advance(self, clock_ns: int, wall_ns: int) -> None:
         """
@@ -145,6 +146,7 @@ class Head:
         self.windows.advance(wall_ns)
         self.history.advance(wall_ns)
         self._take_records(self.foreign.settle(clock_ns), repeat(None))
+        self._session_recorder.take_early()
         endings = self._session_recorder.endings
         for session in self.sessions.due(clock_ns):
             if session.close_clock is not None:

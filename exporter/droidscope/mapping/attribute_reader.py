@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import repeat
+from math import isfinite
 from typing import Final
 
 from droidscope.conventions.attributes import USER_ATTRIBUTE
 from droidscope.model.otlp import Attributes
-from droidscope.model.records import UserAttributes
+from droidscope.model.records import UserAttribute, UserAttributes
 from droidscope.units import SECOND_NS
 
 SCORE_MAXIMUM: Final = 100.0
@@ -100,7 +101,8 @@ class AttributeReader:
 
     def user_attributes(self) -> UserAttributes:
         """
-        The attributes under the user's prefix, without it; keys and values are cut like names.
+        The attributes under the user's prefix, without it; keys and texts are cut like names. What is neither
+        text nor a boolean nor a number becomes text.
         """
         given = [key for key in self._attributes if key.startswith(USER_ATTRIBUTE)]
         if not given:  # as of nearly every span
@@ -108,7 +110,7 @@ class AttributeReader:
         given.sort()
         start = len(USER_ATTRIBUTE)
         return tuple(
-            (key[start:][:NAME_LENGTH], str(self._attributes[key])[:NAME_LENGTH])
+            (key[start:][:NAME_LENGTH], _scalar(self._attributes[key]))
             for key in given[:USER_ATTRIBUTES_LIMIT]
         )
 
@@ -158,3 +160,9 @@ class AttributeReader:
         """
         seconds = self.number(key)
         return None if seconds is None else round(seconds * SECOND_NS)
+
+
+def _scalar(value: object) -> UserAttribute:
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    return value if isinstance(value, (bool, int)) else str(value)[:NAME_LENGTH]

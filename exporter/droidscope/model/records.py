@@ -84,7 +84,12 @@ class Output(Struct, frozen=True, gc=False):
 
 NO_OUTPUT = Output()
 
-UserAttributes = tuple[tuple[str, str], ...]
+UserAttribute = str | bool | int | float
+"""
+The value of an attribute that the user gave.
+"""
+
+UserAttributes = tuple[tuple[str, UserAttribute], ...]
 """
 Attributes that the user gave, by key in order of their keys.
 """
@@ -317,7 +322,7 @@ class Emitted(Struct, frozen=True, tag_field="record", tag="emitted"):
     delta: bool = False
 
 
-AnyRecord = (
+PlacedRecord = (
     Session
     | Phase
     | Task
@@ -335,9 +340,12 @@ AnyRecord = (
     | Resumed
     | Blocked
     | Unblocked
-    | ProcessAlive
-    | Emitted
 )
+"""
+A record that belongs to a session.
+"""
+
+AnyRecord = PlacedRecord | ProcessAlive | Emitted
 
 CLIENT_KINDS: Final[dict[type, str]] = {
     type_: tag

@@ -4,6 +4,8 @@ How sessions begin, pause and end, and what only an ended one shows.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Outcome
 from droidscope.conventions.outcomes import SESSION_ENDS, SESSION_FAILURES, WORK_ENDS
@@ -19,6 +21,7 @@ from droidscope.recording.task_recorder import TaskRecorder
 from droidscope.sessions.session_registry import SessionRegistry
 from droidscope.sessions.session_state import GIVEN_UP, SessionState
 from droidscope.sessions.settings import HeadSettings
+from droidscope.sessions.wait_times import StatedWait
 from droidscope.units import SECOND_NS
 
 
@@ -57,25 +60,18 @@ class SessionEndings:
             self._writer.ensure(m.SESSIONS, orchestrator, (pattern, outcome))
         self._writer.ensure(m.SESSIONS_ENDED_OVER_LIMIT, orchestrator, (pattern,))
 
-    def span_began(self, session: SessionState, start_ns: int) -> None:
+    def span_began(self, session: SessionState, record: r.Started | r.Session) -> None:
         """
         Note when the latest span of a session began; the wait before it is over.
         """
-        session.span_start_ns = start_ns
-        self._count_waited(session, session.settle_gap())
-
-    def _count_waited(self, session: SessionState, waited_ns: int) -> None:
-        if waited_ns:
-            seconds = waited_ns / SECOND_NS
-            self._writer.count(
-                m.SESSION_WAITING_SECONDS, session.orchestrator, (session.pattern,), amount=seconds
-            )
+        session.span_start_ns = record.start_ns
+        session.waits.begin(record.span_id, record.start_ns)
 
     # --- how a span of it ends -------------------------------------------------------------------
 
-    def session(self, record: r.Session, session: SessionState) -> None:
+    def session(self, record: r.Session, session: SessionState, process: str) -> None:
         """
-        A span of a session has ended: the session has, or it waits.
+        A span of a session has ended, which a *process* sent: the session has ended, or it waits.
         """
         self._names.learn(session.orchestrator, session.pattern, record.pattern_name)
         if record.attributes:
@@ -85,41 +81,40 @@ class SessionEndings:
         session.resumed = session.resumed or record.resumed
         is_earlier = record.place.run != session.run and bool(record.place.run)
         if not is_earlier:
-            session.waits, session.span_waited_ns = {}, 0
             session.span_id, session.error_type = record.span_id, record.error_type
-            self.span_began(session, record.start_ns)
-        session.waited_ns += record.waited_ns
-        self._count_waited(session, record.waited_ns)
+            self.span_began(session, record)
+        session.waits.state(StatedWait(record.start_ns, record.end_ns, record.waited_ns, process))
         if record.outcome is Outcome.WAITING:
             self._pause(record, session, is_earlier=is_earlier)
         elif not is_earlier:
             self._ended(record, session)
         elif session.running:
             self._count_end(record, session)
+            self._measure(session)
             session.counted_as = record.outcome
 
     def _pause(self, record: r.Session, session: SessionState, *, is_earlier: bool) -> None:
+        session.waits.pause(record.start_ns, record.end_ns)
         if is_earlier:
-            session.gap_since_ns = record.end_ns
-            self._count_waited(session, session.settle_gap())
             return
-        session.paused_ns = record.end_ns
         self._sessions.processes.move(session, "")
         for later in self._sessions.ids.others(session):
             is_next = later.span_start_ns >= record.end_ns
             if later.running and (is_next or not (later.started or later.span_start_ns)):
-                self._count_waited(session, self._sessions.join(later, session).settle_gap())
+                self._sessions.join(later, session)
             elif is_next:
                 self._sessions.join_earlier(session, later)
                 return
 
     def _ended(self, record: r.Session, session: SessionState) -> None:
-        has_one_span = not session.earlier_runs and session.counted_as is None
+        has_one_span = not session.has_earlier_spans and session.counted_as is None
         start_ns = record.start_ns
-        session.paused_ns = 0
+        session.waits.end(record.end_ns)
         self._count_end(record, session)
         self._end(session, record.outcome, record.end_ns)
         session.start_ns = start_ns if has_one_span else min(session.start_ns, start_ns)
+        if not record.place.run:
+            self._measure(session)  # nothing else reports what it waited
 
     def _count_end(self, record: r.Session, session: SessionState) -> None:
         """
@@ -138,23 +133,42 @@ class SessionEndings:
         else:
             if record.outcome is not (session.outcome or before):
                 self._writer.count(m.SESSIONS_REOPENED, orchestrator, labels, record)
+            if session.unmeasured is not None:
+                session.unmeasured = replace(record, outcome=session.unmeasured.outcome)
             return
         ended = f.SessionsEnded(pattern=session.pattern, outcome=record.outcome)
         self._writer.add_fact(orchestrator, record.end_ns, ended, 1)
         if record.outcome in WORK_ENDS:
-            self._add_durations(record, session)
+            session.unmeasured = record
 
     def _add_ended(self, session: SessionState, outcome: Outcome, amount: int) -> None:
         ended = f.SessionsEnded(pattern=session.pattern, outcome=outcome)
         self._writer.add_fact(session.orchestrator, session.end_ns, ended, amount)
+
+    def _measure(self, session: SessionState) -> None:
+        """
+        Count how long a session waited that has ended, and how long it took: not at once, for what its other
+        processes waited arrives by itself.
+        """
+        end_ns = session.unmeasured.end_ns if session.unmeasured is not None else session.end_ns
+        waited_ns = session.waiting_ns(end_ns)
+        if waited_ns > session.waited_ns:
+            seconds = (waited_ns - session.waited_ns) / SECOND_NS
+            self._writer.count(
+                m.SESSION_WAITING_SECONDS, session.orchestrator, (session.pattern,), amount=seconds
+            )
+            session.waited_ns = waited_ns
+        if session.unmeasured is not None:
+            self._add_durations(session.unmeasured, session)
+            session.unmeasured = None
 
     def _add_durations(self, record: r.Session, session: SessionState) -> None:
         """
         Add how long a session took, without what it waited for people.
         """
         orchestrator, end_ns, pattern = session.orchestrator, record.end_ns, session.pattern
-        start_ns = min(session.start_ns, record.start_ns) if session.earlier_runs else record.start_ns
-        duration_ns = max(0, end_ns - start_ns - session.waited_ns)
+        start_ns = min(session.start_ns, record.start_ns) if session.has_earlier_spans else record.start_ns
+        duration_ns = max(0, end_ns - start_ns - session.waits.waited_ns(start_ns, end_ns))
         add = self._writer.add_fact
         labels = (pattern, record.outcome)
         self._writer.observe(m.SESSION_DURATION, orchestrator, labels, duration_ns / SECOND_NS, record)
@@ -202,7 +216,9 @@ class SessionEndings:
         """
         Have a session that has ended go on; what it counted for stays counted.
         """
-        self.finish(session)
+        unmeasured, session.unmeasured = session.unmeasured, None
+        self.finish(session, measures=unmeasured is None)
+        session.unmeasured = unmeasured  # how long it took is known when it ends again
         if session.outcome not in GIVEN_UP:
             self._messages.withdraw(session)
             session.blamed, session.failed_phases = None, 0
@@ -210,11 +226,14 @@ class SessionEndings:
 
     # --- what only an ended one shows ------------------------------------------------------------
 
-    def close(self, session: SessionState) -> None:
+    def close(self, session: SessionState, *, measures: bool = True) -> None:
         """
-        Count what only a whole ended session shows: a failure of no phase, messages a droid.
+        Count what only a whole ended session shows: a failure of no phase, messages a droid, and if that
+        *measures* it, how long it took.
         """
         session.close_clock = None
+        if measures:
+            self._measure(session)
         self._tasks.settle(session)
         if session.whole and session.blamed is None and _failed_alone(session):
             labels = (session.pattern, "", _reason(session))
@@ -252,12 +271,12 @@ class SessionEndings:
                 self._writer.remove_example(session, ExampleKind.FAILURE, subject)
         session.blamed = now
 
-    def finish(self, session: SessionState) -> None:
+    def finish(self, session: SessionState, *, measures: bool = True) -> None:
         """
         Do what is still due of an ended session.
         """
         if session.close_clock is not None:
-            self.close(session)
+            self.close(session, measures=measures)
         elif session.analysis_clock is not None:
             self.analysis(session)
 

@@ -16,6 +16,7 @@ from droidscope.conventions import metrics as m
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.recording.cost_recorder import CostRecorder
+from droidscope.recording.early_records import EarlyRecords, begins_session
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder
@@ -61,12 +62,14 @@ class SessionRecorder:
         findings: OpenSecurityFindings,
         analyses: SessionAnalyses,
         names: PatternNames,
+        early: EarlyRecords,
     ) -> None:
         self._settings = settings
         self._writer = writer
         self._sessions = sessions
         self._stored: dict[tuple[type, str | None], int] = {}
         self._analyses = analyses
+        self._early = early
         self._process = ""
         self._phases = PhaseRecorder(writer)
         self._messages = MessageRecorder(writer, self._phases)
@@ -76,7 +79,7 @@ class SessionRecorder:
             settings, writer, sessions, analyses, names, self._messages, self._tasks
         )
         by_type: dict[type, Callable[[Any, SessionState], None]] = {
-            r.Session: self._endings.session,
+            r.Session: self._session,
             r.Phase: self._phases.phase,
             r.Task: self._tasks.task,
             r.Attempt: self._tasks.attempt,
@@ -100,18 +103,49 @@ class SessionRecorder:
             for type_, change in by_type.items()
         }
 
-    def take(self, record: r.Record, process: str = "") -> bool:
+    def take(self, record: r.PlacedRecord, process: str = "") -> bool:
         """
         Count one record that has arrived from the instance *process*, "" where that is not known; False if it
         did before: a conflict may come twice.
+
+        One that waits for the start of its session is counted later.
         """
+        begins = begins_session(record)
+        # Only instrumentation names its process, and has the pattern from the start of the session.
+        may_wait = not begins and (process or isinstance(record, r.Session))
+        if may_wait and not self._sessions.knows(record.place):
+            if self._early.has(record):
+                return False
+            self._early.add(record, process, self._writer.clock_ns)
+            return True
+        is_new = self._take(record, process)
+        if begins:
+            for early in self._early.pop(record):
+                self._take(early.record, early.process)
+        return is_new
+
+    def take_early(self) -> None:
+        """
+        Count the records whose session's start has not arrived in time, with what is known.
+        """
+        for early in self._early.due(self._writer.clock_ns):
+            if isinstance(early.record, r.Session):
+                log.warning(
+                    "session_without_start",
+                    orchestrator=early.record.place.orchestrator[0],
+                    session=early.record.place.session,
+                    remedy="end sessions under the id and the service name that they were started with",
+                )
+            self._take(early.record, early.process)
+
+    def _take(self, record: r.PlacedRecord, process: str) -> bool:
         clock_ns, type_ = self._writer.clock_ns, type(record)
         self._process = process
         change, is_frame, moves, is_analysed = self._by_type[type_]
         if is_frame and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
-        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[attr-defined] # it is one
+        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[union-attr] # it is one
             return False
         if is_frame and _starts_anew(record, session):
             self._endings.finish(session)
@@ -191,7 +225,7 @@ class SessionRecorder:
         if before.outcome is not None:
             self._endings.reopen(before)
         if session is None:
-            before.go_on(place.run)
+            before.go_on(place.run, record.start_ns)
         elif before is not session:
             self._sessions.join(session, before)
         before.resumed = True
@@ -232,6 +266,9 @@ class SessionRecorder:
                 self._endings.give_up(session, Outcome.LOST)
             self._endings.forget(session)
 
+    def _session(self, record: r.Session, session: SessionState) -> None:
+        self._endings.session(record, session, self._process)
+
     # --- while it runs -------------------------------------------------------------------------
 
     def _started(self, record: r.Started, session: SessionState) -> None:
@@ -249,24 +286,17 @@ class SessionRecorder:
             session.resumed = True
         if record.place.run != session.run:
             return  # a span before its latest
-        if session.paused_ns and record.span_id != session.span_id:
-            session.go_on(record.place.run)
+        if session.waits.paused and record.span_id != session.span_id:
+            session.go_on(record.place.run, record.start_ns)
             session.span_id = record.span_id
         if not ended(session):
-            self._endings.span_began(session, record.start_ns)
+            self._endings.span_began(session, record)
 
     def _waiting(self, record: r.Waiting, session: SessionState) -> None:
-        self._wait(session, record, record.start_ns)
+        session.waits.change(self._process, record.start_ns, waits=True)
 
     def _resumed(self, record: r.Resumed, session: SessionState) -> None:
-        self._wait(session, record, -record.start_ns)
-
-    def _wait(self, session: SessionState, record: r.Record, change_ns: int) -> None:
-        """
-        A process waits within the latest span of a session, or no longer does; in any order.
-        """
-        if session.outcome is None and not session.paused_ns and record.place.run == session.run:
-            session.wait(self._process, change_ns)
+        session.waits.change(self._process, record.start_ns, waits=False)
 
     def _progress(self, record: r.Progress, session: SessionState) -> None:
         if record.ratio is not None:

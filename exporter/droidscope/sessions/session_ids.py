@@ -93,9 +93,9 @@ class SessionIds:
         return [each for each in self.latest_first((session.orchestrator, session.id)) if each is not session]
 
 
-def take_run(session: SessionState, run: str) -> None:
+def take_run(session: SessionState, run: str, start_ns: int) -> None:
     """
-    Have a session that `find` gave for a *run* know that run as its own.
+    Have a session that `find` gave for a *run* know it as its own; a record of the run began at *start_ns*.
     """
     if not run:
         return
@@ -106,7 +106,7 @@ def take_run(session: SessionState, run: str) -> None:
     elif _lacks_earlier(session):
         session.earlier_runs = [run]
     else:
-        session.go_on(run)
+        session.go_on(run, start_ns)
 
 
 def _takes(session: SessionState, run: str) -> bool:

@@ -15,9 +15,8 @@ def go_on_as(session: SessionState, other: SessionState) -> None:
     Have *session* go on with the run of *other*, and hold what that holds.
     """
     session.moved_clock = max(session.moved_clock, other.moved_clock)
-    session.go_on(other.run)
-    session.waits = other.waits
-    session.span_start_ns, session.span_waited_ns = other.span_start_ns, other.span_waited_ns
+    session.go_on(other.run, other.start_ns)
+    session.span_start_ns = other.span_start_ns
     session.phase = other.phase or session.phase
     session.progress = session.progress if other.progress is None else other.progress
     absorb(session, other)
@@ -30,6 +29,7 @@ def absorb(session: SessionState, other: SessionState) -> None:
     session.start_ns = min(session.start_ns, other.start_ns)
     session.alive_seen = session.alive_seen or other.alive_seen
     session.plan = session.plan or other.plan
+    session.waits.absorb(other.waits)
     session.attributes = tuple(sorted({**dict(session.attributes), **dict(other.attributes)}.items()))
     _absorb_work(session, other)
 

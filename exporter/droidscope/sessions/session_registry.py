@@ -87,6 +87,13 @@ class SessionRegistry:
         """
         return self._by_key.get(key)
 
+    def knows(self, place: Place) -> bool:
+        """
+        Whether anything is known of a session of a place's id, whatever its run.
+        """
+        key = (place.orchestrator, place.session)
+        return key in self._by_key or key in self._forgotten or any(self.ids.all(key))
+
     def arrive(self, place: Place, start_ns: int, clock_ns: int) -> tuple[SessionState, bool]:
         """
         Record a sign of life of a place's session.
@@ -116,7 +123,7 @@ class SessionRegistry:
         self._last_receipt.put(orchestrator, clock_ns)
 
     def _learn(self, session: SessionState, place: Place, start_ns: int) -> None:
-        if start_ns < session.start_ns and not ended(session):
+        if start_ns < session.start_ns and (session.resumed or not ended(session)):
             session.start_ns = start_ns
         session.pattern = session.pattern or place.pattern
         session.trace_id = session.trace_id or place.trace_id
@@ -132,11 +139,11 @@ class SessionRegistry:
             if forgotten is not None:
                 session.restore(forgotten)
                 session.started = True
-                take_run(session, place.run)
+                take_run(session, place.run, start_ns)
                 self.schedule(session)
             return session, forgotten is None
         if place.run != session.run:
-            take_run(session, place.run)
+            take_run(session, place.run, start_ns)
         self._touch(session, clock_ns)
         self._learn(session, place, start_ns)
         return session, False
@@ -337,6 +344,7 @@ class SessionRegistry:
         if outcome is None:
             return
         key = (session.orchestrator, session.id)
+        end_ns = session.end_ns or session.waits.since_ns or session.start_ns
         older = self._forgotten.pop(key, None)
         if older is not None and older.run != session.run:
             self._forgotten[run_key(key, older.run)] = older
@@ -345,7 +353,8 @@ class SessionRegistry:
             outcome=outcome,
             span_id=session.span_id,
             start_ns=session.start_ns,
-            end_ns=session.end_ns or session.paused_ns or session.start_ns,
+            end_ns=end_ns,
+            waited_ns=session.waiting_ns(end_ns),
             trace_id=session.trace_id,
             blamed=session.blamed,
             run=session.run,

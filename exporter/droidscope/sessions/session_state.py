@@ -15,8 +15,9 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.facts.packing import AnyFact
 from droidscope.model.examples import ExampleKind
 from droidscope.model.labels import OrchestratorLabels, SessionKey
-from droidscope.model.records import UserAttributes
+from droidscope.model.records import Session, UserAttributes
 from droidscope.sessions.task_state import TaskState
+from droidscope.sessions.wait_times import Interval, WaitTimes
 
 SESSION_SIZE: Final = 4
 """
@@ -31,11 +32,6 @@ Outcomes of sessions whose end has not arrived, and may still do.
 RUNS_KEPT: Final = 100
 """
 Earlier runs of a session that are known, the newest ones.
-"""
-
-Interval = tuple[int, int]
-"""
-Start and end, Unix nanoseconds.
 """
 
 
@@ -119,6 +115,7 @@ class ForgottenSession(Struct, frozen=True):
     blamed: tuple[int, str] | None = None
     run: str = ""
     earlier_runs: tuple[str, ...] = ()
+    waited_ns: int = 0
 
 
 class SessionState(
@@ -152,11 +149,8 @@ class SessionState(
     no longer named it. *records* counts what it has taken in, *held_tasks* its tasks that are held;
     *attributes* are the user's.
 
-    *waits* is since when each process waits within its latest span, or as a negative number since when it
-    no longer does.
-    *paused_ns* is when its span ended so that it waits without one, 0 otherwise; *gap_since_ns* is the same
-    once another span goes on, until it is known when that began: *span_start_ns*, 0 where it is not.
-    *waited_ns* is how long it waited until then, *span_waited_ns* since.
+    *span_start_ns* is when its latest span began, 0 where that is not known. *waits* is when it waited, of
+    which *waited_ns* is counted. *unmeasured* is the end whose duration is not counted before it is closed.
     """
 
     orchestrator: OrchestratorLabels
@@ -207,12 +201,10 @@ class SessionState(
     records: int = 0
     held_tasks: int = 0
     attributes: UserAttributes = ()
-    waits: dict[str, int] = field(default_factory=dict)
-    paused_ns: int = 0
-    gap_since_ns: int = 0
     span_start_ns: int = 0
+    waits: WaitTimes = field(default_factory=WaitTimes)
     waited_ns: int = 0
-    span_waited_ns: int = 0
+    unmeasured: Session | None = None
 
     @property
     def key(self) -> SessionKey:
@@ -222,60 +214,25 @@ class SessionState(
         key = self.orchestrator, self.id
         return run_key(key, self.twin) if self.twin else key
 
-    def settle_gap(self) -> int:
-        """
-        Add the time between its last two spans to what it has waited, once both are known; returns it.
-        """
-        if not (self.gap_since_ns and self.span_start_ns):
-            return 0
-        gap_ns = max(0, self.span_start_ns - self.gap_since_ns)
-        self.gap_since_ns = 0
-        self.waited_ns += gap_ns
-        return gap_ns
-
     @property
     def waiting(self) -> bool:
         """
         Whether it waits for a person.
         """
-        return self.outcome is None and (self.paused_ns > 0 or self.waits_since_ns > 0)
-
-    @property
-    def waits_since_ns(self) -> int:
-        """
-        Since when it waits within its latest span, Unix time; 0 if it does not.
-        """
-        return min((since_ns for since_ns in self.waits.values() if since_ns > 0), default=0)
-
-    def wait(self, process: str, change_ns: int) -> None:
-        """
-        Take in that a process began to wait at a Unix time, or, if that is negative, waits no more; what it
-        reported later before holds.
-        """
-        known_ns, since_ns = self.waits.get(process, 0), self.waits_since_ns
-        if abs(known_ns) >= abs(change_ns):
-            return
-        if known_ns <= 0 or change_ns < 0:
-            self.waits[process] = change_ns
-        if since_ns and not self.waits_since_ns:
-            self.span_waited_ns += max(0, -change_ns - since_ns)
+        return self.outcome is None and self.waits.since_ns > 0
 
     @property
     def waiting_since_ns(self) -> int | None:
         """
         When its present wait began, Unix time; None if it does not wait.
         """
-        if not self.waiting:
-            return None
-        return self.waits_since_ns or self.paused_ns
+        return self.waits.since_ns if self.waiting else None
 
     def waiting_ns(self, now_ns: int) -> int:
         """
         How long it has waited in all by *now_ns*, Unix time.
         """
-        since_ns = self.waiting_since_ns
-        under_way_ns = 0 if since_ns is None else max(0, now_ns - since_ns)
-        return self.waited_ns + self.span_waited_ns + under_way_ns
+        return self.waits.waited_ns(self.start_ns, now_ns)
 
     def has_run(self, run: str) -> bool:
         """
@@ -284,22 +241,28 @@ class SessionState(
         return run in {self.run, self.span_id} or run in self.earlier_runs
 
     @property
+    def has_earlier_spans(self) -> bool:
+        """
+        Whether its latest span goes on from another one.
+        """
+        return self.resumed or bool(self.earlier_runs) or len(self.waits.begins) > 1
+
+    @property
     def running(self) -> bool:
         """
         Whether it has neither ended nor been declared lost.
         """
         return self.outcome is None
 
-    def go_on(self, run: str) -> None:
+    def go_on(self, run: str, start_ns: int) -> None:
         """
-        Go on with another *run*: nothing is known of its span yet.
+        Go on with another *run*, of which a record began at *start_ns*; nothing is known of its span yet.
         """
         if self.run:
             self.earlier_runs = [*self.earlier_runs, self.run][-RUNS_KEPT:]
         self.run = run
-        self.gap_since_ns, self.paused_ns = self.paused_ns or self.gap_since_ns, 0
-        self.waits = {}
-        self.span_waited_ns = self.span_start_ns = 0
+        self.waits.begin(run, start_ns)
+        self.span_start_ns = 0
         self.unnamed_clock = None
 
     def restore(self, forgotten: ForgottenSession) -> None:
@@ -308,9 +271,9 @@ class SessionState(
         """
         self.pattern, self.span_id = forgotten.pattern, forgotten.span_id
         self.run, self.earlier_runs = forgotten.run, list(forgotten.earlier_runs)
-        if forgotten.outcome is Outcome.WAITING:
-            self.paused_ns = forgotten.end_ns
-        else:
+        waits = forgotten.outcome is Outcome.WAITING
+        self.waits.restore(forgotten.start_ns, forgotten.end_ns, forgotten.waited_ns, paused=waits)
+        if not waits:
             self.outcome, self.end_ns = forgotten.outcome, forgotten.end_ns
         self.start_ns, self.trace_id = forgotten.start_ns, forgotten.trace_id
         self.blamed = forgotten.blamed
@@ -333,7 +296,7 @@ class SessionState(
             self.plan,
             self.attributes,
         )
-        return SESSION_SIZE + self.extent + sum(map(len, parts))
+        return SESSION_SIZE + self.extent + self.waits.size + sum(map(len, parts))
 
 
 def ended(session: SessionState) -> bool:

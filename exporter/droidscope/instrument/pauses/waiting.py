@@ -116,14 +116,14 @@ def waiting(reason: str = "") -> WaitingPeriod:
 @never_raise
 def resumed() -> None:
     """
-    Record that the current session goes on, whatever it waited for.
+    Record that the current session goes on, whatever it waited for, in whichever process.
     """
     emitter = _recording_emitter()
     if emitter is None:
         return
     values = ids(current_baggage(), emitter.service)
-    if _waits(values).end() or enclosing(current(), SessionSpan) is None:
-        emitter.event(names.RESUMED_EVENT, values, get_current())
+    _waits(values).end()
+    emitter.event(names.RESUMED_EVENT, values, get_current())
 
 
 def _waits(inside: Mapping[str, str]) -> OverlappingTime:
