@@ -163,6 +163,7 @@ PHASE_BLOCKED_SECONDS: Final = "orchestrator.phase.blocked_seconds"
 
 # --- task and attempt
 TASK_ATTEMPTS: Final = "orchestrator.task.attempts"
+TASK_DELIVERY: Final = "orchestrator.task.delivery"
 """
 On a task: the number of its attempt spans; 0 if the task itself is its only attempt.
 """

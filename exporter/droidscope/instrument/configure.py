@@ -23,12 +23,14 @@ from droidscope.instrument.emission.own_road import OwnRoad
 from droidscope.instrument.emission.sink import Destination
 from droidscope.instrument.emission.texts import TEXT_LIMIT, TextSettings
 from droidscope.instrument.never_raise import logger, never_raise, warn_once
+from droidscope.instrument.sending.late_records import LateRecords
 from droidscope.instrument.sending.process_end import EXIT_SECONDS, ProcessEnd
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from droidscope.instrument.emission.setup import Setup
+    from droidscope.instrument.providers import Emitter
     from droidscope.instrument.sending.sender import Sender
     from droidscope.instrument.sending.sender_status import SenderStatus
 
@@ -49,8 +51,22 @@ class _Configured:
     def begin_anew(self) -> None:
         """
         Have a lock that nobody holds: in a forked child a thread of the parent might.
+
+        The *replayer* is the sender of a process with a spool, which sends what others have left there. Once
+        something is recorded it is the sink of the road.
         """
         self.lock = RLock()  # a handler of a signal may shut down while it is held
+        self.replayer: Sender | None = None
+
+    def replay(self, replayer: Sender | None, timeout_seconds: float) -> bool:
+        """
+        Have another *replayer*. The one before ends, unless it is the sink of a road; False if it could not
+        send all there was.
+        """
+        previous, self.replayer = self.replayer, replayer
+        if previous is None or isinstance(providers.made(), OwnRoad):
+            return True
+        return previous.shutdown(timeout_seconds)
 
 
 _configured: Final = _Configured()
@@ -59,11 +75,11 @@ after_fork_in_child(_configured.begin_anew)
 
 def _sender() -> Sender | None:
     """
-    The sender of this process, None unless it has recorded something since `configure`.
+    The sender of this process, None unless it has a spool or has recorded something since `configure`.
     """
     road = providers.made()
     # Nothing but a sender is ever made as the sink of a configured process.
-    return cast("Sender", road.sink) if isinstance(road, OwnRoad) else None
+    return cast("Sender", road.sink) if isinstance(road, OwnRoad) else _configured.replayer
 
 
 def _end(timeout_seconds: float) -> None:
@@ -80,7 +96,14 @@ def _is_idle() -> bool:
     return _sender() is None
 
 
-_process_end: Final = ProcessEnd(_end, _hurry, _is_idle)
+def _be_late() -> None:
+    _late.begin()
+    if (road := providers.made()) is not None:
+        road.after_record = _late.send
+
+
+_late: Final = LateRecords(_sender)
+_process_end: Final = ProcessEnd(_end, _hurry, _is_idle, _be_late)
 
 
 def configure(
@@ -135,7 +158,8 @@ def configure(
 
         on_exit: Whether what waits is sent at the end of the process and of its forked children, before
             they die of SIGTERM, and for at most 2 s (5 s in a forked child) before os._exit ends them or
-            os.exec* replaces them: os._exit, os.execv, os.execve and signal.signal are wrapped for this.
+            os.exec* replaces them. For this os._exit, os.execv, os.execve, signal.signal and signal.getsignal
+            are wrapped.
 
     Raises:
         ConfigError: If an argument, or a standard variable, cannot be honoured.
@@ -144,6 +168,7 @@ def configure(
     _check_text("service_name", service_name)
     resource = _checked_resource(resource_attributes, service_name)
     _check_text("endpoint", endpoint)
+    _check_text("protocol", protocol)
     for name, value in (("frameworks", frameworks), ("stack_traces", stack_traces), ("on_exit", on_exit)):
         _check_flag(name, value)
     destination = Destination(endpoint, protocol, _checked_headers(headers), spool, spool_bytes, queue_bytes)
@@ -163,7 +188,7 @@ def _configure(
 ) -> None:
     try:
         from droidscope.instrument.emission.setup import Setup, make_road  # noqa: PLC0415 - needs the SDK
-        from droidscope.instrument.sending.new_sender import check  # noqa: PLC0415 - likewise
+        from droidscope.instrument.sending.new_sender import check, new_replayer  # noqa: PLC0415 - likewise
     except ImportError:
         raise MissingExtraError("sending telemetry", "sdk") from None
     except ValueError as error:  # the SDK reads some variables when it is imported
@@ -175,11 +200,20 @@ def _configure(
         if setup == _configured.setup:
             return
         previous, _configured.setup = providers.made(), setup
+        replayer = new_replayer(destination, variables) if setup.signals else None
+        _configured.replay(replayer, EXIT_SECONDS)
         if _is_disabled(variables):
             warn_once("disabled", "OTEL_SDK_DISABLED is true: droidscope records nothing")
-        providers.use((lambda: make_road(setup)) if setup.signals else None)
+        road = (lambda: _watched(make_road(setup, _configured.replayer))) if setup.signals else None
+        providers.use(road)
     if isinstance(previous, OwnRoad):
         previous.retire(providers.own, EXIT_SECONDS)
+
+
+def _watched(road: Emitter) -> Emitter:
+    if _late.has_begun:
+        road.after_record = _late.send
+    return road
 
 
 def current_setup() -> Setup | None:
@@ -204,6 +238,8 @@ def _flush(timeout_seconds: float) -> bool:
     road = providers.made()
     if isinstance(road, OwnRoad):
         return road.sink.flush(timeout_seconds)
+    if _configured.replayer is not None:
+        return _configured.replayer.flush(timeout_seconds)
     if providers.is_configured():
         return _configured.setup is not None and bool(_configured.setup.signals)
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
@@ -226,16 +262,17 @@ def _shut_down(timeout_seconds: float) -> bool:
     with _configured.lock:
         road, setup, _configured.setup = providers.made(), _configured.setup, None
         is_off = not providers.is_configured() or (setup is not None and not setup.signals)
+        is_replayed = _configured.replay(None, timeout_seconds)
         if providers.is_configured():
             providers.use(None)
-    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else not is_off
+    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else is_replayed and not is_off
     _process_end.cease()
     return is_sent
 
 
 def sender_status() -> SenderStatus | None:
     """
-    What this process' sender is at; None unless something was recorded since `configure`.
+    What this process' sender is at; None unless it has a spool or has recorded something since `configure`.
     """
     sender = _sender()
     return None if sender is None else sender.status()

@@ -58,6 +58,10 @@ class Emitter:
     """
 
     environment: str | None = None
+    after_record: Callable[[], object] | None = None
+    """
+    Called after each record and its count, once a process is at its end.
+    """
     keeps_values: ClassVar[bool] = True
     """
     Whether a span keeps and changes the values that it is begun with.
@@ -95,6 +99,12 @@ class Emitter:
         """
         raise NotImplementedError
 
+    def restart(self) -> None:
+        """
+        Begin at zero in a forked child.
+        """
+        self.counters.restart()
+
     def count_record(self, kind: str, inside: Mapping[str, str]) -> None:
         """
         Count one more record of *kind*, for the orchestrator whose session it is *inside* of.
@@ -104,6 +114,8 @@ class Emitter:
         if orchestrator is not None:
             key = (*key, (attributes.ORCHESTRATOR_NAME, orchestrator))
         self.counters.add_key(attributes.CLIENT_RECORDS, key)
+        if self.after_record is not None:
+            self.after_record()
 
     def is_enabled(self, name: str) -> bool:  # noqa: ARG002 - some can
         """
@@ -375,7 +387,7 @@ def _begin_anew() -> None:
     _roads.lock = RLock()
     for emitter in (_emitter, *_roads.overriding):
         if emitter is not None:
-            emitter.counters.restart()
+            emitter.restart()
     _roads.own, _roads.is_making = None, False
     _forget()
 

@@ -123,6 +123,7 @@ def _task(span: Span, reader: AttributeReader, place: r.Place) -> r.Task:
         outcome=_outcome(span, reader, names.TASK_OUTCOME, Outcome.COMPLETED, _ENDED),
         error_type=reader.name(names.ERROR_TYPE),
         attempts=reader.count(names.TASK_ATTEMPTS) or 0,
+        delivery=reader.count(names.TASK_DELIVERY) or 0,
         output=_output(reader),
         usage=_usage(reader),
         attributes=reader.user_attributes(),

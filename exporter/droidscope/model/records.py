@@ -147,7 +147,7 @@ class Phase(Record, frozen=True, tag="phase"):
 class Task(Record, frozen=True, tag="task"):
     """
     An ended task. *attempts* is how many attempts it emitted; 0: the task is its one attempt. *attributes*
-    are the user's.
+    are the user's. *delivery* is the number of the delivery that ended it; 0: no queue delivers it.
     """
 
     outcome: Outcome
@@ -156,6 +156,7 @@ class Task(Record, frozen=True, tag="task"):
     output: Output = NO_OUTPUT
     usage: Usage | None = None
     attributes: UserAttributes = ()
+    delivery: int = 0
 
 
 class Attempt(Record, frozen=True, tag="attempt"):

@@ -110,6 +110,8 @@ class SessionRecorder:
 
         One that waits for the start of its session is counted later.
         """
+        if record.place.pattern and not self._early:
+            return self._take(record, process)  # as of nearly every record
         begins = begins_session(record)
         # Only instrumentation names its process, and has the pattern from the start of the session.
         may_wait = not begins and (process or isinstance(record, r.Session))
@@ -138,14 +140,14 @@ class SessionRecorder:
                 )
             self._take(early.record, early.process)
 
-    def _take(self, record: r.PlacedRecord, process: str) -> bool:
+    def _take(self, record: r.Record, process: str) -> bool:
         clock_ns, type_ = self._writer.clock_ns, type(record)
         self._process = process
         change, is_frame, moves, is_analysed = self._by_type[type_]
         if is_frame and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
-        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[union-attr] # it is one
+        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[attr-defined] # it is one
             return False
         if is_frame and _starts_anew(record, session):
             self._endings.finish(session)

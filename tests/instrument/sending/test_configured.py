@@ -3,6 +3,7 @@ What `configure` is told about sending arrives there, in real processes.
 """
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -100,3 +101,63 @@ print(ds.flush())
         for point in metric.sum.data_points
     ]
     assert dropped[-1] == ("refused", 4)
+
+
+def test_a_process_that_only_waits_sends_what_others_have_left(dead_port, tmp_path):
+    """
+    Within seconds; the global tracer provider is still to be set.
+    """
+    begin = f"""
+ds.configure(service_name="fleet", endpoint="http://127.0.0.1:{dead_port}", spool="{tmp_path}/spool")
+"""
+    waiting = f"""
+import os, time
+from opentelemetry import trace
+{begin}
+time.sleep(3)
+assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+"""
+    run_process(f"{begin}{WORK}")
+    assert list((tmp_path / "spool").rglob("*.batch"))
+
+    with otlp_receiver.serve(dead_port) as receiver:
+        run_process(f"{waiting}\nos._exit(0)")
+
+        assert receiver.spans() == ["invoke_agent d", "invoke_workflow p"]
+        assert list((tmp_path / "spool").rglob("*.batch")) == []
+
+
+def test_a_server_that_forks_its_workers_afterwards(dead_port, tmp_path):
+    """
+    They record with a sender of their own; what others have left is sent once.
+    """
+    begin = f"""
+import os, time
+ds.configure(service_name="fleet", endpoint="http://127.0.0.1:{dead_port}", spool="{tmp_path}/spool")
+"""
+    run_process(f"{begin}{WORK}")
+
+    with otlp_receiver.serve(dead_port) as receiver:
+        run_process(
+            f"""
+{begin}
+for number in range(5):
+    if os.fork() == 0:
+        with ds.session("p"), ds.task("worker"):
+            pass
+        os._exit(0 if ds.flush() else 1)
+assert not any(os.wait()[1] for _ in range(5))
+with ds.session("p"), ds.task("master"):
+    pass
+assert ds.shutdown()
+"""
+        )
+
+        names = Counter(receiver.spans())
+        assert names == {
+            "invoke_agent d": 1,
+            "invoke_agent worker": 5,
+            "invoke_agent master": 1,
+            "invoke_workflow p": 7,
+        }
+    assert list((tmp_path / "spool").rglob("*.batch")) == []

@@ -85,7 +85,7 @@ def test_a_request_that_is_under_way_is_waited_for():
     """
     forks = 60
     with serving(lambda: random.uniform(0, 0.02)) as (url, names):
-        run_process(CODE.format(url=url, forks=forks, limit=3))
+        run_process(CODE.format(url=url, forks=forks, limit=10))
 
     assert names.count("invoke_agent child") == forks
     assert names.count("invoke_agent parent") > 0
@@ -98,7 +98,7 @@ def test_hundreds_of_forks():
     """
     forks = 500
     with serving(lambda: random.uniform(0, 0.02)) as (url, names):
-        run_process(CODE.format(url=url, forks=forks, limit=5))
+        run_process(CODE.format(url=url, forks=forks, limit=10))
 
     assert names.count("invoke_agent child") == forks
 
@@ -108,6 +108,6 @@ def test_a_receiver_that_takes_its_time_holds_no_fork():
     For longer than about a second: its request is cancelled, and sent again.
     """
     with serving(lambda: 2.0) as (url, names):
-        run_process(CODE.format(url=url, forks=2, limit=3))
+        run_process(CODE.format(url=url, forks=2, limit=10))
 
     assert names.count("invoke_agent child") == 2

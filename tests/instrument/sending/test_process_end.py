@@ -119,6 +119,43 @@ def test_what_is_recorded_at_exit_alone(receiver, run):
     assert tasks(receiver) == ["invoke_agent d"]
 
 
+def test_what_exit_handlers_from_before_configure_record(receiver, start):
+    """
+    They run after droidscope's own; the counts say how much there should be. With an earlier record or none.
+    """
+    for earlier in ("", "work('earlier')"):
+        code = f"""
+            import atexit
+            atexit.register(work, "first")
+            atexit.register(lambda: [work("many") for _ in range(20)])
+            ds.configure(service_name="fleet", endpoint="{receiver.url}")
+            {earlier}
+        """
+        with start(code, configure=False) as process:
+            assert process.communicate(timeout=30)[1] == ""
+
+    expected = ["earlier", "first", "first", *["many"] * 40]
+    assert tasks(receiver) == [f"invoke_agent {name}" for name in expected]
+
+
+def test_late_records_that_cannot_be_sent(dead_port, start):
+    """
+    Are logged, and do not hold up the end for long.
+    """
+    code = f"""
+        import atexit
+        atexit.register(lambda: [work() for _ in range(50)])
+        ds.configure(service_name="fleet", endpoint="http://127.0.0.1:{dead_port}")
+    """
+    began = time.monotonic()
+    with start(code, configure=False) as process:
+        errors = process.communicate(timeout=30)[1]
+
+    assert "telemetry is lost: 3 records, unsent" in errors
+    assert len(errors.splitlines()) < 12
+    assert time.monotonic() - began < 12
+
+
 def test_an_exception_that_nobody_catches(receiver, start):
     """
     It ends the process as ever.
@@ -291,6 +328,60 @@ def test_a_handler_of_the_program_is_called(receiver, start, before):
         assert process.poll() is None
 
 
+@pytest.mark.parametrize("find", ["signal.getsignal", "getsignal_from_before", "signal.signal"])
+def test_a_handler_that_calls_the_one_before_it(receiver, start, find):
+    """
+    As many do: the service drains, as it would without droidscope, and ends by itself.
+    """
+    code = f"""
+        import threading
+        from signal import getsignal as getsignal_from_before
+        ds.configure(service_name="fleet", endpoint="{receiver.url}")
+        stop = threading.Event()
+        find = {find} if "get" in "{find}" else lambda number: signal.signal(number, signal.SIG_IGN)
+        previous = find(signal.SIGTERM)
+        def handle(number, frame):
+            stop.set()
+            if callable(previous):
+                previous(number, frame)
+        signal.signal(signal.SIGTERM, handle)
+        work()
+        print("begun", flush=True)
+        stop.wait(20)
+        work("drained")
+    """
+    with start(code, configure=False) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        assert process.wait(10) == 0
+
+    assert tasks(receiver) == ["invoke_agent d", "invoke_agent drained"]
+
+
+def test_the_handler_that_others_see(run):
+    """
+    Is the one that would be there without droidscope, at any time.
+    """
+    run(
+        """
+        def handle(*_):
+            pass
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        assert signal.signal(signal.SIGTERM, handle) == signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) == handle
+        assert signal.signal(signal.SIGTERM, signal.SIG_DFL) == handle
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        signal.signal(signal.SIGTERM, handle)
+        ds.configure(service_name="other", on_exit=False)
+        ds.configure(service_name="other")
+        assert signal.getsignal(signal.SIGTERM) == handle
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+        """
+    )
+
+
 def test_an_ignored_sigterm_stays_ignored(receiver, start):
     """
     As nohup and some supervisors want it.
@@ -337,13 +428,13 @@ def test_it_can_be_switched_off(receiver, start):
     By one argument: nothing of the process is touched.
     """
     code = f"""
-        before = (signal.signal, signal.getsignal(signal.SIGTERM), os._exit)
+        before = (signal.signal, signal.getsignal, signal.getsignal(signal.SIGTERM), os._exit)
         ds.configure(service_name="fleet", endpoint="{receiver.url}")
         ds.configure(service_name="fleet", endpoint="{receiver.url}", on_exit=False)
-        assert before == (signal.signal, signal.getsignal(signal.SIGTERM), os._exit)
+        assert before == (signal.signal, signal.getsignal, signal.getsignal(signal.SIGTERM), os._exit)
         work()
         if os.fork() == 0:
-            assert before == (signal.signal, signal.getsignal(signal.SIGTERM), os._exit)
+            assert before == (signal.signal, signal.getsignal, signal.getsignal(signal.SIGTERM), os._exit)
             os._exit(0)
         assert os.wait()[1] == 0
         os.kill(os.getpid(), signal.SIGTERM)

@@ -261,3 +261,25 @@ def test_a_process_that_is_killed_amid_its_work_loses_at_most_its_last_half_seco
         arrived = receiver.spans()
     assert arrived == [f"s{number}" for number in range(len(arrived))]
     assert len(arrived) > 200
+
+
+def test_a_full_disk_is_logged_once(tmp_path, dead_port):
+    """
+    Not for each request; the records wait in memory, and are counted when they are lost at the end.
+    """
+    code = f"""
+        import resource, time
+        import droidscope as ds
+        ds.configure(service_name="x", endpoint="http://127.0.0.1:{dead_port}", spool={str(tmp_path)!r})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
+        for _ in range(30):
+            with ds.session("p"), ds.task("d"):
+                pass
+            time.sleep(0.1)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stderr.count("cannot write to its spool") == 1
+    assert "telemetry is lost: 120 records, unsent" in done.stderr

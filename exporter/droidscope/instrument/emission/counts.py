@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from droidscope.conventions import attributes
-from droidscope.instrument.emission.forks import ProcessLock
 from droidscope.instrument.emission.os_threads import real_rlock
 from droidscope.instrument.emission.texts import clean_text
 
@@ -83,8 +82,8 @@ class ClientCounters:
         """
         All counts of one counter, by labels.
         """
-        with self._lock:
-            return [(key, count[0]) for key, count in self._counts[name].items()]
+        # Without the lock: a signal handler that waits for a flush may have interrupted who holds it.
+        return [(key, count[0]) for key, count in list(self._counts[name].items())]
 
 
 @dataclass(slots=True)
@@ -106,7 +105,14 @@ class ClientDurations:
 
     def __init__(self) -> None:
         self._points: dict[Key, DurationPoint] = {}
-        self._lock = ProcessLock()
+        self.restart()
+
+    def restart(self) -> None:
+        """
+        Begin anew, as the counters do.
+        """
+        self._lock = real_rlock()
+        self._points = {}
 
     def record(self, seconds: float, key: Key) -> None:
         """
@@ -116,19 +122,21 @@ class ClientDurations:
             point = self._points.get(key)
             if point is None:
                 point = self._points.setdefault(_bounded(key, self._points), DurationPoint())
-            point.buckets[bisect_left(attributes.DURATION_BOUNDS, seconds)] += 1
             point.sum += seconds
             if seconds < point.min:  # noqa: PLR1730 - `min` is a call, and every task comes by here
                 point.min = seconds
             if seconds > point.max:  # noqa: PLR1730 - as above
                 point.max = seconds
+            # Last, so that a point that counts something has its least and its most.
+            point.buckets[bisect_left(attributes.DURATION_BOUNDS, seconds)] += 1
 
     def points(self) -> list[tuple[Key, DurationPoint]]:
         """
         A copy of all points, by labels.
         """
-        with self._lock:
-            return [
-                (key, DurationPoint(list(point.buckets), point.sum, point.min, point.max))
-                for key, point in self._points.items()
-            ]
+        # Without the lock, as above: what is missing of the latest duration is there the next time.
+        return [
+            (key, DurationPoint(list(point.buckets), point.sum, point.min, point.max))
+            for key, point in list(self._points.items())
+            if any(point.buckets)
+        ]

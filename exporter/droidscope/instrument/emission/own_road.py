@@ -106,6 +106,14 @@ class OwnRoad(Emitter):
         self._around: TracerProvider | None = None
         self._sampler: Any = None
 
+    def restart(self) -> None:
+        """
+        Begin at zero in a forked child.
+        """
+        super().restart()
+        for durations in self._durations.values():
+            durations.restart()
+
     @property
     def counts(self) -> Counts:
         """

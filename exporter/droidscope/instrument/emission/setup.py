@@ -21,11 +21,12 @@ from droidscope.instrument.emission.frameworks import FrameworkSpans, RoutedSpan
 from droidscope.instrument.emission.metrics_data import metrics_data
 from droidscope.instrument.emission.own_road import OwnResource, OwnRoad
 from droidscope.instrument.emission.resources import own_resource
-from droidscope.instrument.emission.sink import Destination
+from droidscope.instrument.emission.sink import Destination, Sink
 from droidscope.instrument.emission.texts import TextSettings
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.sending.new_sender import new_sender
 from droidscope.instrument.sending.otlp_variables import OtlpVariables
+from droidscope.instrument.sending.sender import Sender
 
 MAKING_SECONDS: Final = 5.0
 """
@@ -66,12 +67,18 @@ class _Latest:
     generation = 0
 
 
-def make_road(setup: Setup) -> OwnRoad:
+def make_road(setup: Setup, replayer: Sender | None = None) -> OwnRoad:
     """
-    The emitter of this process; it is made anew in each forked child.
+    The emitter of this process; it is made anew in each forked child. *replayer* becomes its sink.
 
     The same service goes on as the same instance, with its counts.
     """
+
+    def sink(road: OwnRoad) -> Sink:
+        if replayer is not None:
+            return replayer.serve(road.collect, road.count_loss)
+        return new_sender(setup.destination, setup.variables, road.collect, road.count_loss)
+
     before = _Latest.road if _Latest.generation == LINEAGE.generation else None
     attributes = own_resource(
         setup.service_name,
@@ -86,7 +93,7 @@ def make_road(setup: Setup) -> OwnRoad:
     road = OwnRoad(
         OwnResource(attributes),
         setup.texts,
-        lambda road: new_sender(setup.destination, setup.variables, road.collect, road.count_loss),
+        sink,
         lambda provider: provider is not FRAMEWORKS.provider,
         events="logs" in setup.signals,
         before=before,

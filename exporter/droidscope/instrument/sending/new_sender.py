@@ -41,6 +41,19 @@ def check(destination: Destination, variables: Mapping[str, str]) -> None:
     _warn(OtlpVariables(variables, destination.endpoint))
 
 
+def new_replayer(destination: Destination, variables: Mapping[str, str]) -> Sender | None:
+    """
+    A sender that sends what processes before have left in the spool, before anything is recorded; None
+    without a spool.
+
+    Raises:
+        ConfigError: As `check` does.
+    """
+    if destination.spool is None:
+        return None
+    return new_sender(destination, variables, lambda: None, lambda _reason, _count: None)
+
+
 def new_sender(
     destination: Destination,
     variables: Mapping[str, str],

@@ -117,7 +117,7 @@ class Outbox:
         self._bytes = 0
         self._clock = clock
         if spool is not None:
-            spool.on_damage = self._lose_file
+            spool.on_damage, spool.warn = self._lose_file, losses.warn
 
     @property
     def items(self) -> int:

@@ -46,7 +46,7 @@ class ProcessEnd:
     Calls *end* with the seconds it may take once this process ends, or a forked child of it.
 
     *hurry* is called where the process may end soon, and must not wait. *is_idle* is whether nothing was
-    recorded. Nothing happens before `watch`.
+    recorded. *is_over* is called last, where other exit handlers may go on. Nothing happens before `watch`.
     """
 
     def __init__(
@@ -54,9 +54,11 @@ class ProcessEnd:
         end: Callable[[float], object],
         hurry: Callable[[], object],
         is_idle: Callable[[], bool],
+        is_over: Callable[[], object] = lambda: None,
     ) -> None:
         self._end = never_raise(end)
         self._is_idle = is_idle
+        self._is_over = never_raise(is_over)
         self._is_watching = False
         self._termination = Termination(self._finish, never_raise(hurry))
         self._sudden = SuddenEnds(self._end, self._sudden_seconds)
@@ -66,8 +68,8 @@ class ProcessEnd:
         Watch for the end of this process and of its forked children.
         """
         self._is_watching = True
-        atexit.unregister(self._finish)
-        atexit.register(self._finish)
+        atexit.unregister(self._finish_at_exit)
+        atexit.register(self._finish_at_exit)
         self._termination.watch()
         self._watch_multiprocessing()
         self._sudden.watch()
@@ -77,13 +79,18 @@ class ProcessEnd:
         Watch no more.
         """
         self._is_watching = False
-        atexit.unregister(self._finish)
+        atexit.unregister(self._finish_at_exit)
         self._termination.cease()
         self._sudden.cease()
 
     def _finish(self) -> None:
         if self._is_watching:
             self._end(EXIT_SECONDS)
+
+    def _finish_at_exit(self) -> None:
+        self._finish()
+        if self._is_watching:
+            self._is_over()
 
     def _watch_multiprocessing(self) -> None:
         process = sys.modules.get("multiprocessing.process")

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from queue import Empty
+from sys import is_finalizing
+from threading import get_ident
 from time import monotonic, sleep
 from typing import Any, Final
 from weakref import WeakSet
@@ -46,6 +49,7 @@ class Sender:
 
     _told: int
     _is_closed: bool
+    _inherited: deque[EncodedBatch]
 
     def __init__(
         self,
@@ -59,11 +63,9 @@ class Sender:
         on_loss: Callable[[str, int], None] = lambda _reason, _count: None,
     ) -> None:
         self._destinations = dict(destinations)
-        self._queue_bytes = queue_bytes
-        self._queue_items = queue_items
+        self._queue_bytes, self._queue_items = queue_bytes, queue_items
         self._spool = spool
-        self._collect = collect
-        self._metric_seconds = metric_seconds
+        self._collect, self._metric_seconds = collect, metric_seconds
         self._on_loss = on_loss
         self._successor: Callable[[], Sink | None] | None = None
         self._restart()
@@ -84,14 +86,20 @@ class Sender:
         """
         self._put(self._logs, readable)
 
+    def serve(self, collect: Callable[[], Any], on_loss: Callable[[str, int], None]) -> Sender:
+        """
+        Go on with these, as if made with them.
+        """
+        self._collect, self._on_loss = collect, on_loss
+        return self
+
     def flush(self, timeout_seconds: float) -> bool:
         """
         Send everything now; True if all that was recorded since the flush before has been accepted.
 
         It waits at most *timeout_seconds* and never raises.
         """
-        before = self._told
-        is_sent = self._finish(timeout_seconds, is_end=False)
+        before, is_sent = self._told, self._finish(timeout_seconds, is_end=False)
         self._told = lost = self._losses.total
         return is_sent and lost <= before
 
@@ -103,7 +111,8 @@ class Sender:
         """
         is_sent = self._finish(timeout_seconds, is_end=True)
         if not is_sent:
-            self._give_up()
+            self._losses.is_ending = True
+            self.give_up()
         self._losses.tell_rest()
         self._losses.is_ending = False
         return is_sent and not self._losses.total
@@ -130,8 +139,7 @@ class Sender:
         """
         As `shutdown`, but what still comes goes to the *successor*, and what was not sent is returned.
         """
-        self._successor = successor
-        self._is_closed = True
+        self._successor, self._is_closed = successor, True
         self._finish(timeout_seconds, is_end=True)
         is_idle = self._working.acquire(timeout=LINGER_SECONDS)
         try:
@@ -152,7 +160,7 @@ class Sender:
         self._losses.inherit(left.lost)
         self._told += left.told
         if is_same:
-            self._inherited.extend(left.batches)
+            self._inherited.extend(each for each in left.batches if each.signal in self._destinations)
             self._is_armed = self._is_used = True
             self._wake.put(None)
             self._start()
@@ -170,9 +178,10 @@ class Sender:
         """
         What it is at now.
         """
-        waiting = len(self._spans) + len(self._logs) + self._outbox.items
         signals = {signal: lane.status() for signal, lane in self._outbox.lanes.items()}
-        return SenderStatus(signals, waiting, self._losses.by_reason)
+        return SenderStatus(
+            signals, len(self._spans) + len(self._logs) + self._outbox.items, self._losses.by_reason
+        )
 
     def restart_in_child(self) -> None:
         """
@@ -182,24 +191,19 @@ class Sender:
         self._restart()
 
     def _restart(self) -> None:
-        self._losses = Losses(self._on_loss)
+        self._losses = Losses(lambda reason, count: self._on_loss(reason, count))  # noqa: PLW0108 - `serve`
         # Here and not on the thread: what that imports would be half imported in a child forked meanwhile.
         self._outbox = Outbox(self._destinations, self._queue_bytes, self._losses, self._spool)
         self._told = 0
-        self._spans: deque[Any] = deque()
-        self._logs: deque[Any] = deque()
+        self._spans, self._logs, self._inherited = deque[Any](), deque[Any](), deque[EncodedBatch]()
         # Its methods may be called by a signal handler while they run on the same thread.
         self._wake: RealQueue[SendAll | StopSending | None] = RealQueue()
         self._thread: OsThread | None = None
-        self._starting = real_lock()
-        self._working = real_lock()
-        self._is_armed = False
-        self._is_full = False
-        self._is_used = False
+        self._starting, self._working = real_lock(), real_lock()
+        self._worker = 0  # the thread that holds it
+        self._is_armed = self._is_full = self._is_used = False
         self._is_closed = self._successor is not None
-        self._inherited: deque[EncodedBatch] = deque()
-        self._linger_until = float("inf")
-        self._metrics_at = 0.0
+        self._linger_until, self._metrics_at = float("inf"), 0.0
 
     def _put(self, items: deque[Any], readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
         waiting = len(self._spans) + len(self._logs)
@@ -220,11 +224,9 @@ class Sender:
             self._wake.put(None)
 
     def _refuse_rest(self, items: deque[Any]) -> None:
-        try:
+        with suppress(IndexError):
             while True:
                 self._refuse(items, items.popleft())
-        except IndexError:
-            return
 
     def _refuse(self, items: deque[Any], readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
         successor = None if self._successor is None else self._successor()
@@ -249,7 +251,8 @@ class Sender:
             self._starting.release()
 
     def _is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        # At the very end of the interpreter threads stand still, and look alive.
+        return self._thread is not None and self._thread.is_alive() and not is_finalizing()
 
     def _run(self) -> None:
         while True:
@@ -295,8 +298,10 @@ class Sender:
             self._linger_until = min(self._linger_until, now + LINGER_SECONDS)
             return
         with self._working:
+            self._worker = get_ident()
             self._gather(is_due=now >= self._metrics_at)
             self._outbox.send_due()
+            self._worker = 0
 
     def _gather(self, *, is_due: bool) -> None:
         """
@@ -307,9 +312,7 @@ class Sender:
         self._is_armed = self._is_full = False
         self._linger_until = float("inf")
         while self._inherited:
-            batch = self._inherited.popleft()
-            if batch.signal in self._destinations:
-                self._outbox.add(batch)
+            self._outbox.add(self._inherited.popleft())
         for signal, items in (("logs", self._logs), ("traces", self._spans)):
             for _ in range(0, len(items), REQUEST_ITEMS):
                 self._encode(signal, items)
@@ -345,6 +348,8 @@ class Sender:
         if not self._is_used and self._spool is None:
             return True
         request = SendAll(monotonic() + timeout_seconds, is_end, RealQueue())
+        if self._worker == get_ident():
+            return False  # a handler of logging, or of a signal, has interrupted what sends: it cannot wait
         if self._is_running():
             self._wake.put(request)
             try:
@@ -360,19 +365,20 @@ class Sender:
     def _send_all(self, request: SendAll) -> bool:
         if not self._working.acquire(timeout=max(0.0, request.deadline - monotonic())):
             return False
+        self._worker = get_ident()
         try:
             outbox = self._outbox
             self._gather(is_due=True)
             is_sent = outbox.send_all(request.deadline, is_end=request.is_end)
             return is_sent and not outbox.metrics_lost
         finally:
+            self._worker = 0
             self._working.release()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """
         The process ends: what is left goes to the spool, and is lost where there is no room.
         """
-        self._losses.is_ending = True
         try:
             for signal, items in (("logs", self._logs), ("traces", self._spans)):
                 while items:

@@ -36,7 +36,7 @@ SPOOL_BYTES: Final = 1024 * 1024 * 1024
 How much all processes together keep in one spool.
 """
 
-LOOK_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 5.0
 """
 How often a process looks for folders of processes that have ended.
 """
@@ -86,6 +86,7 @@ class Spool:
         if fcntl is None:
             raise ConfigError("spool needs the file locks of POSIX, which this system does not have")
         self.on_damage: Callable[[int, str], object] = lambda _items, _text: None
+        self.warn: Callable[..., object] = lambda _kind, message, *args: logger.warning(message, *args)
         self._directory = directory
         self._limit_bytes = limit_bytes
         self._clock = clock
@@ -146,7 +147,9 @@ class Spool:
             path = folder.path / f"{stem}-{batch.signal}-{batch.items}{_SUFFIX}"
             _write(path, content)
         except OSError as error:
-            logger.warning("droidscope cannot write to its spool %s: %s", self._directory, error)
+            self.warn(
+                f"spool:{error.errno}", "droidscope cannot write to its spool %s: %s", self._directory, error
+            )
             return False
         self._bytes += len(content)
         if path not in folder.files[batch.signal]:

@@ -7,6 +7,10 @@ SIGTERM: what waits is sent before the process dies of it, and the handlers of o
 
 Servers take their handlers back at their end and then die by the signal once more, after they have restored
 the default action. So `signal.signal` is wrapped: whoever restores the default action gets this one.
+
+`signal.getsignal` is wrapped, too: many a handler calls the one before it, if there is one, and must not find
+what ends the process where without droidscope there is nothing to call. Who finds it all the same, in another
+way, may call it: it ends the process only where it is the installed handler.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from droidscope.instrument.never_raise import warn_once
 
 _SIGTERM: Final = signal.SIGTERM
 _set_handler: Final = signal.signal
+_get_handler: Final = signal.getsignal
 
 
 class Termination:
@@ -47,10 +52,11 @@ class Termination:
                 "it in the main thread, or call droidscope.flush() before the process dies of the signal",
             )
             return
-        current = signal.getsignal(_SIGTERM)
+        current = _get_handler(_SIGTERM)
         if current in (self._die, self._call):
             return
         signal.signal = self._set  # type: ignore[assignment] # it is as wide, with fewer names
+        signal.getsignal = self._get  # type: ignore[assignment] # likewise
         if current == signal.SIG_DFL:
             _set_handler(_SIGTERM, self._die)
         elif callable(current):  # SIG_IGN is not, and None is a handler that is not Python's
@@ -65,7 +71,9 @@ class Termination:
             return
         if signal.signal == self._set:
             signal.signal = _set_handler
-        current = signal.getsignal(_SIGTERM)
+        if signal.getsignal == self._get:
+            signal.getsignal = _get_handler
+        current = _get_handler(_SIGTERM)
         if current in (self._die, self._call):
             _set_handler(_SIGTERM, self._theirs(current))
 
@@ -75,6 +83,12 @@ class Termination:
         """
         is_default = number == _SIGTERM and handler == signal.SIG_DFL
         return self._theirs(_set_handler(number, self._die if is_default else handler))
+
+    def _get(self, number: int) -> Any:  # noqa: ANN401 - as signal.getsignal has it
+        """
+        `signal.getsignal`, as it would answer without this.
+        """
+        return self._theirs(_get_handler(number))
 
     def _theirs(self, handler: Any) -> Any:  # noqa: ANN401 - as signal.signal has it
         """
@@ -90,6 +104,9 @@ class Termination:
             self._chained(number, frame)
 
     def _die(self, number: int, _frame: object) -> None:
+        if _get_handler(number) != self._die:
+            self._hurry()  # another handler has called it, and decides what becomes of the process
+            return
         if not self._is_finishing:  # a second signal does not wait once more
             self._is_finishing = True
             self._finish()
