@@ -250,7 +250,8 @@ def _flush(timeout_seconds: float) -> bool:
 def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
     """
     Send what is waiting and record nothing more, until `configure` is called again; False if that took
-    longer than *timeout_seconds*, or if anything could not be sent since `configure`. It never raises.
+    longer than *timeout_seconds*, if anything could not be sent since `configure`, or if nothing was ever
+    configured. It never raises, and does not touch providers of others.
 
     It happens by itself at the end of the process.
     """
@@ -259,11 +260,12 @@ def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
 
 def _shut_down(timeout_seconds: float) -> bool:
     with _configured.lock:
-        road, _configured.setup = providers.made(), None
+        road, setup, _configured.setup = providers.made(), _configured.setup, None
+        is_off = not providers.is_configured() or (setup is not None and not setup.signals)
         is_replayed = _configured.replay(None, timeout_seconds)
         if providers.is_configured():
             providers.use(None)
-    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else is_replayed
+    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else is_replayed and not is_off
     _process_end.cease()
     return is_sent
 
