@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from celery import Celery
-from celery.signals import before_task_publish
+from celery import Celery, chord
+from celery.signals import before_task_publish, task_postrun, task_prerun
 from opentelemetry import context, propagate
 
 import droidscope as ds
@@ -28,9 +28,22 @@ app.conf.worker_max_tasks_per_child = 2  # children that are recycled send what 
 @before_task_publish.connect
 def send_ids(headers, **_):
     """
-    The session's ids go with each message, as W3C headers; a retry keeps those of the first delivery.
+    The session's ids go with each message, as W3C headers.
     """
     propagate.inject(headers)
+
+
+@task_prerun.connect
+def take_ids(task, **_):
+    task.request.context_token = context.attach(propagate.extract(task.request.headers or {}))
+
+
+@task_postrun.connect
+def leave_ids(task, **_):
+    """
+    Only now: what follows in a chain or chord was published by the worker, after the function returned.
+    """
+    context.detach(task.request.context_token)
 
 
 @app.task(
@@ -40,39 +53,27 @@ def send_ids(headers, **_):
     default_retry_delay=0,
     max_retries=2,
 )
-def build(self, part, failures):
-    token = context.attach(propagate.extract(self.request.headers or {}))
-    try:
-        number = self.request.retries + 1
-        # Each delivery is an attempt at the task of this id; the last one concludes the task.
-        with ds.task(
-            "builder", "build", id=self.request.id, delivery=number, max_deliveries=self.max_retries + 1
-        ):
-            if number <= failures:
-                raise ConnectionError
-            return f"{part} at delivery {number}"
-    finally:
-        context.detach(token)
+def build(self, part, failures=0):
+    number = self.request.retries + 1
+    # Each delivery is an attempt at the task of this id; the last one concludes the task.
+    with ds.task(
+        "builder", "build", id=self.request.id, delivery=number, max_deliveries=self.max_retries + 1
+    ):
+        if number <= failures:
+            raise ConnectionError
+        return f"{part} at delivery {number}"
 
 
 @ds.session(pattern="build")
 def build_all(failures):
     jobs = [build.delay(f"part {n}", many) for n, many in enumerate(failures)]
+    jobs.append(chord([build.si("left", 1) | build.si("middle"), build.si("right")])(build.si("whole")))
     return [job.get(propagate=False, timeout=60) for job in jobs]
 
 
 if __name__ == "__main__":
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "with_celery",
-        "worker",
-        "--concurrency=2",
-        "--loglevel=ERROR",
-    ]
-    worker = subprocess.Popen(command, cwd=Path(__file__).parent)
+    command = ["celery", "-A", "with_celery", "worker", "--concurrency=2", "--loglevel=WARNING"]
+    worker = subprocess.Popen([sys.executable, "-m", *command], cwd=Path(__file__).parent)
     try:
         print(build_all([0, 1, 2, 3]))
     finally:
@@ -81,6 +82,6 @@ if __name__ == "__main__":
 
     print("""expect
 sessions: 1 completed
-tasks: 3 completed, 1 failed
-attempts: 3 succeeded, 6 failed
-retries: 5""")
+tasks: 7 completed, 1 failed
+attempts: 7 succeeded, 7 failed
+retries: 6""")

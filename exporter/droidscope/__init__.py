@@ -5,6 +5,8 @@ Performance analytics for orchestrators of AI agents.
 it is first used.
 """
 
+import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -129,6 +131,31 @@ _HOMES = {
 _HOME_OF = {name: home for home, several in _HOMES.items() for name in several.split()}
 
 
+class _AtTheEnd:
+    """
+    What every name is at the end of the interpreter, when nothing can be imported any more: it does nothing,
+    called, as a decorator, a block or a value.
+    """
+
+    def __call__(self, *given: object, **_: object) -> object:
+        return given[0] if len(given) == 1 and callable(given[0]) else self
+
+    def __getattr__(self, name: str) -> object:
+        return self
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
+
+    def __enter__(self) -> object:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom wanted
@@ -137,7 +164,12 @@ def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    value = getattr(import_module(_HOME_OF[name]), name)
+    try:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    except ImportError:
+        if sys.meta_path is not None and not sys.is_finalizing():
+            raise
+        return _AtTheEnd()
     globals()[name] = value  # from now on it is found without asking
     return value
 

@@ -15,6 +15,7 @@ from droidscope.conventions import attributes as names
 from droidscope.errors import MissingExtraError
 from droidscope.instrument import providers
 from droidscope.instrument.never_raise import fresh_warnings
+from droidscope.instrument.orchestrators.open_sessions import OPEN_SESSIONS
 
 try:
     from opentelemetry.sdk._logs import LoggerProvider
@@ -144,11 +145,12 @@ def capture() -> Iterator[Capture]:
     Capture what droidscope emits in this process, in all threads, until the end of the block.
 
     Providers set up by `droidscope.configure` or otherwise get nothing meanwhile; they stay as they are.
-    Warnings that are logged once are logged anew within the block, whatever ran before.
+    Warnings that are logged once are logged anew within the block, and no session of `start_session` is open
+    when it begins, whatever ran before.
     """
     captured = Capture()
     try:
-        with fresh_warnings(), providers.override(captured.emitter()):
+        with fresh_warnings(), OPEN_SESSIONS.none_open(), providers.override(captured.emitter()):
             yield captured
     finally:
         captured.close()

@@ -5,6 +5,7 @@ Dashboard and alerts of one environment, where an orchestrator runs under one na
 from __future__ import annotations
 
 import time
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 import pytest
@@ -37,6 +38,10 @@ def exporter(tmp_path_factory):
         post(exporter, "/v1/traces", in_environment("production", *broken, report, *failed))
         post(exporter, "/v1/traces", in_environment("staging", *good, *sessions("s", 12)))
         post(exporter, "/v1/traces", in_environment("", *sessions("n", 1)))
+        same = {"id": "ticket-7", "start": AGO["start"], "attribute__tries": 2, "attribute__ok": True}
+        for name in ("production", "staging"):
+            more = {"attribute__ratio": 0.5, "attribute__where": name}
+            post(exporter, "/v1/traces", in_environment(name, b.session(pattern="lone", **same, **more)))
         yield exporter
 
 
@@ -48,9 +53,9 @@ def ask(exporter):
 @pytest.mark.parametrize(
     ("query", "completed", "ended"),
     [
-        ({}, 13, 25),
-        ({"environment": "production"}, 0, 12),
-        ({"environment": "staging"}, 12, 12),
+        ({}, 15, 27),
+        ({"environment": "production"}, 1, 13),
+        ({"environment": "staging"}, 13, 13),
         ({"environment": ""}, 1, 1),
         ({"environment": "nowhere"}, 0, 0),
         ({"environment": "staging", "orchestrator": "hermes"}, 0, 0),
@@ -92,3 +97,17 @@ def test_droids_of_another_environment_are_not_on_the_dashboard(ask):
     assert ask("dashboard", environment="staging")["droid_status"] == [
         {"orchestrator": "atlas", "droid": "coder", "status": "healthy"}
     ]
+
+
+@pytest.mark.parametrize("name", ["production", "staging"])
+def test_of_one_id_in_two_environments_each_session_is_found(ask, name):
+    """
+    With the attributes of its user as they were given.
+    """
+    session = ask("session", session_id="ticket-7", environment=name)["session"]
+
+    assert session["labels"] == {"environment": name}
+    assert session["attributes"] == {"ok": True, "ratio": 0.5, "tries": 2, "where": name}
+    assert ask("session", session_id="ticket-7")["session"]["labels"] == {"environment": "staging"}
+    with pytest.raises(HTTPError, match="404"):
+        ask("session", session_id="ticket-7", environment="nowhere")

@@ -5,6 +5,7 @@ What a framework's instrumentation and droidscope's own both record counts once,
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import pytest
 
@@ -207,12 +208,133 @@ def test_a_model_request_that_both_record_is_one_request(has_usage):
     call = native(
         "call", task="t1", kind="model_request", parent=b"t1", start=10, end=20, has_usage=has_usage
     )
-    requests = steps(model(5, start=11, end=19), model(7, start=30, end=40), parent=b"t1")
+    requests = (model(5, start=11, end=19), model(7, start=30, end=40))
 
-    records = inside(requests, task, call)
+    records = inside(steps(agent("a", *requests, start=9), parent=b"t1"), task, call)
     assert [(record.known, record.usage.input) for record in records] == (
         [(False, 7)] if has_usage else [(True, 5), (False, 7)]
     )
+
+
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("has_usage", [True, False])
+def test_all_that_models_do_inside_of_a_native_call_is_that_call(linked, has_usage):
+    """
+    It is one request, however many a framework makes of it; their tokens count only where it has none.
+    """
+    task = native("t1", task="t1", parent=b"session")
+    call = native(
+        "call", task="t1", kind="model_request", parent=b"t1", start=10, end=20, has_usage=has_usage
+    )
+    requests = [model(tokens, start=10 + tokens, end=11 + tokens) for tokens in (1, 2, 3)]
+    run = agent("helper", *requests, tool("grep"), usage=r.Usage("m", input=6), start=10 if linked else 9)
+    records = inside(steps(run, parent=b"call" if linked else b"t1"), task, call)
+
+    given = [record for record in records if isinstance(record, r.ModelRequest)]
+    assert [(record.known, record.usage.input) for record in given] == (
+        [] if has_usage else [(True, 1), (True, 2), (True, 3)]
+    )
+    assert kinds(records)["ToolCall"] == 1
+
+
+def test_an_agent_inside_of_a_native_call_has_no_tokens_of_its_own():
+    """
+    Outside of tasks it is a task of the session; what it counted itself is the call's.
+    """
+    call = native("call", kind="model_request", parent=b"session", start=10, end=20, has_usage=True)
+    run = agent("helper", start=11, end=19, usage=r.Usage("m", input=6))
+    (task,) = inside(steps(run, parent=b"call"), call)
+
+    assert (type(task), task.usage) == (r.Task, None)
+
+
+def test_what_began_beside_a_native_call_is_no_part_of_it():
+    """
+    An agent that its task called meanwhile would be below the call if it were inside of it; so is one whose
+    task is another one's.
+    """
+    task = native("t1", task="t1", parent=b"session")
+    call = native("call", task="t1", kind="model_request", parent=b"t1", start=10, end=20, has_usage=True)
+    inner = native("t2", task="t2", parent=b"call", start=11, end=19)
+    beside = steps(agent("a", model(5, start=12, end=13), start=11, end=14), parent=b"t1")
+    other_task = steps(agent("b", model(7, start=12, end=13), start=11, end=14), parent=b"t2", prefix="o")
+    records = inside([*beside, *other_task], task, call, inner)
+
+    assert sorted((record.place.task, record.usage.input) for record in records) == [("t1", 5), ("t2", 7)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("named", [True, False])
+def test_each_of_many_tasks_in_parallel_has_a_node_of_its_own(seed, named):
+    """
+    Nodes that run at once lie around tasks of each other; nodes that are no native task stay tasks. The order
+    of arrival decides nothing.
+    """
+    random = Random(seed)
+    nodes, tasks = [], []
+    for number in range(30):
+        start = random.randrange(20)
+        end = start + random.randrange(3, 60)
+        begins, ends = sorted(random.sample(range(start, end + 1), 2))
+        name = f"n{number}"
+        nodes.append(agent(name if named else "same", start=start, end=end))
+        if number % 3:
+            place = our_place(task=name, droid=name if named else "worker", task_type="node")
+            fields = {"kind": "task", "start_ns": begins * SECOND, "end_ns": ends * SECOND}
+            tasks.append(ours(place, span_id=name.encode(), parent_id=b"session", **fields))
+    foreign = steps(workflow("graph", *nodes), parent=b"session")
+    found = []
+    for _ in range(2):
+        random.shuffle(foreign)
+        random.shuffle(tasks)
+        records = inside(foreign, *tasks)
+        found.append(sorted(record.place.droid for record in records if isinstance(record, r.Task)))
+
+    assert found[0] == found[1]
+    assert len(found[0]) == 10
+    if named:
+        assert found[0] == sorted(f"n{number}" for number in range(0, 30, 3))
+
+
+def test_a_short_name_is_no_sign_of_a_node():
+    """
+    The letter that a node is called by is in many words.
+    """
+    graph = workflow("graph", agent("d", start=10, end=20), agent("a", start=10, end=15))
+    place = our_place(task="t1", droid="a", task_type="node")
+    task = ours(
+        place, b"t1", b"session", kind="task", start_ns=round(10.5 * SECOND), end_ns=round(14.5 * SECOND)
+    )
+    records = inside(steps(graph, parent=b"session"), task)
+
+    assert [record.place.droid for record in records if isinstance(record, r.Task)] == ["d"]
+
+
+def test_a_native_task_within_another_takes_no_node_beside_it():
+    """
+    The node that both are in is the outer one's.
+    """
+    graph = workflow("graph", agent("one", start=9, end=21), agent("two", start=8, end=22))
+    outer = native("t1", task="t1", start=10, end=20, parent=b"session")
+    inner = native("t2", task="t2", start=12, end=13, parent=b"t1")
+
+    assert kinds(inside(steps(graph, parent=b"session"), outer, inner)) == {"Task": 1}
+
+
+@pytest.mark.parametrize("outside", ["native", "foreign"])
+def test_each_of_many_calls_of_a_tool_in_parallel_is_one_call(outside):
+    """
+    Each lies in several others by chance.
+    """
+    wide, narrow = [(0, 50), (1, 40), (2, 30)], [(3, 45), (4, 35), (5, 25)]
+    theirs, own = (narrow, wide) if outside == "native" else (wide, narrow)
+    calls = steps(*(tool("grep", start=start, end=end) for start, end in theirs), parent=b"t1")
+    spans = [
+        native(f"c{start}", task="t1", kind="tool", name="grep", parent=b"t1", start=start, end=end)
+        for start, end in own
+    ]
+
+    assert inside(calls, native("t1", task="t1", parent=b"session"), *spans) == []
 
 
 def test_a_native_task_in_a_foreign_session_is_no_second_task_there():

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections import defaultdict
 
 import pytest
@@ -92,8 +93,8 @@ class Service:
                 counts[f"{names[name]} {outcome}".strip()] += value
         return dict(counts)
 
-    def total(self, spec):
-        return self.exporter.total(spec.name, orchestrator=self.name)
+    def total(self, spec, suffix="", **labels):
+        return self.exporter.total(spec.name + suffix, orchestrator=self.name, **labels)
 
     def check(self, **expected):
         """
@@ -228,8 +229,15 @@ def states(service):
     """
     The state of each session by id, as the API has it.
     """
+    return {session["session_id"]: session["state"] for session in sessions_of(service)}
+
+
+def sessions_of(service):
+    """
+    The sessions of a service, as the API has them.
+    """
     url = f"{service.exporter.url}/api/v1/sessions?orchestrator={service.name}&limit=100"
-    return {session["session_id"]: session["state"] for session in fetch_json(url)["sessions"]}
+    return fetch_json(url)["sessions"]
 
 
 def test_a_session_goes_on_in_another_process(service):
@@ -249,6 +257,127 @@ def test_a_session_goes_on_in_another_process(service):
     service.check(session_completed=1, task_completed=2, attempt_succeeded=2)
     assert service.total(m.SESSIONS_STARTED) == 1
     assert waited(service) > 0
+
+
+def times(service, id):
+    """
+    Of a session that has ended: seconds that it took, and those of them that it waited.
+    """
+    (session,) = [each for each in sessions_of(service) if each["session_id"] == id]
+    return session["duration_seconds"], session["waiting_seconds"]
+
+
+def worked(service):
+    """
+    Seconds that sessions took without waiting, once they are counted.
+    """
+    return service.total(m.SESSION_DURATION, "_sum")
+
+
+KILLED = """
+import os
+with ds.session("p", id="s"):
+    ds.waiting("approval")
+    ds.flush()
+    os.kill(os.getpid(), {signal})
+"""
+
+
+@pytest.mark.parametrize("resume", ["True", "False"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_wait_outlives_its_process(service, number, resume):
+    """
+    It lasts until a span goes on under the id, whether that is marked as resumed or not.
+    """
+    service.run(KILLED.format(signal=int(number)), status=-number)
+    until(lambda: states(service) == {"s": "waiting"}, "the wait")
+    time.sleep(2)
+    service.run(f"with ds.session('p', id='s', resume={resume}): ds.resumed()")
+
+    service.check(session_completed=1)
+    assert waited(service) > 2
+    took, waits = times(service, "s")
+    assert waits == pytest.approx(waited(service), abs=0.001)
+    assert worked(service) == pytest.approx(took - waits, abs=0.001)
+    assert worked(service) < 1
+
+
+WORKER = """
+import time
+{inside}
+    with ds.waiting("approval"):
+        time.sleep(2)
+"""
+BY_HEADERS = "context.attach(propagate.extract({headers!r}))\nif True:"
+
+
+@pytest.mark.parametrize("inside", [BY_HEADERS, "with ds.within('s'):"], ids=["headers", "id"])
+def test_a_session_waits_in_a_worker(service, inside):
+    """
+    Of another process, which knows it by the W3C headers or by its id.
+    """
+    process = service.start(
+        """
+        with ds.session("p", id="s"):
+            headers = {}
+            propagate.inject(headers)
+            print(json.dumps(headers), flush=True)
+            sys.stdin.readline()
+        """,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        headers = json.loads(process.stdout.readline())
+        service.run(WORKER.format(inside=inside.format(headers=headers)))
+        process.stdin.close()
+
+    service.check(session_completed=1)
+    assert waited(service) == pytest.approx(2, abs=0.5)
+
+
+@pytest.mark.parametrize("ends", ["ds.complete('s')", "pass"], ids=["ended-there", "ended-here"])
+def test_a_wait_is_over_in_another_process(service, ends):
+    """
+    Its own process measures it to its end, and that counts nothing more.
+    """
+    process = service.start(
+        """
+        ds.start_session("s", "p")
+        with ds.within("s"):
+            ds.waiting("approval")
+        ds.flush()
+        print("waits", flush=True)
+        sys.stdin.readline()
+        ds.complete("s")
+        """,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        process.stdout.readline()
+        service.run(f"with ds.within('s', pattern='p'): ds.resumed()\n{ends}")
+        until(lambda: states(service)["s"] != "waiting", "the end of the wait")
+        (session,) = sessions_of(service)
+        time.sleep(2)
+        process.stdin.close()
+
+    service.check(session_completed=1)
+    assert waited(service) == pytest.approx(session["waiting_seconds"], abs=0.001)
+    assert service.total(m.SESSIONS_STARTED) == 1
+
+
+def test_an_end_that_is_sent_before_its_start_has_its_pattern(service):
+    """
+    One process starts sessions that another has ended already, as far as the exporter can see.
+    """
+    ids = [f"job-{number}" for number in range(3)]
+    for id in ids:
+        service.run(f"ds.complete({id!r})")
+    service.run(f"for id in {ids}: ds.start_session(id, 'triage')\nds.flush()")
+
+    service.check(session_completed=3)
+    assert service.total(m.SESSIONS_STARTED, pattern="triage") == 3
 
 
 def test_an_id_that_is_used_again_is_another_session(service):

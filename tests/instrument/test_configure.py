@@ -28,6 +28,9 @@ def receiver():
         ({"endpoint": "ftp://host"}, "endpoint is 'ftp://host'; expected a URL"),
         ({"endpoint": "http://host:99999"}, "endpoint is 'http://host:99999'; expected a URL"),
         ({"endpoint": "http://"}, "endpoint is 'http://'; expected a URL"),
+        ({"endpoint": "http://my host:4318"}, "endpoint is 'http://my host:4318'; expected a URL"),
+        ({"endpoint": "http://host:4318\n"}, r"endpoint is 'http://host:4318\\n'; expected a URL"),
+        ({"protocol": ["grpc"]}, r"protocol is \['grpc'\]; expected a text"),
         ({"protocol": "udp"}, "protocol is 'udp'; expected one of http/protobuf, grpc"),
         ({"headers": ["a=b"]}, "expected a mapping from names to texts"),
         ({"headers": {"a": 1}}, "expected a mapping from names to texts"),
@@ -111,7 +114,7 @@ def test_headers_that_can_be_sent_arrive(receiver):
     """
     done = run_process(
         f"""
-        ds.configure(endpoint="{receiver.url}", service_name="fleet", headers={{"x-team": "caf\u00e9\tone"}})
+        ds.configure(endpoint="{receiver.url}", service_name="fleet", headers={{"x-team": "re\u00e9\tone"}})
         with ds.session("p"):
             pass
         print(ds.flush())

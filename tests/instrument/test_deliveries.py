@@ -268,7 +268,7 @@ def test_a_forked_child_ends_no_delivery_of_its_parent():
     assert sorted(kinds) == ["attempt", "session", "task"]
 
 
-@pytest.mark.parametrize("number", [0, -1, True, "2", 1.5])
+@pytest.mark.parametrize("number", [0, -1, True, "two", "²", "9" * 20, 1.5])
 def test_a_number_that_is_none_is_dropped(seen, caplog, number):
     """
     It is an ordinary task then.
@@ -277,6 +277,30 @@ def test_a_number_that_is_none_is_dropped(seen, caplog, number):
 
     assert tasks(seen) == [(0, "good")]
     assert f"task(delivery) is {number!r}" in caplog.text
+
+
+def test_numbers_may_be_text(seen):
+    """
+    SQS gives them so.
+    """
+    deliver("1", TimeoutError(), last="2")
+    deliver("2", TimeoutError(), last="2")
+
+    assert attempts(seen) == [(1, "failed"), (2, "failed")]
+    assert tasks(seen) == [(2, "failed")]
+
+
+def test_each_delivery_that_ends_the_task_says_so(seen):
+    """
+    The exporter counts one of them; a task that no queue delivers has no such mark.
+    """
+    deliver(1, last=3)
+    deliver(2, TimeoutError(), last=3)
+    deliver(3, TimeoutError(), last=3)
+    with ds.task("d"):
+        pass
+
+    assert [span.attributes.get(names.TASK_DELIVERY) for span in seen.records("task")] == [1, 3, None]
 
 
 def test_a_maximum_below_the_number_is_dropped(seen, caplog):

@@ -158,7 +158,7 @@ WRONG_CALLS = {
     "task.output(filez)": lambda: opened(ds.task("d")).output(filez=3),
     "skip(reason)": lambda: opened(ds.phase("f")).skip("late"),
     "rejected(why)": lambda: opened(ds.ask("d", "e")).rejected("busy"),
-    "start_session(nam)": lambda: ds.start_session("s", "p", nam="n"),
+    "start_session(title)": lambda: ds.start_session("s", "p", title="n"),
     "no id to complete": ds.complete,
     "fail(reason)": lambda: ds.fail("s", reason="timeout"),
     "model_call without parentheses": lambda: ds.model_call(function),

@@ -204,7 +204,7 @@ def test_output_after_the_end_is_dropped(seen, caplog):
     task.output(files_created=1)
 
     assert not outputs_of(seen.one("task"))
-    assert "output for a task that has ended is dropped" in caplog.text
+    assert "output() of a task that has ended is dropped" in caplog.text
 
 
 def test_reports_are_read_and_declared_scores_win(seen, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 import droidscope as ds
 from droidscope import testing
+from own_processes import run_process
 
 WITHOUT_SDK = """
     import sys
@@ -266,7 +267,7 @@ def test_flush_and_shutdown_need_no_sdk():
     """
     They can be at the end of any script; nothing is configured, so nothing is sent.
     """
-    assert run("import droidscope as ds; print(ds.flush(), ds.shutdown())", WITHOUT_SDK) == "False True"
+    assert run("import droidscope as ds; print(ds.flush(), ds.shutdown())", WITHOUT_SDK) == "False False"
 
 
 def test_a_provider_that_comes_late_is_found():
@@ -294,3 +295,29 @@ def test_a_provider_that_comes_late_is_found():
     """)
 
     assert printed == "['execute_tool x', 'invoke_workflow p']"
+
+
+@pytest.mark.parametrize("before", ["", "ds.configure(endpoint='http://127.0.0.1:1', on_exit=False)\n"])
+def test_a_name_that_is_first_used_when_the_interpreter_ends_does_nothing(before):
+    """
+    Nothing can be imported any more, and what an object does at its end is the user's work.
+    """
+    done = run_process(
+        f"""
+{before}
+class Late:
+    def __del__(self):
+        with ds.session("p") as session, ds.task("d"):
+            session.set_attribute("a", 1)
+            ds.output(files_created=1)
+            if ds.current():
+                ds.current().outcome("failed")
+        print(ds.tool("t")(len)("four"), list(ds.check()), bool(ds.flush(0)))
+
+late = Late()
+"""
+    )
+
+    assert done.stdout.startswith("4 [")
+    assert done.stdout.endswith("] False\n")
+    assert "Traceback" not in done.stderr

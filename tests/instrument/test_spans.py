@@ -389,7 +389,7 @@ def test_a_stated_failure_needs_no_exception(seen):
     assert attempt_span.attributes[names.TASK_OUTCOME] == "failed"
     assert attempt_span.attributes[names.ERROR_TYPE] == "invalid_output"
     assert task_span.attributes[names.TASK_OUTCOME] == "failed"
-    assert names.ERROR_TYPE not in task_span.attributes
+    assert task_span.attributes[names.ERROR_TYPE] == "stated"
     assert task_span.status.status_code is StatusCode.ERROR
 
 

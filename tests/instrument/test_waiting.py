@@ -3,8 +3,10 @@ Sessions that wait for a person, within a block or for longer than a process liv
 """
 
 import asyncio
+from asyncio import CancelledError
 from contextlib import suppress
 
+import pytest
 from opentelemetry import context, propagate
 from opentelemetry.trace import format_span_id
 
@@ -174,15 +176,36 @@ def test_a_session_may_outlive_its_block(seen):
     assert seen.count(names.CLIENT_SESSION_DURATION, {names.SESSION_OUTCOME: "waiting"}) == 1
 
 
-def test_a_session_whose_process_is_stopped_still_waits(seen):
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(KeyboardInterrupt, "cancelled"), (CancelledError, "cancelled"), (ConnectionError, "failed")],
+)
+def test_an_exception_that_leaves_the_block_wins_over_waiting(seen, error, outcome):
     """
-    The cancellation is that of the process.
+    As where the mail to the person could not be sent.
     """
-    with suppress(KeyboardInterrupt), ds.session("p") as session:
+    with suppress(error), ds.session("p") as session:
         session.wait()
-        raise KeyboardInterrupt
+        raise error
 
-    assert seen.one("session").attributes[names.SESSION_OUTCOME] == "waiting"
+    attributes = seen.one("session").attributes
+    assert attributes[names.SESSION_OUTCOME] == outcome
+    assert attributes.get(names.ERROR_TYPE) == (None if outcome == "cancelled" else error.__name__)
+
+
+def test_an_outcome_that_is_stated_after_a_wait_wins(seen):
+    """
+    And a wait after it wins over it.
+    """
+    with ds.session("p", id="s1") as session:
+        session.wait()
+        session.outcome("failed")
+    with ds.session("p", id="s2") as session:
+        session.outcome("failed")
+        session.wait()
+
+    outcomes = [span.attributes[names.SESSION_OUTCOME] for span in seen.records("session")]
+    assert outcomes == ["failed", "waiting"]
 
 
 def test_a_session_goes_on_under_its_id(seen):

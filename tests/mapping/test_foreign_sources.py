@@ -119,6 +119,36 @@ def test_langgraph_s_nodes_and_agents_are_agents(values, role):
     assert read_step(span("ada", **metadata(**values))).role is role
 
 
+def test_agent_in_a_name_changes_no_role():
+    """
+    The instrumentor of LangChain gives the kind AGENT to whatever has the word in its name.
+    """
+    node = metadata(langgraph_node="my_agent", ls_integration="langgraph")
+    inside = metadata(langgraph_node="my_agent", ls_integration="langchain_chat_model")
+    of_kind = {"openinference__span__kind": "AGENT"}
+    found = [
+        read_step(span("my_agent", **node | of_kind)),
+        read_step(span("AgentModel", **inside | of_kind, llm__token_count__prompt=5)),
+        read_step(span("agent_tool", **node | of_kind, tool__name="agent_tool")),
+        read_step(span("run_agent", **node | of_kind)),
+        read_step(span("my_agent", **metadata(ls_integration="langgraph") | of_kind)),
+    ]
+
+    roles = [Role.AGENT, Role.MODEL, Role.TOOL, Role.WORKFLOW, Role.WORKFLOW]
+    assert [step.role for step in found] == roles
+    assert found[1].usage.input == 5
+
+
+@pytest.mark.parametrize("name", ["__start__", "__end__"])
+def test_what_langgraph_adds_to_a_graph_is_no_agent(name):
+    """
+    Its entry runs as a node where conditional edges leave it.
+    """
+    values = metadata(langgraph_node=name, ls_integration="langgraph")
+
+    assert read_step(span(name, **values)).role is Role.WORKFLOW
+
+
 def test_a_langgraph_run_is_known_by_its_checkpoint():
     """
     A node tried again has the same checkpoint namespace.

@@ -213,6 +213,53 @@ def test_the_deliveries_of_a_task_are_its_attempts(tmp_path, order):
     assert rig.value(m.TEST_COVERAGE, "coder") == 20
 
 
+def delivered_again(outcomes):
+    """
+    The spans of deliveries of one task that all end it, in groups as each process sends them.
+    """
+    of = {"task__id": "t1", "task__type": "code", "pattern__id": "bug-fix", "gen_ai__agent__name": "coder"}
+    for number, outcome in outcomes:
+        tried = b.span("attempt", task__attempt=number, task__outcome=OUTCOME_OF_ATTEMPT[outcome], **of)
+        ends = {"task__attempts": number, "task__delivery": number, "task__outcome": outcome}
+        yield tried, b.span("task", **ends, **of)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_task_that_deliveries_end_again_is_one_task(tmp_path, order, ended):
+    """
+    One number came twice, one failed; that which arrives first decides. All of them stay attempts, whether
+    they arrive before the end of the session, after it, or after a restart.
+    """
+    outcomes = [(1, "completed"), (1, "completed"), (2, "failed")]
+    deliveries = list(delivered_again(outcomes))
+    rig = Rig(tmp_path / "store")
+    if ended:
+        rig.send("traces", b.traces(b.session()))
+    for number in order:
+        rig.send("traces", b.traces(*deliveries[number], **{"service.instance.id": f"worker-{number}"}))
+        rig.restart()
+    rig.pass_seconds(5)
+
+    first = outcomes[order[0]][1]
+    tasks = {outcome: rig.value(m.TASKS, "coder", "code", outcome) for outcome in ("completed", "failed")}
+    assert tasks == {"completed": 0, "failed": 0} | {first: 1}
+    assert rig.value(m.ATTEMPTS, "coder", "code", "succeeded") == 2
+    assert rig.value(m.ATTEMPTS, "coder", "code", "failed") == 1
+    assert rig.value(m.RETRIES, "coder", "code") == 1
+
+
+def test_tasks_of_one_id_that_no_queue_delivers_are_several(tmp_path):
+    """
+    Nothing says that they are one.
+    """
+    of = {"task__id": "t1", "task__type": "code", "pattern__id": "bug-fix", "gen_ai__agent__name": "coder"}
+    rig = Rig(tmp_path / "store")
+    rig.send("traces", b.traces(b.span("task", **of), b.span("task", **of)))
+
+    assert rig.value(m.TASKS, "coder", "code", "completed") == 2
+
+
 def test_what_a_task_waits_for_survives_a_restart(tmp_path):
     """
     Its output counts once its second attempt is here, or its session has ended.

@@ -1,20 +1,21 @@
 """
 Foreign steps that record the same call as a native span: it counts once, whichever of the two is outside.
 
-A node of a graph whose function is decorated as a task is such a call, and so is a tool or a model request
-that both report. Which steps enclose a native span follows from the ids of parents. Frameworks that report
-by callbacks do not make their spans current: then what runs inside of a task names it by its ids, and where
-nothing does, it is the step closest around the native span in time, of those that are called alike first.
+A node of a graph whose function is decorated as a task is such a call, and so is a tool that both report. A
+native model call is everything that models did inside of it. Which steps enclose a native span follows from
+the ids of parents. Frameworks that report by callbacks do not make their spans current: then what runs inside
+of a task names it by its ids, and where nothing does, times decide (`calls_by_time`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec.structs import replace
 
+from droidscope.assembly.calls_by_time import match_tools, match_work
+from droidscope.assembly.model_calls import mark_model_calls
 from droidscope.assembly.nodes import EnclosingPlace, SpanNode, Trace, task_key
 from droidscope.conventions.attributes import Kind
 from droidscope.model.foreign_steps import NativeSpan, Role
@@ -39,7 +40,9 @@ def mark_native_calls(trace: Trace, nodes: list[SpanNode]) -> None:
     if not spans:
         return
     calls = _Calls(trace, nodes)
-    calls.mark_by_time([span for span in spans if not calls.mark_by_ids(span)])
+    rest = [span for span in spans if not calls.mark_by_ids(span)]
+    calls.mark_by_time(rest)
+    mark_model_calls(trace, nodes, [span for span in spans if span.kind == Kind.MODEL_REQUEST])
     for node in nodes:
         _move_into_task(node)
 
@@ -54,7 +57,7 @@ class _Calls:
         self._nodes = nodes
         self._by_id = {node.step.span_id: node for node in nodes}
         self._by_task = {task: run for node in nodes for task, run in _run_around_task(node)}
-        self._taken: defaultdict[bytes, list[NativeSpan]] = defaultdict(list)
+        self._taken: dict[bytes, list[NativeSpan]] = {}
 
     def mark_by_ids(self, span: NativeSpan) -> bool:
         """
@@ -70,26 +73,31 @@ class _Calls:
 
     def mark_by_time(self, spans: list[NativeSpan]) -> None:
         """
-        Mark the nodes that lie closest around native spans, or in them; the best pairs first. A node may be
-        several tasks, one after the other.
+        Mark the nodes that lie around tasks and tools which no ids lead to, or in such tools.
         """
-        pairs = [
-            (_distance(node, span), number, node)
-            for number, span in enumerate(spans)
-            for node in self._nodes
-            if _is_same(node, span) and _is_nested(node, span)
-        ]
-        done: set[int] = set()
-        for _, number, node in sorted(pairs, key=lambda pair: (pair[0], pair[1], pair[2].step.span_id)):
-            span, taken = spans[number], self._taken[node.step.span_id]
-            if number in done or any(_are_rivals(span, other) for other in taken):
-                continue
-            done.add(number)
+        work = [span for span in spans if span.kind in _WORK and not self._is_in_task(span)]
+        for node, span in match_work(work, self._nodes, self._taken):
+            self._mark(node, span)
+        tools = [span for span in spans if span.kind == Kind.TOOL]
+        for node, span in match_tools(tools, [node for node in self._nodes if node.native is None]):
             self._mark(node, span)
 
     def _mark(self, node: SpanNode, span: NativeSpan) -> None:
         node.native = node.native or span
-        self._taken[node.step.span_id].append(span)
+        self._taken.setdefault(node.step.span_id, []).append(span)
+
+    def _is_in_task(self, span: NativeSpan) -> bool:
+        """
+        Whether another native task encloses a native span: then no node of the session is that span.
+        """
+        seen = {span.span_id}
+        above = self._trace.native.get(span.parent_id)
+        while above is not None and above.span_id not in seen:
+            seen.add(above.span_id)
+            if above.kind in _WORK and task_key(above.place) != task_key(span.place):
+                return True
+            above = self._trace.native.get(above.parent_id)
+        return False
 
     def _around(self, span: NativeSpan) -> Iterator[SpanNode]:
         """
@@ -121,21 +129,6 @@ def _is_same(node: SpanNode, span: NativeSpan) -> bool:
     return node.role is role and (role is not Role.TOOL or node.step.name == span.name)
 
 
-def _is_nested(node: SpanNode, span: NativeSpan) -> bool:
-    """
-    Whether a node and a native span of one session lie in each other in time: a run around a task, or a tool
-    or model request of one task either way.
-    """
-    if node.enclosing is None or node.enclosing.place.session != span.place.session:
-        return False
-    step = node.step
-    is_around = step.start_ns <= span.start_ns and span.end_ns <= step.end_ns
-    if span.kind in _WORK:
-        return is_around and node.enclosing.open
-    is_within = span.start_ns <= step.start_ns and step.end_ns <= span.end_ns
-    return node.enclosing.place.task == span.place.task and (is_around or is_within)
-
-
 def _run_around_task(node: SpanNode) -> Iterator[tuple[tuple[str, str], SpanNode]]:
     """
     The native task that a step says it is inside of, and the nearest run around it that is not.
@@ -148,26 +141,6 @@ def _run_around_task(node: SpanNode) -> Iterator[tuple[tuple[str, str], SpanNode
         if above.role is Role.AGENT and (marks is None or marks.task != place.task):
             yield task_key(place), above
             return
-
-
-def _distance(node: SpanNode, span: NativeSpan) -> tuple[bool, int]:
-    """
-    How badly a node and a native span fit: by their names, then by how long they took.
-    """
-    names = {name.casefold() for name in (span.place.droid, span.place.task_type, span.name) if name}
-    name = node.step.name.casefold()
-    is_namesake = any(name in other or other in name for other in names)
-    took_ns = node.step.end_ns - node.step.start_ns
-    return not is_namesake, abs(took_ns - (span.end_ns - span.start_ns))
-
-
-def _are_rivals(span: NativeSpan, other: NativeSpan) -> bool:
-    """
-    Whether only one of two native spans can be the call of a node: they are other tasks at the same time.
-    """
-    if span.kind in _WORK and task_key(span.place) == task_key(other.place):
-        return False
-    return span.kind not in _WORK or (span.start_ns < other.end_ns and other.start_ns < span.end_ns)
 
 
 def _move_into_task(node: SpanNode) -> None:

@@ -145,6 +145,10 @@ SESSION_RESUMED: Final = "orchestrator.session.resumed"
 """
 True on the start and the span of a session that goes on under its id, instead of beginning anew.
 """
+SESSION_BY_ID: Final = "orchestrator.session.by_id"
+"""
+True on a session's span that a call ended by its id: if that run has ended, it ends the newest open one.
+"""
 SESSION_WAITING_SECONDS: Final = "orchestrator.session.waiting_seconds"
 """
 How long the session waited for people within this span.
@@ -163,6 +167,7 @@ PHASE_BLOCKED_SECONDS: Final = "orchestrator.phase.blocked_seconds"
 
 # --- task and attempt
 TASK_ATTEMPTS: Final = "orchestrator.task.attempts"
+TASK_DELIVERY: Final = "orchestrator.task.delivery"
 """
 On a task: the number of its attempt spans; 0 if the task itself is its only attempt.
 """
@@ -276,7 +281,7 @@ CONFLICT_RECORD: Final = "conflict"
 CLIENT_DROPPED: Final = "orchestrator.client.dropped"
 DROP_REASON: Final = "reason"
 """
-Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid, report or no_task.
+Label of `orchestrator.client.dropped`: scale_missing, out_of_range, invalid, ended, report or no_task.
 """
 
 DURATION_BOUNDS: Final = (

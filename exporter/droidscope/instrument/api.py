@@ -144,8 +144,8 @@ def task(
     type: str = "",
     *,
     id: str | None = None,
-    delivery: int | None = None,
-    max_deliveries: int | None = None,
+    delivery: int | str | None = None,
+    max_deliveries: int | str | None = None,
     attributes: Mapping[str, Scalar] | None = None,
 ) -> Operation[Task]:
     """

@@ -158,7 +158,8 @@ def configure(
 
         on_exit: Whether what waits is sent at the end of the process and of its forked children, before
             they die of SIGTERM, and for at most 2 s (5 s in a forked child) before os._exit ends them or
-            os.exec* replaces them: os._exit, os.execv, os.execve and signal.signal are wrapped for this.
+            os.exec* replaces them. For this os._exit, os.execv, os.execve, signal.signal and signal.getsignal
+            are wrapped.
 
     Raises:
         ConfigError: If an argument, or a standard variable, cannot be honoured.
@@ -167,6 +168,7 @@ def configure(
     _check_text("service_name", service_name)
     resource = _checked_resource(resource_attributes, service_name)
     _check_text("endpoint", endpoint)
+    _check_text("protocol", protocol)
     for name, value in (("frameworks", frameworks), ("stack_traces", stack_traces), ("on_exit", on_exit)):
         _check_flag(name, value)
     destination = Destination(endpoint, protocol, _checked_headers(headers), spool, spool_bytes, queue_bytes)
@@ -248,7 +250,8 @@ def _flush(timeout_seconds: float) -> bool:
 def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
     """
     Send what is waiting and record nothing more, until `configure` is called again; False if that took
-    longer than *timeout_seconds*, or if anything could not be sent since `configure`. It never raises.
+    longer than *timeout_seconds*, if anything could not be sent since `configure`, or if nothing was ever
+    configured. It never raises, and does not touch providers of others.
 
     It happens by itself at the end of the process.
     """
@@ -257,11 +260,12 @@ def shutdown(timeout_seconds: float = EXIT_SECONDS) -> bool:
 
 def _shut_down(timeout_seconds: float) -> bool:
     with _configured.lock:
-        road, _configured.setup = providers.made(), None
+        road, setup, _configured.setup = providers.made(), _configured.setup, None
+        is_off = not providers.is_configured() or (setup is not None and not setup.signals)
         is_replayed = _configured.replay(None, timeout_seconds)
         if providers.is_configured():
             providers.use(None)
-    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else is_replayed
+    is_sent = road.sink.shutdown(timeout_seconds) if isinstance(road, OwnRoad) else is_replayed and not is_off
     _process_end.cease()
     return is_sent
 

@@ -10,7 +10,7 @@ from typing import Final
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles
-from droidscope.instrument.checks.values import flag, refuse, truth, whole
+from droidscope.instrument.checks.values import flag, truth, whole
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, InstrumentedSpan, Values, enclosing
 from droidscope.instrument.never_raise import never_raise, warn_once
@@ -90,8 +90,7 @@ class GateSpan(InstrumentedSpan, handles.Gate):
 
     @never_raise
     def _decide(self, passed: bool, score: Score | None) -> None:
-        if self.ended:
-            refuse(f"verdict of the gate {self.id}", passed, "one before the gate ends")
+        if self._is_over("passed()" if passed else "failed()"):
             return
         self._passed, self._points = passed, points("gate(score)", score)
 
@@ -163,8 +162,7 @@ class SynthesisSpan(InstrumentedSpan, handles.Synthesis):
 
             gates_passed: Whether the gates passed; by default those of the session.
         """
-        if self.ended:
-            refuse("integrated()", self, "a call before the synthesis ends")
+        if self._is_over("integrated()"):
             return
         given = {"conflicts": conflicts, "missing_components": missing_components, "unresolved": unresolved}
         counted = {name: whole(f"integrated({key})", given[key]) for key, name in _COUNTS.items()}

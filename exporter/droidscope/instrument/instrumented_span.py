@@ -23,13 +23,13 @@ from droidscope.instrument.baggage import (
     ids,
     without,
 )
-from droidscope.instrument.checks.values import text, word
+from droidscope.instrument.checks.values import count_dropped, text, word
 from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.innermost import INNERMOST, context_inside, innermost, within
 from droidscope.instrument.emission.texts import clean_text, clean_texts, clean_values
 from droidscope.instrument.endings import error_texts
 from droidscope.instrument.endings.endings import Ending, ending_of
-from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_session
+from droidscope.instrument.never_raise import Shown, never_raise, warn_of_no_session, warn_once
 from droidscope.instrument.providers import Emitter
 
 Values = dict[str, str | bool | int | float | tuple[str, ...]]
@@ -39,6 +39,10 @@ A span's name, the ids it adds for what is inside of it, and its attributes besi
 """
 
 
+STATED: Final = "stated"
+"""
+`error.type` of what failed only by what was stated, without a word for it and without an exception.
+"""
 _NO_IDS: Final[Mapping[str, str]] = MappingProxyType({})
 _EMPTY_CONTEXT: Final = Context()
 
@@ -243,6 +247,8 @@ class InstrumentedSpan:
             span.set_attribute(names.ERROR_TYPE, explicit)
         elif error is not None:
             span.set_attribute(names.ERROR_TYPE, error_texts.error_type(error))
+        else:
+            span.set_attribute(names.ERROR_TYPE, STATED)
 
     @never_raise
     def _add_exception(self, emitter: Emitter, error: BaseException | None) -> None:
@@ -287,6 +293,15 @@ class InstrumentedSpan:
 
     def _is_error(self, ending: Ending) -> bool:
         return ending is Ending.FAILED
+
+    def _is_over(self, call: str) -> bool:
+        """
+        Whether it has ended, and *call* on it comes too late: that is logged and counted.
+        """
+        if self.ended:
+            count_dropped("ended")
+            warn_once(f"ended:{self.kind}:{call}", "%s of a %s that has ended is dropped", call, self.kind)
+        return self.ended
 
     def _explicit_error_type(self) -> str:
         return ""
@@ -354,6 +369,8 @@ class WithOutcome(InstrumentedSpan):
 
         *error_type* is a short bounded word for a failure.
         """
+        if self._is_over("outcome()"):
+            return
         known = word(f"outcome of a {self.kind}", outcome, self.outcomes, is_needed=True)
         if known is None:
             return

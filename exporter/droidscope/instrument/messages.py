@@ -112,13 +112,15 @@ class QuerySpan(Message, handles.Query):
         """
         Set the outcome to unanswered.
         """
-        self._outcome = Outcome.UNANSWERED
+        if not self._is_over("unanswered()"):
+            self._outcome = Outcome.UNANSWERED
 
     def rejected(self) -> None:
         """
         Set the outcome to rejected: refused by the bus, or by the receiver.
         """
-        self._outcome = Outcome.REJECTED
+        if not self._is_over("rejected()"):
+            self._outcome = Outcome.REJECTED
 
     def _describe(self) -> Description:
         name, own_ids, values = super()._describe()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Final
 
 from opentelemetry.trace import format_span_id
 
@@ -21,6 +22,8 @@ from droidscope.instrument.pauses.overlapping_time import OverlappingTime
 from droidscope.instrument.providers import Emitter
 from droidscope.instrument.user_attributes import Scalar, WithAttributes
 from droidscope.units import SECOND_NS
+
+_TO_THE_END: Final = "to the end of the block"
 
 
 class SessionSpan(WithAttributes, handles.Session):
@@ -70,11 +73,35 @@ class SessionSpan(WithAttributes, handles.Session):
 
         It is neither running nor ended until then, in whatever process that is.
         """
+        if self._is_over("wait()"):
+            return
         self._explicit_outcome = Outcome.WAITING
+        self.waits.begin(_TO_THE_END)
         known_reason = text("wait(reason)", reason)
-        if self.emitter is not None and self.recording and not self.ended:
+        if self.emitter is not None and self.recording:
             values = {**self.inside, names.WAITING_REASON: known_reason} if known_reason else self.inside
             self.emitter.event(names.WAITING_EVENT, values, self.context)
+
+    def stop(self, outcome: str | None) -> None:
+        """
+        Take the outcome that a result has; by a completed one, or None, it does not wait any more.
+        """
+        if outcome == Outcome.WAITING:
+            self.wait()
+        elif outcome is not None and outcome != Outcome.COMPLETED:
+            self.outcome(outcome)
+        elif self._explicit_outcome is Outcome.WAITING:
+            self._explicit_outcome = None
+
+    def give_up(self) -> None:
+        """
+        Nothing: its block will end it.
+        """
+
+    def _final_outcome(self, ending: Ending) -> Outcome:
+        if self._explicit_outcome is Outcome.WAITING and ending is not Ending.BY_ITSELF:
+            return Outcome.CANCELLED if ending is Ending.CANCELLED else Outcome.FAILED
+        return super()._final_outcome(ending)
 
     def _describe(self) -> Description:
         is_resumed = self._is_resumed()
@@ -172,7 +199,8 @@ class PhaseSpan(WithOutcome, handles.Phase):
         """
         Set the outcome to skipped.
         """
-        self.outcome(Outcome.SKIPPED)
+        if not self._is_over("skip()"):
+            self.outcome(Outcome.SKIPPED)
 
     def block(self, blocker: object) -> None:
         """

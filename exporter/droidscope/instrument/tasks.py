@@ -15,7 +15,7 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.instrument import handles, outputs
 from droidscope.instrument.baggage import TASK_IDS, new_id
-from droidscope.instrument.checks.values import count_dropped, whole
+from droidscope.instrument.checks.values import whole_or_digits
 from droidscope.instrument.emission.forks import LINEAGE
 from droidscope.instrument.emission.texts import clean_text, clean_values
 from droidscope.instrument.endings.endings import (
@@ -48,10 +48,7 @@ class WithOutput(WithOutcome):
         """
         Attach what was produced, as `droidscope.output` does, to this one.
         """
-        if self.ended:
-            count_dropped("invalid")
-            warn_once("output:ended", "output for a %s that has ended is dropped", self.kind)
-        elif self.emitter is not None and self.recording:
+        if not self._is_over("output()") and self.emitter is not None and self.recording:
             self.span.set_attributes(outputs.describe(given, self._sums))
 
 
@@ -212,7 +209,8 @@ class DeliverySpan(TaskSpan):
         """
         State that this delivery is not the last one: it has failed, unless its outcome is stated.
         """
-        self._is_retried = True
+        if not self._is_over("retry_later()"):
+            self._is_retried = True
 
     @never_raise
     def returned(self, result: object) -> None:
@@ -276,6 +274,7 @@ class DeliverySpan(TaskSpan):
             **self.inside,
             names.OPERATION: "invoke_agent",
             names.TASK_ATTEMPTS: self._number,
+            names.TASK_DELIVERY: self._number,
             **super()._outcome_values(ending),
             **self._user_values(),
         }
@@ -294,14 +293,14 @@ def task_of(
     droid: str,
     type: str = "",
     id: str | None = None,
-    delivery: int | None = None,
-    max_deliveries: int | None = None,
+    delivery: int | str | None = None,
+    max_deliveries: int | str | None = None,
     attributes: Mapping[str, Scalar] | None = None,
 ) -> handles.Task:
     """
     A task, or one *delivery* of it; numbers that do not fit are logged and dropped.
     """
-    number = whole("task(delivery)", delivery, least=1)
+    number = whole_or_digits("task(delivery)", delivery, least=1)
     if number is None:
         if max_deliveries is not None:
             warn_once("task:max_deliveries", "task(max_deliveries) is dropped: it needs delivery=, from 1")
@@ -309,7 +308,7 @@ def task_of(
     if id is None:
         warn_once("task:delivery", "task(delivery) is dropped: it needs the id= that all deliveries have")
         return TaskSpan(droid, type, id, attributes)
-    last = whole("task(max_deliveries)", max_deliveries, least=number)
+    last = whole_or_digits("task(max_deliveries)", max_deliveries, least=number)
     return DeliverySpan(droid, type, id, number, last, attributes)
 
 

@@ -94,7 +94,7 @@ class WithAttributes(WithOutcome):
 
     @never_raise
     def _set(self, attributes: _Given) -> None:
-        if self.recording and not self.ended:
+        if self.recording and not self._is_over("set_attributes()"):
             for name, value in self._accept(attributes).items():
                 self.span.set_attribute(name, value)
 

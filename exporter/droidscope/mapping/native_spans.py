@@ -95,6 +95,7 @@ def _session(span: Span, reader: AttributeReader, place: r.Place) -> r.Session:
         planned_ns=reader.duration_ns(names.SESSION_PLANNED_SECONDS),
         waited_ns=reader.duration_ns(names.SESSION_WAITING_SECONDS) or 0,
         resumed=bool(reader.flag(names.SESSION_RESUMED)),
+        by_id=bool(reader.flag(names.SESSION_BY_ID)),
         attributes=reader.user_attributes(),
     )
 
@@ -123,6 +124,7 @@ def _task(span: Span, reader: AttributeReader, place: r.Place) -> r.Task:
         outcome=_outcome(span, reader, names.TASK_OUTCOME, Outcome.COMPLETED, _ENDED),
         error_type=reader.name(names.ERROR_TYPE),
         attempts=reader.count(names.TASK_ATTEMPTS) or 0,
+        delivery=reader.count(names.TASK_DELIVERY) or 0,
         output=_output(reader),
         usage=_usage(reader),
         attributes=reader.user_attributes(),

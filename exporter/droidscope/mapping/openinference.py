@@ -40,6 +40,9 @@ Characters of `metadata` worth parsing; users put anything into it.
 """
 
 
+_NO_NODES: Final = frozenset({"__start__", "__end__"})
+
+
 class _Metadata(
     Struct, rename={"node": "langgraph_node", "agent": "lc_agent_name", "run": "langgraph_checkpoint_ns"}
 ):
@@ -67,13 +70,7 @@ def read_span(span: Span) -> Step | None:
         case "":
             return None
         case "LLM":
-            return build_step(
-                span,
-                SpanSource.OPENINFERENCE,
-                Role.MODEL,
-                agent=reader.text(AGENT_NAME),
-                usage=_usage(reader),
-            )
+            return _model(span, reader)
         case "TOOL":
             return _tool(span, reader)
         case "AGENT":
@@ -82,6 +79,11 @@ def read_span(span: Span) -> Step | None:
             return _chain(span, reader)
         case _:
             return build_step(span, SpanSource.OPENINFERENCE)
+
+
+def _model(span: Span, reader: AttributeReader) -> Step:
+    agent, usage = reader.text(AGENT_NAME), _usage(reader)
+    return build_step(span, SpanSource.OPENINFERENCE, Role.MODEL, agent=agent, usage=usage)
 
 
 def _tool(span: Span, reader: AttributeReader) -> Step:
@@ -93,8 +95,14 @@ def _tool(span: Span, reader: AttributeReader) -> Step:
 def _agent(span: Span, reader: AttributeReader) -> Step:
     """
     An agent; but one without a name is the whole run, as OpenAI Agents marks its root.
+
+    The instrumentor of LangChain gives this kind to all that has `agent` in its name: nodes, tools, models.
     """
     name = reader.text(AGENT_NAME) or reader.text(NODE_ID)
+    if not name and TOOL_NAME in span.attributes:
+        return _tool(span, reader)
+    if not name and METADATA in span.attributes:
+        return _chain(span, reader) if _usage(reader) is None else _model(span, reader)
     if not name and SMOLAGENTS_RUN in span.attributes:
         name = span.name.removesuffix(".run")
     if not name:
@@ -107,10 +115,12 @@ def _chain(span: Span, reader: AttributeReader) -> Step:
     A workflow, unless LangGraph's metadata mark it as a node or an agent of a graph.
 
     LangGraph emits no `AGENT`. A node of a user's graph is one, and so is a graph that
-    `create_agent` made; the nodes of the latter (`model`, `tools`) are not.
+    `create_agent` made; the nodes of the latter (`model`, `tools`) are not, nor are the `__start__` and
+    `__end__` that LangGraph adds to every graph.
     """
     metadata = _metadata(reader)
-    is_node = metadata.ls_integration == "langgraph" and metadata.node == span.name
+    is_named = metadata.node == span.name and span.name not in _NO_NODES
+    is_node = metadata.ls_integration == "langgraph" and is_named
     if is_node or metadata.agent == span.name:
         return build_step(span, SpanSource.OPENINFERENCE, Role.AGENT, name=span.name, run_key=metadata.run)
     return build_step(span, SpanSource.OPENINFERENCE, Role.WORKFLOW, name=span.name)

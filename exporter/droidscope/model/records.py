@@ -118,7 +118,8 @@ class Session(Record, frozen=True, tag="session"):
     """
     An ended session, or with the outcome `WAITING` one that another span will go on with. *plan* lists
     phase ids; *planned_ns* is None without a declared plan. *waited_ns* is how long it waited for people
-    within this span. *resumed*: it goes on under the id of an earlier one. *attributes* are the user's.
+    within this span. *resumed*: it goes on under the id of an earlier one. *by_id*: a call ended it by its
+    id. *attributes* are the user's.
     """
 
     outcome: Outcome
@@ -129,6 +130,7 @@ class Session(Record, frozen=True, tag="session"):
     waited_ns: int = 0
     resumed: bool = False
     attributes: UserAttributes = ()
+    by_id: bool = False
 
 
 class Phase(Record, frozen=True, tag="phase"):
@@ -147,7 +149,7 @@ class Phase(Record, frozen=True, tag="phase"):
 class Task(Record, frozen=True, tag="task"):
     """
     An ended task. *attempts* is how many attempts it emitted; 0: the task is its one attempt. *attributes*
-    are the user's.
+    are the user's. *delivery* is the number of the delivery that ended it; 0: no queue delivers it.
     """
 
     outcome: Outcome
@@ -156,6 +158,7 @@ class Task(Record, frozen=True, tag="task"):
     output: Output = NO_OUTPUT
     usage: Usage | None = None
     attributes: UserAttributes = ()
+    delivery: int = 0
 
 
 class Attempt(Record, frozen=True, tag="attempt"):

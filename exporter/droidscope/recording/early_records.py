@@ -52,6 +52,9 @@ class EarlyRecords:
         self._numbers: dict[SessionKey, list[int]] = {}
         self._next = 0
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def add(self, record: PlacedRecord, process: str, clock_ns: int) -> None:
         """
         Have a record wait that arrived at *clock_ns*.
@@ -76,8 +79,6 @@ class EarlyRecords:
         """
         All that wait for the session of a record, which wait no longer.
         """
-        if not self._numbers:
-            return []  # as nearly always
         return [self._waiting.pop(number) for number in self._numbers.pop(_key(record), ())]
 
     def due(self, clock_ns: int) -> Iterator[EarlyRecord]:

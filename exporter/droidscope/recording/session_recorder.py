@@ -17,6 +17,7 @@ from droidscope.conventions.attributes import Kind, Outcome
 from droidscope.model import records as r
 from droidscope.recording.cost_recorder import CostRecorder
 from droidscope.recording.early_records import EarlyRecords, begins_session
+from droidscope.recording.ends_by_id import EndsById
 from droidscope.recording.message_recorder import MessageRecorder
 from droidscope.recording.metric_writer import MetricWriter
 from droidscope.recording.output_recorder import OutputRecorder
@@ -78,6 +79,7 @@ class SessionRecorder:
         self._endings = SessionEndings(
             settings, writer, sessions, analyses, names, self._messages, self._tasks
         )
+        self._ends_by_id = EndsById(sessions, self._endings)
         by_type: dict[type, Callable[[Any, SessionState], None]] = {
             r.Session: self._session,
             r.Phase: self._phases.phase,
@@ -110,6 +112,8 @@ class SessionRecorder:
 
         One that waits for the start of its session is counted later.
         """
+        if record.place.pattern and not self._early:
+            return self._take(record, process)  # as of nearly every record
         begins = begins_session(record)
         # Only instrumentation names its process, and has the pattern from the start of the session.
         may_wait = not begins and (process or isinstance(record, r.Session))
@@ -138,14 +142,23 @@ class SessionRecorder:
                 )
             self._take(early.record, early.process)
 
-    def _take(self, record: r.PlacedRecord, process: str) -> bool:
-        clock_ns, type_ = self._writer.clock_ns, type(record)
+    def _take(self, record: r.Record, process: str) -> bool:
         self._process = process
+        directed = self._ends_by_id.directed(record)
+        if directed is not None:
+            return self._change(directed)
+        stored = r.Session, record.place.orchestrator[0] if record.place.native else None
+        self._stored[stored] = self._stored.get(stored, 0) + 1
+        self._writer.count_own(m.LATE_RECORDS, ())
+        return True
+
+    def _change(self, record: r.Record) -> bool:
+        clock_ns, type_ = self._writer.clock_ns, type(record)
         change, is_frame, moves, is_analysed = self._by_type[type_]
         if is_frame and _goes_on(record):
             self._resume(record)
         session, first = self._sessions.arrive(record.place, record.start_ns, clock_ns)
-        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[union-attr] # it is one
+        if type_ is r.Conflict and record.id in session.conflicts:  # type: ignore[attr-defined] # it is one
             return False
         if is_frame and _starts_anew(record, session):
             self._endings.finish(session)
@@ -291,6 +304,9 @@ class SessionRecorder:
             session.span_id = record.span_id
         if not ended(session):
             self._endings.span_began(session, record)
+            end = self._ends_by_id.claim(record, session)
+            if end is not None:
+                self._endings.session(end, session, "")
 
     def _waiting(self, record: r.Waiting, session: SessionState) -> None:
         session.waits.change(self._process, record.start_ns, waits=True)

@@ -72,9 +72,13 @@ class TaskRecorder:
 
     def task(self, record: r.Task, session: SessionState) -> None:
         """
-        A task has ended.
+        A task has ended. Of several deliveries that end it the first that arrives counts: counters never go
+        back.
         """
         task = self._state(record, session)
+        if record.delivery and task.delivered:
+            return
+        task.delivered = record.delivery > 0
         self._ended(record, task)
         session.droids.add(record.place.droid)
         session.attempts.pop(record.span_id, None)

@@ -147,7 +147,8 @@ class SessionState(
     *resumed*: its span said that it goes on. *counted_as* is the outcome it had before it was reopened.
     *process* is the instance that has it open, "" where that is not known, and *unnamed_clock* when that
     no longer named it. *records* counts what it has taken in, *held_tasks* its tasks that are held;
-    *attributes* are the user's.
+    *attributes* are the user's. *unclaimed_end* is a later end of its id,
+    of a run whose start did not arrive.
 
     *span_start_ns* is when its latest span began, 0 where that is not known. *waits* is when it waited, of
     which *waited_ns* is counted. *unmeasured* is the end whose duration is not counted before it is closed.
@@ -205,6 +206,7 @@ class SessionState(
     waits: WaitTimes = field(default_factory=WaitTimes)
     waited_ns: int = 0
     unmeasured: Session | None = None
+    unclaimed_end: Session | None = None
 
     @property
     def key(self) -> SessionKey:

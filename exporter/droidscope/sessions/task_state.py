@@ -41,8 +41,9 @@ class TaskState(Struct):
     while attempts that it named have not arrived: what it produced and used waits for them. *outputs* are
     those of its attempts until then, *output* is what was counted. *usages* and *requests* are what its
     attempts and model requests have used and is not counted yet; *declared_usage* is set where it gave its
-    usage itself, *usage_of_attempts* where one of them did. Of several tasks with one id, *start_ns* and
-    *end_ns* are of the one that ended last. (The first version set *counted_as_attempt*, *last_attempt*.)
+    usage itself, *usage_of_attempts* where one of them did; *delivered* where a delivery ended it, so that
+    others that end it again count as attempts only. Of several tasks with one id, *start_ns* and *end_ns* are
+    of the one that ended last. (The first version set *counted_as_attempt*, *last_attempt*.)
     """
 
     droid: str = ""
@@ -64,3 +65,4 @@ class TaskState(Struct):
     outputs: tuple[AttemptOutput, ...] = ()
     requests: list[Usage] | None = None
     usage_of_attempts: bool = False
+    delivered: bool = False

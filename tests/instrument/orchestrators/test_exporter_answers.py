@@ -190,22 +190,40 @@ def test_an_asynchronous_handler_outlives_the_loop_of_the_session(exporter):
 
 
 @pytest.mark.usefixtures("seen", "poller")
-async def test_what_an_asynchronous_handler_raises_is_logged(exporter, caplog):
+@pytest.mark.parametrize("has_loop", [False, True])
+def test_what_an_asynchronous_handler_raises_is_logged_once(exporter, caplog, has_loop):
     """
-    And goes no further.
+    And goes no further, whether or not the session has a loop.
     """
 
     class Broken(AsyncListener):
+        analytics_method = ("execute_task", "run")
+
+        def run(self):
+            pass
+
         async def handle_alerts(self, alerts):
             await super().handle_alerts(alerts)
             raise ValueError("pager is broken")
 
+    async def work():
+        await listener.execute_task("build")
+        await asyncio.to_thread(await_the_log)
+
+    def await_the_log():
+        assert listener.is_given.wait(10)
+        while not caplog.records:
+            time.sleep(0.01)
+
     exporter.pages = {OWN_ALERTS: [ALERT]}
     listener = Broken()
-    await listener.execute_task("build")
-    assert await asyncio.to_thread(listener.is_given.wait, 10)
-    await asyncio.sleep(0.01)
+    if has_loop:
+        asyncio.run(work())
+    else:
+        listener.run()
+        await_the_log()
 
+    assert caplog.text.count("ValueError('pager is broken')") == 1
     assert "handle_alerts failed: ValueError('pager is broken')" in caplog.text
 
 

@@ -50,10 +50,15 @@ class Pair(NamedTuple):
     value: int
 
 
+FALSE_OF_NUMPY = type("bool_", (), {"__bool__": lambda _: False, "__module__": "numpy"})()
+
+
 @pytest.mark.parametrize(
     "result",
     [
         False,
+        FALSE_OF_NUMPY,
+        {"success": FALSE_OF_NUMPY},
         {"success": False},
         {"success": False, "status": "done"},
         {"success": True, "status": "error"},

@@ -3,6 +3,7 @@ Sessions that one call starts and another ends, wherever that is.
 """
 
 import asyncio
+import logging
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from opentelemetry import context, propagate
 import droidscope as ds
 from droidscope.conventions import attributes as names
 from droidscope.instrument.orchestrators import sessions_by_id
-from droidscope.instrument.orchestrators.sessions_by_id import OPEN_SESSIONS, OpenSessions
+from droidscope.instrument.orchestrators.open_sessions import OPEN_SESSIONS, OpenSessions
 from droidscope.testing import capture
 
 
@@ -57,7 +58,7 @@ def test_a_session_is_started_and_ended_by_its_id(seen):
         "s5": "failed",
     }
     errors = [span.attributes.get(names.ERROR_TYPE) for span in seen.records("session")]
-    assert errors == [None, None, None, "TimeoutError", "budget_exceeded", None]
+    assert errors == [None, None, "result", "TimeoutError", "budget_exceeded", "stated"]
     assert seen.records("session")[0].attributes[names.PATTERN_ID] == "triage"
     assert len(OPEN_SESSIONS) == 0
 
@@ -157,22 +158,87 @@ def test_only_one_of_many_threads_ends_a_session(seen, caplog):
     assert "the session 's1' has ended already" in caplog.text
 
 
-def test_an_id_that_is_open_is_not_started_again(seen, caplog):
+def test_a_start_of_an_id_that_is_open_begins_a_new_run(seen, caplog):
     """
-    A hook that is called twice; after its end an id may be used anew.
+    Another process may have ended the former one, which is told once and not ended from here; an end is that
+    of the newest.
     """
-    first = ds.start_session("s1", "triage")
-    assert ds.start_session("s1", "other") is first
-    assert "'s1' is open already" in caplog.text
-    ds.complete("s1")
+    former = ds.start_session("s1", "triage")
+    newest = ds.start_session("s1", "other")
+    assert newest is not former
+    assert repr(former) == "<droidscope session 's1', ended>"
+    assert "'s1' is open here already" in caplog.text
+    assert __file__ in caplog.text
+    with ds.within("s1") as inside:
+        assert inside is newest
+    assert ds.complete("s1")
 
-    ds.start_session("s1", "triage")
-    ds.fail("s1")
+    assert seen.one("session").attributes[names.PATTERN_ID] == "other"
+    assert len(seen.events_named(names.STARTED_EVENT)) == 2
+
+
+def test_after_its_end_an_id_may_be_used_anew(seen):
+    """
+    Each run has its own end; a second end of one is none.
+    """
+    for end in (ds.complete, ds.fail):
+        ds.start_session("s1", "triage")
+        assert end("s1")
+        assert not ds.complete("s1")
 
     assert [span.attributes[names.SESSION_OUTCOME] for span in seen.records("session")] == [
         "completed",
         "failed",
     ]
+
+
+def test_each_end_of_an_id_that_is_not_open_here_is_sent(seen, caplog):
+    """
+    Other processes start its runs, and this one ends them: the exporter knows which is open.
+    """
+    with caplog.at_level(logging.INFO, "droidscope"):
+        assert ds.complete("s1")
+    assert "the session 's1' is not open in this process" in caplog.text
+    caplog.clear()
+    assert ds.fail("s1")
+
+    assert [span.attributes[names.SESSION_OUTCOME] for span in seen.records("session")] == [
+        "completed",
+        "failed",
+    ]
+    assert all(span.attributes[names.SESSION_BY_ID] for span in seen.records("session"))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome", "error_type"),
+    [
+        (lambda: ds.complete("s1"), "completed", None),
+        (lambda: ds.complete("s1", {"ok": False}), "failed", "result"),
+        (lambda: ds.fail("s1", ValueError("rejected")), "failed", "ValueError"),
+        (lambda: ds.fail("s1", "rejected"), "failed", "rejected"),
+        (lambda: ds.fail("s1", asyncio.CancelledError()), "cancelled", None),
+        (lambda: ds.cancel("s1"), "cancelled", None),
+    ],
+)
+def test_a_stated_end_wins_over_waiting(seen, end, outcome, error_type):
+    """
+    The time from the wait to the end is no work.
+    """
+    ds.start_session("s1", "release").wait("approval")
+    assert end()
+
+    attributes = seen.one("session").attributes
+    assert attributes[names.SESSION_OUTCOME] == outcome
+    assert attributes.get(names.ERROR_TYPE) == error_type
+    assert attributes[names.SESSION_WAITING_SECONDS] > 0
+
+
+def test_a_block_within_a_session_shows_its_id():
+    """
+    For people who debug.
+    """
+    assert repr(ds.within("s1")) == "<droidscope within 's1'>"
 
 
 def test_the_end_of_a_session_of_another_process_is_sent_from_here(seen):
@@ -231,7 +297,8 @@ def test_sessions_that_are_never_ended_are_bounded(seen, caplog):
     sessions = OpenSessions(limit=3)
     for number in range(6):
         session = sessions_by_id.SessionById("triage", f"s{number}")
-        assert sessions.add(f"s{number}", session) is session
+        sessions.add(f"s{number}", session)
+        assert sessions.find(f"s{number}") is session
 
     assert len(sessions) == 3
     assert sessions.find("s2") is None

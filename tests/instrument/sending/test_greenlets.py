@@ -96,7 +96,7 @@ def test_the_loop_goes_on(receiver, run, library, order):
         sleep(0.7)
         work("last")
         assert ds.flush()
-        assert max(lags) < 0.25, max(lags)
+        assert max(lags) < 0.5, max(lags)
         assert len(lags) > 60, len(lags)
     """
     run(library, order, receiver.url.replace("127.0.0.1", "localhost"), code)
@@ -116,7 +116,7 @@ def test_the_loop_goes_on_while_the_exporter_hangs(run, hanging_port, library, o
         began = perf_counter()
         assert not ds.flush(1.0)
         assert 0.9 < perf_counter() - began < 1.5
-        assert max(lags) < 0.25, max(lags)
+        assert max(lags) < 0.5, max(lags)
         assert len(lags) > 60, len(lags)
         ds.shutdown(0.5)
     """
@@ -134,7 +134,7 @@ def test_what_is_recorded_by_a_forked_worker(receiver, run, library, order):
         if os.fork() == 0:
             work("child")
             sleep(0.3)
-            assert max(lags) < 0.25, max(lags)
+            assert max(lags) < 0.5, max(lags)
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
     """

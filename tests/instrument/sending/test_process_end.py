@@ -86,7 +86,8 @@ def run(start):
     def until_end(code, main="", *, configure=True, returncode=0, errors=""):
         with start(code, main, configure=configure) as process:
             out, err = process.communicate(timeout=60)
-            assert (process.returncode, err) == (returncode, errors)
+            assert process.returncode == returncode
+            assert errors in err if errors else err == ""
             return out
 
     return until_end
@@ -416,6 +417,7 @@ def test_configured_outside_of_the_main_thread(receiver, run):
         work()
         """,
         configure=False,
+        errors="outside of the main thread, and cannot handle SIGTERM",
     )
 
     assert tasks(receiver) == ["invoke_agent d"]

@@ -28,6 +28,7 @@ LONGEST: Final = 1000
 """
 How many ids are read from an iterable: it may have no end.
 """
+_MOST_DIGITS: Final = 19
 UNKNOWN: Final = "unknown"
 SeverityWord = names.Severity | Literal["critical", "high", "medium", "low"]
 SEVERITIES: Final = tuple(severity.value for severity in names.Severity)
@@ -190,6 +191,14 @@ def whole(name: str, value: object, least: int = 0) -> int | None:
         return number
     refuse(name, value, f"a whole number from {least}")
     return None
+
+
+def whole_or_digits(name: str, value: object, least: int = 0) -> int | None:
+    """
+    *value* as `whole`; queues give their numbers as text, so digits are one as well.
+    """
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
+    return whole(name, int(str(value)) if is_number else value, least)
 
 
 def real(name: str, value: object) -> float | None:

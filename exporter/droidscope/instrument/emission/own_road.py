@@ -27,7 +27,7 @@ from droidscope.instrument.emission.global_provider import global_provider
 from droidscope.instrument.emission.innermost import innermost
 from droidscope.instrument.emission.light_span import LightSpan, Origin, new_trace
 from droidscope.instrument.emission.sampling import decided_context
-from droidscope.instrument.emission.sink import Sink
+from droidscope.instrument.emission.sink import Leftovers, Sink
 from droidscope.instrument.emission.texts import AttributeValue, TextSettings
 from droidscope.instrument.providers import Emitter, environment_name, service_name
 
@@ -57,28 +57,19 @@ class OwnScope(NamedTuple):
 SCOPE: Final = OwnScope()
 
 
-class _Successor:
+class Counts(NamedTuple):
     """
-    The sink of the road that is in use, once there is another.
+    What one instance of a service has counted since *start_ns*, a Unix time.
     """
 
-    def __init__(self, find: Callable[[], Emitter | None]) -> None:
-        self._find = find
+    counters: ClientCounters
+    tasks: ClientDurations
+    sessions: ClientDurations
+    start_ns: int
 
-    def span(self, readable: Any) -> None:  # noqa: ANN401 - as every sink has it
-        road = self._find()
-        if isinstance(road, OwnRoad):
-            road.sink.span(readable)
 
-    def log(self, readable: Any) -> None:  # noqa: ANN401 - as every sink has it
-        road = self._find()
-        if isinstance(road, OwnRoad):
-            road.sink.log(readable)
-
-    def flush(self, timeout_seconds: float) -> bool:  # noqa: ARG002 - nothing waits here
-        return True
-
-    shutdown = flush
+def _no_counts() -> Counts:
+    return Counts(ClientCounters(), ClientDurations(), ClientDurations(), time_ns())
 
 
 class OwnRoad(Emitter):
@@ -86,7 +77,8 @@ class OwnRoad(Emitter):
     The emitter of one process, to one sink.
 
     *is_foreign* is whether a tracer provider is somebody else's; without it none ever is, and not even one is
-    needed. *events* is whether there are log events.
+    needed. *events* is whether there are log events. The counts of the road *before* go on, if it is of the
+    same service and instance.
     """
 
     def __init__(
@@ -97,14 +89,16 @@ class OwnRoad(Emitter):
         is_foreign: Callable[[object], bool] | None = None,
         *,
         events: bool = True,
+        before: OwnRoad | None = None,
     ) -> None:
-        tasks, sessions = ClientDurations(), ClientDurations()
-        super().__init__(service_name(resource), texts, ClientCounters(), tasks, sessions)
-        self.environment = environment_name(resource)
         self.resource = resource
+        is_same = before is not None and before.resource.attributes == resource.attributes
+        self._counts = before.counts if before is not None and is_same else _no_counts()
+        counters, tasks, sessions, self._start_ns = self._counts
+        super().__init__(service_name(resource), texts, counters, tasks, sessions)
+        self.environment = environment_name(resource)
         self.sink = make_sink(self)
         self._durations = {names.CLIENT_TASK_DURATION: tasks, names.CLIENT_SESSION_DURATION: sessions}
-        self._start_ns = time_ns()
         self._origin = Origin(resource, SCOPE, self._deliver, texts)
         self._is_foreign = is_foreign
         self._events = events
@@ -119,6 +113,13 @@ class OwnRoad(Emitter):
         super().restart()
         for durations in self._durations.values():
             durations.restart()
+
+    @property
+    def counts(self) -> Counts:
+        """
+        What it has counted.
+        """
+        return self._counts
 
     @property
     def beside(self) -> bool:
@@ -181,13 +182,21 @@ class OwnRoad(Emitter):
         """
         self.counters.add(names.CLIENT_DROPPED, {names.DROP_REASON: reason}, count)
 
-    def retire(self, successor: Callable[[], Emitter | None], timeout_seconds: float) -> bool:
+    def retire(self, successor: Callable[[], Emitter | None], timeout_seconds: float) -> None:
         """
-        Send what waits, and what is still open on the road that is then in use; False if anything was not
-        delivered.
+        Send what waits; what cannot be sent, and what is still open, goes to the road that is then in use.
         """
-        retired, self.sink = self.sink, _Successor(successor)
-        return retired.shutdown(timeout_seconds)
+
+        def find() -> Sink | None:
+            road = successor()
+            return road.sink if isinstance(road, OwnRoad) else None
+
+        left = self.sink.retire(find, timeout_seconds)
+        road = successor() if left.batches or left.lost else None
+        if isinstance(road, OwnRoad):
+            road.sink.take_over(left, is_same=road.counts is self.counts)
+        elif left.batches:
+            self.sink.take_over(Leftovers(left.batches), is_same=False)
 
     def _deliver(self, span: LightSpan) -> None:
         self.sink.span(span)

@@ -22,13 +22,18 @@ _UNKNOWN: Final = "unknown_service"
 
 
 def own_resource(
-    service_name: str | None, given: Mapping[str, Any], *, keeps_instance: bool
+    service_name: str | None,
+    given: Mapping[str, Any],
+    *,
+    keeps_instance: bool,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, AttributeValue]:
     """
     Attributes from the arguments, else from the OTEL_* variables, else from the tracer provider that is set.
 
     The instance is this process alone: an id of the user's is kept where it *keeps_instance*, which a
-    forked process does not.
+    forked process does not. With the attributes that this process had *before*, but for the instance, it is
+    that one still.
     """
     values = _detected()
     theirs = getattr(getattr(trace.get_tracer_provider(), "resource", None), "attributes", None) or {}
@@ -39,7 +44,11 @@ def own_resource(
     merged.setdefault(names.SERVICE_NAME, _UNKNOWN)
     is_given = names.SERVICE_INSTANCE_ID in given or names.SERVICE_INSTANCE_ID in _of_variable()
     if not (is_given and keeps_instance):
-        merged[names.SERVICE_INSTANCE_ID] = str(uuid4())
+        merged[names.SERVICE_INSTANCE_ID] = instance = str(uuid4())
+        if before is not None:
+            merged[names.SERVICE_INSTANCE_ID] = before[names.SERVICE_INSTANCE_ID]
+            if clean_values(merged) != before:
+                merged[names.SERVICE_INSTANCE_ID] = instance
     if _is_unknown(merged[names.SERVICE_NAME]):
         warn_once(
             "service_name",

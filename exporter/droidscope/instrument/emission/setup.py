@@ -58,9 +58,20 @@ class Setup:
         return OtlpVariables(self.variables, self.destination.endpoint).signals
 
 
+class _Latest:
+    """
+    The road that was made last, in which process.
+    """
+
+    road: OwnRoad | None = None
+    generation = 0
+
+
 def make_road(setup: Setup, replayer: Sender | None = None) -> OwnRoad:
     """
     The emitter of this process; it is made anew in each forked child. *replayer* becomes its sink.
+
+    The same service goes on as the same instance, with its counts.
     """
 
     def sink(road: OwnRoad) -> Sink:
@@ -68,20 +79,27 @@ def make_road(setup: Setup, replayer: Sender | None = None) -> OwnRoad:
             return replayer.serve(road.collect, road.count_loss)
         return new_sender(setup.destination, setup.variables, road.collect, road.count_loss)
 
+    before = _Latest.road if _Latest.generation == LINEAGE.generation else None
     attributes = own_resource(
-        setup.service_name, setup.resource_attributes, keeps_instance=setup.generation == LINEAGE.generation
+        setup.service_name,
+        setup.resource_attributes,
+        keeps_instance=setup.generation == LINEAGE.generation,
+        before=None if before is None else before.resource.attributes,
     )
     if setup.frameworks:
         never_raise(FRAMEWORKS.claim)(Resource(attributes))  # settings of its sampler may be wrong
     else:
         FRAMEWORKS.release()
-    return OwnRoad(
+    road = OwnRoad(
         OwnResource(attributes),
         setup.texts,
         sink,
         lambda provider: provider is not FRAMEWORKS.provider,
         events="logs" in setup.signals,
+        before=before,
     )
+    _Latest.road, _Latest.generation = road, LINEAGE.generation
+    return road
 
 
 def _send(span: ReadableSpan) -> None:

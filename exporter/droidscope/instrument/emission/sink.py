@@ -4,10 +4,22 @@ Where droidscope's own records go: the seam between recording them and sending t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """
+    What one sink leaves to the next: encoded *batches* that could not be sent, what is *lost* by reason, and
+    how much of that its `flush` has told.
+    """
+
+    batches: Sequence[Any] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
+    told: int = 0
 
 
 class Sink(Protocol):
@@ -33,6 +45,16 @@ class Sink(Protocol):
     def shutdown(self, timeout_seconds: float) -> bool:
         """
         As `flush`, and take nothing more; False if anything was not delivered since the start.
+        """
+
+    def retire(self, successor: Callable[[], Sink | None], timeout_seconds: float) -> Leftovers:
+        """
+        As `shutdown`, but what still comes goes to the *successor*, and what was not sent is returned.
+        """
+
+    def take_over(self, left: Leftovers, *, is_same: bool) -> None:
+        """
+        Go on with what another sink has *left*; its batches are lost unless they are of the *same* service.
         """
 
 

@@ -55,7 +55,7 @@ class ModelCallSpan(WithOutcome, handles.ModelCall):
         and pydantic-ai, as objects and as dictionaries. None is ignored, as streams have it in most events;
         what is not understood is logged once.
         """
-        if response is None:
+        if response is None or self._is_over("usage()"):
             return
         self._is_stated = True
         found = usage_of(response)
@@ -91,6 +91,8 @@ class ModelCallSpan(WithOutcome, handles.ModelCall):
 
             response_model: The model that answered, where it is not the one that was asked.
         """
+        if self._is_over("used()"):
+            return
         self._is_stated = True
         self._use(
             ModelUsage(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition, Thread
 from time import monotonic
@@ -193,23 +192,28 @@ def deliver_alerts(due: list[_Waiting]) -> None:
 
 @never_raise
 def _deliver(handler: AlertHandler, active: list[Any], loop: asyncio.AbstractEventLoop | None) -> None:
-    result = handler.handle_alerts(active)
+    try:
+        result = handler.handle_alerts(active)
+    except Exception as error:  # noqa: BLE001 - it is the user's, and may raise anything
+        _warn_of_failure(error)
+        return
     if not isinstance(result, Awaitable):
         return
     if loop is not None and loop.is_running():
-        asyncio.run_coroutine_threadsafe(_awaited(result), loop).add_done_callback(_log_failure)
+        asyncio.run_coroutine_threadsafe(_awaited(result), loop)
     else:  # that of the session is over
         asyncio.run(_awaited(result))
 
 
 async def _awaited(result: Awaitable[object]) -> None:
-    await result
+    try:
+        await result
+    except Exception as error:  # noqa: BLE001 - likewise
+        _warn_of_failure(error)
 
 
-def _log_failure(future: Future[None]) -> None:
-    error = None if future.cancelled() else future.exception()
-    if error is not None:
-        logger.warning("handle_alerts failed: %r", error)
+def _warn_of_failure(error: Exception) -> None:
+    warn_once(f"handle_alerts:{type(error).__name__}", "handle_alerts failed: %r", error)
 
 
 ALERT_POLLER: Final = AlertPoller()

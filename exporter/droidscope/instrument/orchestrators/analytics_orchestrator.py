@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from droidscope.instrument.configure import flush
 from droidscope.instrument.never_raise import logger
@@ -54,13 +54,13 @@ class AnalyticsOrchestrator:
             asynchronous `analytics_pattern` for a synchronous method.
     """
 
-    analytics_method: str | Iterable[str] | None = None
+    analytics_method: ClassVar[str | Iterable[str] | None] = None
     """
     The name of the method whose calls are sessions, or several names; by default `execute_task` and
     `executeTask`. Empty if none is: then `start_session`, `complete` and `fail` make the sessions.
     """
 
-    analytics_pattern: Any = None
+    analytics_pattern: ClassVar[Any] = None
     """
     The pattern of the sessions: a text or an enumeration's member, or a method that takes what the session's
     method takes and returns one, asynchronous only where that is. By default the name of the class.
@@ -69,7 +69,7 @@ class AnalyticsOrchestrator:
     Anything else is no pattern.
     """
 
-    analytics: SessionAnalytics = Analytics()  # type: ignore[assignment] # of each object its own
+    analytics: ClassVar[SessionAnalytics] = Analytics()  # type: ignore[assignment] # of each object its own
     """
     Starts and ends sessions by id, as the specification's orchestrator does.
     """

@@ -11,10 +11,11 @@ from droidscope.conventions.attributes import Outcome
 from droidscope.instrument.instrumented_span import InstrumentedSpan, current
 from droidscope.instrument.never_raise import never_raise
 from droidscope.instrument.orchestrators.alert_poller import ALERT_POLLER, AlertHandler, log_alerts
+from droidscope.instrument.orchestrators.open_sessions import OPEN_SESSIONS
 from droidscope.instrument.orchestrators.outcome_of import outcome_of
 from droidscope.instrument.orchestrators.session_methods import ConcludedSession, SessionMaker
 from droidscope.instrument.orchestrators.session_patterns import awaited_pattern, pattern_now
-from droidscope.instrument.orchestrators.sessions_by_id import OPEN_SESSIONS
+from droidscope.instrument.orchestrators.sessions_by_id import RESULT
 
 
 class MethodSession(ConcludedSession):
@@ -41,10 +42,10 @@ class MethodSession(ConcludedSession):
         """
         if self._explicit_outcome is None and not self.ended:
             outcome = _verdict(self.owner, result)
-            if outcome == Outcome.WAITING:
-                self.wait()
-            elif outcome is not None and outcome != Outcome.COMPLETED:
-                self.outcome(outcome)
+            if outcome == Outcome.FAILED:
+                self.outcome(outcome, error_type=RESULT)
+            else:
+                self.stop(outcome)
 
     @never_raise
     def end(self, error: BaseException | None = None) -> None:
@@ -53,7 +54,7 @@ class MethodSession(ConcludedSession):
         """
         super().end(error)
         while self._joined:
-            OPEN_SESSIONS.take(self._joined.pop())
+            OPEN_SESSIONS.discard(self._joined.pop(), self)
         ALERT_POLLER.request(_handler_of(self.owner))
 
 

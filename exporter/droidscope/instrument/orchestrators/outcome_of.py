@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from droidscope.conventions.attributes import Outcome
+from droidscope.instrument.checks.values import truth
 
 ResultOutcome = Literal["completed", "failed", "cancelled"]
 
@@ -51,7 +52,8 @@ def outcome_of(result: object) -> ResultOutcome:
     | an enumeration's member whose value or name is such a word | as it says |
     | anything else: None, texts, numbers, lists, tuples, other words, a field `error` | completed |
 
-    A field is a key of a mapping, or an attribute: of a dataclass, a named tuple, a pydantic model.
+    True and False may be those of numpy. A field is a key of a mapping, or an attribute: of a dataclass, a
+    named tuple, a pydantic model.
     Words of failure are fail, failed, failure, error, errored, timeout, timed out; of cancellation
     cancelled, canceled; in any case, with hyphen, space or underscore. Where several fields speak,
     cancelled wins, then failed.
@@ -63,7 +65,7 @@ def outcome_of(result: object) -> ResultOutcome:
 
 
 def _verdicts(result: object) -> Iterator[Outcome | None]:
-    if result is False:
+    if truth(result) is False:
         yield Outcome.FAILED
     elif isinstance(result, CancelledError | FutureCancelledError):
         yield Outcome.CANCELLED
@@ -76,9 +78,9 @@ def _verdicts(result: object) -> Iterator[Outcome | None]:
 
 
 def _verdicts_of_fields(result: object) -> Iterator[Outcome | None]:
-    if any(_field(result, name) is False for name in SUCCESS_FIELDS):
+    if any(truth(_field(result, name)) is False for name in SUCCESS_FIELDS):
         yield Outcome.FAILED
-    if any(_field(result, name) is True for name in FAILURE_FIELDS):
+    if any(truth(_field(result, name)) is True for name in FAILURE_FIELDS):
         yield Outcome.FAILED
     for name in WORD_FIELDS:
         yield _verdict_of_word(_field(result, name))

@@ -8,10 +8,8 @@ the end and the outcome; the start it knows from the event of the one that start
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context, attach, get_current
@@ -20,11 +18,14 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Outcome
 from droidscope.instrument.baggage import IDS, current_baggage, new_id, with_baggage, without
 from droidscope.instrument.checks.values import duration, flag, needed, needed_id, text, texts
-from droidscope.instrument.emission.forks import after_fork_in_child
+from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.handles import Session
-from droidscope.instrument.instrumented_span import Description
-from droidscope.instrument.never_raise import never_raise, warn_once
+from droidscope.instrument.heartbeat import HEARTBEAT
+from droidscope.instrument.instrumented_span import Description, Values
+from droidscope.instrument.never_raise import Shown, logger, never_raise, warn_once
+from droidscope.instrument.orchestrators.open_sessions import OPEN_SESSIONS
 from droidscope.instrument.orchestrators.outcome_of import outcome_of
+from droidscope.instrument.providers import Emitter
 from droidscope.instrument.providers import current as current_emitter
 from droidscope.instrument.sessions import SessionSpan
 from droidscope.instrument.user_attributes import Scalar
@@ -32,77 +33,12 @@ from droidscope.instrument.user_attributes import Scalar
 if TYPE_CHECKING:
     from types import TracebackType
 
-OPEN_LIMIT: Final = 10_000
+RESULT: Final = "result"
 """
-Sessions that may be open by id in a process. Beyond it the oldest is given up: its process no longer names
-it as alive, and the exporter counts it as unknown.
-"""
-
-ENDED_LIMIT: Final = 10_000
-"""
-Ids that are known to have ended here, so that a second end is none.
+`error.type` of a session that failed by its result.
 """
 
 OutcomeOf = Callable[[Any], str | None]
-
-
-class OpenSessions:
-    """
-    The sessions of this process that were started by id and have not ended, the oldest first.
-    """
-
-    def __init__(self, limit: int = OPEN_LIMIT) -> None:
-        self._limit = limit
-        self.restart()
-
-    def restart(self) -> None:
-        """
-        Forget everything: a forked child has started nothing yet.
-        """
-        self._lock = RLock()  # a signal handler may come while its own thread holds it
-        self._open: OrderedDict[str, SessionSpan] = OrderedDict()
-        self._ended: OrderedDict[str, None] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def find(self, id: str) -> SessionSpan | None:
-        """
-        The open session of an id.
-        """
-        with self._lock:
-            return self._open.get(id)
-
-    def add(self, id: str, session: SessionSpan) -> SessionSpan:
-        """
-        Add a session; the one that is open under its id already, if there is one.
-        """
-        with self._lock:
-            known = self._open.setdefault(id, session)
-            self._ended.pop(id, None)
-            given_up = self._open.popitem(last=False)[0] if len(self._open) > self._limit else None
-        if given_up is not None:
-            warn_once(
-                "start_session:limit",
-                "%d sessions that start_session began are open; given up is the oldest, %r",
-                self._limit, given_up,
-            )  # fmt: skip
-        return known
-
-    def take(self, id: str) -> tuple[SessionSpan | None, bool]:
-        """
-        Remove the open session of an id; and whether one of that id has ended here before.
-        """
-        with self._lock:
-            session, has_ended = self._open.pop(id, None), id in self._ended
-            self._ended[id] = None
-            if len(self._ended) > ENDED_LIMIT:
-                self._ended.popitem(last=False)
-        return session, has_ended
-
-
-OPEN_SESSIONS: Final = OpenSessions()
-after_fork_in_child(OPEN_SESSIONS.restart)
 
 
 def start_session(
@@ -119,7 +55,8 @@ def start_session(
     Begin a session that `complete`, `fail` or `cancel` ends by its id, wherever that is.
 
     It is not current here afterwards: what is done for it goes inside of `within(id)`. A second start under
-    an id that is open is logged once, and returns the first. Without a provider it does nothing.
+    an id that is open here is logged once and begins a new run; the former one is given up: if no other
+    process ends it, the exporter counts it as unknown. Without a provider it does nothing.
 
     Args:
         id: Its id, unique for ever.
@@ -146,7 +83,7 @@ def start_session(
         attributes,
     )
     _start(session.id, session)
-    return OPEN_SESSIONS.find(session.id) or session
+    return session
 
 
 @never_raise
@@ -154,9 +91,7 @@ def _start(id: str, session: SessionSpan) -> None:
     emitter = current_emitter()
     if emitter is None:
         return
-    if OPEN_SESSIONS.add(id, session) is not session:
-        warn_once("start_session:twice", "start_session: %r is open already; the first one goes on", id)
-        return
+    OPEN_SESSIONS.add(id, session)
     session.begin(emitter, enter=False)
 
 
@@ -164,8 +99,9 @@ def complete(id: str, result: object = None) -> bool:
     """
     End the session of an id; it has completed, unless *result* says that it failed (`outcome_of`).
 
-    If it was started in another process, its end is sent from here. True if this call has ended it; a second
-    end is logged once and ignored.
+    If it is not open here, its end is sent from here to the exporter, which applies it to the newest open run
+    of the id, whatever process started that, and to none if none is open. False for a second end of a session
+    that has ended here, which is logged once and ignored.
     """
     known = needed_id("complete(id)", id)
     return known is not None and end_by_id(known, result=result)
@@ -201,8 +137,10 @@ def end_by_id(
     End the session of an id with *outcome*, else with that of its *result*; True if this call has ended it.
     """
     session, has_ended = OPEN_SESSIONS.take(id)
-    if session is None:
-        session = _begun_elsewhere(id, has_ended=has_ended)
+    if session is None and has_ended:
+        warn_once("complete:twice", "the session %r has ended already; its first end counts", id)
+    elif session is None:
+        session = _begun_elsewhere(id)
     if session is None or session.ended:
         return False
     _conclude(session, outcome, result, error, outcome_of)
@@ -211,16 +149,14 @@ def end_by_id(
 
 
 @never_raise
-def _begun_elsewhere(id: str, *, has_ended: bool) -> SessionSpan | None:
+def _begun_elsewhere(id: str) -> SessionSpan | None:
     """
-    A session span under an id that is not open here; None if it has ended here, or nothing is sent.
+    A session span under an id that is not open here; None if nothing is sent.
     """
-    if has_ended:
-        warn_once("complete:twice", "the session %r has ended already; its first end counts", id)
-        return None
     emitter = current_emitter()
     if emitter is None:
         return None
+    logger.info("the session %r is not open in this process; the exporter is sent its end", Shown(id))
     session = _LaterSpan(_pattern_here(id), id, resume=True)
     session.begin(emitter, enter=False)
     return session
@@ -238,15 +174,26 @@ def _conclude(
         return  # `end` knows what it means
     word = outcome_of(result) if outcome is None else outcome.value
     if word == Outcome.FAILED:
-        session.outcome(word, error_type=error or "")
-    elif word is not None and word != Outcome.COMPLETED:
-        session.outcome(word)
+        session.outcome(word, error_type=error or (RESULT if outcome is None else ""))
+    else:
+        session.stop(word)
 
 
 class SessionById(SessionSpan):
     """
     A session that is current only `within` it, which restores what was before by itself.
     """
+
+    def give_up(self) -> None:
+        """
+        Know it no longer: nobody here will end it, and its process does not name it as alive.
+        """
+        HEARTBEAT.discard(self)
+        self.ended = True
+        self.context = self.previous
+
+    def _conclude(self, emitter: Emitter, ending: Ending) -> Values:
+        return {names.SESSION_BY_ID: True, **super()._conclude(emitter, ending)}
 
     def leave(self) -> None:
         """
@@ -296,6 +243,9 @@ class within:  # noqa: N801 - used as a function
         self._id = needed_id("within(id)", id)
         self._pattern = text("within(pattern)", pattern) or ""
         self._previous: list[Context] = []
+
+    def __repr__(self) -> str:
+        return f"<droidscope within {Shown(self._id)!r}>"
 
     def __enter__(self) -> Session | None:
         """

@@ -118,7 +118,8 @@ def _check_endpoint(name: str, url: str, protocol: str) -> None:
     except ValueError:
         raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}") from None
     schemes = ("http", "https") if protocol == HTTP_PROTOCOL else ("http", "https", "")
-    if parts.scheme not in schemes or not parts.hostname or port == 0:
+    is_shown = url.isprintable() and " " not in url
+    if not is_shown or parts.scheme not in schemes or not parts.hostname or port == 0:
         raise ConfigError(f"{name} is {url!r}; expected a URL such as {example}")
 
 

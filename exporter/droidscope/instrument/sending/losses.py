@@ -5,7 +5,7 @@ What is lost: counted by reason, and logged with its number, at most every five 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final
 
@@ -73,6 +73,13 @@ class Losses:
         self._on_loss(reason, count)
         if self._may_tell(f"lost:{reason}"):
             self._tell(reason)
+
+    def inherit(self, lost: Mapping[str, int]) -> None:
+        """
+        Add what was lost, counted and logged elsewhere before.
+        """
+        with self._lock:
+            self._by_reason.update(lost)
 
     def warn(self, kind: str, message: str, *args: object) -> None:
         """

@@ -15,7 +15,8 @@ from droidscope.instrument.never_raise import warn_once
 from droidscope.instrument.sending.destinations import SignalDestination, destinations
 from droidscope.instrument.sending.otlp_variables import SIGNALS, OtlpVariables
 from droidscope.instrument.sending.outbox import export_to
-from droidscope.instrument.sending.sender import METRIC_SECONDS, QUEUE_BYTES, Sender
+from droidscope.instrument.sending.sender import Sender
+from droidscope.instrument.sending.sender_limits import METRIC_SECONDS, QUEUE_BYTES
 from droidscope.instrument.sending.spool import SPOOL_BYTES, Spool
 
 _INTERVAL: str = "OTEL_METRIC_EXPORT_INTERVAL"

@@ -17,6 +17,7 @@ from droidscope.instrument.sending.destinations import SignalDestination
 from droidscope.instrument.sending.encoding import EncodedBatch, halves
 from droidscope.instrument.sending.losses import Losses
 from droidscope.instrument.sending.otlp_variables import GRPC_PROTOCOL
+from droidscope.instrument.sending.sender_status import SignalStatus
 from droidscope.instrument.sending.spool import Spool, SpooledBatch
 
 FIRST_PAUSE_SECONDS: Final = 0.5
@@ -76,6 +77,19 @@ class Lane:
     unreachable_since: float | None = None
     answer: ExportAnswer | None = None
     answered_at: float | None = None
+
+    def status(self) -> SignalStatus:
+        """
+        What it is at now.
+        """
+        answer = self.answer
+        return SignalStatus(
+            endpoint=self.destination.endpoint,
+            protocol=self.destination.protocol,
+            kind="none yet" if answer is None else str(answer.kind),
+            text="" if answer is None else answer.text,
+            answered_at=self.answered_at,
+        )
 
 
 class Outbox:
@@ -202,8 +216,19 @@ class Outbox:
                 if batch.signal == "metrics":
                     self.metrics_lost = True
                 else:
-                    reason = lane.answer.text if lane.answer is not None else "there was no time"
+                    reason = (lane.answer.text if lane.answer is not None else "") or "there was no time"
                     self.losses.add("unsent", batch.items, f"{lane.destination.endpoint}: {reason}")
+
+    def take_rest(self) -> list[EncodedBatch]:
+        """
+        Give away what waits in memory; counts are in those of the next sender.
+        """
+        rest: list[EncodedBatch] = []
+        for lane in self.lanes.values():
+            while (batch := self._take_first(lane)) is not None:
+                if batch.signal != "metrics":
+                    rest.append(batch)
+        return rest
 
     def close(self) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from queue import Empty
 from sys import is_finalizing
 from threading import get_ident
@@ -16,55 +16,24 @@ from weakref import WeakSet
 
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.emission.os_threads import OsThread, RealQueue, real_lock, wait_for
+from droidscope.instrument.emission.sink import Leftovers, Sink
 from droidscope.instrument.never_raise import logger, warn_once
 from droidscope.instrument.sending.destinations import SignalDestination
-from droidscope.instrument.sending.encoding import encode, encode_snapshot
+from droidscope.instrument.sending.encoding import EncodedBatch, encode, encode_snapshot
 from droidscope.instrument.sending.losses import Losses
 from droidscope.instrument.sending.outbox import Outbox
-from droidscope.instrument.sending.sender_status import SenderStatus, SignalStatus
+from droidscope.instrument.sending.sender_limits import (
+    BATCH_ITEMS,
+    IDLE_SECONDS,
+    LINGER_SECONDS,
+    METRIC_SECONDS,
+    QUEUE_BYTES,
+    QUEUE_ITEMS,
+    REQUEST_ITEMS,
+)
+from droidscope.instrument.sending.sender_status import SenderStatus
+from droidscope.instrument.sending.sender_tokens import SendAll, StopSending
 from droidscope.instrument.sending.spool import LOOK_SECONDS, Spool
-from droidscope.units import HOUR_SECONDS
-
-QUEUE_BYTES: Final = 64 * 1024 * 1024
-"""
-How much waits encoded in memory, if nothing else is asked for.
-"""
-QUEUE_ITEMS: Final = 65_536
-"""
-How many records wait to be encoded.
-"""
-BATCH_ITEMS: Final = 512
-"""
-As many records do not wait for others.
-"""
-REQUEST_ITEMS: Final = 4096
-"""
-The most that one request holds.
-"""
-LINGER_SECONDS: Final = 0.5
-"""
-The longest a record waits for others to be sent with it.
-"""
-METRIC_SECONDS: Final = 15.0
-
-_IDLE_SECONDS: Final = float(HOUR_SECONDS)
-
-
-@dataclass
-class _Request:
-    """
-    A caller waits until everything is sent, or *deadline* (of `monotonic`) has come.
-    """
-
-    deadline: float
-    is_end: bool
-    done: RealQueue[bool]
-
-
-class _Stop:
-    """
-    The thread is to end.
-    """
 
 
 class Sender:
@@ -80,6 +49,7 @@ class Sender:
 
     _told: int
     _is_closed: bool
+    _inherited: deque[EncodedBatch]
 
     def __init__(
         self,
@@ -93,12 +63,11 @@ class Sender:
         on_loss: Callable[[str, int], None] = lambda _reason, _count: None,
     ) -> None:
         self._destinations = dict(destinations)
-        self._queue_bytes = queue_bytes
-        self._queue_items = queue_items
+        self._queue_bytes, self._queue_items = queue_bytes, queue_items
         self._spool = spool
-        self._collect = collect
-        self._metric_seconds = metric_seconds
+        self._collect, self._metric_seconds = collect, metric_seconds
         self._on_loss = on_loss
+        self._successor: Callable[[], Sink | None] | None = None
         self._restart()
         _senders.add(self)
         if spool is not None:  # what processes before have left is sent without waiting for a record
@@ -130,8 +99,7 @@ class Sender:
 
         It waits at most *timeout_seconds* and never raises.
         """
-        before = self._told
-        is_sent = self._finish(timeout_seconds, is_end=False)
+        before, is_sent = self._told, self._finish(timeout_seconds, is_end=False)
         self._told = lost = self._losses.total
         return is_sent and lost <= before
 
@@ -157,37 +125,63 @@ class Sender:
             return not self._losses.total
         is_sent = self.end(timeout_seconds)
         self._is_closed = True
-        self._wake.put(_Stop())
+        self._stop(timeout_seconds)
+        return is_sent
+
+    def _stop(self, timeout_seconds: float) -> None:
+        self._wake.put(StopSending())
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(max(0.0, min(timeout_seconds, LINGER_SECONDS)))
         else:
             self._outbox.close()
-        return is_sent
+
+    def retire(self, successor: Callable[[], Sink | None], timeout_seconds: float) -> Leftovers:
+        """
+        As `shutdown`, but what still comes goes to the *successor*, and what was not sent is returned.
+        """
+        self._successor, self._is_closed = successor, True
+        self._finish(timeout_seconds, is_end=True)
+        is_idle = self._working.acquire(timeout=LINGER_SECONDS)
+        try:
+            self._gather(is_due=False)
+            self._outbox.spill()
+            rest = self._outbox.take_rest()
+        finally:
+            if is_idle:
+                self._working.release()
+        self._stop(LINGER_SECONDS)
+        self._losses.tell_rest()
+        return Leftovers(rest, self._losses.by_reason, self._told)
+
+    def take_over(self, left: Leftovers, *, is_same: bool) -> None:
+        """
+        Go on with what another sender has *left*; its batches are lost unless they are of the *same* service.
+        """
+        self._losses.inherit(left.lost)
+        self._told += left.told
+        if is_same:
+            self._inherited.extend(each for each in left.batches if each.signal in self._destinations)
+            self._is_armed = self._is_used = True
+            self._wake.put(None)
+            self._start()
+        elif count := sum(batch.items for batch in left.batches):
+            self._losses.add("unsent", count, "configure was called again before they could be sent")
 
     def hurry(self) -> None:
         """
         Begin to send everything, without waiting for it: the process may end soon.
         """
         if self._is_running():
-            self._wake.put(_Request(monotonic() + LINGER_SECONDS, is_end=False, done=RealQueue()))
+            self._wake.put(SendAll(monotonic() + LINGER_SECONDS, is_end=False, done=RealQueue()))
 
     def status(self) -> SenderStatus:
         """
         What it is at now.
         """
-        outbox = self._outbox
-        signals = {}
-        for signal, lane in outbox.lanes.items():
-            destination, answer = lane.destination, lane.answer
-            signals[signal] = SignalStatus(
-                endpoint=destination.endpoint,
-                protocol=destination.protocol,
-                kind="none yet" if answer is None else str(answer.kind),
-                text="" if answer is None else answer.text,
-                answered_at=lane.answered_at,
-            )
-        waiting = len(self._spans) + len(self._logs) + outbox.items
-        return SenderStatus(signals, waiting, self._losses.by_reason)
+        signals = {signal: lane.status() for signal, lane in self._outbox.lanes.items()}
+        return SenderStatus(
+            signals, len(self._spans) + len(self._logs) + self._outbox.items, self._losses.by_reason
+        )
 
     def restart_in_child(self) -> None:
         """
@@ -197,32 +191,29 @@ class Sender:
         self._restart()
 
     def _restart(self) -> None:
-        self._losses = Losses(self._report_loss)
+        self._losses = Losses(lambda reason, count: self._on_loss(reason, count))  # noqa: PLW0108 - `serve`
         # Here and not on the thread: what that imports would be half imported in a child forked meanwhile.
         self._outbox = Outbox(self._destinations, self._queue_bytes, self._losses, self._spool)
         self._told = 0
-        self._spans: deque[Any] = deque()
-        self._logs: deque[Any] = deque()
+        self._spans, self._logs, self._inherited = deque[Any](), deque[Any](), deque[EncodedBatch]()
         # Its methods may be called by a signal handler while they run on the same thread.
-        self._wake: RealQueue[_Request | _Stop | None] = RealQueue()
+        self._wake: RealQueue[SendAll | StopSending | None] = RealQueue()
         self._thread: OsThread | None = None
-        self._starting = real_lock()
-        self._working = real_lock()
+        self._starting, self._working = real_lock(), real_lock()
         self._worker = 0  # the thread that holds it
-        self._is_armed = self._is_full = False
-        self._is_used = self._is_closed = False
-        self._linger_until = float("inf")
-        self._metrics_at = 0.0
-
-    def _report_loss(self, reason: str, count: int) -> None:
-        self._on_loss(reason, count)
+        self._is_armed = self._is_full = self._is_used = False
+        self._is_closed = self._successor is not None
+        self._linger_until, self._metrics_at = float("inf"), 0.0
 
     def _put(self, items: deque[Any], readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
         waiting = len(self._spans) + len(self._logs)
         if waiting >= self._queue_items or self._is_closed:
-            self._refuse()
+            self._refuse(items, readable)
             return
         items.append(readable)
+        if self._is_closed:  # by another thread, a moment ago
+            self._refuse_rest(items)
+            return
         if not self._is_armed:
             self._is_armed = self._is_used = True
             self._wake.put(None)
@@ -232,8 +223,16 @@ class Sender:
             self._is_full = True
             self._wake.put(None)
 
-    def _refuse(self) -> None:
-        if self._is_closed:
+    def _refuse_rest(self, items: deque[Any]) -> None:
+        with suppress(IndexError):
+            while True:
+                self._refuse(items, items.popleft())
+
+    def _refuse(self, items: deque[Any], readable: Any) -> None:  # noqa: ANN401 - duck-typed by the encoder
+        successor = None if self._successor is None else self._successor()
+        if successor is not None and successor is not self:
+            (successor.span if items is self._spans else successor.log)(readable)
+        elif self._is_closed:
             self._losses.add("shut_down", 1, "it was recorded after the end")
         else:
             self._losses.add("queue_full", 1, f"{self._queue_items} records wait to be encoded")
@@ -259,7 +258,7 @@ class Sender:
         while True:
             try:
                 token = self._next()
-                if isinstance(token, _Stop):
+                if isinstance(token, StopSending):
                     self._outbox.close()
                     return
                 if token is None:
@@ -270,7 +269,7 @@ class Sender:
                 warn_once(f"sender:{type(error).__name__}", "droidscope could not send: %r", error)
                 sleep(LINGER_SECONDS)
 
-    def _next(self) -> _Request | _Stop | None:
+    def _next(self) -> SendAll | StopSending | None:
         """
         What wakes the thread; None is something recorded, or something due.
         """
@@ -283,7 +282,7 @@ class Sender:
         """
         Seconds until there is something to do without being woken.
         """
-        idle = _IDLE_SECONDS if self._spool is None else LOOK_SECONDS
+        idle = IDLE_SECONDS if self._spool is None else LOOK_SECONDS
         times = [self._linger_until, self._outbox.next_due(), monotonic() + idle]
         if self._is_used and self._collect is not None:
             times.append(self._metrics_at)
@@ -312,6 +311,8 @@ class Sender:
         metrics = self._read_metrics() if is_due else None
         self._is_armed = self._is_full = False
         self._linger_until = float("inf")
+        while self._inherited:
+            self._outbox.add(self._inherited.popleft())
         for signal, items in (("logs", self._logs), ("traces", self._spans)):
             for _ in range(0, len(items), REQUEST_ITEMS):
                 self._encode(signal, items)
@@ -346,7 +347,7 @@ class Sender:
         """
         if not self._is_used and self._spool is None:
             return True
-        request = _Request(monotonic() + timeout_seconds, is_end, RealQueue())
+        request = SendAll(monotonic() + timeout_seconds, is_end, RealQueue())
         if self._worker == get_ident():
             return False  # a handler of logging, or of a signal, has interrupted what sends: it cannot wait
         if self._is_running():
@@ -361,7 +362,7 @@ class Sender:
             logger.warning("droidscope could not send what was waiting: %r", error)
             return False
 
-    def _send_all(self, request: _Request) -> bool:
+    def _send_all(self, request: SendAll) -> bool:
         if not self._working.acquire(timeout=max(0.0, request.deadline - monotonic())):
             return False
         self._worker = get_ident()

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from threading import current_thread, main_thread
 from typing import Any, Final
 
-from droidscope.instrument.never_raise import logger
+from droidscope.instrument.never_raise import warn_once
 
 _SIGTERM: Final = signal.SIGTERM
 _set_handler: Final = signal.signal
@@ -43,10 +43,14 @@ class Termination:
 
     def watch(self) -> None:
         """
-        Handle SIGTERM from now on. Only the main thread can: from others nothing changes, which is logged.
+        Handle SIGTERM from now on. Only the main thread can: others are warned that nothing changes.
         """
         if current_thread() is not main_thread():
-            logger.info("droidscope was configured outside of the main thread: it does not handle SIGTERM")
+            warn_once(
+                "main_thread",
+                "droidscope was configured outside of the main thread, and cannot handle SIGTERM: configure "
+                "it in the main thread, or call droidscope.flush() before the process dies of the signal",
+            )
             return
         current = _get_handler(_SIGTERM)
         if current in (self._die, self._call):
