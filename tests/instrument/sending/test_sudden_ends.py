@@ -12,7 +12,7 @@ import time
 import pytest
 
 SETUP = """
-import os, signal, sys, threading, time
+import os, signal, sys, threading, time, warnings
 import droidscope as ds
 
 def work(name="d"):
@@ -214,6 +214,7 @@ def test_a_parent_that_goes_into_the_background(receiver, run):
     code, _, errors, _ = run(
         """
         work("parent")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
         if os.fork():
             os._exit(7)
         work("child")
