@@ -7,6 +7,7 @@ it is first used.
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -171,7 +172,19 @@ def __getattr__(name: str) -> object:
             raise
         return _AtTheEnd()
     globals()[name] = value  # from now on it is found without asking
+    if name == "configure":
+        _load_all()
     return value
+
+
+def _load_all() -> None:
+    """
+    Have every name, as whoever calls `configure` uses them: where a process forks while another thread
+    imports one, the child would wait for that import for ever.
+    """
+    for name, home in _HOME_OF.items():
+        with suppress(ImportError):  # of what an extra would bring
+            globals()[name] = getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:

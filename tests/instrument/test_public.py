@@ -233,6 +233,20 @@ print(asyncio.run(main()), asyncio.run(collect()))
 """
 
 
+def test_who_configures_has_every_name():
+    """
+    A fork amid the import of one in another thread would leave a child that waits for it for ever.
+    """
+    code = """
+        import droidscope as ds
+        ds.configure
+        print(sorted({*ds.__all__} - {*vars(ds)}))
+    """
+
+    assert run(code) == "['__version__']"
+    assert run(code, WITHOUT_SDK) == "['IdSpanProcessor', '__version__']"
+
+
 def test_everything_works_without_an_sdk():
     """
     Decorators, blocks and calls do nothing; ids are there for whoever needs them.

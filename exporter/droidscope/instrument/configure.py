@@ -7,6 +7,7 @@ Sending needs the extra `sdk`; everything else of the instrumentation does not.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from threading import RLock, Thread
 from time import monotonic
@@ -241,7 +242,8 @@ def _flush(timeout_seconds: float) -> bool:
     if _configured.replayer is not None:
         return _configured.replayer.flush(timeout_seconds)
     if providers.is_configured():
-        return _configured.setup is not None and bool(_configured.setup.signals)
+        is_on = _configured.setup is not None and bool(_configured.setup.signals)
+        return is_on and not sys.is_finalizing()  # then the first record was too late for a road to be made
     in_use = (trace.get_tracer_provider(), get_logger_provider(), metrics.get_meter_provider())
     flushable = [provider for provider in in_use if hasattr(provider, "force_flush")]
     return bool(flushable) and _flush_all(flushable, timeout_seconds)
