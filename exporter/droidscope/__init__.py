@@ -183,7 +183,9 @@ def _load_all() -> None:
     imports one, the child would wait for that import for ever.
     """
     for name, home in _HOME_OF.items():
-        with suppress(ImportError):  # of what an extra would bring
+        with suppress(
+            Exception
+        ):  # an extra is missing, or its SDK dislikes a variable: who uses the name is told
             globals()[name] = getattr(import_module(home), name)
 
 
