@@ -64,6 +64,7 @@ coverage: $(VENV)/.dev servers ## all tests, measured: lines and branches of the
 	@$(BIN)/coverage report
 	@$(BIN)/python tests/branches.py
 
+test-long: export LONG := 1
 test-long: test-pythons coverage ## what takes longer than a commit can wait
 
 check: format render lint type test ## all a commit needs

@@ -32,7 +32,11 @@ def missing_programs(item: pytest.Item) -> list[str]:
     return [name for mark in item.iter_markers("server") for name in mark.args if program(name) is None]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not os.environ.get("LONG"):  # as `make test-long` has it
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     for item in items:
         missing = missing_programs(item)

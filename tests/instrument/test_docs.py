@@ -380,6 +380,7 @@ def test_the_processor(capsys):
     """
     Events of structlog have the ids.
     """
+    structlog.reset_defaults()  # another test may have sent them elsewhere
     try:
         run("def add_ids(", structlog=structlog)
         with ds.session("review", id="s1"):

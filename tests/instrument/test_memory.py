@@ -40,7 +40,7 @@ print(resident_mb() - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("tasks", [10_000, pytest.param(60_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tasks", [10_000, pytest.param(200_000, marks=(pytest.mark.slow, pytest.mark.long))])
 def test_memory_is_flat(tasks):
     """
     However many tasks have been, of as many sessions as there are ids, some with long errors.

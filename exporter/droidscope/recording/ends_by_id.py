@@ -7,12 +7,20 @@ ended, or never knew any, and the newest open run of the id is meant.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from droidscope.model import records as r
 from droidscope.recording.session_endings import SessionEndings
 from droidscope.sessions.session_registry import SessionRegistry
 from droidscope.sessions.session_state import SessionState, ended
+from droidscope.units import SECOND_NS
+
+CLOCKS_DIFFER_NS: Final = 5 * SECOND_NS
+"""
+By so much the only session of an id may seem to begin after its end: they are of two processes.
+"""
 
 
 class EndsById:
@@ -36,7 +44,10 @@ class EndsById:
         known = self._sessions.ids.latest_first((place.orchestrator, place.session))
         if (own is not None and not ended(own)) or not known or not place.run:
             return record
-        target = _newest_open([session for session in known if session.start_ns <= record.end_ns])
+        began = [session for session in known if session.start_ns <= record.end_ns]
+        if not began and len(known) == 1 and known[0].start_ns - record.end_ns <= CLOCKS_DIFFER_NS:
+            began = known
+        target = _newest_open(began)
         if target is None:
             known[0].unclaimed_end = record
             return None

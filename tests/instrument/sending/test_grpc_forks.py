@@ -92,6 +92,7 @@ def test_a_request_that_is_under_way_is_waited_for():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_hundreds_of_forks():
     """
     Likewise.
@@ -103,6 +104,7 @@ def test_hundreds_of_forks():
     assert names.count("invoke_agent child") == forks
 
 
+@pytest.mark.slow
 def test_a_receiver_that_takes_its_time_holds_no_fork():
     """
     For longer than about a second: its request is cancelled, and sent again.

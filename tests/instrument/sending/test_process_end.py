@@ -24,7 +24,8 @@ OTHERS = [pythons.ENVIRONMENTS / "{}.{}".format(*version) / "bin/python" for ver
 def _parameter(path):
     missing = not path.exists()
     reason = f"there is no {path.relative_to(pythons.ROOT)}: make test-long makes it"
-    return pytest.param(path, marks=pytest.mark.skipif(missing, reason=reason), id=path.parts[-3])
+    marks = (pytest.mark.skipif(missing, reason=reason), pytest.mark.long)
+    return pytest.param(path, marks=marks, id=path.parts[-3])
 
 
 PYTHONS = [pytest.param(Path(sys.executable), id="this"), *map(_parameter, OTHERS)]
