@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from droidscope.instrument.configure import configure, flush, shutdown
     from droidscope.instrument.diagnosis.findings import Finding
     from droidscope.instrument.diagnosis.process import check
+    from droidscope.instrument.emission.id_processor import IdSpanProcessor
     from droidscope.instrument.events import blocked, conflict, output, progress, tell, unblocked
     from droidscope.instrument.gates import Verdict
     from droidscope.instrument.handles import (
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         Task,
         Tool,
     )
-    from droidscope.instrument.id_processor import IdSpanProcessor
     from droidscope.instrument.log_ids import IdFilter
     from droidscope.instrument.orchestrators.analytics_orchestrator import AnalyticsOrchestrator
     from droidscope.instrument.orchestrators.outcome_of import outcome_of
@@ -121,7 +121,7 @@ _HOMES = {
     "droidscope.instrument.handles": "Attempt Gate ModelCall Phase Query Session Synthesis Task Tool",
     "droidscope.instrument.orchestrators.analytics_orchestrator": "AnalyticsOrchestrator",
     "droidscope.instrument.configure": "configure flush shutdown",
-    "droidscope.instrument.id_processor": "IdSpanProcessor",
+    "droidscope.instrument.emission.id_processor": "IdSpanProcessor",
     "droidscope.instrument.log_ids": "IdFilter",
     "droidscope.instrument.orchestrators.outcome_of": "outcome_of",
     "droidscope.instrument.orchestrators.sessions_by_id": "cancel complete fail start_session within",

@@ -28,7 +28,7 @@ try:
 except ImportError:
     raise MissingExtraError("droidscope.testing", "sdk") from None
 
-from droidscope.instrument.id_processor import IdSpanProcessor
+from droidscope.instrument.emission.id_processor import IdSpanProcessor
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord

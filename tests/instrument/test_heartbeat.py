@@ -8,7 +8,8 @@ import pytest
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import heartbeat, providers
+from droidscope.instrument import providers
+from droidscope.instrument.emission import heartbeat
 
 
 def parts_of(seen):

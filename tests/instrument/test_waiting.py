@@ -12,7 +12,7 @@ from opentelemetry.trace import format_span_id
 
 import droidscope as ds
 from droidscope.conventions import attributes as names
-from droidscope.instrument import heartbeat
+from droidscope.instrument.emission import heartbeat
 
 
 def events(seen):

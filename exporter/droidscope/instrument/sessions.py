@@ -12,9 +12,10 @@ from opentelemetry.trace import format_span_id
 
 from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Kind, Outcome
-from droidscope.instrument import handles, heartbeat
+from droidscope.instrument import handles
 from droidscope.instrument.baggage import IDS, PHASE_IDS, TASK_IDS, new_id
 from droidscope.instrument.checks.values import duration, text
+from droidscope.instrument.emission import heartbeat
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.instrumented_span import Description, Values, WithOutcome
 from droidscope.instrument.never_raise import never_raise, warn_once

@@ -90,15 +90,6 @@ def _main(summary: LandingSummary) -> str:
         _ratio_tile("Success rate", summary.session_success, "sessions"),
         _ratio_tile("Error rate", summary.attempt_errors, "attempts"),
     )
-    sessions = _tiles(
-        _tile("Running", summary.active_sessions),
-        _tile("Waiting", summary.waiting_sessions),
-        _tile("Completed", summary.completed_sessions),
-        _tile("Failed", summary.failed_sessions),
-        _tile("Lost", summary.lost_sessions),
-        _tile("Cancelled", summary.cancelled_sessions),
-        _tile("Unknown", summary.unknown_sessions),
-    )
     work = _tiles(
         _tile("Tasks completed", summary.completed_tasks),
         _tile("Tasks failed", summary.failed_tasks),
@@ -107,7 +98,7 @@ def _main(summary: LandingSummary) -> str:
     return "\n".join(
         (
             '<main id="main">',
-            section("counts", "Sessions", sessions),
+            section("counts", "Sessions", _session_tiles(summary)),
             section("day", "Last 24 hours", day),
             section("work", "Tasks and messages", work),
             alerts_section(summary.alerts, summary.alerts_total),
@@ -126,6 +117,18 @@ def _main(summary: LandingSummary) -> str:
             ),
             "</main>",
         )
+    )
+
+
+def _session_tiles(summary: LandingSummary) -> str:
+    return _tiles(
+        _tile("Running", summary.active_sessions),
+        _tile("Waiting", summary.waiting_sessions),
+        _tile("Completed", summary.completed_sessions),
+        _tile("Failed", summary.failed_sessions),
+        _tile("Lost", summary.lost_sessions),
+        _tile("Cancelled", summary.cancelled_sessions),
+        _tile("Unknown", summary.unknown_sessions),
     )
 
 

@@ -19,7 +19,7 @@ from opentelemetry.trace import ProxyTracerProvider, Span
 
 from droidscope.instrument.emission.forks import after_fork_in_child
 from droidscope.instrument.emission.global_provider import claim_global, global_provider, release_global
-from droidscope.instrument.id_processor import IdSpanProcessor
+from droidscope.instrument.emission.id_processor import IdSpanProcessor
 
 
 class RoutedSpan:

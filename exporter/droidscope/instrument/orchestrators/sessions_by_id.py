@@ -18,9 +18,9 @@ from droidscope.conventions import attributes as names
 from droidscope.conventions.attributes import Outcome
 from droidscope.instrument.baggage import IDS, current_baggage, new_id, with_baggage, without
 from droidscope.instrument.checks.values import duration, flag, needed, needed_id, text, texts
+from droidscope.instrument.emission.heartbeat import HEARTBEAT
 from droidscope.instrument.endings.endings import Ending
 from droidscope.instrument.handles import Session
-from droidscope.instrument.heartbeat import HEARTBEAT
 from droidscope.instrument.instrumented_span import Description, Values
 from droidscope.instrument.never_raise import Shown, logger, never_raise, warn_once
 from droidscope.instrument.orchestrators.open_sessions import OPEN_SESSIONS
